@@ -155,6 +155,9 @@ export interface EventLog {
     options?: { readonly signal?: AbortSignal; readonly limit?: number },
   ): AsyncIterable<Delivery>;
 
+  /** How many stored events match, by type; for progress bars and dry runs. May scan, holds nothing in memory. */
+  count(filter?: Filter): Promise<ReadonlyMap<string, number>>;
+
   /** The last position of every partition that has an event, as durable now. */
   head(): Promise<Checkpoint>;
 

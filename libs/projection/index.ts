@@ -1,0 +1,27 @@
+export {
+  type AnyRecordedEvent,
+  type Cell,
+  type ColumnType,
+  defineProjection,
+  type FailurePolicy,
+  type Handler,
+  type Projection,
+  type ProjectionDefinition,
+  type Row,
+  type RowAddress,
+  type Rows,
+  type Split,
+  type Table,
+} from './projection.ts';
+export {
+  type Batch,
+  type CommitResult,
+  type GenerationSnapshot,
+  type GenerationSpec,
+  type GenerationStore,
+  type Lease,
+  type ProjectionStore,
+  type RowChange,
+  type RowKey,
+  StoreLostError,
+} from './store.ts';

@@ -1,0 +1,120 @@
+import type { SubjectCipher } from '@annals/core';
+import type { EventType, EventTypes, RecordedEvent, StoredEvent } from '@annals/event-log';
+
+/** One value in a row. Integers are safe integers. */
+export type Cell = string | number | null | Uint8Array;
+export type Row = { readonly [column: string]: Cell };
+export type ColumnType = 'text' | 'integer' | 'blob';
+
+/** A table of a read model, as every store can keep it. */
+export interface Table {
+  readonly name: string;
+  readonly columns: { readonly [column: string]: ColumnType };
+  /** The columns that identify a row: never null, and together unique. */
+  readonly key: readonly string[];
+  /** Further orders to read the table in, by name; a column may be followed by ` desc`. */
+  readonly indexes?: { readonly [name: string]: readonly string[] };
+  /**
+   * Keeps counts of the rows of each group by an integer column, so that "how many are above this
+   * score" takes O(log n) however many rows there are.
+   */
+  readonly ranked?: { readonly group: readonly string[]; readonly score: string };
+  /** Rows are only ever put, never read by a handler: the projector does not load them first. */
+  readonly writeOnly?: boolean;
+}
+
+/** The key of one row: a table's name and its key cells in the order of `Table.key`. */
+export interface RowAddress {
+  readonly table: string;
+  readonly key: readonly Cell[];
+}
+
+/** The rows one event may read and write: those its `touches` named, and rows of write-only tables. */
+export interface Rows {
+  get(table: string, key: readonly Cell[]): Row | undefined;
+  /** Writes the whole row, absolute values; its key is in its columns. */
+  put(table: string, row: Row): void;
+  delete(table: string, key: readonly Cell[]): void;
+}
+
+/**
+ * How the work may be split over workers. `stream`: every row depends on one stream, so streams may
+ * be dealt out freely. `partition`: a row may depend on a whole partition of the log; such rows carry
+ * the partition in their key and are summed on read.
+ */
+export type Split = 'stream' | 'partition';
+
+/** `park`: a failing event and the later ones of its stream become dead letters. `halt`: the worker stops there. */
+export type FailurePolicy = 'park' | 'halt';
+
+/** What the runtime needs of an event, whatever its type. */
+export type AnyRecordedEvent = Pick<
+  StoredEvent,
+  | 'id'
+  | 'stream'
+  | 'revision'
+  | 'partition'
+  | 'position'
+  | 'type'
+  | 'occurredAt'
+  | 'recordedAt'
+  | 'metadata'
+> & { readonly erased: boolean; readonly data: unknown };
+
+/** A projection as the runtime sees it. Made by `defineProjection`, which checks the handlers' types. */
+export interface Projection {
+  /** Lower-case words joined by `-`: names the read model in the CLI, in files and in metrics. */
+  readonly name: string;
+  /** Raised whenever rows would come out differently: a generation belongs to one version. */
+  readonly version: number;
+  readonly categories: readonly string[];
+  readonly tables: readonly Table[];
+  readonly split: Split;
+  readonly onFailure: FailurePolicy;
+  decode(
+    events: readonly StoredEvent[],
+    cipher: SubjectCipher,
+  ): Promise<readonly AnyRecordedEvent[]>;
+  touches(event: AnyRecordedEvent): readonly RowAddress[];
+  apply(event: AnyRecordedEvent, rows: Rows): void;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: EventType is invariant in its schema; this is "any of them".
+type AnyEventType = EventType<string, any, any>;
+
+/** What to do with one event type: which rows it touches, and the fold. Pure; knows no clock and no I/O. */
+export interface Handler<Event> {
+  readonly touches: (event: Event) => readonly RowAddress[];
+  readonly apply: (event: Event, rows: Rows) => void;
+}
+
+export interface ProjectionDefinition<T extends AnyEventType>
+  extends Pick<Projection, 'name' | 'version' | 'categories' | 'tables' | 'split' | 'onFailure'> {
+  readonly types: EventTypes<T>;
+  /** One for each event type in `types`; `'ignored'` says on purpose that an event changes no row. */
+  readonly handlers: {
+    readonly [Name in T['name']]:
+      | Handler<Extract<RecordedEvent<T>, { readonly type: Name }>>
+      | 'ignored';
+  };
+}
+
+export function defineProjection<T extends AnyEventType>(
+  definition: ProjectionDefinition<T>,
+): Projection {
+  const { types, handlers, ...described } = definition;
+  const handlerOf = (event: AnyRecordedEvent) =>
+    handlers[event.type as T['name']] as Handler<AnyRecordedEvent> | 'ignored';
+  return {
+    ...described,
+    decode: (events, cipher) => types.decode(events, cipher),
+    touches: (event) => {
+      const handler = handlerOf(event);
+      return handler === 'ignored' ? [] : handler.touches(event);
+    },
+    apply: (event, rows) => {
+      const handler = handlerOf(event);
+      if (handler !== 'ignored') handler.apply(event, rows);
+    },
+  };
+}

@@ -1,0 +1,118 @@
+import type { Checkpoint } from '@annals/event-log';
+import type { Cell, Row, Table } from './projection.ts';
+
+/**
+ * What a projection needs of one database. The whole port; `describeProjectionStore` in `contract/`
+ * is its law. A store holds all generations of one projection.
+ *
+ * The rule everything rests on: rows and checkpoint change in one atomic step, and only if the batch
+ * starts at the checkpoint the store holds. A store that went back (restored, failed over) lost its
+ * checkpoint together with its rows, so nothing is missed and nothing is applied twice. Leases and
+ * epochs only avoid wasted work.
+ */
+export interface ProjectionStore {
+  /** Makes an empty generation with its marker. `exists` when a generation of this number is there. */
+  create(spec: GenerationSpec): Promise<'created' | 'exists'>;
+  /** Opens a generation for work. `lost` when there is nothing, or no marker: lost is not empty. */
+  open(generation: number): Promise<GenerationStore | 'lost'>;
+  /** Removes a generation and everything it holds, leaving no bytes of it. Idempotent. */
+  drop(generation: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Written once into a generation's marker and read back on opening. */
+export interface GenerationSpec {
+  readonly projection: string;
+  readonly version: number;
+  readonly generation: number;
+  readonly tables: readonly Table[];
+  /** The work is split in this many shares, each with a checkpoint and a lease of its own. */
+  readonly workers: number;
+}
+
+export interface RowKey {
+  readonly table: string;
+  readonly key: readonly Cell[];
+}
+
+/** An absolute new state of one row; `null` deletes it. */
+export interface RowChange extends RowKey {
+  readonly row: Row | null;
+}
+
+export interface Batch {
+  /** Which share of the work: 0 to workers - 1. */
+  readonly worker: number;
+  readonly epoch: number;
+  /** The checkpoint the batch was folded from; must equal what the store holds. */
+  readonly from: Checkpoint;
+  readonly to: Checkpoint;
+  /** At most one change for each row. */
+  readonly changes: readonly RowChange[];
+}
+
+export type CommitResult =
+  | { readonly kind: 'applied' }
+  /** The store is at `to` already with this batch's epoch: an earlier send of this batch got through. */
+  | { readonly kind: 'already-applied' }
+  /** Another epoch or another checkpoint: nothing was written. Forget the rows in memory and reload. */
+  | { readonly kind: 'stale'; readonly epoch: number; readonly checkpoint: Checkpoint }
+  /** Somebody compares generations: nothing past `at` may be written now. */
+  | { readonly kind: 'held'; readonly at: Checkpoint };
+
+export type Lease =
+  | { readonly kind: 'acquired'; readonly epoch: number; readonly checkpoint: Checkpoint }
+  /** Another holder works on it until then, unless it renews (milliseconds since 1970). */
+  | { readonly kind: 'busy'; readonly holder: string; readonly until: number };
+
+export interface GenerationStore {
+  readonly spec: GenerationSpec;
+
+  /**
+   * Takes or renews the lease of one worker's share until `now + ttlMs`. The same holder keeps its
+   * epoch; a takeover raises it, so that the former holder's batches are refused.
+   */
+  acquire(worker: number, holder: string, now: number, ttlMs: number): Promise<Lease>;
+  /** Gives the lease up early; nothing happens when another epoch holds it. */
+  release(worker: number, epoch: number): Promise<void>;
+
+  /** The rows with these keys, in their order; undefined where there is none. */
+  load(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>;
+  /** Throws StoreLostError when the store was removed or replaced behind us. */
+  commit(batch: Batch): Promise<CommitResult>;
+
+  /** What all workers have reached: for each partition the lowest of their positions. */
+  checkpoint(): Promise<Checkpoint>;
+  /** Each worker's own checkpoint, by number. */
+  workerCheckpoints(): Promise<readonly Checkpoint[]>;
+
+  /** Lets no commit go past `at` until released or until `until` (milliseconds since 1970, bounded by the store's `now`). */
+  hold(at: Checkpoint, until: number): Promise<void>;
+  unhold(): Promise<void>;
+
+  /** A consistent view of all tables at one checkpoint, while commits go on. */
+  snapshot(): Promise<GenerationSnapshot>;
+
+  /** False as soon as the store was removed, replaced or lost its marker. Cheap: asked every second. */
+  present(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export interface GenerationSnapshot {
+  readonly checkpoint: Checkpoint;
+  count(table: string): Promise<number>;
+  /** All rows of a table in key order, in pages; bounded memory. */
+  rows(table: string): AsyncIterable<readonly Row[]>;
+  /** Checks what the store derives from rows (ranked counts); each problem in words, none when all is right. */
+  problems(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/** The store behind an open generation is gone or is another one. */
+export class StoreLostError extends Error {
+  readonly code = 'store-lost';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreLostError';
+  }
+}
