@@ -1,3 +1,15 @@
+export {
+  appendBytes,
+  checkAppend,
+  envelopeBytes,
+  judgeAppend,
+  type KnownEvent,
+  type Refused,
+  type StreamView,
+  storedMetadata,
+  timeMax,
+  type Verdict,
+} from './append-rules.ts';
 export * from './checkpoint.ts';
 export {
   type DomainEvent,
@@ -9,6 +21,8 @@ export {
   eventType,
   type RecordedEvent,
 } from './event-types.ts';
+export { matches } from './filter.ts';
 export { limits } from './limits.ts';
+export { pageLimit } from './page-limit.ts';
 export * from './port.ts';
 export { categoryOf, streamNameProblem } from './stream-name.ts';

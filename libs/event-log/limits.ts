@@ -4,7 +4,7 @@ export const limits = {
   eventDataBytesMax: 262_144,
   /** Events in one append. */
   appendEventsMax: 1_000,
-  /** UTF-8 bytes of all events of one append, data and metadata: below Kafka's and EventStoreDB's default of 1 MB. */
+  /** UTF-8 bytes of all events of one append as `appendBytes` counts them: below Kafka's and EventStoreDB's default of 1 MB. */
   appendBytesMax: 900_000,
   /** UTF-8 bytes of a stream name. */
   streamNameBytesMax: 512,
@@ -14,4 +14,6 @@ export const limits = {
   metadataValueBytesMax: 256,
   /** Events in one page of a read, and in one delivery of a subscription. */
   pageEventsMax: 10_000,
+  /** The same where the caller names no limit. */
+  pageEventsDefault: 1_000,
 } as const;
