@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import {
+  canonicalJson,
+  configFrom,
+  hmacSha256,
+  idFromKey,
+  isId,
+  newId,
+  sha256,
+  systemClock,
+} from './index.ts';
+
+describe('ids', () => {
+  test('the same key gives the same id, on every machine', () => {
+    expect(idFromKey('score', 'default', 'm1', 'ann')).toBe('e1557cf3-5a7f-586b-ba1b-a5626550583c');
+  });
+
+  test('parts are told apart wherever the border between them is', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string()), fc.array(fc.string()), (a, b) => {
+        const same = a.length === b.length && a.every((part, i) => part === b[i]);
+        expect(idFromKey(...a) === idFromKey(...b)).toBe(same);
+      }),
+    );
+    expect(idFromKey('a', 'bc')).not.toBe(idFromKey('ab', 'c'));
+  });
+
+  test('only canonical lower-case UUIDs are ids', () => {
+    expect(isId(newId())).toBe(true);
+    expect(isId(idFromKey('x'))).toBe(true);
+    expect(isId(newId().toUpperCase())).toBe(false);
+    expect(isId('not-an-id')).toBe(false);
+    expect(isId(`{${newId()}}`)).toBe(false);
+  });
+});
+
+describe('canonical JSON', () => {
+  test('the order of members makes no difference, the order of items does', () => {
+    expect(canonicalJson({ b: 1, a: [2, 1] })).toBe('{"a":[2,1],"b":1}');
+    expect(canonicalJson({ a: [1, 2], b: 1 })).not.toBe(canonicalJson({ b: 1, a: [2, 1] }));
+  });
+
+  test('it parses back to the value', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+        expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
+  });
+
+  test('what JSON cannot carry is refused', () => {
+    expect(() => canonicalJson({ points: Number.NaN })).toThrow();
+    expect(() => canonicalJson(undefined)).toThrow(TypeError);
+  });
+});
+
+describe('hashes', () => {
+  test('agree with the published vectors', () => {
+    // FIPS 180-4 example "abc"; RFC 4231 test case 2.
+    expect(sha256('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+    expect(hmacSha256(Buffer.from('Jefe'), 'what do ya want for nothing?')).toBe(
+      '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843',
+    );
+  });
+});
+
+describe('the clock', () => {
+  test('an aborted sleep ends at once and does not reject', async () => {
+    const stop = new AbortController();
+    const slept = systemClock.sleep(3_600_000, stop.signal);
+    stop.abort();
+    await slept;
+    await systemClock.sleep(3_600_000, stop.signal);
+  });
+});
+
+describe('configuration', () => {
+  const schema = z.object({ PORT: z.coerce.number().int().min(1).max(65_535).default(8080) });
+
+  test('reads values and defaults', () => {
+    expect(configFrom(schema, {})).toEqual({ kind: 'configured', value: { PORT: 8080 } });
+    expect(configFrom(schema, { PORT: '81' })).toMatchObject({ value: { PORT: 81 } });
+  });
+
+  test('a problem names its variable', () => {
+    const configured = configFrom(schema, { PORT: 'eighty' });
+    expect(configured.kind).toBe('invalid');
+    expect(configured.kind === 'invalid' && configured.problems[0]).toMatch(/^PORT: /);
+  });
+});
