@@ -1,0 +1,62 @@
+import { EventTypes, eventType } from '@annals/event-log';
+import { z } from 'zod';
+
+/** The stream that holds all progress of one reactor. */
+export function reactorStream(name: string): string {
+  return `reactor-${name}`;
+}
+
+const openEffect = z.strictObject({
+  effect_id: z.uuid(),
+  stream: z.string(),
+  revision: z.int().nonnegative(),
+  partition: z.int().nonnegative(),
+  position: z.string(),
+  /** Milliseconds since 1970: after this the holder of the intent no longer starts the call. */
+  call_before: z.int(),
+  /** `settled` = its result is recorded, but an earlier event's is not. */
+  state: z.enum(['intended', 'settled']),
+});
+export type OpenEffect = z.output<typeof openEffect>;
+
+export const reactorStarted = eventType({
+  name: 'reactor-started',
+  schemaVersion: 1,
+  schema: z.strictObject({ reactor: z.string(), from: z.string() }),
+});
+
+export const effectIntended = eventType({
+  name: 'effect-intended',
+  schemaVersion: 1,
+  schema: openEffect.omit({ state: true }),
+});
+
+export const effectDone = eventType({
+  name: 'effect-done',
+  schemaVersion: 1,
+  schema: z.strictObject({ effect_id: z.uuid(), result: z.record(z.string(), z.json()) }),
+});
+
+export const effectFailed = eventType({
+  name: 'effect-failed',
+  schemaVersion: 1,
+  schema: z.strictObject({ effect_id: z.uuid(), reason: z.string() }),
+});
+
+/** Everything up to `checkpoint` is settled; `open` names what is under way or settled beyond it. */
+export const reactorProgressed = eventType({
+  name: 'reactor-progressed',
+  schemaVersion: 1,
+  schema: z.strictObject({ checkpoint: z.string(), open: z.array(openEffect) }),
+});
+
+const reactorEvents = [
+  reactorStarted,
+  effectIntended,
+  effectDone,
+  effectFailed,
+  reactorProgressed,
+] as const;
+
+export type ReactorEventType = (typeof reactorEvents)[number];
+export const reactorEventTypes = new EventTypes<ReactorEventType>(reactorEvents);

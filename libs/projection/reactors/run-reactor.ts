@@ -1,0 +1,319 @@
+import { type Clock, idFromKey, type SubjectCipher } from '@annals/core';
+import {
+  type Checkpoint,
+  covers,
+  type DomainEvent,
+  type EventLog,
+  encodeCheckpoint,
+  partitionsOf,
+} from '@annals/event-log';
+import type { AnyRecordedEvent } from '../projection.ts';
+import { ContiguousWindow } from './contiguous-window.ts';
+import type { OpenEffect, ReactorEventType } from './events.ts';
+import { ReactorJournal, ReactorSupersededError } from './journal.ts';
+import type { Progress } from './progress.ts';
+import type { LookedUp, Performed, Reactor } from './reactor.ts';
+
+export interface RunReactorOptions {
+  readonly log: EventLog;
+  readonly reactor: Reactor;
+  readonly cipher: SubjectCipher;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Where to begin when the log holds no progress: needed unless the log is empty. */
+  readonly from?: 'head' | Checkpoint;
+  /** Told of attempts that did not settle; for logs and metrics. */
+  readonly onTrouble?: (trouble: { readonly effectId: string; readonly reason: string }) => void;
+}
+
+export type ReactorEnded =
+  | { readonly kind: 'stopped'; readonly checkpoint: Checkpoint }
+  /** No progress in a log that has events: starting would repeat effects that may have been done. */
+  | { readonly kind: 'refused'; readonly reason: 'no-progress'; readonly detail: string }
+  | { readonly kind: 'superseded' };
+
+/** Events read ahead of the oldest one that is not settled. */
+const windowEventsMax = 1_000;
+/** Progress is restated after this many events, and whenever the reactor has caught up. */
+const progressEveryEvents = 200;
+const backoffMsMin = 100;
+const backoffMsMax = 60_000;
+
+/** Runs one reactor until the signal is aborted. Rejects when the log cannot be read. */
+export async function runReactor(options: RunReactorOptions): Promise<ReactorEnded> {
+  const { log, reactor, cipher, clock } = options;
+  const journal = new ReactorJournal(log, reactor.name, cipher, clock);
+  try {
+    const progress = (await journal.load()) ?? (await begin(options, journal));
+    if (!progress) {
+      const detail =
+        `the reactor ${reactor.name} has no progress in this log, and the log is not empty: ` +
+        `say where to begin, --from head (do nothing for what is there) or --from <position>`;
+      return { kind: 'refused', reason: 'no-progress', detail };
+    }
+    const run = new ReactorRun(options, journal, progress);
+    return { kind: 'stopped', checkpoint: await run.follow() };
+  } catch (error) {
+    if (error instanceof ReactorSupersededError) return { kind: 'superseded' };
+    throw error;
+  }
+}
+
+async function begin(
+  { log, reactor, clock, from }: RunReactorOptions,
+  journal: ReactorJournal,
+): Promise<Progress | undefined> {
+  const head = await log.head();
+  if (from === undefined && partitionsOf(head).length > 0) return undefined;
+  const checkpoint = from === 'head' ? head : (from ?? {});
+  const text = encodeCheckpoint(checkpoint);
+  await journal.record((at) => [
+    {
+      type: 'reactor-started',
+      id: idFromKey('reactor-started', reactor.name, at),
+      occurredAt: clock.now(),
+      data: { reactor: reactor.name, from: text },
+    },
+  ]);
+  return { checkpoint, open: new Map() };
+}
+
+/** One run: the events under way, each stream a lane of its own. */
+class ReactorRun {
+  readonly #options: RunReactorOptions;
+  readonly #journal: ReactorJournal;
+  readonly #window: ContiguousWindow;
+  /** Intents of an earlier run, and what this run has under way. */
+  readonly #open: Map<string, OpenEffect>;
+  /** The last effect of each stream that has one under way: the next one waits for it. */
+  readonly #lanes = new Map<string, Promise<void>>();
+  readonly #stop = new AbortController();
+  #running = 0;
+  #passedSinceProgress = 0;
+  #effectSinceProgress = false;
+  #failure: unknown;
+  #wake: () => void = () => undefined;
+
+  constructor(options: RunReactorOptions, journal: ReactorJournal, progress: Progress) {
+    this.#options = options;
+    this.#journal = journal;
+    this.#window = new ContiguousWindow(progress.checkpoint);
+    this.#open = new Map(progress.open);
+  }
+
+  async follow(): Promise<Checkpoint> {
+    const { log, reactor, cipher, signal } = this.#options;
+    const stop = AbortSignal.any([signal, this.#stop.signal]);
+    const filter = { categories: reactor.categories };
+    const start = this.#window.checkpoint;
+    for await (const delivery of log.subscribe(start, filter, { signal: stop })) {
+      if (delivery.kind === 'events') {
+        for (const event of await reactor.decode(delivery.events, cipher)) {
+          await this.#room(windowEventsMax - 1);
+          if (stop.aborted) break;
+          this.#take(event, stop);
+        }
+      } else if (this.#window.size === 0) {
+        this.#window.skipTo(delivery.checkpoint);
+      }
+      const idle = delivery.kind === 'caught-up' && this.#effectSinceProgress;
+      if (idle || this.#passedSinceProgress >= progressEveryEvents) await this.#writeProgress();
+    }
+    await Promise.all(this.#lanes.values());
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#effectSinceProgress) await this.#writeProgress();
+    return this.#window.checkpoint;
+  }
+
+  /** Enters one event; its effect, if it wants one, waits for the earlier ones of its stream. */
+  #take(event: AnyRecordedEvent, signal: AbortSignal): void {
+    const settle = this.#window.add(event.partition, event.position);
+    this.#passedSinceProgress += 1;
+    if (!this.#options.reactor.wants(event)) {
+      settle();
+      return;
+    }
+    const before = this.#lanes.get(event.stream) ?? Promise.resolve();
+    const lane = before
+      .then(() => this.#effect(event, signal))
+      .then((settled) => {
+        if (settled) settle();
+        this.#effectSinceProgress = true;
+      })
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+        this.#stop.abort();
+      })
+      .finally(() => {
+        if (this.#lanes.get(event.stream) === lane) this.#lanes.delete(event.stream);
+        this.#wake();
+      });
+    this.#lanes.set(event.stream, lane);
+  }
+
+  /** Brings one effect to its end; false when the run stopped first. */
+  async #effect(event: AnyRecordedEvent, signal: AbortSignal): Promise<boolean> {
+    const { reactor } = this.#options;
+    const effectId = idFromKey('effect', reactor.name, event.id);
+    const known = this.#open.get(effectId);
+    if (known?.state === 'settled') return true;
+    while (this.#running >= reactor.concurrencyMax) await this.#freed();
+    if (signal.aborted) return false;
+    this.#running += 1;
+    try {
+      return await this.#settle(event, effectId, known, signal);
+    } finally {
+      this.#running -= 1;
+      this.#wake();
+    }
+  }
+
+  async #settle(
+    event: AnyRecordedEvent,
+    effectId: string,
+    known: OpenEffect | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { clock } = this.#options;
+    // An intent that is already there may have been carried out: look first, and only after the
+    // process that wrote it may no longer start the call.
+    let mayBeDone = known !== undefined;
+    if (known) await clock.sleep(Math.max(0, known.call_before - clock.now()), signal);
+    else await this.#intend(event, effectId);
+    for (let backoffMs = backoffMsMin; !signal.aborted; backoffMs = nextBackoff(backoffMs)) {
+      const outcome = await this.#attempt(event, effectId, mayBeDone, signal);
+      if (outcome.kind === 'done' || outcome.kind === 'failed') {
+        await this.#record(effectId, outcome);
+        return true;
+      }
+      if (outcome.kind !== 'not-done') {
+        mayBeDone = outcome.kind !== 'retry';
+        this.#options.onTrouble?.({ effectId, reason: outcome.reason });
+        await clock.sleep(backoffMs, signal);
+      } else mayBeDone = false;
+    }
+    return false;
+  }
+
+  /** One call to the other side: a look-up when the effect may have been done, else the effect itself. */
+  async #attempt(
+    event: AnyRecordedEvent,
+    effectId: string,
+    mayBeDone: boolean,
+    signal: AbortSignal,
+  ): Promise<Performed | LookedUp> {
+    const { reactor, clock } = this.#options;
+    const call = { effectId, event, signal };
+    try {
+      if (mayBeDone) return await reactor.lookUp(call);
+      const open = this.#open.get(effectId);
+      // The time to start is over: another process may have looked it up by now. Renew the claim first.
+      if (open && clock.now() >= open.call_before) await this.#restateWith(effectId);
+      return await reactor.perform(call);
+    } catch (error) {
+      if (error instanceof ReactorSupersededError) throw error;
+      const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      return { kind: 'unclear', reason };
+    }
+  }
+
+  async #intend(event: AnyRecordedEvent, effectId: string): Promise<void> {
+    const { clock, reactor } = this.#options;
+    const data = {
+      effect_id: effectId,
+      stream: event.stream,
+      revision: event.revision,
+      partition: event.partition,
+      position: event.position,
+      call_before: clock.now() + reactor.callWithinMs,
+    };
+    const intended: DomainEvent<ReactorEventType> = {
+      type: 'effect-intended',
+      id: idFromKey('effect-intended', effectId),
+      occurredAt: clock.now(),
+      metadata: { causationId: event.id },
+      data,
+    };
+    await this.#journal.record(
+      () => [intended],
+      () => this.#open.set(effectId, { ...data, state: 'intended' }),
+    );
+  }
+
+  async #record(
+    effectId: string,
+    outcome: Extract<Performed, { kind: 'done' | 'failed' }>,
+  ): Promise<void> {
+    const envelope = {
+      id: idFromKey('effect-settled', effectId),
+      occurredAt: this.#options.clock.now(),
+    };
+    const settled: DomainEvent<ReactorEventType> =
+      outcome.kind === 'done'
+        ? {
+            ...envelope,
+            type: 'effect-done',
+            data: { effect_id: effectId, result: JSON.parse(JSON.stringify(outcome.result)) },
+          }
+        : {
+            ...envelope,
+            type: 'effect-failed',
+            data: { effect_id: effectId, reason: outcome.reason },
+          };
+    await this.#journal.record(
+      () => [settled],
+      () => {
+        const open = this.#open.get(effectId);
+        if (open) this.#open.set(effectId, { ...open, state: 'settled' });
+      },
+    );
+  }
+
+  /** Claims an effect anew: a durable statement of progress with a later `call_before`. */
+  async #restateWith(effectId: string): Promise<void> {
+    const { clock, reactor } = this.#options;
+    const open = this.#open.get(effectId);
+    if (open) {
+      this.#open.set(effectId, { ...open, call_before: clock.now() + reactor.callWithinMs });
+    }
+    await this.#writeProgress();
+  }
+
+  async #writeProgress(): Promise<void> {
+    this.#passedSinceProgress = 0;
+    this.#effectSinceProgress = false;
+    await this.#journal.record((at) => {
+      const { checkpoint } = this.#window;
+      for (const [id, effect] of this.#open) {
+        if (covers(checkpoint, effect.partition, effect.position)) this.#open.delete(id);
+      }
+      return [
+        {
+          type: 'reactor-progressed',
+          id: idFromKey('reactor-progressed', this.#options.reactor.name, at),
+          occurredAt: this.#options.clock.now(),
+          data: { checkpoint: encodeCheckpoint(checkpoint), open: [...this.#open.values()] },
+        },
+      ];
+    });
+  }
+
+  async #room(sizeMax: number): Promise<void> {
+    while (this.#window.size > sizeMax && this.#failure === undefined) await this.#freed();
+  }
+
+  /** Resolves when an effect ended. Several may wait: each looks again for itself. */
+  #freed(): Promise<void> {
+    const earlier = this.#wake;
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        earlier();
+        resolve();
+      };
+    });
+  }
+}
+
+function nextBackoff(backoffMs: number): number {
+  return Math.min(backoffMs * 2, backoffMsMax);
+}
