@@ -87,7 +87,7 @@ interface Planted {
 
 const longFunction = `export function long() {\n${'  void 0;\n'.repeat(69)}}\n`;
 const machineFolder = ['', 'home', 'ann', 'annals'].join('/');
-const registry = ['registry', 'npmjs', 'org'].join('.');
+const host = ['registry', 'npmjs', 'org'].join('.');
 
 const planted: readonly Planted[] = [
   {
@@ -373,7 +373,7 @@ const planted: readonly Planted[] = [
   {
     rule: 'no host names of package registries',
     breach: 'a lock file that says where it downloaded from',
-    files: { 'package-lock.json': `{\n"resolved": "https://${registry}/uuid"\n}\n` },
+    files: { 'package-lock.json': `{\n"resolved": "https://${host}/uuid"\n}\n` },
     found: ['package-lock.json:2'],
   },
   {

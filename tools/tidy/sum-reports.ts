@@ -9,10 +9,21 @@ const projects = readSourceTree().packages.map(({ folder }) =>
 );
 const reports = new Map<string, TestReport>();
 for (const project of projects) {
-  const path = join(repositoryRoot, 'reports', `${project}.json`);
-  if (existsSync(path)) reports.set(project, JSON.parse(readFileSync(path, 'utf8')) as TestReport);
+  const report = readReport(join(repositoryRoot, 'reports', `${project}.json`));
+  if (report) reports.set(project, report);
 }
 const summary = summarize(projects, reports);
 for (const note of summary.notes) process.stdout.write(`${note}\n`);
 process.stdout.write(`${summaryLine(summary)}\n`);
 process.exitCode = summary.failed > 0 ? 1 : 0;
+
+/** Undefined when there is none, or only half of one: a runner that was killed leaves such a file. */
+function readReport(path: string): TestReport | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as TestReport;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
