@@ -19,16 +19,22 @@ const openEffect = z.strictObject({
 });
 export type OpenEffect = z.output<typeof openEffect>;
 
+/**
+ * Who wrote it. Ids are made from what is natural, so two processes write the same ids; that their content
+ * differs is what tells the log, and them, that they are two.
+ */
+const run = z.string().min(1);
+
 export const reactorStarted = eventType({
   name: 'reactor-started',
   schemaVersion: 1,
-  schema: z.strictObject({ reactor: z.string(), from: z.string() }),
+  schema: z.strictObject({ reactor: z.string(), from: z.string(), run }),
 });
 
 export const effectIntended = eventType({
   name: 'effect-intended',
   schemaVersion: 1,
-  schema: openEffect.omit({ state: true }),
+  schema: openEffect.omit({ state: true }).extend({ run }),
 });
 
 export const effectDone = eventType({
@@ -47,7 +53,7 @@ export const effectFailed = eventType({
 export const reactorProgressed = eventType({
   name: 'reactor-progressed',
   schemaVersion: 1,
-  schema: z.strictObject({ checkpoint: z.string(), open: z.array(openEffect) }),
+  schema: z.strictObject({ checkpoint: z.string(), open: z.array(openEffect), run }),
 });
 
 const reactorEvents = [

@@ -25,8 +25,10 @@ export function evolveProgress(
         checkpoint: readCheckpoint(event.data.checkpoint),
         open: new Map(event.data.open.map((effect) => [effect.effect_id, effect])),
       };
-    case 'effect-intended':
-      return withOpen(progress, { ...event.data, state: 'intended' });
+    case 'effect-intended': {
+      const { run: _, ...intended } = event.data;
+      return withOpen(progress, { ...intended, state: 'intended' });
+    }
     case 'effect-done':
     case 'effect-failed': {
       const open = progress?.open.get(event.data.effect_id);

@@ -20,6 +20,8 @@ export interface RunReactorOptions {
   readonly cipher: SubjectCipher;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** Names this process; no two runs share one. */
+  readonly runId: string;
   /** Where to begin when the log holds no progress: needed unless the log is empty. */
   readonly from?: 'head' | Checkpoint;
   /** Told of attempts that did not settle; for logs and metrics. */
@@ -60,7 +62,7 @@ export async function runReactor(options: RunReactorOptions): Promise<ReactorEnd
 }
 
 async function begin(
-  { log, reactor, clock, from }: RunReactorOptions,
+  { log, reactor, clock, from, runId }: RunReactorOptions,
   journal: ReactorJournal,
 ): Promise<Progress | undefined> {
   const head = await log.head();
@@ -72,7 +74,7 @@ async function begin(
       type: 'reactor-started',
       id: idFromKey('reactor-started', reactor.name, at),
       occurredAt: clock.now(),
-      data: { reactor: reactor.name, from: text },
+      data: { reactor: reactor.name, from: text, run: runId },
     },
   ]);
   return { checkpoint, open: new Map() };
@@ -232,7 +234,7 @@ class ReactorRun {
       id: idFromKey('effect-intended', effectId),
       occurredAt: clock.now(),
       metadata: { causationId: event.id },
-      data,
+      data: { ...data, run: this.#options.runId },
     };
     await this.#journal.record(
       () => [intended],
@@ -292,7 +294,11 @@ class ReactorRun {
           type: 'reactor-progressed',
           id: idFromKey('reactor-progressed', this.#options.reactor.name, at),
           occurredAt: this.#options.clock.now(),
-          data: { checkpoint: encodeCheckpoint(checkpoint), open: [...this.#open.values()] },
+          data: {
+            checkpoint: encodeCheckpoint(checkpoint),
+            open: [...this.#open.values()],
+            run: this.#options.runId,
+          },
         },
       ];
     });
