@@ -23,6 +23,14 @@ export {
 } from './event-types.ts';
 export { matches } from './filter.ts';
 export { limits } from './limits.ts';
+export {
+  type AppendFault,
+  type MemoryEventLog,
+  type MemoryLogFaults,
+  type MemoryLogOptions,
+  memoryEventLog,
+} from './memory-event-log.ts';
+export { MemoryStorage } from './memory-storage.ts';
 export { pageLimit } from './page-limit.ts';
 export * from './port.ts';
 export { categoryOf, streamNameProblem } from './stream-name.ts';

@@ -31,6 +31,7 @@ function describeClosing(openers: LogOpeners): void {
         () => log.append('sample-1', [sampleEvent()], { expected: 'any' }),
         () => log.readStream('sample-1'),
         () => log.read('start'),
+        () => log.count(),
         () => log.head(),
       ];
       for (const use of uses) {

@@ -21,7 +21,7 @@ function eventOfBytes(bytes: number): NewEvent {
 
 /** Events that together count `bytes`, none of them near its own limit. */
 function appendOfBytes(bytes: number): NewEvent[] {
-  const full = Array.from({ length: 3 }, () => eventOfBytes(200_000));
+  const full = Array.from({ length: 4 }, () => eventOfBytes(200_000));
   const rest = bytes - appendBytes(full) - appendBytes([eventOfBytes(1_000)]) + 1_000;
   return [...full, eventOfBytes(rest)];
 }

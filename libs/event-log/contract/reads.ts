@@ -220,7 +220,19 @@ function describeFilters(openers: LogOpeners): void {
           const back = await pagesOf(log, 'end', filter, { direction: 'backward', limit });
           expect(sortedIds(back.flatMap((page) => page.events))).toEqual(sortedIds(forward));
         }
+        const byType = Map.groupBy(all.filter(keeps), (event) => event.type);
+        const counted = new Map([...byType].map(([type, events]) => [type, events.length]));
+        expect(await log.count(filter)).toEqual(counted);
       }
+    });
+
+    test('no filter counts everything, by type, and an empty log has nothing to count', async () => {
+      const empty = await openFresh(openers);
+      expect(await empty.log.count()).toEqual(new Map());
+      const log = await openMixed(openers);
+      const counted = new Map(Object.entries({ opened: 20, closed: 20 }));
+      expect(await log.count()).toEqual(counted);
+      expect(await log.count({})).toEqual(counted);
     });
 
     test('one that matches little moves past the rest: its last checkpoint covers the head', async () => {
