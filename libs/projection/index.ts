@@ -1,3 +1,14 @@
+export { lowestCheckpoint } from './lowest-checkpoint.ts';
+export {
+  type MemoryDatabaseCopy,
+  MemoryProjectionDatabase,
+  MemoryProjectionStore,
+  memoryProjectionStore,
+  type StoreFault,
+  type StoreFaults,
+  type StoreOperation,
+  StoreUnreachableError,
+} from './memory-projection-store.ts';
 export {
   type AnyRecordedEvent,
   type Cell,

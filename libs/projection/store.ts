@@ -1,5 +1,5 @@
 import type { Checkpoint } from '@annals/event-log';
-import type { Cell, Row, Table } from './projection.ts';
+import type { Cell, Row, Split, Table } from './projection.ts';
 
 /**
  * What a projection needs of one database. The whole port; `describeProjectionStore` in `contract/`
@@ -28,6 +28,8 @@ export interface GenerationSpec {
   readonly tables: readonly Table[];
   /** The work is split in this many shares, each with a checkpoint and a lease of its own. */
   readonly workers: number;
+  /** `stream`: every worker reads every partition. `partition`: each partition is read by one worker only. */
+  readonly split: Split;
 }
 
 export interface RowKey {
@@ -81,7 +83,11 @@ export interface GenerationStore {
   /** Throws StoreLostError when the store was removed or replaced behind us. */
   commit(batch: Batch): Promise<CommitResult>;
 
-  /** What all workers have reached: for each partition the lowest of their positions. */
+  /**
+   * What all workers have reached: for each partition the lowest position of the workers that read
+   * it. Split by stream those are all workers, so a partition one of them has not begun is not in it;
+   * split by partition it is the one worker that names the partition.
+   */
   checkpoint(): Promise<Checkpoint>;
   /** Each worker's own checkpoint, by number. */
   workerCheckpoints(): Promise<readonly Checkpoint[]>;
