@@ -21,8 +21,18 @@ export {
   eventType,
   type RecordedEvent,
 } from './event-types.ts';
+export { type ExportOptions, type ExportProgress, exportLog } from './export-log.ts';
 export { matches } from './filter.ts';
+export {
+  type ImportOptions,
+  type ImportProgress,
+  type ImportRefusal,
+  type ImportRefused,
+  type ImportResult,
+  importLog,
+} from './import-log.ts';
 export { limits } from './limits.ts';
+export { eventHash, hashLog, LogHash, type PortableEvent } from './log-hash.ts';
 export {
   type AppendFault,
   type MemoryEventLog,
@@ -34,3 +44,4 @@ export { MemoryStorage } from './memory-storage.ts';
 export { pageLimit } from './page-limit.ts';
 export * from './port.ts';
 export { categoryOf, streamNameProblem } from './stream-name.ts';
+export type { Manifest } from './transfer-format.ts';

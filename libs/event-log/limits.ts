@@ -16,4 +16,6 @@ export const limits = {
   pageEventsMax: 10_000,
   /** The same where the caller names no limit. */
   pageEventsDefault: 1_000,
+  /** Characters in one line of an exported log: the largest event with everything in it escaped. */
+  exportLineCharsMax: 2_000_000,
 } as const;
