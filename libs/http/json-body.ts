@@ -1,0 +1,57 @@
+import { isUtf8 } from 'node:buffer';
+import { httpErrors } from './errors.ts';
+import { findJsonFault } from './json-fault.ts';
+import { echo, type Problem } from './problem.ts';
+
+/** Names that would reach into prototypes of the objects they are copied to. */
+const forbiddenNames = ['__proto__', 'constructor'];
+
+/** Finds a forbidden name, also one written with escapes, without parsing. Cheap: bodies are full of neither. */
+const suspicion = /__proto__|constructor|\\u00/;
+
+/**
+ * The value of a JSON body (RFC 8259), or the problem to answer. Numbers too large for a double come
+ * out as Infinity, which no schema takes.
+ */
+export function parseJsonBody(body: Buffer): { readonly value: unknown } | Problem {
+  if (!isUtf8(body)) return malformed(body.toString('utf8'));
+  const text = body.toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return malformed(text);
+  }
+  if (!suspicion.test(text)) return { value };
+  const field = forbiddenField(value);
+  if (field === undefined) return { value };
+  return httpErrors.problem(
+    'invalid-input',
+    { what: 'The body has a name that is never allowed.' },
+    { errors: [{ in: 'body', field: echo(field), message: 'this name is not allowed' }] },
+  );
+}
+
+function malformed(text: string): Problem {
+  const { line, column, field } = findJsonFault(text);
+  const message = `not JSON at line ${line}, column ${column}`;
+  return httpErrors.problem(
+    'malformed-json',
+    { line, column },
+    { errors: [{ in: 'body', field: echo(field), message }] },
+  );
+}
+
+/** The path of the first member with a forbidden name. Without recursion: a body may be nested thousands deep. */
+function forbiddenField(root: unknown): string | undefined {
+  const open: { readonly value: unknown; readonly path: string }[] = [{ value: root, path: '' }];
+  for (let next = open.pop(); next; next = open.pop()) {
+    if (typeof next.value !== 'object' || next.value === null) continue;
+    for (const [name, value] of Object.entries(next.value)) {
+      const path = next.path === '' ? name : `${next.path}.${name}`;
+      if (forbiddenNames.includes(name)) return path;
+      open.push({ value, path });
+    }
+  }
+  return undefined;
+}

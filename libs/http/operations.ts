@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { httpErrors } from './errors.ts';
+import type { GateKeeper } from './gate.ts';
+import { limits } from './limits.ts';
+import { loggableError } from './log.ts';
+import type { Problem } from './problem.ts';
+
+export type Readiness =
+  | { readonly kind: 'ready' }
+  /** `detail` is shown to whoever asks: say what is missing and the command that repairs it. */
+  | { readonly kind: 'not-ready'; readonly detail: string };
+
+/** One thing an app needs to do its work. */
+export interface ReadinessCheck {
+  readonly name: string;
+  /** May throw; that counts as not ready. Has `limits.readinessMsMax`. */
+  check(): Readiness | Promise<Readiness>;
+}
+
+/** The scope of a key that may scrape from another machine. */
+export const operationsScope = 'operations:read';
+
+/**
+ * `/healthz` (the process answers), `/readyz` (everything it needs is there; 503 while it stops) and
+ * `/metrics` (Prometheus text). Without a key from this machine, or from anywhere if the app says so.
+ */
+export function serveOperations(
+  app: FastifyInstance,
+  keeper: GateKeeper,
+  checks: readonly ReadinessCheck[],
+  access: 'loopback' | 'anyone',
+): void {
+  const config =
+    access === 'anyone'
+      ? ({ public: true, unlimited: true } as const)
+      : ({ scope: operationsScope, publicOnLoopback: true, unlimited: true } as const);
+
+  app.get('/healthz', { config }, () => ({ status: 'alive' }));
+
+  app.get('/readyz', { config }, async (_request, reply) => {
+    const answers = await Promise.all(checks.map((check) => run(app, check)));
+    if (keeper.stopping) answers.push({ name: 'server', ready: false, detail: 'it is stopping' });
+    return answers.every((answer) => answer.ready)
+      ? { status: 'ready', checks: answers }
+      : notReady(reply, answers);
+  });
+
+  app.get('/metrics', { config }, async (_request, reply) => {
+    const { registry } = keeper.metrics;
+    reply.header('content-type', registry.contentType);
+    return registry.metrics();
+  });
+}
+
+interface CheckAnswer {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly detail?: string;
+}
+
+async function run(app: FastifyInstance, check: ReadinessCheck): Promise<CheckAnswer> {
+  const timer = new AbortController();
+  try {
+    const late = delay(limits.readinessMsMax, undefined, { signal: timer.signal });
+    const found = await Promise.race([check.check(), late]);
+    if (!found) {
+      return { name: check.name, ready: false, detail: `no answer in ${limits.readinessMsMax} ms` };
+    }
+    return found.kind === 'ready'
+      ? { name: check.name, ready: true }
+      : { name: check.name, ready: false, detail: found.detail };
+  } catch (error) {
+    app.log.error({ err: loggableError(error), check: check.name }, 'readiness check failed');
+    return { name: check.name, ready: false, detail: 'the check failed; the log says how' };
+  } finally {
+    timer.abort();
+  }
+}
+
+function notReady(reply: FastifyReply, answers: readonly CheckAnswer[]): Problem {
+  reply.header('cache-control', 'no-store');
+  const failed = answers.filter((answer) => !answer.ready).map((answer) => answer.name);
+  return httpErrors.problem(
+    'not-ready',
+    { failed: failed.join(', ') },
+    { headers: { 'retry-after': '1' }, members: { checks: answers } },
+  );
+}
