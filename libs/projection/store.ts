@@ -84,6 +84,13 @@ export interface GenerationStore {
   commit(batch: Batch): Promise<CommitResult>;
 
   /**
+   * Says that the first catching up is over. Until then a store may leave out what it derives from
+   * rows (further orders, ranked counts) and write faster; readers come only afterwards. Idempotent,
+   * and may take seconds; a crash in its midst leaves a generation that is still being built.
+   */
+  finishBuilding?(): Promise<void>;
+
+  /**
    * What all workers have reached: for each partition the lowest position of the workers that read
    * it. Split by stream those are all workers, so a partition one of them has not begun is not in it;
    * split by partition it is the one worker that names the partition.

@@ -1,0 +1,36 @@
+import { writeSync } from 'node:fs';
+import type { ProjectionStore } from '../store.ts';
+import { type KillTask, killBatch, killWorkers } from './kill-batches.ts';
+
+/**
+ * The child process of the kill test: commits without end until it is killed. Each acknowledged batch
+ * is one line on stdout, written at once: `worker batch`. Anything unexpected ends it with exit code 1.
+ */
+
+const task = JSON.parse(process.argv[2] ?? '{}') as KillTask;
+const { openStore } = (await import(task.module)) as {
+  openStore(argument: string): Promise<ProjectionStore>;
+};
+const store = await openStore(task.argument);
+const generation = await store.open(1);
+if (generation === 'lost') throw new Error('generation 1 is lost');
+
+/** The former child is dead, so this one may take its leases: it lives ten minutes later than all. */
+const now = Date.now() + 600_000 * Number(task.holder.split('-')[1]);
+
+const shares = [];
+for (let worker = 0; worker < killWorkers; worker += 1) {
+  const lease = await generation.acquire(worker, task.holder, now, 60_000);
+  if (lease.kind !== 'acquired') throw new Error(JSON.stringify(lease));
+  shares.push({ worker, epoch: lease.epoch, next: Number(lease.checkpoint[0] ?? 0) + 1 });
+}
+
+for (let round = 0; ; round += 1) {
+  for (const share of shares) {
+    const result = await generation.commit(killBatch(share.worker, share.epoch, share.next));
+    if (result.kind !== 'applied') throw new Error(JSON.stringify(result));
+    writeSync(1, `${share.worker} ${share.next}\n`);
+    share.next += 1;
+  }
+  if (round === 3 && task.finish) await generation.finishBuilding?.();
+}

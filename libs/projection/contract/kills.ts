@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect } from 'vitest';
+import { type KillTask, killBatchRows, killWorkers } from './kill-batches.ts';
+import { entries, matches, rowsOf, sampleSpec } from './samples.ts';
+import {
+  openAgain,
+  openFresh,
+  openGeneration,
+  type ProjectionSite,
+  type StoreOpeners,
+  testWith,
+} from './site.ts';
+
+const committerPath = fileURLToPath(new URL('./kill-committer.ts', import.meta.url));
+const killDelayMsMax = 80;
+const firstLineMsMax = 20_000;
+
+export function describeKills(openers: StoreOpeners): void {
+  const kills = openers.kills ?? 20;
+  describe('kill -9', () => {
+    testWith(
+      openers,
+      'processes',
+      `of a committing process, ${kills} times: no crash between rows and checkpoint can be seen`,
+      async () => {
+        const { site, store } = await openFresh(openers);
+        await store.create({ ...sampleSpec, workers: killWorkers });
+        const acknowledged = new Map<number, number>();
+        for (let kill = 0; kill < kills; kill += 1) {
+          await commitAndKill(site, kill, acknowledged);
+          await expectWhole(site, acknowledged);
+        }
+        expect([...acknowledged.keys()].sort()).toEqual([0, 1]);
+      },
+      180_000,
+    );
+  });
+}
+
+/** A child commits for all workers until it is killed; notes the last batch each worker saw acknowledged. */
+async function commitAndKill(
+  site: ProjectionSite,
+  kill: number,
+  acknowledged: Map<number, number>,
+): Promise<void> {
+  if (!site.childProcess) throw new Error('this site names no module for a child process');
+  const task: KillTask = { ...site.childProcess, holder: `child-${kill}`, finish: kill % 3 === 1 };
+  const child = spawn(process.execPath, [committerPath, JSON.stringify(task)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const out: string[] = [];
+  const err: string[] = [];
+  const closed = new Promise<NodeJS.Signals | null>((resolve) => {
+    child.on('close', (_, signal) => resolve(signal));
+  });
+  const firstLine = new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(err.join(''))), firstLineMsMax);
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      clearTimeout(timer);
+      out.push(text);
+      resolve();
+    });
+    child.on('close', () => resolve());
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => err.push(text));
+  await firstLine;
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * killDelayMsMax));
+  child.kill('SIGKILL');
+  expect({ signal: await closed, err: err.join('') }).toEqual({ signal: 'SIGKILL', err: '' });
+  for (const line of out.join('').split('\n').slice(0, -1)) {
+    const [worker, batch] = line.split(' ').map(Number) as [number, number];
+    acknowledged.set(worker, batch);
+  }
+}
+
+/** Each worker's rows are exactly those its checkpoint says, and no acknowledged batch is missing. */
+async function expectWhole(site: ProjectionSite, acknowledged: Map<number, number>): Promise<void> {
+  const store = await openAgain(site);
+  const generation = await openGeneration(store, 1);
+  const [inEntries, inMatches] = [
+    await rowsOf(generation, entries),
+    await rowsOf(generation, matches),
+  ];
+  for (const [worker, checkpoint] of (await generation.workerCheckpoints()).entries()) {
+    const batch = Number(checkpoint[0] ?? 0);
+    expect(batch).toBeGreaterThanOrEqual(acknowledged.get(worker) ?? 0);
+    const own = inEntries.filter(({ board }) => board === `w${worker}`);
+    const scores = new Set(own.map(({ score }) => score));
+    expect({ batch, scores: [...scores] }).toEqual({ batch, scores: batch === 0 ? [] : [batch] });
+    const written = inMatches.filter(({ id }) => String(id).startsWith(`w${worker}-`));
+    expect(written).toHaveLength(batch * killBatchRows);
+  }
+  await generation.close();
+  await store.close();
+}
