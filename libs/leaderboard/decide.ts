@@ -11,6 +11,7 @@ import type {
 } from './events.ts';
 import type { BoardInput, PlayerInput, ScoreInput } from './input.ts';
 import { limits } from './limits.ts';
+import { type Refused, refused } from './outcome.ts';
 import { periodOf, periodStart } from './period.ts';
 import type { BoardSettings, BoardState } from './state.ts';
 import { boardStream, bucketOf, playerStream, scoresStream } from './streams.ts';
@@ -19,16 +20,6 @@ import { boardStream, bucketOf, playerStream, scoresStream } from './streams.ts'
  * Commands to events, or a refusal. Pure: times and ids come in with the command. What is decided
  * here is decided without the player's score: what counts is said by the fold of the bucket's stream.
  */
-
-export interface Refused<Reason extends string> {
-  readonly kind: 'refused';
-  readonly reason: Reason;
-  readonly detail: string;
-}
-
-export function refused<Reason extends string>(reason: Reason, detail: string): Refused<Reason> {
-  return { kind: 'refused', reason, detail };
-}
 
 export interface ToAppend<Event> {
   readonly kind: 'append';
@@ -182,20 +173,20 @@ export function decidePlayer(
   };
 }
 
-/** The period a read is about: the one named, or the current one. */
+/** The board and the period a read is about: the period named, or the current one. */
 export function decidePeriod(
   board: BoardState | undefined,
   id: string,
   period: string | undefined,
   now: number,
 ):
-  | { readonly kind: 'period'; readonly period: string }
+  | { readonly kind: 'period'; readonly period: string; readonly settings: BoardSettings }
   | Refused<'unknown-board' | 'invalid-period'> {
   if (!board) return unknownBoard(id);
-  const { reset } = board.settings;
-  if (period === undefined) return { kind: 'period', period: periodOf(reset, now) };
-  if (periodStart(reset, period) === undefined) return invalidPeriod(board.settings, period);
-  return { kind: 'period', period };
+  const { settings } = board;
+  const named = period ?? periodOf(settings.reset, now);
+  if (periodStart(settings.reset, named) === undefined) return invalidPeriod(settings, named);
+  return { kind: 'period', period: named, settings };
 }
 
 function occurredAtProblem(time: number, now: number): string | undefined {

@@ -1,1 +1,39 @@
+export {
+  type BoardDirectory,
+  type BoardDirectoryMeans,
+  boardDirectoryLimits,
+  followBoards,
+} from './board-directory.ts';
+export * from './events.ts';
 export * from './input.ts';
+export { limits } from './limits.ts';
+export {
+  type Late,
+  type Overloaded,
+  type Refused,
+  UnexpectedAppendResultError,
+  type Unknown,
+} from './outcome.ts';
+export { periodOf, periodStart } from './period.ts';
+export { leaderboardProjection } from './projections/leaderboard.ts';
+export { type LeaderboardEvent, NaiveLeaderboard } from './read-model/naive.ts';
+export * from './read-model/port.ts';
+export { recordScoresLimits, type ScoreResult } from './record-scores.ts';
+export {
+  Leaderboard,
+  type LeaderboardMeans,
+  type PlayedMatch,
+  type PlayedMatches,
+  type Read,
+  type ReadOptions,
+  type ReadRefusal,
+} from './service.ts';
+export type { BoardSettings, BoardState, EntryStatus } from './state.ts';
+export {
+  boardStream,
+  bucketOf,
+  categories,
+  playerStream,
+  playerSubject,
+  scoresStream,
+} from './streams.ts';
