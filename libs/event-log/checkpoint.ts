@@ -46,5 +46,6 @@ export function decodeCheckpoint(text: string): Checkpoint | undefined {
     const [partition, position] = entry.split(':') as [string, string];
     checkpoint[Number(partition)] = position;
   }
-  return checkpoint;
+  // Leading zeros, another order and partitions named twice are not what was written.
+  return encodeCheckpoint(checkpoint) === text ? checkpoint : undefined;
 }

@@ -8,6 +8,9 @@ import {
 import type { z } from 'zod';
 import type { Metadata, NewEvent, StoredEvent } from './port.ts';
 
+/** The member of stored data that holds the sealed personal fields. */
+const sealedMember = '$personal';
+
 /** One event type of a product: a stored format. Declared once; version it with care. */
 export interface EventType<
   Name extends string = string,
@@ -19,7 +22,10 @@ export interface EventType<
   readonly schemaVersion: number;
   /** Checks data when it is written, and after it was upcast. */
   readonly schema: Schema;
-  /** `upcasters[n]` turns data of version n into version n + 1. One for each version below today's. */
+  /**
+   * `upcasters[n]` turns data of version n into version n + 1. One for each version below today's.
+   * Personal fields come opened; those of an erased subject are absent, and an upcaster copes with that.
+   */
   readonly upcasters?: { readonly [fromVersion: number]: (data: JsonObject) => JsonObject };
   /** Which top-level fields are personal data, and of whom. They are sealed in the stored event. */
   readonly personal?: {
@@ -37,6 +43,9 @@ export function eventType<
     if (!definition.upcasters?.[version]) {
       throw new TypeError(`event type ${definition.name} has no upcaster from version ${version}`);
     }
+  }
+  if (sealedMember in definition.schema.shape) {
+    throw new TypeError(`event type ${definition.name} may not have a field named ${sealedMember}`);
   }
   return definition;
 }
@@ -91,10 +100,16 @@ export type EventDecodeErrorCode =
 export class EventDecodeError extends Error {
   readonly code: EventDecodeErrorCode;
   readonly event: Pick<StoredEvent, 'id' | 'stream' | 'revision' | 'type' | 'schemaVersion'>;
-  constructor(code: EventDecodeErrorCode, event: StoredEvent, detail: string) {
+  constructor(
+    code: EventDecodeErrorCode,
+    event: StoredEvent,
+    detail: string,
+    options?: ErrorOptions,
+  ) {
     super(
       `${code}: event ${event.id} (${event.type} version ${event.schemaVersion}, ` +
         `${event.stream}@${event.revision}): ${detail}`,
+      options,
     );
     this.name = 'EventDecodeError';
     this.code = code;
@@ -102,9 +117,6 @@ export class EventDecodeError extends Error {
     this.event = { id, stream, revision, type, schemaVersion };
   }
 }
-
-/** The member of stored data that holds the sealed personal fields. */
-const sealedMember = '$personal';
 
 /** The codec of one product's event types: between domain events and what the log stores. */
 export class EventTypes<T extends AnyEventType> {
@@ -125,7 +137,8 @@ export class EventTypes<T extends AnyEventType> {
 
   /**
    * Domain events as the log stores them: checked by their schema, personal fields sealed, content
-   * hashed over the plaintext. Throws a ZodError for data its schema refuses: that is a bug of the caller.
+   * hashed over the plaintext. Throws a ZodError for data its schema refuses, which is a bug of the
+   * caller, and whatever `seal` throws for a key that is neither there nor erased.
    */
   async encode(events: readonly DomainEvent<T>[], cipher: SubjectCipher): Promise<Encoded> {
     const checked = events.map((event) => {
@@ -137,7 +150,7 @@ export class EventTypes<T extends AnyEventType> {
     );
     const keyring =
       subjects.length === 0 ? undefined : await cipher.keyring(subjects, { create: true });
-    const erased = subjects.find((subject) => keyring?.state(subject) !== 'present');
+    const erased = subjects.find((subject) => keyring?.state(subject) === 'erased');
     if (erased !== undefined) return { kind: 'subject-erased', subject: erased };
     return {
       kind: 'encoded',
@@ -188,6 +201,8 @@ function encodeOne(
   data: JsonObject,
   keyring: SubjectKeyring | undefined,
 ): NewEvent {
+  // Else input of a loose schema could pass for sealed data, and stop every reader.
+  if (sealedMember in data) throw new TypeError(`event data may not have ${sealedMember}`);
   const content = canonicalJson([type.name, type.schemaVersion, data]);
   const envelope = {
     id: event.id,
@@ -265,8 +280,13 @@ function openPersonal(
         'restore the key store from its backup',
     );
   }
-  const personal = JSON.parse(keyring.open(box.subject, box.sealed, event.id)) as JsonObject;
-  return { data: { ...open, ...personal }, erased: false };
+  try {
+    const personal = JSON.parse(keyring.open(box.subject, box.sealed, event.id)) as JsonObject;
+    return { data: { ...open, ...personal }, erased: false };
+  } catch (cause) {
+    const detail = 'its personal data does not open with the key of its subject';
+    throw new EventDecodeError('invalid-data', event, detail, { cause });
+  }
 }
 
 function upcast(
@@ -281,7 +301,12 @@ function upcast(
   }
   let data = stored;
   for (let version = event.schemaVersion; version < type.schemaVersion; version += 1) {
-    data = type.upcasters?.[version]?.(data) ?? data;
+    try {
+      data = type.upcasters?.[version]?.(data) ?? data;
+    } catch (cause) {
+      const detail = `its upcaster from version ${version} threw`;
+      throw new EventDecodeError('invalid-data', event, detail, { cause });
+    }
   }
   const schema: z.ZodObject = erased
     ? type.schema.partial(Object.fromEntries((type.personal?.fields ?? []).map((f) => [f, true])))
