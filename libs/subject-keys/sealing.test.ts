@@ -118,6 +118,8 @@ describe('fingerprints', () => {
   });
 
   test('stay as they are: stored content hashes depend on them', () => {
-    expect(fingerprintText(secret, 'Ann')).toMatchInlineSnapshot(`"e2204886c8519cdf67c787dae195f2646641cd2230d0fbf081b13045adbc9a29"`);
+    expect(fingerprintText(secret, 'Ann')).toBe(
+      'e2204886c8519cdf67c787dae195f2646641cd2230d0fbf081b13045adbc9a29',
+    );
   });
 });

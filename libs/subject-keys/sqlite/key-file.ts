@@ -13,6 +13,7 @@ export const keyFileName = 'subject-keys.sqlite';
 const applicationId = 0x414e534b;
 const formatVersion = 1;
 const busyTimeoutMs = 10_000;
+const checkpointPauseMs = 10;
 const rotationPageKeys = 1_000;
 
 /**
@@ -189,14 +190,20 @@ export class KeyFile {
   #scrub(): void {
     const due = this.#fact('removals') as number;
     if (due === this.#fact('removals_scrubbed')) return;
-    const result = this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number };
-    if (result.busy !== 0) {
-      throw new SubjectKeyStoreError(
-        'busy',
-        `${this.file}: keys are erased, but another process kept reading and copies may be left in the WAL: erase again`,
-      );
+    const checkpoint = this.#db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
+    // SQLite waits for readers, but not for a checkpoint of another connection: that is done here.
+    for (let waitedMs = 0; waitedMs < busyTimeoutMs; waitedMs += checkpointPauseMs) {
+      const { busy } = checkpoint.get() as { busy: number };
+      if (busy === 0) {
+        this.#statements.scrubbed.run(due);
+        return;
+      }
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, checkpointPauseMs);
     }
-    this.#statements.scrubbed.run(due);
+    throw new SubjectKeyStoreError(
+      'busy',
+      `${this.file}: keys are erased, but another process kept reading and copies may be left in the WAL: erase again`,
+    );
   }
 
   #write<T>(work: () => T): T {

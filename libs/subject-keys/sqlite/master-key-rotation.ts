@@ -9,7 +9,7 @@ import {
   syncFolder,
 } from '../master-key.ts';
 import { SubjectKeyStoreError } from '../port.ts';
-import { openKeyFile } from './sqlite-subject-key-store.ts';
+import { openKeyFile } from './open-key-file.ts';
 
 /**
  * Wraps every subject key in `folder` under the master key `to`, in one transaction: after a crash

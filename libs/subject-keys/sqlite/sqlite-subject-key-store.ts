@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { checkedBatch, checkedPageLimit } from '../batch.ts';
 import { KeyWrapping } from '../key-wrapping.ts';
 import {
@@ -7,11 +6,9 @@ import {
   type SubjectKeyStore,
   SubjectKeyStoreError,
 } from '../port.ts';
-import { KeyFile } from './key-file.ts';
+import type { KeyFile } from './key-file.ts';
+import { openKeyFile } from './open-key-file.ts';
 import { KeyWriter } from './writer.ts';
-
-const openingAttemptsMax = 40;
-const openingPauseMs = 50;
 
 /**
  * The embedded key store: `subject-keys.sqlite` in `folder` (WAL, synchronous=FULL, secure_delete),
@@ -23,19 +20,11 @@ export async function sqliteSubjectKeyStore(options: {
   readonly masterKey: Uint8Array;
 }): Promise<SubjectKeyStore> {
   const file = await openKeyFile(options.folder, new KeyWrapping(options.masterKey));
-  return new SqliteSubjectKeyStore(file, new KeyWriter(options));
-}
-
-/** Opens the file. Processes that make it at the same moment find it locked for moments, which SQLite does not wait for. */
-export async function openKeyFile(folder: string, wrapping: KeyWrapping): Promise<KeyFile> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return new KeyFile(folder, wrapping);
-    } catch (error) {
-      const busy = error instanceof SubjectKeyStoreError && error.code === 'busy';
-      if (!busy || attempt === openingAttemptsMax) throw error;
-      await delay(openingPauseMs);
-    }
+  try {
+    return new SqliteSubjectKeyStore(file, await KeyWriter.open(options));
+  } catch (error) {
+    file.close();
+    throw error;
   }
 }
 

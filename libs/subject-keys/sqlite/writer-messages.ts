@@ -8,7 +8,7 @@ export interface WriterData {
 
 export interface WriteRequest {
   readonly sequence: number;
-  readonly operation: 'create' | 'destroy' | 'close';
+  readonly operation: 'open' | 'create' | 'destroy' | 'close';
   readonly subjects: readonly string[];
 }
 

@@ -1,22 +1,25 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { KeyWrapping } from '../key-wrapping.ts';
 import { SubjectKeyStoreError } from '../port.ts';
-import { KeyFile } from './key-file.ts';
+import type { KeyFile } from './key-file.ts';
+import { openKeyFile } from './open-key-file.ts';
 import type { WriteReply, WriteRequest, WriterData } from './writer-messages.ts';
 
 /** The thread that writes the key file, so that no fsync blocks the thread that serves requests. */
 const { folder, masterKey } = workerData as WriterData;
-const keys = new KeyFile(folder, new KeyWrapping(masterKey));
+const opening = openKeyFile(folder, new KeyWrapping(masterKey));
+// A failure is answered to the first request; until that comes nobody waits for it.
+opening.catch(() => undefined);
 
-parentPort?.on('message', (request: WriteRequest) => {
-  parentPort?.postMessage(answer(request));
+parentPort?.on('message', async (request: WriteRequest) => {
+  parentPort?.postMessage(await answer(request));
   if (request.operation === 'close') parentPort?.close();
 });
 
-function answer(request: WriteRequest): WriteReply {
+async function answer(request: WriteRequest): Promise<WriteReply> {
   const { sequence } = request;
   try {
-    return { sequence, kind: 'done', keys: write(request) };
+    return { sequence, kind: 'done', keys: write(await opening, request) };
   } catch (error) {
     // Errors lose their class on the way between threads, so the code travels by itself.
     const code = error instanceof SubjectKeyStoreError ? error.code : 'io';
@@ -24,8 +27,10 @@ function answer(request: WriteRequest): WriteReply {
   }
 }
 
-function write({ operation, subjects }: WriteRequest): number {
+function write(keys: KeyFile, { operation, subjects }: WriteRequest): number {
   switch (operation) {
+    case 'open':
+      return 0;
     case 'create':
       keys.create(subjects);
       return 0;

@@ -16,9 +16,22 @@ export class KeyWriter {
   #sequence = 0;
   #round: Promise<unknown> = Promise.resolve();
   #nextRound: Promise<void> | undefined;
+  #closing = false;
   #broken: SubjectKeyStoreError | undefined;
 
-  constructor(data: WriterData) {
+  /** Starts the thread; resolves when it has the file open. */
+  static async open(data: WriterData): Promise<KeyWriter> {
+    const writer = new KeyWriter(data);
+    try {
+      await writer.#call('open', []);
+      return writer;
+    } catch (error) {
+      await writer.#worker.terminate();
+      throw error;
+    }
+  }
+
+  private constructor(data: WriterData) {
     this.#worker = new Worker(new URL('./writer-thread.ts', import.meta.url), {
       workerData: data,
       execArgv: [],
@@ -51,6 +64,7 @@ export class KeyWriter {
   async close(): Promise<void> {
     await this.#nextRound?.catch(() => undefined);
     if (this.#broken) return;
+    this.#closing = true;
     const ended = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
     await this.#call('close', []);
     await ended;
@@ -79,7 +93,7 @@ export class KeyWriter {
   #settle(reply: WriteReply): void {
     const waiting = this.#waiting.get(reply.sequence);
     this.#waiting.delete(reply.sequence);
-    if (this.#waiting.size === 0) this.#worker.unref();
+    if (this.#waiting.size === 0 && !this.#closing) this.#worker.unref();
     if (reply.kind === 'done') waiting?.resolve(reply.keys);
     else waiting?.reject(new SubjectKeyStoreError(reply.code, reply.message));
   }
