@@ -1,0 +1,147 @@
+import { defineErrors, type Problem } from '@annals/http';
+import type { Late, Overloaded, Refused, Unknown } from '@annals/leaderboard';
+
+/** What the leaderboard refuses, beside what every route may refuse. */
+export const leaderboardErrors = defineErrors('leaderboard', {
+  'unknown-board': {
+    status: 404,
+    title: 'No such leaderboard',
+    detail: '{what}: make it with PUT /v1/leaderboards/<id>.',
+    when: 'The leaderboard was never made.',
+  },
+  'no-score': {
+    status: 404,
+    title: 'The player has no score',
+    detail: 'This player has no score on {leaderboard} in {period}.',
+    when: 'The player never scored on this leaderboard in this period.',
+  },
+  'invalid-period': {
+    status: 400,
+    title: 'The period does not fit the leaderboard',
+    detail: '{what}.',
+    when: 'The period is not of the kind that the reset of the leaderboard makes.',
+  },
+  'occurred-at-out-of-range': {
+    status: 400,
+    title: 'occurred_at makes no sense',
+    detail: '{what}.',
+    when: 'occurred_at is before 2000, or more than 24 hours in the future.',
+  },
+  'invalid-cursor': {
+    status: 400,
+    title: 'The cursor is not one of ours',
+    detail: '{what}.',
+    when: 'A cursor that was made up, cut off, or belongs to another player, leaderboard or period.',
+  },
+  'invalid-position': {
+    status: 400,
+    title: 'The position is not one of ours',
+    detail: '{what}.',
+    when: 'A min-position that no answer gave.',
+  },
+  'score-key-reused': {
+    status: 409,
+    title: 'The match is recorded otherwise',
+    detail: '{what}.',
+    when: 'The same leaderboard, match_id and user_id come again with other points or another occurred_at.',
+  },
+  'period-closed': {
+    status: 409,
+    title: 'The period is closed',
+    detail: '{what}.',
+    when: 'A score for a period that was closed before it arrived: it does not count.',
+  },
+  'total-out-of-range': {
+    status: 409,
+    title: 'The total would leave the safe integers',
+    detail: '{what}.',
+    when: 'With this score the total would be above 2^53 - 1 or below -(2^53 - 1): it does not count.',
+  },
+  'period-not-begun': {
+    status: 409,
+    title: 'The period has not begun',
+    detail: '{what}.',
+    when: 'Closing a period that lies in the future.',
+  },
+  'board-settings-fixed': {
+    status: 409,
+    title: 'The settings of a leaderboard are fixed',
+    detail: '{what}.',
+    when: 'PUT of a leaderboard that exists, with another operator, order or reset.',
+  },
+  'player-erased': {
+    status: 409,
+    title: 'The player was erased',
+    detail: '{what}.',
+    when: 'PUT of a player whose personal data was erased.',
+  },
+  'not-there-yet': {
+    status: 503,
+    title: 'The read model has not reached the position',
+    detail: 'The read model did not reach min-position in time.',
+    when: 'A read with min-position, while the projection lags. Retry-After says when to try again.',
+  },
+  'read-model-lost': {
+    status: 503,
+    title: 'The read model is lost',
+    detail: 'The read model is not there. Build it anew: {command}',
+    when: 'The files of the read model are missing or were replaced. Writes go on.',
+  },
+  'log-overloaded': {
+    status: 503,
+    title: 'Too many writes are waiting',
+    detail: 'Too many writes are waiting for the log: nothing was stored, send it again.',
+    when: 'The queue in front of the log is full. Retry-After says when to try again.',
+  },
+  'write-outcome-unknown': {
+    status: 503,
+    title: 'The write may or may not be stored',
+    detail: 'The log did not answer in time: send the same request again, it counts once.',
+    when: 'The connection to the log broke while it stored.',
+  },
+});
+
+/** The commands that bring a lost read model back, as an operator types them. */
+export const repairCommand =
+  'npx annals rebuild leaderboard && npx annals verify leaderboard && npx annals promote leaderboard';
+
+type Failure =
+  | Refused<
+      Exclude<
+        keyof typeof leaderboardErrors.rows,
+        | 'no-score'
+        | 'not-there-yet'
+        | 'read-model-lost'
+        | 'log-overloaded'
+        | 'write-outcome-unknown'
+      >
+    >
+  | Late
+  | Overloaded
+  | Unknown
+  | { readonly kind: 'lost' };
+
+const soon = { headers: { 'retry-after': '1' } } as const;
+
+/** The problem a service's refusal is answered with. */
+export function problemOf(failure: Failure): Problem {
+  switch (failure.kind) {
+    case 'refused':
+      return leaderboardErrors.problem(failure.reason, { what: failure.detail });
+    case 'late':
+      return leaderboardErrors.problem('not-there-yet', undefined, soon);
+    case 'lost':
+      return leaderboardErrors.problem(
+        'read-model-lost',
+        { command: repairCommand },
+        {
+          headers: { 'retry-after': '5' },
+          members: { command: repairCommand },
+        },
+      );
+    case 'overloaded':
+      return leaderboardErrors.problem('log-overloaded', undefined, soon);
+    case 'unknown':
+      return leaderboardErrors.problem('write-outcome-unknown', undefined, soon);
+  }
+}

@@ -1,0 +1,35 @@
+import { masterKeyPattern } from '@annals/subject-keys';
+import { z } from 'zod';
+
+/** Characters an admin key from the environment must have: it is chosen by a person. */
+const adminKeyCharsMin = 24;
+
+/** Everything `npm start` reads from the environment. */
+export const configSchema = z.object({
+  HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
+  PORT: z.coerce
+    .number('must be a port, 0 to 65535')
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8080)
+    .describe('Port to listen on; 0 takes a free one.'),
+  ANNALS_DATA: z.string().min(1).default('./data').describe('Folder of log, keys and read models.'),
+  ANNALS_ADMIN_KEY: z
+    .string()
+    .min(adminKeyCharsMin, `must have at least ${adminKeyCharsMin} characters`)
+    .regex(/^[A-Za-z0-9._~+/-]+=*$/, 'may hold letters, digits and . _ ~ + / - only')
+    .optional()
+    .describe('Fixes the admin key; without it one is made at the first start and printed once.'),
+  ANNALS_MASTER_KEY: z
+    .string()
+    .regex(masterKeyPattern, 'must be 64 hex digits')
+    .optional()
+    .describe('Wraps the keys of personal data; without it a key file is made in the data folder.'),
+  ANNALS_LOG_LEVEL: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('warn')
+    .describe('How much the service tells on standard output.'),
+});
+
+export type Config = z.output<typeof configSchema>;

@@ -1,0 +1,27 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { runEmbeddedProjector } from './run-embedded-projector.ts';
+import type { FromProjector, ProjectorThreadData, ToProjector } from './thread-messages.ts';
+
+/** The entry of the projector's worker thread: projections never run on the thread that serves HTTP. */
+const statusEveryMs = 250;
+
+const port = parentPort;
+if (!port) throw new Error('this file is the entry of a worker thread');
+const stop = new AbortController();
+port.on('message', (message: ToProjector) => {
+  if (message === 'stop') stop.abort();
+});
+const tell = (message: FromProjector) => port.postMessage(message);
+
+const projector = await runEmbeddedProjector({
+  ...(workerData as ProjectorThreadData),
+  signal: stop.signal,
+  onTrouble: (projection, detail) => tell({ kind: 'trouble', projection, detail }),
+});
+const timer = setInterval(
+  () => tell({ kind: 'status', generations: projector.status() }),
+  statusEveryMs,
+);
+await projector.done;
+clearInterval(timer);
+port.close();
