@@ -38,8 +38,8 @@ export interface Rows {
 }
 
 /**
- * How the work may be split over workers. `stream`: every row depends on one stream, so streams may
- * be dealt out freely. `partition`: a row may depend on a whole partition of the log; such rows carry
+ * How the work may be split over workers. `stream`: every row depends on one stream (or on streams of one
+ * `shareKey`), so streams may be dealt out freely. `partition`: a row may depend on a whole partition of the log; such rows carry
  * the partition in their key and are summed on read.
  */
 export type Split = 'stream' | 'partition';
@@ -70,6 +70,11 @@ export interface Projection {
   readonly categories: readonly string[];
   readonly tables: readonly Table[];
   readonly split: Split;
+  /**
+   * For split `stream`, where a row depends on more than one stream: streams with the same key are
+   * dealt to the same worker. The name of the stream unless told.
+   */
+  readonly shareKey?: (stream: string) => string;
   readonly onFailure: FailurePolicy;
   decode(
     events: readonly StoredEvent[],
@@ -89,7 +94,10 @@ export interface Handler<Event> {
 }
 
 export interface ProjectionDefinition<T extends AnyEventType>
-  extends Pick<Projection, 'name' | 'version' | 'categories' | 'tables' | 'split' | 'onFailure'> {
+  extends Pick<
+    Projection,
+    'name' | 'version' | 'categories' | 'tables' | 'split' | 'shareKey' | 'onFailure'
+  > {
   readonly types: EventTypes<T>;
   /** One for each event type in `types`; `'ignored'` says on purpose that an event changes no row. */
   readonly handlers: {
