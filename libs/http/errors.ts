@@ -29,13 +29,13 @@ export const httpErrors = defineErrors('http', {
   'missing-token': {
     status: 401,
     title: 'A key is needed',
-    detail: 'Send an API key: `Authorization: Bearer <key>`.',
+    detail: 'Send an API key: `Authorization: Bearer KEY`.',
     when: 'A route that needs a scope is called without an Authorization header.',
   },
   'malformed-token': {
     status: 401,
     title: 'The Authorization header is malformed',
-    detail: 'The Authorization header must be `Bearer <key>` (RFC 6750 §2.1).',
+    detail: 'The Authorization header must be `Bearer KEY` (RFC 6750 §2.1).',
     when: 'The scheme is not Bearer, or what follows is no key at all.',
   },
   'unknown-token': {
