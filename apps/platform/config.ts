@@ -1,8 +1,6 @@
+import { adminKeySchema } from '@annals/iam';
 import { masterKeyPattern } from '@annals/subject-keys';
 import { z } from 'zod';
-
-/** Characters an admin key from the environment must have: it is chosen by a person. */
-const adminKeyCharsMin = 24;
 
 /** Everything `npm start` reads from the environment. */
 export const configSchema = z.object({
@@ -15,10 +13,7 @@ export const configSchema = z.object({
     .default(8080)
     .describe('Port to listen on; 0 takes a free one.'),
   ANNALS_DATA: z.string().min(1).default('./data').describe('Folder of log, keys and read models.'),
-  ANNALS_ADMIN_KEY: z
-    .string()
-    .min(adminKeyCharsMin, `must have at least ${adminKeyCharsMin} characters`)
-    .regex(/^[A-Za-z0-9._~+/-]+=*$/, 'may hold letters, digits and . _ ~ + / - only')
+  ANNALS_ADMIN_KEY: adminKeySchema
     .optional()
     .describe('Fixes the admin key; without it one is made at the first start and printed once.'),
   ANNALS_MASTER_KEY: z
