@@ -1,6 +1,15 @@
+import { erasureStream } from '@annals/subject-keys';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { boardStream, bucketOf, playerOfSubject, playerSubject, scoresStream } from './streams.ts';
+import {
+  boardStream,
+  bucketOf,
+  playerOfSubject,
+  playerStream,
+  playerSubject,
+  scoresStream,
+  shareKey,
+} from './streams.ts';
 
 describe('the streams of the leaderboard', () => {
   test('a bucket is FNV-1a of the user id, by its published vectors', () => {
@@ -33,6 +42,12 @@ describe('the streams of the leaderboard', () => {
     );
     expect(playerOfSubject('payer:ann')).toBeUndefined();
     expect(playerOfSubject('players:ann')).toBeUndefined();
+  });
+
+  test('of one player share a worker', () => {
+    expect(shareKey(playerStream('ann'))).toBe(shareKey(erasureStream(playerSubject('ann'))));
+    expect(shareKey(playerStream('ann'))).not.toBe(shareKey(playerStream('bob')));
+    expect(shareKey(scoresStream('default', 3))).toBe('scores-default~3');
   });
 
   test('are named by board and bucket', () => {

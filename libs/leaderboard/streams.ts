@@ -29,6 +29,13 @@ export function playerOfSubject(subject: string): string | undefined {
 
 export const subjectKind = 'player';
 
+/** A player's own stream and the stream of its erasure write the same row: they share a worker. */
+export function shareKey(stream: string): string {
+  if (stream.startsWith('player-')) return stream.slice('player-'.length);
+  if (stream.startsWith('subject-player:')) return stream.slice('subject-player:'.length);
+  return stream;
+}
+
 /** FNV-1a, 32 bits, over the UTF-8 bytes of the user id, modulo `buckets`: part of the stored format, never to change. */
 export function bucketOf(userId: string, buckets: number): number {
   let hash = 0x811c9dc5;

@@ -2,7 +2,7 @@ import type { RecordedEvent } from '@annals/event-log';
 import { defineProjection, type RowAddress, type Rows, type Table } from '@annals/projection';
 import { leaderboardEvents, type ScoreRecorded } from '../events.ts';
 import { type EntryStatus, nextScore, standingOf } from '../state.ts';
-import { categories, playerOfSubject } from '../streams.ts';
+import { categories, playerOfSubject, shareKey } from '../streams.ts';
 
 /**
  * One row for each player on a board in a period. `standing` is what boards are sorted by, ascending:
@@ -134,6 +134,7 @@ export const leaderboardProjection = defineProjection({
   categories,
   tables: [scores, entries, closedPeriods, boards, periods, players],
   split: 'stream',
+  shareKey,
   onFailure: 'park',
   types: leaderboardEvents,
   handlers: {
