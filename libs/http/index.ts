@@ -34,7 +34,7 @@ export {
   type ProblemExtras,
 } from './problem.ts';
 export type { RateLimits } from './rate-limit.ts';
-export { type Access, type Method, type ResponseSchemas, type Route, route } from './route.ts';
+export { type Method, type ResponseSchemas, type Route, route } from './route.ts';
 export { createServer, type HttpServer, type ServerOptions } from './server.ts';
 export { type Closing, type SignalSource, stopOnSignals } from './stop.ts';
 export { fieldsProblem } from './validation.ts';

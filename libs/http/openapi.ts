@@ -170,9 +170,9 @@ export async function serveDocs(app: FastifyInstance, title: string, nonce: stri
     "frame-ancestors 'none'",
   ].join('; ');
   await app.register(async (docs) => {
-    docs.addHook('onRequest', (_request, reply, done) => {
+    docs.addHook('onSend', (_request, reply, payload, done) => {
       reply.header('content-security-policy', policy);
-      done();
+      done(null, payload);
     });
     await docs.register(apiReference, {
       routePrefix: '/docs',

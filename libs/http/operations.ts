@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { httpErrors } from './errors.ts';
 import type { GateKeeper } from './gate.ts';
@@ -60,10 +59,10 @@ interface CheckAnswer {
 }
 
 async function run(app: FastifyInstance, check: ReadinessCheck): Promise<CheckAnswer> {
-  const timer = new AbortController();
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => late.resolve(undefined), limits.readinessMsMax);
   try {
-    const late = delay(limits.readinessMsMax, undefined, { signal: timer.signal });
-    const found = await Promise.race([check.check(), late]);
+    const found = await Promise.race([check.check(), late.promise]);
     if (!found) {
       return { name: check.name, ready: false, detail: `no answer in ${limits.readinessMsMax} ms` };
     }
@@ -74,7 +73,7 @@ async function run(app: FastifyInstance, check: ReadinessCheck): Promise<CheckAn
     app.log.error({ err: loggableError(error), check: check.name }, 'readiness check failed');
     return { name: check.name, ready: false, detail: 'the check failed; the log says how' };
   } finally {
-    timer.abort();
+    clearTimeout(timer);
   }
 }
 

@@ -20,16 +20,18 @@ type Answer<Response> = Response extends z.ZodType
         : undefined;
     }[keyof Response];
 
-type RequestOf<Body, Query, Params, Headers, Access> = FastifyRequest<{
+type RequestOf<Body, Query, Params, Headers, Scope> = FastifyRequest<{
   Body: Body extends z.ZodType ? z.output<Body> : undefined;
   Querystring: Fields<Query>;
   Params: Fields<Params>;
   Headers: Fields<Headers>;
 }> &
-  (Access extends { readonly scope: string } ? { readonly caller: Caller } : unknown);
+  (Scope extends string ? { readonly caller: Caller } : unknown);
 
 /** Who may call: keys with this scope, or everybody. There is no default. */
-export type Access = { readonly scope: string } | { readonly public: true };
+type Access<Scope> = Scope extends string
+  ? { readonly scope: Scope; readonly public?: never }
+  : { readonly scope?: never; readonly public: true };
 
 interface Description<Body, Query, Params, Headers, Response> {
   readonly method: Method;
@@ -54,17 +56,18 @@ interface Description<Body, Query, Params, Headers, Response> {
   readonly streams?: true;
 }
 
-type Definition<Body, Query, Params, Headers, Response, A extends Access> = Description<
+type Definition<Body, Query, Params, Headers, Response, Scope> = Description<
   Body,
   Query,
   Params,
   Headers,
   Response
 > &
-  A & {
+  Access<Scope> & {
+    readonly scope?: Scope;
     /** Returns the answer's body or a Problem; or sends through `reply` and returns it. */
     handler(
-      request: RequestOf<Body, Query, Params, Headers, A>,
+      request: RequestOf<Body, Query, Params, Headers, Scope>,
       reply: FastifyReply,
     ):
       | Answer<Response>
@@ -86,13 +89,13 @@ export interface Route
  * `response`. `query`, `params` and `headers` are plain shapes: `{ limit: integerParameter({ … }) }`.
  */
 export function route<
-  const A extends Access,
   Body extends z.ZodType | undefined = undefined,
   Query extends z.ZodRawShape | undefined = undefined,
   Params extends z.ZodRawShape | undefined = undefined,
   Headers extends z.ZodRawShape | undefined = undefined,
   Response extends ResponseSchemas = { readonly 204: null },
->(definition: Definition<Body, Query, Params, Headers, Response, A>): Route {
+  Scope extends string | undefined = undefined,
+>(definition: Definition<Body, Query, Params, Headers, Response, Scope>): Route {
   // The handler is only ever called with what the schemas let through.
   return definition as unknown as Route;
 }

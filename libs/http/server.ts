@@ -132,6 +132,8 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   for (const route of options.routes) addRoute(app, route);
   for (const refusals of refusalsOf(options.routes)) refuseMethods(app, refusals);
   await app.ready();
+  // Made now, since a mistake in a route's schemas or problems has to stop the start.
+  app.swagger();
   return app as unknown as HttpServer;
 }
 

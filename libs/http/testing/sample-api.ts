@@ -144,7 +144,7 @@ const live = route({
 
 export interface SampleApi extends RunningApi {
   readonly server: HttpServer;
-  readonly keys: SampleKeys;
+  issueKey(scopes: readonly string[]): string;
   close(): Promise<void>;
 }
 
@@ -165,7 +165,6 @@ export async function openSampleApi(options: Partial<ServerOptions> = {}): Promi
   });
   return {
     server,
-    keys,
     issueKey: (scopes) => keys.issueKey(scopes),
     revokeKey: (token) => keys.revokeKey(token),
     stored: () => store.writes,
