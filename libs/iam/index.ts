@@ -1,0 +1,29 @@
+export { adminKeyProblem, adminKeySchema } from './admin-key.ts';
+export type { KeyRefusal } from './decide.ts';
+export {
+  type ApiKeys,
+  ApiKeysUnavailableError,
+  type Authentication,
+  apiKeyDirectory,
+  type DirectoryState,
+} from './directory.ts';
+export {
+  apiKeyCategory,
+  apiKeyEvents,
+  apiKeyIssued,
+  apiKeyRevoked,
+  apiKeyStream,
+} from './events.ts';
+export { isKeyId } from './key-text.ts';
+export { limits } from './limits.ts';
+export { isScope, type Scope, scopeNames, scopes } from './scopes.ts';
+export {
+  type ApiKeyMeans,
+  type Issued,
+  issueKey,
+  type ListedApiKey,
+  listKeys,
+  type Revoked,
+  revokeKey,
+} from './service.ts';
+export type { ApiKeyStatus } from './state.ts';
