@@ -379,6 +379,39 @@ describe('authentication', () => {
   });
 });
 
+describe('routes of plugins', () => {
+  it('pass the same gate, with parsers of their own', async () => {
+    const sample = await open({
+      extend: (app) => {
+        app.addContentTypeParser('text/plain', { parseAs: 'string' }, (_request, body, done) =>
+          done(null, body),
+        );
+        app.put('/files/:name', { config: { scope: 'files:write' } }, ({ body }) => body);
+      },
+    });
+    const put = (headers: { readonly [name: string]: string }) =>
+      sample.server.inject({
+        method: 'PUT',
+        url: '/files/a',
+        headers: { 'content-type': 'text/plain', ...headers },
+        payload: 'hello',
+      });
+    expect((await put({})).statusCode).toBe(401);
+    const authorization = `Bearer ${sample.issueKey(['files:write'])}`;
+    expect((await put({ authorization })).body).toBe('hello');
+    const elsewhere = await sample.server.inject({
+      method: 'POST',
+      url: '/v1/scores',
+      headers: {
+        'content-type': 'text/plain',
+        authorization: `Bearer ${sample.issueKey(['scores:write'])}`,
+      },
+      payload: 'hello',
+    });
+    expect(elsewhere.statusCode).toBe(415);
+  });
+});
+
 describe('declared headers', () => {
   it('are checked, and the others stay readable', async () => {
     const echo = route({
@@ -433,6 +466,15 @@ describe('a server does not start', () => {
   it('with a problem that is in no table', async () => {
     const route = { ...base, public: true as const, problems: ['no-such'], handler };
     await expect(createServer(options([route]))).rejects.toThrow('has the code no-such');
+  });
+
+  it('with a plugin whose route says nothing of access', async () => {
+    const extend: ServerOptions['extend'] = (app) => {
+      app.get('/files', () => 'x');
+    };
+    await expect(createServer({ ...options([]), extend })).rejects.toThrow(
+      'GET /files must declare either its scope or public: true in its config',
+    );
   });
 
   it('with two errors of one code', async () => {

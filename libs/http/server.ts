@@ -58,6 +58,11 @@ export interface ServerOptions {
   readonly api: ApiDescription;
   readonly routes: readonly Route[];
   readonly authenticator: Authenticator;
+  /**
+   * Adds plugins and routes that are not JSON (a console's files, the object store's protocol). Their
+   * routes name their access in `config`: `{ scope: '…' }` or `{ public: true }`.
+   */
+  readonly extend?: (app: FastifyInstance) => void | Promise<void>;
   /** The products' tables of errors; this kit's own is always there. */
   readonly errors?: readonly ErrorTable[];
   /** The problem of an error that a handler threw (a full disk, an overload), or undefined: then it is a 500. */
@@ -131,6 +136,9 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   serveOperations(app, keeper, options.readiness ?? [], options.operations ?? 'loopback');
   for (const route of options.routes) addRoute(app, route);
   for (const refusals of refusalsOf(options.routes)) refuseMethods(app, refusals);
+  // In a context of its own: body parsers and hooks it adds stay there.
+  const { extend } = options;
+  if (extend) await app.register(async (context) => extend(context));
   await app.ready();
   // Made now, since a mistake in a route's schemas or problems has to stop the start.
   app.swagger();
