@@ -1,0 +1,275 @@
+import { leaderboardProjection } from '@annals/leaderboard';
+import { liveGeneration, memoryProjectionStore, rebuild } from '@annals/projection';
+import { Random } from '../random.ts';
+import { InvariantError, Trace } from '../trace.ts';
+import { VirtualClock } from '../virtual-clock.ts';
+import { boards, Clients, drawScore } from './clients.ts';
+import { checkBoards, checkTold, fingerprint, isCaughtUp, rowsOf, sameRows } from './invariants.ts';
+import {
+  type ApiProcess,
+  fair,
+  makeWorld,
+  openKeys,
+  openLog,
+  type ProjectorProcess,
+  startApi,
+  startProjector,
+  type World,
+} from './world.ts';
+
+const traceLinesKept = 60;
+const stepsMin = 30;
+const stepsMax = 90;
+/** After the last fault everything must come to rest within this much virtual time. */
+const settleMsMax = 10 * 60_000;
+const settleStepMs = 1_000;
+
+export interface Outcome {
+  readonly seed: number;
+  readonly digest: string;
+  readonly lines: number;
+  readonly events: number;
+  readonly failure: { readonly invariant: string; readonly message: string } | undefined;
+  readonly trace: readonly string[];
+}
+
+/** Plays one seed: random commands and faults, then fair weather, then every promise is checked. */
+export async function simulateLeaderboard(seed: number): Promise<Outcome> {
+  const trace = new Trace(traceLinesKept);
+  const simulation = new Simulation(seed, trace);
+  let failure: Outcome['failure'];
+  try {
+    await simulation.run();
+  } catch (error) {
+    const invariant = error instanceof InvariantError ? error.invariant : 'no-crash';
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    trace.say(`broken: ${invariant}`);
+    failure = { invariant, message };
+  } finally {
+    simulation.end();
+  }
+  return {
+    seed,
+    digest: trace.digest(),
+    lines: trace.lines,
+    events: simulation.events,
+    failure,
+    trace: trace.kept,
+  };
+}
+
+class Simulation {
+  readonly #world: World;
+  readonly #random: Random;
+  readonly #clients: Clients;
+  #apis: ApiProcess[] = [];
+  #projectors: ProjectorProcess[] = [];
+  #started = 0;
+  #backup: ReturnType<World['database']['backup']> | undefined;
+  events = 0;
+
+  constructor(seed: number, trace: Trace) {
+    this.#random = new Random(seed);
+    const clock = new VirtualClock(Date.UTC(2026, 10, 24, 12));
+    this.#world = makeWorld(this.#random, clock, trace);
+    this.#clients = new Clients(this.#world);
+  }
+
+  async run(): Promise<void> {
+    const { trace } = this.#world;
+    this.#startApi();
+    this.#startApi();
+    this.#startProjector();
+    this.#startProjector();
+    await this.#makeBoards();
+    this.#world.weather = this.#drawWeather();
+    const steps = this.#random.int(stepsMin, stepsMax);
+    for (let step = 0; step < steps; step += 1) {
+      const [name, act] = this.#drawStep();
+      trace.say(`${step} ${name}`);
+      await act();
+      await this.#world.clock.advance(
+        this.#random.weighted([
+          [6, 0],
+          [3, 20],
+          [1, 1_500],
+        ]),
+      );
+    }
+    await this.#settle();
+    await this.#check();
+  }
+
+  end(): void {
+    for (const process of [...this.#apis, ...this.#projectors]) process.kill();
+  }
+
+  #drawWeather() {
+    const some = (most: number) => (this.#random.chance(50) ? this.#random.int(0, most) : 0);
+    return { append: some(25), read: some(5), store: some(15), deliver: some(15) };
+  }
+
+  #drawStep(): readonly [string, () => void | Promise<void>] {
+    const { clock } = this.#world;
+    return this.#random.weighted<readonly [string, () => void | Promise<void>]>([
+      [40, ['score', () => this.#send()]],
+      [8, ['batch', () => this.#sendBatch()]],
+      [8, ['resend', () => this.#resend()]],
+      [4, ['close', () => this.#close()]],
+      [8, ['crash', () => this.#crash()]],
+      [3, ['back up', () => this.#backUp()]],
+      [3, ['go back', () => this.#goBack()]],
+      [3, ['jump', () => clock.jump(this.#random.int(-3_600_000, 3_600_000))]],
+      [3, ['day', () => clock.advance(this.#random.int(1, 30) * 3_600_000)]],
+      [4, ['weather', () => this.#turnWeather()]],
+    ]);
+  }
+
+  #turnWeather(): void {
+    this.#world.weather = this.#drawWeather();
+  }
+
+  #send(): void {
+    const input = drawScore(this.#random);
+    const sent = this.#clients.sent.get(
+      JSON.stringify([input.leaderboard, input.match_id, input.user_id]),
+    );
+    // Mostly the very same points again, sometimes others: those must be refused.
+    const again = sent && this.#random.chance(80) ? sent : input;
+    this.#clients.send(this.#random.pick(this.#apis), again);
+  }
+
+  #sendBatch(): void {
+    const inputs = Array.from({ length: this.#random.int(2, 8) }, () => drawScore(this.#random));
+    this.#clients.sendBatch(this.#random.pick(this.#apis), inputs);
+  }
+
+  #resend(): void {
+    const waiting = [...this.#clients.pending.values()];
+    const told = this.#clients.told.map(({ input }) => input);
+    const from = waiting.length > 0 && this.#random.chance(60) ? waiting : told;
+    if (from.length > 0) this.#clients.send(this.#random.pick(this.#apis), this.#random.pick(from));
+  }
+
+  #close(): void {
+    const board = this.#random.pick(Object.keys(boards));
+    const periods: { readonly [reset: string]: string } = {
+      monthly: '2026-11',
+      daily: '2026-11-24',
+      never: 'all',
+      weekly: '2026-W48',
+    };
+    const period = periods[boards[board]?.reset ?? ''] ?? 'all';
+    this.#random
+      .pick(this.#apis)
+      .leaderboard.closePeriod(board, period)
+      .then((closed) => this.#world.trace.say(`close ${board} ${period}: ${closed.kind}`))
+      .catch((error: unknown) => this.#world.trace.say(`close broke: ${String(error)}`));
+  }
+
+  #crash(): void {
+    if (this.#random.chance(50)) {
+      const [api] = this.#apis.splice(this.#random.int(0, this.#apis.length - 1), 1);
+      api?.kill();
+      this.#startApi();
+    } else {
+      const at = this.#random.int(0, this.#projectors.length - 1);
+      const [projector] = this.#projectors.splice(at, 1);
+      projector?.kill();
+      this.#startProjector();
+    }
+  }
+
+  #backUp(): void {
+    this.#backup = this.#world.database.backup();
+  }
+
+  /** The store fails over to a copy that has not seen the last batches. */
+  #goBack(): void {
+    if (this.#backup) this.#world.database.restore(this.#backup);
+  }
+
+  #startApi(): void {
+    this.#started += 1;
+    this.#apis.push(startApi(this.#world, `api-${this.#started}`));
+  }
+
+  #startProjector(): void {
+    this.#started += 1;
+    this.#projectors.push(startProjector(this.#world, `projector-${this.#started}`));
+  }
+
+  async #makeBoards(): Promise<void> {
+    const [api] = this.#apis;
+    for (const [id, settings] of Object.entries(boards)) {
+      const made = await api?.leaderboard.putBoard(id, settings);
+      if (made?.kind !== 'board') throw new InvariantError('boards', `${id} was not made`);
+    }
+    await this.#world.clock.advance(1_000);
+  }
+
+  /** Fair weather: callers send again what they have no answer for, projectors catch up. */
+  async #settle(): Promise<void> {
+    const { clock } = this.#world;
+    this.#world.weather = fair;
+    for (let waited = 0; waited < settleMsMax; waited += settleStepMs) {
+      for (const input of this.#clients.pending.values()) {
+        if (this.#clients.underWay === 0) this.#clients.send(this.#random.pick(this.#apis), input);
+      }
+      await clock.advance(settleStepMs);
+      if (this.#clients.pending.size > 0 || this.#clients.underWay > 0) continue;
+      const store = memoryProjectionStore({ clock, database: this.#world.database });
+      const live = this.#live();
+      if (await isCaughtUp(store, live, openLog(this.#world))) return;
+    }
+    throw new InvariantError('settles', 'it did not come to rest in fair weather');
+  }
+
+  #live(): number | undefined {
+    const state = this.#projectors[0]?.directory.state(leaderboardProjection.name);
+    return state && liveGeneration(state);
+  }
+
+  async #check(): Promise<void> {
+    const { clock, database, trace } = this.#world;
+    const live = this.#live();
+    if (live === undefined) throw new InvariantError('live', 'no generation is live');
+    const naive = await checkTold(this.#world, this.#clients);
+    const rows = await rowsOf(memoryProjectionStore({ clock, database }), live);
+    await checkBoards(naive, rows, clock.now());
+    const log = openLog(this.#world);
+    sameRows('rebuilt', rows, await this.#rebuiltRows());
+    this.events = [...(await log.count()).values()].reduce((sum, count) => sum + count, 0);
+    trace.say(`end ${await fingerprint(log, rows)}`);
+  }
+
+  /** A rebuild by another process, with another number of workers, on the same disks. */
+  async #rebuiltRows(): Promise<ReadonlyMap<string, readonly string[]>> {
+    const { clock, database } = this.#world;
+    const store = memoryProjectionStore({ clock, database });
+    const directory = this.#projectors[0]?.directory;
+    if (!directory) throw new InvariantError('live', 'no projector runs');
+    const rebuilding = rebuild({
+      log: openLog(this.#world),
+      store,
+      projection: leaderboardProjection,
+      cipher: openKeys(this.#world).cipher,
+      directory,
+      workers: this.#random.int(1, 3),
+      clock,
+      holder: 'rebuild',
+      signal: new AbortController().signal,
+    });
+    let result: Awaited<typeof rebuilding> | undefined;
+    rebuilding.then((done) => {
+      result = done;
+    });
+    for (let waited = 0; waited < settleMsMax && !result; waited += settleStepMs) {
+      await clock.advance(settleStepMs);
+    }
+    if (result?.kind !== 'rebuilt') {
+      throw new InvariantError('rebuilt', `the rebuild ended with ${JSON.stringify(result)}`);
+    }
+    return rowsOf(store, result.generation);
+  }
+}

@@ -1,0 +1,195 @@
+import type { SubjectCipher } from '@annals/core';
+import {
+  type AppendFault,
+  type MemoryEventLog,
+  type MemoryStorage,
+  memoryEventLog,
+} from '@annals/event-log';
+import {
+  type BoardDirectory,
+  followBoards,
+  Leaderboard,
+  type LeaderboardReadModel,
+  leaderboardProjection,
+} from '@annals/leaderboard';
+import {
+  type GenerationDirectory,
+  generationDirectory,
+  MemoryProjectionDatabase,
+  type MemoryProjectionStore,
+  memoryProjectionStore,
+  type Projector,
+  runProjector,
+  type StoreFault,
+} from '@annals/projection';
+import {
+  type MemorySubjectKeys,
+  memorySubjectKeyStore,
+  memorySubjectKeys,
+  type SubjectKeyStore,
+  subjectCipher,
+} from '@annals/subject-keys';
+import type { Random } from '../random.ts';
+import type { Trace } from '../trace.ts';
+import type { VirtualClock } from '../virtual-clock.ts';
+import { twinReadModel } from './twin-read-model.ts';
+
+/** How often things go wrong, in percent of calls. All zero: the weather after which everything must settle. */
+export interface Weather {
+  readonly append: number;
+  readonly read: number;
+  readonly store: number;
+  readonly deliver: number;
+}
+
+export const fair: Weather = { append: 0, read: 0, store: 0, deliver: 0 };
+
+/** What outlives every process: the disks. */
+export interface World {
+  readonly random: Random;
+  readonly clock: VirtualClock;
+  readonly trace: Trace;
+  readonly storage: MemoryStorage;
+  readonly database: MemoryProjectionDatabase;
+  readonly keys: MemorySubjectKeys;
+  weather: Weather;
+}
+
+export function makeWorld(random: Random, clock: VirtualClock, trace: Trace): World {
+  const { storage } = memoryEventLog({ partitions: random.int(1, 3), clock });
+  const database = new MemoryProjectionDatabase();
+  return { random, clock, trace, storage, database, keys: memorySubjectKeys(), weather: fair };
+}
+
+const appendFaults: readonly AppendFault[] = [
+  'throw-not-stored',
+  'throw-stored',
+  'unknown-not-stored',
+  'unknown-stored',
+  'overloaded',
+];
+const storeFaults: readonly StoreFault[] = ['before', 'after'];
+
+/** The log as one process sees it, in the weather of the moment. */
+export function openLog(world: World): MemoryEventLog {
+  const { random, clock, storage } = world;
+  return memoryEventLog({
+    storage,
+    clock,
+    faults: {
+      append: () => (random.chance(world.weather.append) ? random.pick(appendFaults) : undefined),
+      read: () => (random.chance(world.weather.read) ? 'throw' : undefined),
+      // A delivery repeated from an earlier place: what a resubscription may bring.
+      subscribe: (from) => (random.chance(world.weather.deliver) ? {} : from),
+      deliver: () => {
+        if (!random.chance(world.weather.deliver)) return undefined;
+        return random.chance(50) ? 'throw' : 'repeat';
+      },
+    },
+  });
+}
+
+export function openStore(world: World): MemoryProjectionStore {
+  const { random, clock, database } = world;
+  return memoryProjectionStore({
+    clock,
+    database,
+    faults: () => (random.chance(world.weather.store) ? random.pick(storeFaults) : 'none'),
+  });
+}
+
+export function openKeys(world: World): { keys: SubjectKeyStore; cipher: SubjectCipher } {
+  const randomBytes = (count: number) => Buffer.from(world.random.bytes(count));
+  const keys = memorySubjectKeyStore({ shared: world.keys, randomBytes });
+  return { keys, cipher: subjectCipher(keys, { randomBytes }) };
+}
+
+/** A process that can be killed: it leaves nothing but what is on the disks. */
+export interface Process {
+  readonly name: string;
+  kill(): void;
+}
+
+export interface ApiProcess extends Process {
+  readonly leaderboard: Leaderboard;
+  readonly boards: BoardDirectory;
+}
+
+const notAsked = () => Promise.reject(new Error('the simulation does not read through the API'));
+
+export function startApi(world: World, name: string): ApiProcess {
+  const { clock } = world;
+  const log = openLog(world);
+  const { keys, cipher } = openKeys(world);
+  const stop = new AbortController();
+  const directory = generationDirectory(log, { signal: stop.signal, clock });
+  const boards = followBoards({ log, cipher, clock });
+  const readModel: LeaderboardReadModel = {
+    ...twinReadModel(openStore(world), directory, leaderboardProjection.name, clock),
+    top: notAsked,
+    standing: notAsked,
+    ranks: notAsked,
+    history: notAsked,
+  };
+  const visibleMsMax = 500;
+  const leaderboard = new Leaderboard({
+    log,
+    cipher,
+    keys,
+    clock,
+    readModel,
+    boards,
+    visibleMsMax,
+  });
+  return {
+    name,
+    leaderboard,
+    boards,
+    kill: () => {
+      log.crash();
+      stop.abort();
+      void boards.close();
+    },
+  };
+}
+
+export interface ProjectorProcess extends Process {
+  readonly projector: Projector;
+  readonly directory: GenerationDirectory;
+}
+
+export function startProjector(world: World, name: string): ProjectorProcess {
+  const { clock, trace } = world;
+  const log = openLog(world);
+  const { cipher } = openKeys(world);
+  const store = openStore(world);
+  const stop = new AbortController();
+  const { signal } = stop;
+  const directory = generationDirectory(log, { signal, clock });
+  const projector = runProjector({
+    log,
+    cipher,
+    projections: [leaderboardProjection],
+    storeFor: () => store,
+    directory,
+    clock,
+    holder: name,
+    signal,
+    workersOfFirst: () => 2,
+    observe: ({ kind, status }) => {
+      if (kind !== 'state') trace.say(`${name} ${kind} g${status.generation}/${status.worker}`);
+    },
+  });
+  // Killed in the middle of its start it rejects: that is what being killed looks like.
+  projector.done.catch(() => undefined);
+  return {
+    name,
+    projector,
+    directory,
+    kill: () => {
+      log.crash();
+      void store.close();
+      stop.abort();
+    },
+  };
+}

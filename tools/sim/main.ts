@@ -1,0 +1,57 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { simulateLeaderboard } from './leaderboard/simulate.ts';
+
+/** `npm run sim -- PRODUCT`: plays seeds until one breaks a promise. */
+const products = { leaderboard: simulateLeaderboard } as const;
+
+const seedsDefault = 100;
+
+function positive(text: string): number {
+  if (!/^\d{1,9}$/.test(text))
+    throw new InvalidArgumentError('give a whole number, 0 to 999999999');
+  return Number(text);
+}
+
+const program = new Command('sim')
+  .description('Plays random commands and faults from a seed and checks every promise at the end.')
+  .argument('<product>', `one of: ${Object.keys(products).join(', ')}`)
+  .option('--seed <n>', 'play this one seed and print its trace', positive)
+  .option('--seeds <count>', 'how many seeds to play', positive, seedsDefault)
+  .option('--from <n>', 'the first of them', positive, 1)
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm run sim -- leaderboard --seeds 500\n  npm run sim -- leaderboard --seed 42\n' +
+      '\nExit code 1: a seed broke a promise; it is printed with the end of its trace.',
+  )
+  .parse();
+
+const options = program.opts<{ seed?: number; seeds: number; from: number }>();
+const [name = ''] = program.args;
+if (!Object.hasOwn(products, name)) {
+  program.error(`there is no product ${name} to simulate: ${Object.keys(products).join(', ')}`);
+}
+const simulate = products[name as keyof typeof products];
+const started = performance.now();
+const first = options.seed ?? options.from;
+const count = options.seed === undefined ? options.seeds : 1;
+let events = 0;
+for (let seed = first; seed < first + count; seed += 1) {
+  const outcome = await simulate(seed);
+  events += outcome.events;
+  if (options.seed !== undefined || outcome.failure) {
+    for (const line of outcome.trace) process.stdout.write(`${line}\n`);
+    process.stdout.write(`seed ${seed}: ${outcome.lines} steps, digest ${outcome.digest}\n`);
+  }
+  if (outcome.failure) {
+    process.stdout.write(`${outcome.failure.message}\n`);
+    process.stdout.write(`seed ${seed} broke "${outcome.failure.invariant}": `);
+    process.stdout.write(`npm run sim -- ${name} --seed ${seed}\n`);
+    process.exit(1);
+  }
+}
+const seconds = ((performance.now() - started) / 1_000).toFixed(1);
+process.stdout.write(
+  `${count} seeds from ${first}, ${events} events, ${seconds} s: all promises held\n`,
+);
+// Timers of killed processes may be left; nothing is waited for any more.
+process.exit(0);
