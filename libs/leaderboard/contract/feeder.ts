@@ -102,10 +102,15 @@ export class HistoryFeeder {
     return (await this.#append(playerStream(userId), event)) >= 0;
   }
 
-  async erase(userId: string): Promise<void> {
+  /** The first half of an erasure: the log says so, and the key is still there. */
+  async tellErasure(userId: string): Promise<void> {
     const subject = playerSubject(userId);
     await this.#append(erasureStream(subject), erasureEvent(subject, start));
-    await this.#keys.destroy([subject]);
+  }
+
+  async erase(userId: string): Promise<void> {
+    await this.tellErasure(userId);
+    await this.#keys.destroy([playerSubject(userId)]);
   }
 
   /** Folds what was appended since, in one batch, and commits it. */

@@ -49,7 +49,7 @@ export type Step =
       readonly name: string;
       readonly picture: boolean;
     }
-  | { readonly kind: 'erase'; readonly user: string }
+  | { readonly kind: 'erase' | 'tell-erasure'; readonly user: string }
   | { readonly kind: 'pass-time'; readonly ms: number }
   | { readonly kind: 'commit' };
 
@@ -97,7 +97,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       picture: fc.boolean(),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('erase' as const), user }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('erase' as const, 'tell-erasure' as const),
+      user,
+    }),
+  },
   {
     weight: 8,
     arbitrary: fc.record({
@@ -118,13 +124,13 @@ export async function play(feeder: HistoryFeeder, history: readonly Step[]): Pro
       const { board: on, period: within, user: user_id, match: match_id, points: some } = one;
       places.push(await feeder.score({ ...on, period: within, user_id, match_id, points: some }));
     } else if (one.kind === 'close') await feeder.closeBucket(one.board, one.period, one.bucket);
-    else if (one.kind === 'erase') await feeder.erase(one.user);
     else if (one.kind === 'pass-time') feeder.passTime(one.ms);
     else if (one.kind === 'commit') await feeder.commit();
-    else {
+    else if (one.kind === 'name') {
       const picture = one.picture ? ['https://example.org/p.png'] : [];
       await feeder.name(one.user, one.name, ...picture);
-    }
+    } else if (one.kind === 'erase') await feeder.erase(one.user);
+    else await feeder.tellErasure(one.user);
   }
   await feeder.commit();
   return places;

@@ -38,6 +38,19 @@ export function describeStoreStates(openers: ReadModelOpeners): void {
     });
   });
 
+  describe('an erasure that is told before the key is destroyed', () => {
+    test('holds against a name that still comes behind it', async () => {
+      const { feeder, readModel } = await openFresh(openers);
+      await feeder.score({ ...score, user_id: 'a', points: 3 });
+      await feeder.name('a', 'Ann');
+      await feeder.tellErasure('a');
+      expect(await feeder.name('a', 'Ann again')).toBe(true);
+      await feeder.commit();
+      const answer = await readModel.top({ ...on, limit: 10, offset: 0, ties: 'standard' });
+      expect(answer).toMatchObject({ rows: [{ userId: 'a', name: null, score: 3 }] });
+    });
+  });
+
   describe('checkpoints', () => {
     test('an answer names the checkpoint it is good for', async () => {
       const { feeder, readModel } = await openFresh(openers);
