@@ -240,7 +240,6 @@ class MemoryLog implements MemoryEventLog {
         const page = this.#pageForward(at, filter, limit);
         at = page.checkpoint;
         if (page.events.length > 0) {
-          said = undefined;
           yield* this.#handOver({ kind: 'events', events: page.events, checkpoint: at }, ended);
         } else if (said === undefined || !coversAll(said, at)) {
           said = at;

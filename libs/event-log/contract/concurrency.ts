@@ -161,8 +161,13 @@ export function describeConcurrency(openers: LogOpeners): void {
   test('an append under way is finished by close, and known afterwards', async () => {
     const { site, log } = await openFresh(openers);
     const event = sampleEvent();
-    const appending = log.append('sample-1', [event], { expected: 'any' });
-    await Promise.all([appending, log.close()]);
+    let answered = false;
+    const appending = log.append('sample-1', [event], { expected: 'any' }).finally(() => {
+      answered = true;
+    });
+    await log.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(answered).toBe(true);
     stored(await appending);
     if (openers.without?.reopen !== undefined) return;
     const again = await site.open();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { coversAll, sameCheckpoint } from '../checkpoint.ts';
-import type { Checkpoint, Delivery, EventLog, NewEvent } from '../port.ts';
+import type { Checkpoint, Delivery, EventLog, NewEvent, StoredEvent } from '../port.ts';
 import {
   checkpointOf,
   eventsOf,
@@ -71,6 +71,20 @@ function describeCatchingUp(openers: LogOpeners): void {
     expect(sameCheckpoint(deliveries.at(-1)!.checkpoint, await log.head())).toBe(true);
   });
 
+  test('wakes for each event that comes while it waits, however long it has waited', async () => {
+    const log = await openWith(openers, 1);
+    const iterator = log.subscribe(await log.head())[Symbol.asyncIterator]();
+    expect((await iterator.next()).value).toMatchObject({ kind: 'caught-up' });
+    for (const waitMs of [0, 1, 10, 50]) {
+      const event = sampleEvent();
+      const pulled = nextEvents(iterator);
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      stored(await log.append('sample-1', [event], { expected: 'any' }));
+      expect(ids(await within(pulled, () => 'waiting for a live event'))).toEqual([event.id]);
+    }
+    await iterator.return?.();
+  });
+
   test('resumes from any delivery with exactly the rest', async () => {
     const log = await openWith(openers, 15);
     const deliveries = await pullUntil(log.subscribe({}, {}, { limit: 4 }), caughtUp);
@@ -126,6 +140,13 @@ function describeCatchingUp(openers: LogOpeners): void {
     }
     expect(sortedIds(parts.flatMap(eventsOf))).toEqual(sortedIds(all));
   });
+}
+
+async function nextEvents(iterator: AsyncIterator<Delivery>): Promise<StoredEvent[]> {
+  for (;;) {
+    const delivery = (await iterator.next()).value as Delivery;
+    if (delivery.kind === 'events') return [...delivery.events];
+  }
 }
 
 async function appendEach(log: EventLog, events: readonly NewEvent[]): Promise<void> {
