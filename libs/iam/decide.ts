@@ -1,6 +1,6 @@
 import { idFromKey } from '@annals/core';
 import type { ApiKeyEvent } from './events.ts';
-import { isKeyId } from './key-text.ts';
+import { isKeyId } from './key-id.ts';
 import { limits } from './limits.ts';
 import { isScope, scopeNames } from './scopes.ts';
 import type { ApiKey } from './state.ts';

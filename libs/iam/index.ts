@@ -14,7 +14,7 @@ export {
   apiKeyRevoked,
   apiKeyStream,
 } from './events.ts';
-export { isKeyId } from './key-text.ts';
+export { isKeyId } from './key-id.ts';
 export { limits } from './limits.ts';
 export { isScope, type Scope, scopeNames, scopes } from './scopes.ts';
 export {

@@ -30,11 +30,6 @@ export function parseKeyToken(token: string): KeyText | undefined {
   return { keyId, secret };
 }
 
-/** Whether `text` is the id of a key: 16 hex digits. */
-export function isKeyId(text: string): boolean {
-  return /^[0-9a-f]{16}$/.test(text);
-}
-
 /**
  * What is stored of a secret: SHA-256, 64 hex digits. No slow hash (scrypt, argon2), because those
  * make up for secrets that people choose: nobody guesses 256 random bits at any speed, and every

@@ -10,7 +10,8 @@ import {
   noSubjects,
   type RecordedApiKeyEvent,
 } from './events.ts';
-import { isKeyId, keyToken, parseKeyToken, secretHash } from './key-text.ts';
+import { isKeyId } from './key-id.ts';
+import { keyToken, parseKeyToken, secretHash } from './key-text.ts';
 import { limits } from './limits.ts';
 import { type ApiKey, type ApiKeyStatus, evolve, statusOf } from './state.ts';
 

@@ -19,6 +19,7 @@ export {
 } from './master-key.ts';
 export {
   type MemoryFaultPoint,
+  type MemorySubjectKeyOptions,
   type MemorySubjectKeys,
   memorySubjectKeyStore,
   memorySubjectKeys,
