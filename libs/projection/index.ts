@@ -1,3 +1,13 @@
+export {
+  type DirectoryOptions,
+  type GenerationDirectory,
+  generationDirectory,
+} from './generations/directory.ts';
+export {
+  type Generation,
+  liveGeneration,
+  type ProjectionState,
+} from './generations/state.ts';
 export { lowestCheckpoint } from './lowest-checkpoint.ts';
 export {
   type MemoryDatabaseCopy,
@@ -24,6 +34,21 @@ export {
   type Split,
   type Table,
 } from './projection.ts';
+export {
+  type GenerationStatus,
+  type Projector,
+  type ProjectorOptions,
+  runProjector,
+} from './projector/run-projector.ts';
+export type { Observation, Observe, ShareState, ShareStatus } from './projector/share-status.ts';
+export { projectorLimits } from './projector/share-work.ts';
+export type {
+  EffectCall,
+  LookedUp,
+  Performed,
+  Reactor,
+} from './reactors/reactor.ts';
+export { type ReactorEnded, type RunReactorOptions, runReactor } from './reactors/run-reactor.ts';
 export {
   type Batch,
   type CommitResult,
