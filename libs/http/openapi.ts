@@ -171,7 +171,7 @@ export async function serveDocs(app: FastifyInstance, title: string, nonce: stri
   ].join('; ');
   await app.register(async (docs) => {
     docs.addHook('onSend', (_request, reply, payload, done) => {
-      reply.header('content-security-policy', policy);
+      reply.header('content-security-policy', policy).header('referrer-policy', 'no-referrer');
       done(null, payload);
     });
     await docs.register(apiReference, {

@@ -101,7 +101,7 @@ describe('operations', () => {
 
   it('are for this machine, and for keys with the scope', async () => {
     const sample = await open();
-    const token = sample.issueKey(['operations:read']);
+    const token = sample.issueKey(['ops:read']);
     const other = sample.issueKey(['scores:write']);
     for (const url of paths) {
       const call = (headers: { readonly [name: string]: string }, from = remoteAddress) =>

@@ -17,8 +17,8 @@ export interface ReadinessCheck {
   check(): Readiness | Promise<Readiness>;
 }
 
-/** The scope of a key that may scrape from another machine. */
-export const operationsScope = 'operations:read';
+/** The scope of a key that may scrape from another machine; `@annals/iam` has it in its table. */
+export const operationsScope = 'ops:read';
 
 /**
  * `/healthz` (the process answers), `/readyz` (everything it needs is there; 503 while it stops) and

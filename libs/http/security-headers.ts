@@ -5,7 +5,9 @@ import helmet from 'helmet';
 /**
  * The security headers of a JSON API's answers, as helmet writes them. They are the same for every
  * request, so helmet runs once; @fastify/helmet runs it, and three promises, for each.
- * Left out are those that only concern HTML pages and browsers long gone.
+ * Left out are those that only concern HTML pages and browsers long gone, and
+ * Strict-Transport-Security, which a server that speaks no TLS must not send (RFC 6797 §7.2): it is the
+ * business of the proxy that does.
  */
 export function securityHeaders(): { readonly [name: string]: string } {
   const answer = new ServerResponse(new IncomingMessage(new Socket()));
@@ -15,6 +17,8 @@ export function securityHeaders(): { readonly [name: string]: string } {
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     },
     originAgentCluster: false,
+    referrerPolicy: false,
+    strictTransportSecurity: false,
     crossOriginOpenerPolicy: false,
     xDnsPrefetchControl: false,
     xDownloadOptions: false,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { HttpServer } from '../index.ts';
+import { type HttpServer, operationsScope } from '../index.ts';
 import type { Example } from './bad-requests.ts';
 import { checkAccess, checkBadInput, checkExample, type RunningApi } from './checks.ts';
 import { type OpenApiDocument, type Operation, operationsOf } from './operations.ts';
@@ -52,7 +52,7 @@ export function describeEveryRoute(name: string, options: EveryRouteOptions): vo
 
         it('lets in only keys with its scope', async () => {
           const scopes = [...operations.values()].flatMap((one) => one.scope ?? []);
-          const other = scopes.find((scope) => scope !== operation().scope) ?? 'operations:read';
+          const other = scopes.find((scope) => scope !== operation().scope) ?? operationsScope;
           expect(await checkAccess(api, operation(), example, other)).toEqual([]);
         });
 
