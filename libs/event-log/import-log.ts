@@ -117,7 +117,7 @@ class Import {
     if (refused) return (await this.#writeWindow()) ?? refused;
     if (line.kind === 'manifest') this.#manifest = line.manifest;
     if (line.kind !== 'event') return undefined;
-    this.#hash.add(line.event);
+    this.#hash.add(line.event, line.hash);
     this.#window.push({ line: this.line, event: line.event, hash: line.hash });
     this.#windowChars += text.length;
     const full = this.#window.length >= windowEventsMax || this.#windowChars >= windowCharsMax;

@@ -41,9 +41,8 @@ export class LogHash {
   #events = 0;
   #streams = 0;
 
-  /** Adds an event that was not added before. Returns its `eventHash`. */
-  add(event: PortableEvent): string {
-    const hash = eventHash(event);
+  /** Adds an event that was not added before; `hash` is its `eventHash` where that is known already. */
+  add(event: PortableEvent, hash = eventHash(event)): string {
     this.#sum = BigInt.asUintN(256, this.#sum + BigInt(`0x${hash}`));
     this.#events += 1;
     if (event.revision === 0) this.#streams += 1;
