@@ -1,0 +1,222 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { EventLogError } from '@annals/event-log';
+import { isBusy, toEventLogError } from './sqlite-errors.ts';
+import { sqliteLimits } from './sqlite-limits.ts';
+
+/** The file in a log's folder; SQLite keeps `-wal` and `-shm` beside it. */
+export const logFileName = 'events.sqlite';
+
+/** "AnnL" in ASCII: tells a log from every other SQLite file (`PRAGMA application_id`). */
+const applicationId = 0x416e6e4c;
+
+/** The version of the tables below (`PRAGMA user_version`). A program refuses newer ones. */
+export const logFormatVersion = 1;
+
+/**
+ * An event's position is its rowid: ascending in the order of commits, since SQLite has one writer
+ * at a time. A kind is a pair of category and type: one index on it answers every filter without
+ * looking at the events that do not match. Small columns come first, so that a scan that skips an
+ * event does not read the pages its data overflows to.
+ */
+const tables = `
+  CREATE TABLE streams (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+  ) STRICT;
+  CREATE TABLE kinds (
+    id INTEGER PRIMARY KEY,
+    category TEXT NOT NULL,
+    type TEXT NOT NULL,
+    UNIQUE (category, type)
+  ) STRICT;
+  CREATE TABLE events (
+    position INTEGER PRIMARY KEY,
+    stream_id INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    kind_id INTEGER NOT NULL,
+    schema_version INTEGER NOT NULL,
+    occurred_at INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    event_id BLOB NOT NULL,
+    content_hash BLOB NOT NULL,
+    metadata TEXT,
+    data TEXT NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX events_by_revision ON events (stream_id, revision);
+  CREATE UNIQUE INDEX events_by_id ON events (stream_id, event_id);
+  CREATE INDEX events_by_kind ON events (kind_id);
+`;
+
+/**
+ * Makes the log's file unless it is there. It is built under another name and linked into place in
+ * one step: a file under the real name is always whole, so an empty one is damage and not a
+ * creation that was interrupted.
+ */
+export function createLogFile(folder: string): void {
+  const path = join(folder, logFileName);
+  try {
+    mkdirSync(folder, { recursive: true });
+    if (existsSync(path)) return;
+    const draft = join(folder, `${logFileName}.new-${process.pid}-${performance.now()}`);
+    try {
+      fillNewFile(draft);
+      linkUnlessThere(draft, path);
+    } finally {
+      for (const suffix of ['', '-journal', '-wal', '-shm'])
+        rmSync(draft + suffix, { force: true });
+    }
+    syncFolder(folder);
+  } catch (error) {
+    throw toEventLogError(error, path);
+  }
+}
+
+function fillNewFile(draft: string): void {
+  using db = new DatabaseSync(draft);
+  db.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE');
+  db.exec(tables);
+  db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${logFormatVersion}`);
+  db.exec('COMMIT; PRAGMA journal_mode = WAL');
+}
+
+function linkUnlessThere(draft: string, path: string): void {
+  try {
+    linkSync(draft, path);
+  } catch (error) {
+    // Another process was quicker: its file is as good as this one.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+/** A new name in a folder is durable only when the folder itself was synced. */
+export function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/**
+ * A connection to the log in `folder`, its format checked. Throws EventLogError: `not-a-log`,
+ * `newer-format`, `corrupt`, `read-only`, `io`.
+ */
+export function connect(folder: string, access: 'read-write' | 'read' | 'read-only'): DatabaseSync {
+  const path = join(folder, logFileName);
+  let db: DatabaseSync | undefined;
+  try {
+    mustHoldSomething(path);
+    db = new DatabaseSync(path, {
+      readOnly: access === 'read-only',
+      timeout: sqliteLimits.readLockWaitMsMax,
+    });
+    checkFormat(db, path);
+    // A reader keeps the right to write, which SQLite needs to recover the write-ahead log of a crashed process.
+    if (access === 'read') db.exec('PRAGMA query_only = ON');
+    return db;
+  } catch (error) {
+    db?.close();
+    throw toEventLogError(error, path);
+  }
+}
+
+function mustHoldSomething(path: string): void {
+  if (!existsSync(path)) {
+    throw new EventLogError('not-a-log', `there is no log: ${path} does not exist`);
+  }
+  if (statSync(path).size === 0) {
+    throw new EventLogError(
+      'corrupt',
+      `${path} is empty: its content was lost. Restore it from a backup, or remove it to begin a new log`,
+    );
+  }
+}
+
+function checkFormat(db: DatabaseSync, path: string): void {
+  const { application_id: application } = db.prepare('PRAGMA application_id').get() as {
+    application_id: number;
+  };
+  if (application !== applicationId) {
+    throw new EventLogError('not-a-log', `${path} is an SQLite database, but not an event log`);
+  }
+  const { user_version: version } = db.prepare('PRAGMA user_version').get() as {
+    user_version: number;
+  };
+  if (version > logFormatVersion) {
+    throw new EventLogError(
+      'newer-format',
+      `${path} has format ${version}, and this program knows formats up to ${logFormatVersion}: use a newer program`,
+    );
+  }
+  if (version < 1) throw new EventLogError('corrupt', `${path} has the format ${version}`);
+}
+
+/** What the writer's connection is really set to, read back from SQLite. */
+export interface WriterSettings {
+  readonly journalMode: string;
+  /** 2 is FULL: every commit syncs the write-ahead log before it returns. */
+  readonly synchronous: number;
+}
+
+/** The settings that make an acknowledged append durable, proven by reading them back and by a write lock. */
+export function prepareForWriting(db: DatabaseSync): WriterSettings {
+  retryWhileBusy(() => db.exec('PRAGMA journal_mode = WAL'), sqliteLimits.writeLockWaitMsMax);
+  db.exec(`
+    PRAGMA synchronous = FULL;
+    PRAGMA fullfsync = ON;
+    PRAGMA checkpoint_fullfsync = ON;
+    PRAGMA cache_size = -${sqliteLimits.writerCacheKibibytes};
+    PRAGMA journal_size_limit = ${sqliteLimits.journalBytesMax};
+    PRAGMA busy_timeout = 0;
+  `);
+  const settings = {
+    journalMode: (db.prepare('PRAGMA journal_mode').get() as { journal_mode: string }).journal_mode,
+    synchronous: (db.prepare('PRAGMA synchronous').get() as { synchronous: number }).synchronous,
+  };
+  if (settings.journalMode !== 'wal' || settings.synchronous !== 2) {
+    throw new EventLogError(
+      'io',
+      `this file system does not allow a durable log: ${JSON.stringify(settings)}`,
+    );
+  }
+  if (!retryWhileBusy(() => db.exec('BEGIN IMMEDIATE'), sqliteLimits.writeLockWaitMsMax)) {
+    throw new EventLogError(
+      'io',
+      'another process has held the write lock of the log for too long',
+    );
+  }
+  db.exec('ROLLBACK');
+  return settings;
+}
+
+const sleepCell = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Runs `step` until it does not find the database locked, for `waitMsMax` at most; false when that
+ * was not enough. SQLite's own waiting backs off up to 100 ms, and then loses against busy writers.
+ */
+export function retryWhileBusy(step: () => void, waitMsMax: number): boolean {
+  const deadline = performance.now() + waitMsMax;
+  for (;;) {
+    try {
+      step();
+      return true;
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      if (performance.now() >= deadline) return false;
+      Atomics.wait(sleepCell, 0, 0, 0.2 + Math.random());
+    }
+  }
+}

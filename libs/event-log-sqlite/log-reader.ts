@@ -1,0 +1,324 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import {
+  type Checkpoint,
+  type Direction,
+  EventLogError,
+  type Filter,
+  type Page,
+  pageLimit,
+  type Revision,
+  type StoredEvent,
+  type StreamPage,
+} from '@annals/event-log';
+import {
+  decodePosition,
+  type EventRow,
+  encodePosition,
+  eventColumns,
+  type Kind,
+  partition,
+  storedEvent,
+} from './event-rows.ts';
+import { toEventLogError } from './sqlite-errors.ts';
+import { sqliteLimits } from './sqlite-limits.ts';
+
+/** The kinds a filter lets through; `all` when nothing is left out. */
+type KindChoice = 'all' | readonly number[];
+
+/**
+ * Reads on one connection, in the calling thread. No transaction is needed for a page to be of one
+ * moment: the head is read first, and events at or below it never change.
+ */
+export class LogReader {
+  readonly #db: DatabaseSync;
+  readonly #path: string;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #streams = new Map<number, string>();
+  readonly #kinds = new Map<number, Kind>();
+  #lastKind = 0;
+
+  constructor(db: DatabaseSync, path: string) {
+    this.#db = db;
+    this.#path = path;
+  }
+
+  /** The position of the last event, 0 when there is none. */
+  head(): number {
+    return this.#guarded(() => this.#head());
+  }
+
+  readStream(
+    stream: string,
+    options: { readonly from?: Revision; readonly direction?: Direction; readonly limit?: number },
+  ): StreamPage {
+    const limit = pageLimit(options.limit);
+    return this.#guarded(() => {
+      // SQLite would replace half a character, and then find the stream of another name.
+      const id = stream.isWellFormed() ? this.#streamId(stream) : undefined;
+      const head = id === undefined ? null : this.#streamHead(id);
+      if (id === undefined || head === null) return { events: [], head: 'no-stream' };
+      const backward = options.direction === 'backward';
+      const [first, last] = backward
+        ? [0, Math.min(head, options.from ?? head)]
+        : [options.from ?? 0, head];
+      const rows = this.#rows<EventRow>(
+        `SELECT ${eventColumns} FROM events WHERE stream_id = ? AND revision >= ? AND revision <= ?
+         ORDER BY revision ${backward ? 'DESC' : 'ASC'} LIMIT ?`,
+        id,
+        first,
+        last,
+        limit,
+      );
+      return { events: rows.map((row) => this.#event(row)), head };
+    });
+  }
+
+  page(
+    from: Checkpoint | 'start' | 'end',
+    filter: Filter,
+    options: { readonly direction?: Direction; readonly limit?: number },
+  ): Page {
+    const limit = pageLimit(options.limit);
+    return this.#guarded(() => {
+      const head = this.#head();
+      if (!(filter.partitions?.includes(partition) ?? true)) {
+        return { events: [], checkpoint: startOf(from, head), end: true };
+      }
+      return options.direction === 'backward'
+        ? this.#pageBackward(from, filter, limit, head)
+        : this.#pageForward(startOf(from, head), filter, limit, head);
+    });
+  }
+
+  /** Kinds `filter` lets through. */
+  kindsOf(filter: Filter): readonly Kind[] {
+    return this.#guarded(() => {
+      if (!(filter.partitions?.includes(partition) ?? true)) return [];
+      this.#loadNewKinds();
+      return [...this.#kinds.values()].filter((kind) => letsThrough(filter, kind));
+    });
+  }
+
+  /** Events of one kind with `after` < position <= `last`: counted in the index alone. */
+  countOf(kind: Kind, after: number, last: number): number {
+    return this.#guarded(() => {
+      const sql =
+        'SELECT count(*) FROM events WHERE kind_id = ? AND position > ? AND position <= ?';
+      return this.#row<[number]>(sql, kind.id, after, last)?.[0] ?? 0;
+    });
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#db.close();
+  }
+
+  #pageForward(from: Checkpoint, filter: Filter, limit: number, head: number): Page {
+    const after = decodeCheckpointPosition(from);
+    const { rows, exhausted, scanned } = this.#fetch(
+      { after, last: head, descending: false },
+      this.#choose(filter),
+      limit,
+    );
+    const reached = exhausted ? Math.max(after, head) : scanned;
+    return {
+      events: rows.map((row) => this.#event(row)),
+      checkpoint: reached === 0 ? from : { ...from, [partition]: encodePosition(reached) },
+      end: reached >= head,
+    };
+  }
+
+  #pageBackward(
+    from: Checkpoint | 'start' | 'end',
+    filter: Filter,
+    limit: number,
+    head: number,
+  ): Page {
+    const before =
+      from === 'end' ? head + 1 : from === 'start' ? 0 : decodeCheckpointPosition(from);
+    const { rows, exhausted, scanned } = this.#fetch(
+      { after: 0, last: Math.min(head, before - 1), descending: true },
+      this.#choose(filter),
+      limit,
+    );
+    return {
+      events: rows.map((row) => this.#event(row)),
+      checkpoint: exhausted ? {} : { [partition]: encodePosition(scanned) },
+      end: exhausted,
+    };
+  }
+
+  /** Up to `limit` rows of a range of positions; `scanned` is the last position looked at. */
+  #fetch(
+    range: { readonly after: number; readonly last: number; readonly descending: boolean },
+    choice: KindChoice,
+    limit: number,
+  ): { rows: EventRow[]; exhausted: boolean; scanned: number } {
+    const rows: EventRow[] = [];
+    let { after, last } = range;
+    let dataUnits = 0;
+    const scanned = () => (range.descending ? last + 1 : after);
+    while (rows.length < limit && dataUnits < sqliteLimits.pageDataUnitsMax) {
+      if (after >= last || choice.length === 0)
+        return { rows, exhausted: true, scanned: scanned() };
+      const count = Math.min(limit - rows.length, sqliteLimits.fetchRowsMax);
+      const window = windowOf(after, last, range.descending, choice);
+      const fetched = this.#query(window, range.descending, choice, count);
+      for (const row of fetched) {
+        rows.push(row);
+        dataUnits += row[9].length;
+      }
+      const lastRow = fetched.at(-1);
+      const reached = fetched.length === count && lastRow ? lastRow[0] : undefined;
+      if (range.descending) last = (reached ?? window.after + 1) - 1;
+      else after = reached ?? window.last;
+      // A scan that found nothing more in its window has done enough work for one call.
+      if (reached === undefined && (after < last || window.cut)) break;
+    }
+    return { rows, exhausted: after >= last, scanned: scanned() };
+  }
+
+  #query(
+    { after, last }: { readonly after: number; readonly last: number },
+    descending: boolean,
+    choice: KindChoice,
+    count: number,
+  ): EventRow[] {
+    const order = `ORDER BY 1 ${descending ? 'DESC' : 'ASC'} LIMIT ?`;
+    const inRange = `SELECT ${eventColumns} FROM events NOT INDEXED WHERE position > ? AND position <= ?`;
+    if (choice === 'all') return this.#rows(`${inRange} ${order}`, after, last, count);
+    if (choice.length > sqliteLimits.mergedKindsMax) {
+      const sql = `${inRange} AND kind_id IN (SELECT value FROM json_each(?)) ${order}`;
+      return this.#rows(sql, after, last, JSON.stringify(choice), count);
+    }
+    // SQLite merges the branches of a UNION ALL lazily: each seeks in the index, none runs ahead.
+    const branches = 2 ** Math.ceil(Math.log2(choice.length));
+    const branch = `SELECT ${eventColumns} FROM events INDEXED BY events_by_kind
+      WHERE kind_id = ? AND position > ? AND position <= ?`;
+    const parameters: number[] = [];
+    // Branches without a kind fill up to a power of two, so that few statements serve all filters.
+    for (let index = 0; index < branches; index += 1) {
+      parameters.push(choice[index] ?? -1, after, last);
+    }
+    const sql = `${Array(branches).fill(branch).join(' UNION ALL ')} ${order}`;
+    return this.#rows(sql, ...parameters, count);
+  }
+
+  #choose(filter: Filter): KindChoice {
+    if (!filter.categories && !filter.types) return 'all';
+    this.#loadNewKinds();
+    const chosen: number[] = [];
+    for (const kind of this.#kinds.values()) if (letsThrough(filter, kind)) chosen.push(kind.id);
+    return chosen.length === this.#kinds.size ? 'all' : chosen;
+  }
+
+  /** Kinds are only ever added. Called after the head was read, it knows the kind of every event up to there. */
+  #loadNewKinds(): void {
+    const sql = 'SELECT id, category, type FROM kinds WHERE id > ? ORDER BY id';
+    for (const [id, category, type] of this.#rows<[number, string, string]>(sql, this.#lastKind)) {
+      this.#kinds.set(id, { id, category, type });
+      this.#lastKind = id;
+    }
+  }
+
+  #head(): number {
+    return this.#row<[number | null]>('SELECT max(position) FROM events')?.[0] ?? 0;
+  }
+
+  #streamId(name: string): number | undefined {
+    return this.#row<[number]>('SELECT id FROM streams WHERE name = ?', name)?.[0];
+  }
+
+  #streamHead(id: number): Revision | null {
+    const sql = 'SELECT max(revision) FROM events WHERE stream_id = ?';
+    return this.#row<[number | null]>(sql, id)?.[0] ?? null;
+  }
+
+  #event(row: EventRow): StoredEvent {
+    return storedEvent(row, this.#streamName(row[1]), this.#kind(row[3]));
+  }
+
+  #streamName(id: number): string {
+    const cached = this.#streams.get(id);
+    if (cached !== undefined) return cached;
+    const name = this.#row<[string]>('SELECT name FROM streams WHERE id = ?', id)?.[0];
+    if (name === undefined) throw this.#dangling(`stream ${id}`);
+    if (this.#streams.size >= sqliteLimits.cachedStreamsMax) this.#streams.clear();
+    this.#streams.set(id, name);
+    return name;
+  }
+
+  #kind(id: number): Kind {
+    if (!this.#kinds.has(id)) this.#loadNewKinds();
+    const kind = this.#kinds.get(id);
+    if (!kind) throw this.#dangling(`kind ${id}`);
+    return kind;
+  }
+
+  #dangling(what: string): EventLogError {
+    return new EventLogError(
+      'corrupt',
+      `${this.#path} is damaged: an event names ${what}, which is not there`,
+    );
+  }
+
+  #rows<Row>(sql: string, ...parameters: (number | string)[]): Row[] {
+    return this.#statement(sql).all(...parameters) as unknown as Row[];
+  }
+
+  #row<Row>(sql: string, ...parameters: (number | string)[]): Row | undefined {
+    return this.#statement(sql).get(...parameters) as unknown as Row | undefined;
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#db.prepare(sql);
+      statement.setReturnArrays(true);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #guarded<Result>(read: () => Result): Result {
+    try {
+      return read();
+    } catch (error) {
+      throw toEventLogError(error, this.#path);
+    }
+  }
+}
+
+/** The part of a range one query looks at: all of it, but where the filter makes it scan. */
+function windowOf(
+  after: number,
+  last: number,
+  descending: boolean,
+  choice: KindChoice,
+): { after: number; last: number; cut: boolean } {
+  const scans = choice !== 'all' && choice.length > sqliteLimits.mergedKindsMax;
+  if (!scans || last - after <= sqliteLimits.scannedPositionsMax) {
+    return { after, last, cut: false };
+  }
+  return descending
+    ? { after: last - sqliteLimits.scannedPositionsMax, last, cut: true }
+    : { after, last: after + sqliteLimits.scannedPositionsMax, cut: true };
+}
+
+function letsThrough(filter: Filter, kind: Kind): boolean {
+  return (
+    (filter.categories?.includes(kind.category) ?? true) &&
+    (filter.types?.includes(kind.type) ?? true)
+  );
+}
+
+function startOf(from: Checkpoint | 'start' | 'end', head: number): Checkpoint {
+  if (from === 'start') return {};
+  if (from === 'end') return head === 0 ? {} : { [partition]: encodePosition(head) };
+  return from;
+}
+
+function decodeCheckpointPosition(from: Checkpoint): number {
+  const position = from[partition];
+  return position === undefined ? 0 : decodePosition(position);
+}

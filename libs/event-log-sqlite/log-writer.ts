@@ -1,0 +1,249 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import {
+  categoryOf,
+  EventLogError,
+  judgeAppend,
+  type KnownEvent,
+  type Revision,
+} from '@annals/event-log';
+import { retryWhileBusy } from './log-file.ts';
+import { isBusy, toEventLogError } from './sqlite-errors.ts';
+import { sqliteLimits } from './sqlite-limits.ts';
+import type { AppendRequest, RequestedEvent, Written, WrittenResult } from './writer-protocol.ts';
+
+export interface TimedAppend {
+  readonly request: AppendRequest;
+  /** When its caller asked, by the caller's clock. */
+  readonly now: number;
+}
+
+export interface Committed {
+  /** In the order of the appends. */
+  readonly results: readonly WrittenResult[];
+  readonly events: number;
+}
+
+interface StreamState {
+  readonly id: number;
+  head: Revision | 'no-stream';
+}
+
+/**
+ * Writes appends on one connection, one transaction for each call of `commit`. What it remembers of
+ * streams and of the end of the log is good as long as no other connection has written.
+ */
+export class LogWriter {
+  readonly #db: DatabaseSync;
+  readonly #path: string;
+  readonly #statements: Statements;
+  #streams = new Map<string, StreamState>();
+  #kinds = new Map<string, number>();
+  #position = 0;
+  #recordedAt = 0;
+  #dataVersion = -1;
+
+  constructor(db: DatabaseSync, path: string) {
+    this.#db = db;
+    this.#path = path;
+    this.#statements = prepareStatements(db);
+  }
+
+  /**
+   * Judges and stores `appends` in one transaction, each on its own: one that is refused leaves the
+   * others alone. Durable when it returns. Throws EventLogError, and then none of them is stored
+   * (but for a failing disk, which may show them after a crash).
+   */
+  commit(appends: readonly TimedAppend[]): Committed {
+    const { begin, commit } = this.#statements;
+    try {
+      if (!retryWhileBusy(() => begin.run(), sqliteLimits.writeLockWaitMsMax)) {
+        return { results: appends.map(lockedOut), events: 0 };
+      }
+      this.#noticeOtherWriters();
+      const before = this.#position;
+      const results = appends.map(({ request, now }) => this.#append(request, now));
+      commit.run();
+      return { results, events: this.#position - before };
+    } catch (error) {
+      this.#rollBack();
+      throw toEventLogError(error, this.#path);
+    }
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #append({ stream, expected, events }: AppendRequest, now: number): WrittenResult {
+    const state = this.#stream(stream);
+    const view = {
+      head: state?.head ?? 'no-stream',
+      known: (id: string) => (state ? this.#known(state.id, id) : undefined),
+    } as const;
+    const verdict = judgeAppend(view, events, expected);
+    if (verdict.kind === 'duplicate') return this.#written(state, verdict.lastRevision);
+    if (verdict.kind !== 'accept') return verdict;
+    const target = state ?? this.#createStream(stream);
+    return this.#store(target, categoryOf(stream), events, verdict.firstRevision, now);
+  }
+
+  #store(
+    state: StreamState,
+    category: string,
+    events: readonly RequestedEvent[],
+    firstRevision: Revision,
+    now: number,
+  ): Written {
+    // Stamps never go back, whatever the clock does: they are what orders events across streams.
+    const stamp = Math.max(now, this.#recordedAt);
+    let revision = firstRevision;
+    for (const event of events) {
+      this.#position += 1;
+      this.#recordedAt = event.recordedAt ?? stamp;
+      this.#statements.insertEvent.run(
+        this.#position,
+        state.id,
+        revision,
+        this.#kind(category, event.type),
+        event.schemaVersion,
+        event.occurredAt,
+        this.#recordedAt,
+        event.id,
+        event.contentHash,
+        event.metadata,
+        event.data,
+      );
+      revision += 1;
+    }
+    state.head = revision - 1;
+    return {
+      kind: 'written',
+      position: this.#position,
+      revision: state.head,
+      recordedAt: this.#recordedAt,
+      duplicate: false,
+    };
+  }
+
+  #written(state: StreamState | undefined, revision: Revision): Written {
+    const found = row<[number, number]>(this.#statements.findRevision, state?.id ?? -1, revision);
+    if (!found)
+      throw new EventLogError(
+        'corrupt',
+        `${this.#path}: an index names an event that is not there`,
+      );
+    const [position, recordedAt] = found;
+    return { kind: 'written', position, revision, recordedAt, duplicate: true };
+  }
+
+  #known(streamId: number, eventId: string): KnownEvent | undefined {
+    const found = row<[number, string]>(this.#statements.findEvent, streamId, eventId);
+    return found && { revision: found[0], contentHash: found[1] };
+  }
+
+  #stream(name: string): StreamState | undefined {
+    const cached = this.#streams.get(name);
+    if (cached) return cached;
+    const id = row<[number]>(this.#statements.findStream, name)?.[0];
+    if (id === undefined) return undefined;
+    const head = row<[number | null]>(this.#statements.findHead, id)?.[0] ?? 'no-stream';
+    return this.#remember(name, { id, head });
+  }
+
+  #createStream(name: string): StreamState {
+    const id = Number(this.#statements.insertStream.run(name).lastInsertRowid);
+    return this.#remember(name, { id, head: 'no-stream' });
+  }
+
+  #remember(name: string, state: StreamState): StreamState {
+    if (this.#streams.size >= sqliteLimits.cachedStreamsMax) this.#streams.clear();
+    this.#streams.set(name, state);
+    return state;
+  }
+
+  #kind(category: string, type: string): number {
+    const key = `${category} ${type}`;
+    let id = this.#kinds.get(key);
+    if (id === undefined) {
+      id =
+        row<[number]>(this.#statements.findKind, category, type)?.[0] ??
+        Number(this.#statements.insertKind.run(category, type).lastInsertRowid);
+      this.#kinds.set(key, id);
+    }
+    return id;
+  }
+
+  /** Called with the write lock held: from here to the commit nobody else can write. */
+  #noticeOtherWriters(): void {
+    const version = row<[number]>(this.#statements.dataVersion)?.[0] ?? -1;
+    if (version === this.#dataVersion) return;
+    this.#forget();
+    const last = row<[number, number]>(this.#statements.findLast);
+    this.#position = last?.[0] ?? 0;
+    this.#recordedAt = last?.[1] ?? 0;
+    this.#dataVersion = version;
+  }
+
+  #forget(): void {
+    this.#streams = new Map();
+    this.#kinds = new Map();
+    this.#dataVersion = -1;
+  }
+
+  #rollBack(): void {
+    this.#forget();
+    if (!this.#db.isTransaction) return;
+    try {
+      this.#statements.rollback.run();
+    } catch (error) {
+      // SQLite has rolled back by itself after some errors; anything else shows at the next BEGIN.
+      if (isBusy(error)) throw error;
+    }
+  }
+}
+
+function lockedOut(): WrittenResult {
+  return {
+    kind: 'refused',
+    reason: 'overloaded',
+    detail: `another process has held the write lock for ${sqliteLimits.writeLockWaitMsMax} ms`,
+  };
+}
+
+type Statements = ReturnType<typeof prepareStatements>;
+
+function prepareStatements(db: DatabaseSync) {
+  const prepare = (sql: string) => {
+    const statement = db.prepare(sql);
+    statement.setReturnArrays(true);
+    return statement;
+  };
+  return {
+    begin: prepare('BEGIN IMMEDIATE'),
+    commit: prepare('COMMIT'),
+    rollback: prepare('ROLLBACK'),
+    dataVersion: prepare('PRAGMA data_version'),
+    findLast: prepare('SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1'),
+    findStream: prepare('SELECT id FROM streams WHERE name = ?'),
+    findHead: prepare('SELECT max(revision) FROM events WHERE stream_id = ?'),
+    findKind: prepare('SELECT id FROM kinds WHERE category = ? AND type = ?'),
+    findEvent: prepare(
+      `SELECT revision, lower(hex(content_hash)) FROM events
+       WHERE stream_id = ? AND event_id = unhex(?, '-')`,
+    ),
+    findRevision: prepare(
+      'SELECT position, recorded_at FROM events WHERE stream_id = ? AND revision = ?',
+    ),
+    insertStream: prepare('INSERT INTO streams (name) VALUES (?)'),
+    insertKind: prepare('INSERT INTO kinds (category, type) VALUES (?, ?)'),
+    insertEvent: prepare(
+      `INSERT INTO events (position, stream_id, revision, kind_id, schema_version, occurred_at,
+         recorded_at, event_id, content_hash, metadata, data)
+       VALUES (?, ?, ?, ?, ?, ?, ?, unhex(?, '-'), unhex(?), ?, ?)`,
+    ),
+  };
+}
+
+function row<Row>(statement: StatementSync, ...parameters: (number | string)[]): Row | undefined {
+  return statement.get(...parameters) as unknown as Row | undefined;
+}

@@ -1,0 +1,95 @@
+import { join } from 'node:path';
+import {
+  type MessagePort,
+  parentPort,
+  receiveMessageOnPort,
+  workerData,
+} from 'node:worker_threads';
+import { EventLogError } from '@annals/event-log';
+import { connect, logFileName, prepareForWriting } from './log-file.ts';
+import { LogWriter, type TimedAppend } from './log-writer.ts';
+import { sqliteLimits } from './sqlite-limits.ts';
+import {
+  type AppendsMessage,
+  type CloseMessage,
+  decodeAppends,
+  encodeResults,
+  type WriterError,
+  type WriterMessage,
+  type WriterOptions,
+} from './writer-protocol.ts';
+
+/**
+ * The writer thread of one opened log. Whatever has arrived while the last transaction was being
+ * committed goes into the next one: the busier the log, the more appends share one fsync.
+ */
+function serve(port: MessagePort, writer: LogWriter): void {
+  const waiting: TimedAppend[] = [];
+  let closing = false;
+
+  const take = (message: AppendsMessage | CloseMessage) => {
+    if ('close' in message) closing = true;
+    else {
+      for (const request of decodeAppends(message)) waiting.push({ request, now: message.now });
+    }
+  };
+  const takeAllThatArrived = () => {
+    for (;;) {
+      const received = receiveMessageOnPort(port);
+      if (!received) return;
+      take(received.message as AppendsMessage | CloseMessage);
+    }
+  };
+
+  port.on('message', (message: AppendsMessage | CloseMessage) => {
+    take(message);
+    takeAllThatArrived();
+    while (waiting.length > 0) {
+      port.postMessage(commitGroup(writer, nextGroup(waiting)));
+      takeAllThatArrived();
+    }
+    if (!closing) return;
+    writer.close();
+    port.close();
+  });
+}
+
+function nextGroup(waiting: TimedAppend[]): TimedAppend[] {
+  let events = 0;
+  let count = 0;
+  for (const { request } of waiting) {
+    events += request.events.length;
+    if (count > 0 && events > sqliteLimits.commitEventsMax) break;
+    count += 1;
+  }
+  return waiting.splice(0, count);
+}
+
+function commitGroup(writer: LogWriter, group: readonly TimedAppend[]): WriterMessage {
+  try {
+    const { results, events } = writer.commit(group);
+    return encodeResults(results, events);
+  } catch (error) {
+    return { kind: 'failed', appends: group.length, error: asWriterError(error) };
+  }
+}
+
+function asWriterError(error: unknown): WriterError {
+  const message = error instanceof Error ? error.message : String(error);
+  return error instanceof EventLogError ? { code: error.code, message } : { message };
+}
+
+function start(port: MessagePort, { folder }: WriterOptions): void {
+  let opened: WriterMessage;
+  try {
+    const db = connect(folder, 'read-write');
+    const settings = prepareForWriting(db);
+    serve(port, new LogWriter(db, join(folder, logFileName)));
+    opened = { kind: 'opened', settings };
+  } catch (error) {
+    opened = { kind: 'failed-to-open', error: asWriterError(error) };
+  }
+  port.postMessage(opened);
+}
+
+if (parentPort) start(parentPort, workerData as WriterOptions);
