@@ -232,7 +232,9 @@ class MemoryGeneration implements GenerationStore {
   acquire(worker: number, holder: string, now: number, ttlMs: number): Promise<Lease> {
     return this.#call('acquire', () => {
       const state = this.#worker(worker);
-      if (state.holder !== null && state.holder !== holder && state.until > now) {
+      // A lease that would outlast its own length was given before a clock was set back.
+      const isGood = state.until > now && state.until <= now + ttlMs;
+      if (state.holder !== null && state.holder !== holder && isGood) {
         return { kind: 'busy', holder: state.holder, until: state.until };
       }
       if (state.holder !== holder) state.epoch += 1;

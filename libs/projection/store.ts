@@ -72,7 +72,8 @@ export interface GenerationStore {
 
   /**
    * Takes or renews the lease of one worker's share until `now + ttlMs`. The same holder keeps its
-   * epoch; a takeover raises it, so that the former holder's batches are refused.
+   * epoch; a takeover raises it, so that the former holder's batches are refused. A lease that runs
+   * longer than `ttlMs` from `now` was given before a clock was set back: it is over.
    */
   acquire(worker: number, holder: string, now: number, ttlMs: number): Promise<Lease>;
   /** Gives the lease up early; nothing happens when another epoch holds it. */
