@@ -1,10 +1,25 @@
 export {
+  type DeadLetter,
+  deadLetterLimits,
+  deadLetterTable,
+  readDeadLetters,
+} from './dead-letters.ts';
+export { Fold, type FoldGate, foldLimits, HandlerError, UntouchedRowError } from './fold.ts';
+export type { RefusalReason, Refused } from './generations/decide.ts';
+export {
   type DirectoryOptions,
   type GenerationDirectory,
   generationDirectory,
 } from './generations/directory.ts';
 export {
+  controlCategory,
+  controlStream,
+  type Until,
+  type Verification,
+} from './generations/events.ts';
+export {
   type Generation,
+  isFollowed,
   liveGeneration,
   type ProjectionState,
 } from './generations/state.ts';
@@ -42,12 +57,7 @@ export {
 } from './projector/run-projector.ts';
 export type { Observation, Observe, ShareState, ShareStatus } from './projector/share-status.ts';
 export { projectorLimits } from './projector/share-work.ts';
-export type {
-  EffectCall,
-  LookedUp,
-  Performed,
-  Reactor,
-} from './reactors/reactor.ts';
+export type { EffectCall, LookedUp, Performed, Reactor } from './reactors/reactor.ts';
 export { type ReactorEnded, type RunReactorOptions, runReactor } from './reactors/run-reactor.ts';
 export {
   type Batch,

@@ -1,0 +1,391 @@
+import { LRUCache } from 'lru-cache';
+import { KeyFilter } from './key-filter.ts';
+import type { AnyRecordedEvent, Cell, Projection, Row, Rows, Table } from './projection.ts';
+import type { RowChange, RowKey } from './store.ts';
+import { sameCell, sameKey, sameRow, type TableShape, tableShape } from './table-shape.ts';
+
+/** A handler asked for a row that its `touches` did not name: a bug of the projection. */
+export class UntouchedRowError extends Error {
+  readonly code = 'untouched-row';
+  constructor(table: string, key: readonly Cell[], event: AnyRecordedEvent) {
+    super(
+      `the handler of ${event.type} (${event.stream}@${event.revision}) asked for ` +
+        `${table} ${JSON.stringify(key)}, which its touches do not name`,
+    );
+    this.name = 'UntouchedRowError';
+  }
+}
+
+/** The handler of one event threw. Its own changes are undone, those of the events before it stand. */
+export class HandlerError extends Error {
+  readonly code = 'handler-failed';
+  readonly event: AnyRecordedEvent;
+  /** Place of the event among those given to `add`. */
+  readonly index: number;
+  constructor(event: AnyRecordedEvent, index: number, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const named = `${event.type}, ${event.stream}@${event.revision}, event ${event.id}`;
+    super(`the handler of ${named} failed: ${reason}`, { cause });
+    this.name = 'HandlerError';
+    this.event = event;
+    this.index = index;
+  }
+}
+
+/** What the runtime decides for each event as its turn comes. */
+export interface FoldGate {
+  /** True when the event is not to be applied. */
+  readonly skip: (event: AnyRecordedEvent, index: number) => boolean;
+  /** Told of a handler that threw, after its changes were undone. True: go on with the next event. */
+  readonly failed: (event: AnyRecordedEvent, index: number, error: unknown) => boolean;
+}
+
+export type RowLoader = (keys: readonly RowKey[]) => Promise<readonly (Row | undefined)[]>;
+
+export interface FoldOptions {
+  readonly projection: Projection;
+  /** Tables beside the projection's own, written by the runtime. */
+  readonly tables?: readonly Table[];
+  /** Rows kept in memory from batch to batch. */
+  readonly rowsMax?: number;
+}
+
+export const foldLimits = {
+  /** Rows kept in memory from batch to batch. */
+  rowsMax: 200_000,
+  /** Keys in one call of the loader. */
+  loadKeysMax: 10_000,
+} as const;
+
+/** One row in memory. `row` is its newest state, `stored` what the store holds. */
+interface Slot {
+  readonly shape: TableShape;
+  readonly key: readonly Cell[];
+  readonly text: string;
+  row: Row | undefined;
+  stored: Row | undefined;
+  /** Put or deleted since the last commit, and not undone. Only asked of write-only tables. */
+  written: boolean;
+  queued: boolean;
+}
+
+interface FoldTable {
+  readonly shape: TableShape;
+  /** Rows touched since the last commit: never evicted, for the store knows less than they do. */
+  readonly batch: Map<string, Slot>;
+  readonly cache: LRUCache<string, Slot> | undefined;
+}
+
+/**
+ * Applies events to rows in memory. The rows an event touches are loaded first, a batch at a time;
+ * then the handlers run in order; `changes` gives the absolute new state of each changed row, once.
+ *
+ * A share that started at the beginning knows that a row it does not remember is not there: as long
+ * as nothing was evicted for sure, and beyond that as far as a filter of evicted keys can tell.
+ */
+export class Fold {
+  readonly #projection: Projection;
+  readonly #tables = new Map<string, FoldTable>();
+  readonly #rows: EventRows;
+  readonly #queue: Slot[] = [];
+  readonly #evicted = new KeyFilter();
+  #load: RowLoader = () => Promise.resolve([]);
+  #startedEmpty = false;
+
+  constructor(options: FoldOptions) {
+    this.#projection = options.projection;
+    const tables = [...options.projection.tables, ...(options.tables ?? [])];
+    const read = tables.filter((table) => !table.writeOnly).length;
+    const rowsMax = Math.max(1, Math.floor((options.rowsMax ?? foldLimits.rowsMax) / read));
+    for (const table of tables) this.#tables.set(table.name, this.#foldTable(table, rowsMax));
+    this.#rows = new EventRows(this.#tables, this.#queue);
+  }
+
+  #foldTable(table: Table, rowsMax: number): FoldTable {
+    const shape = tableShape(table);
+    const cache = table.writeOnly
+      ? undefined
+      : new LRUCache<string, Slot>({
+          max: rowsMax,
+          dispose: (slot, text, reason) => {
+            if (reason === 'evict') this.#evicted.add(slot.shape.table.name, text);
+          },
+        });
+    return { shape, batch: new Map(), cache };
+  }
+
+  /** Rows that would be written now, as an upper bound. */
+  get dirtyRows(): number {
+    return this.#queue.length;
+  }
+
+  /** Forgets everything. `startedEmpty`: the share begins at the beginning, so no row of its is there. */
+  reset(load: RowLoader, startedEmpty: boolean): void {
+    this.#load = load;
+    this.#startedEmpty = startedEmpty;
+    this.#evicted.clear();
+    this.#queue.length = 0;
+    for (const { batch, cache } of this.#tables.values()) {
+      batch.clear();
+      cache?.clear();
+    }
+  }
+
+  /**
+   * Applies events in order. Throws HandlerError at the first failure the gate does not take on.
+   * Whatever the loader throws passes through, before any event was applied.
+   */
+  async add(events: readonly AnyRecordedEvent[], gate?: FoldGate): Promise<void> {
+    const touched: Slot[] = [];
+    const ends: number[] = [];
+    const missing: Slot[] = [];
+    const failures = new Map<number, unknown>();
+    for (let index = 0; index < events.length; index += 1) {
+      const event = events[index] as AnyRecordedEvent;
+      try {
+        for (const { table, key } of this.#projection.touches(event)) {
+          touched.push(this.#touch(table, key, event, missing));
+        }
+      } catch (error) {
+        failures.set(index, error);
+        touched.length = ends.at(-1) ?? 0;
+      }
+      ends.push(touched.length);
+    }
+    if (missing.length > 0) await this.#fill(missing);
+    let start = 0;
+    for (let index = 0; index < events.length; index += 1) {
+      const end = ends[index] as number;
+      this.#applyOne(events[index] as AnyRecordedEvent, index, touched, start, end, gate, failures);
+      start = end;
+    }
+  }
+
+  #applyOne(
+    event: AnyRecordedEvent,
+    index: number,
+    touched: readonly Slot[],
+    start: number,
+    end: number,
+    gate: FoldGate | undefined,
+    failures: ReadonlyMap<number, unknown>,
+  ): void {
+    if (gate?.skip(event, index)) return;
+    try {
+      this.#rows.begin(event, touched, start, end);
+      if (failures.size > 0 && failures.has(index)) throw failures.get(index);
+      this.#projection.apply(event, this.#rows);
+    } catch (error) {
+      this.#rows.undo();
+      if (!gate?.failed(event, index, error)) throw new HandlerError(event, index, error);
+    }
+  }
+
+  /** Writes a row of a write-only table outside of any handler; `null` deletes it. */
+  write(table: string, key: readonly Cell[], row: Row | null): void {
+    this.#rows.write(table, key, row ?? undefined);
+  }
+
+  /** The absolute new state of every row that differs from what the store holds. */
+  changes(): RowChange[] {
+    const changes: RowChange[] = [];
+    for (const slot of this.#queue) {
+      if (!differs(slot)) continue;
+      changes.push({ table: slot.shape.table.name, key: slot.key, row: slot.row ?? null });
+    }
+    return changes;
+  }
+
+  /** The store holds what `changes` gave. */
+  committed(): void {
+    for (const slot of this.#queue) {
+      slot.stored = slot.row;
+      slot.queued = false;
+      slot.written = false;
+    }
+    this.#queue.length = 0;
+    for (const { batch, cache } of this.#tables.values()) {
+      if (cache) for (const slot of batch.values()) cache.set(slot.text, slot);
+      batch.clear();
+    }
+  }
+
+  #touch(name: string, key: readonly Cell[], event: AnyRecordedEvent, missing: Slot[]): Slot {
+    const table = this.#tables.get(name);
+    if (!table) throw new UntouchedRowError(name, key, event);
+    const { shape, batch, cache } = table;
+    const text = shape.keyText(key);
+    const held = batch.get(text);
+    if (held) return held;
+    let slot = cache?.get(text);
+    if (!slot) {
+      slot = newSlot(shape, key, text);
+      if (cache && !this.#knownAbsent(name, text)) missing.push(slot);
+    }
+    batch.set(text, slot);
+    return slot;
+  }
+
+  #knownAbsent(table: string, text: string): boolean {
+    return this.#startedEmpty && !this.#evicted.mayHold(table, text);
+  }
+
+  async #fill(missing: readonly Slot[]): Promise<void> {
+    try {
+      for (let start = 0; start < missing.length; start += foldLimits.loadKeysMax) {
+        const slots = missing.slice(start, start + foldLimits.loadKeysMax);
+        const keys = slots.map(({ shape, key }) => ({ table: shape.table.name, key }));
+        const rows = await this.#load(keys);
+        slots.forEach((slot, index) => {
+          slot.stored = rows[index];
+          slot.row = rows[index];
+        });
+      }
+    } catch (error) {
+      // A slot that was never filled must not be taken for a row that is not there.
+      for (const slot of missing) this.#tables.get(slot.shape.table.name)?.batch.delete(slot.text);
+      throw error;
+    }
+  }
+}
+
+function newSlot(shape: TableShape, key: readonly Cell[], text: string): Slot {
+  return { shape, key, text, row: undefined, stored: undefined, written: false, queued: false };
+}
+
+function differs(slot: Slot): boolean {
+  if (slot.shape.table.writeOnly) return slot.written;
+  if (slot.row === slot.stored) return false;
+  if (!slot.row || !slot.stored) return true;
+  return !sameRow(slot.shape, slot.row, slot.stored);
+}
+
+/** Up to this many touched rows are searched one by one; beyond it by their key's text. */
+const searchedRowsMax = 8;
+
+/** The rows of the event whose turn it is. One object serves all events: nothing is made for each. */
+class EventRows implements Rows {
+  readonly #tables: ReadonlyMap<string, FoldTable>;
+  readonly #queue: Slot[];
+  #event: AnyRecordedEvent | undefined;
+  #touched: readonly Slot[] = [];
+  #start = 0;
+  #end = 0;
+  #byText: Map<TableShape, Map<string, Slot>> | undefined;
+  readonly #before: { slot: Slot; row: Row | undefined; written: boolean }[] = [];
+
+  constructor(tables: ReadonlyMap<string, FoldTable>, queue: Slot[]) {
+    this.#tables = tables;
+    this.#queue = queue;
+  }
+
+  begin(event: AnyRecordedEvent, touched: readonly Slot[], start: number, end: number): void {
+    this.#event = event;
+    this.#touched = touched;
+    this.#start = start;
+    this.#end = end;
+    this.#byText = undefined;
+    this.#before.length = 0;
+  }
+
+  /** Puts back what the event changed so far, newest first. */
+  undo(): void {
+    for (let change = this.#before.pop(); change; change = this.#before.pop()) {
+      change.slot.row = change.row;
+      change.slot.written = change.written;
+    }
+  }
+
+  get(table: string, key: readonly Cell[]): Row | undefined {
+    const slot = this.#find(table, key);
+    if (!slot || slot.shape.table.writeOnly) throw this.#untouched(table, key);
+    return slot.row;
+  }
+
+  put(table: string, row: Row): void {
+    const shape = this.#tables.get(table)?.shape;
+    if (!shape) throw this.#untouched(table, []);
+    shape.check(row);
+    this.#set(this.#findRow(shape, row) ?? this.#unread(table, shape.keyOf(row)), row);
+  }
+
+  delete(table: string, key: readonly Cell[]): void {
+    this.#set(this.#find(table, key) ?? this.#unread(table, key), undefined);
+  }
+
+  write(table: string, key: readonly Cell[], row: Row | undefined): void {
+    this.#before.length = 0;
+    this.#start = this.#end;
+    this.#set(this.#unread(table, key), row);
+  }
+
+  #set(slot: Slot, row: Row | undefined): void {
+    this.#before.push({ slot, row: slot.row, written: slot.written });
+    slot.row = row;
+    slot.written = true;
+    if (slot.queued) return;
+    slot.queued = true;
+    this.#queue.push(slot);
+  }
+
+  /** The slot of a row that was not touched: there is one only in a write-only table. */
+  #unread(name: string, key: readonly Cell[]): Slot {
+    const table = this.#tables.get(name);
+    if (!table?.shape.table.writeOnly) throw this.#untouched(name, key);
+    const text = table.shape.keyText(key);
+    let slot = table.batch.get(text);
+    if (!slot) {
+      slot = newSlot(table.shape, key, text);
+      table.batch.set(text, slot);
+    }
+    return slot;
+  }
+
+  #find(name: string, key: readonly Cell[]): Slot | undefined {
+    if (this.#end - this.#start > searchedRowsMax) return this.#findByText(name, key);
+    for (let index = this.#start; index < this.#end; index += 1) {
+      const slot = this.#touched[index] as Slot;
+      if (slot.shape.table.name === name && sameKey(slot.key, key)) return slot;
+    }
+    return undefined;
+  }
+
+  #findRow(shape: TableShape, row: Row): Slot | undefined {
+    if (this.#end - this.#start > searchedRowsMax) {
+      return this.#findByText(shape.table.name, shape.keyOf(row));
+    }
+    for (let index = this.#start; index < this.#end; index += 1) {
+      const slot = this.#touched[index] as Slot;
+      if (slot.shape === shape && keyIs(slot, row)) return slot;
+    }
+    return undefined;
+  }
+
+  #findByText(name: string, key: readonly Cell[]): Slot | undefined {
+    this.#byText ??= this.#indexTouched();
+    const shape = this.#tables.get(name)?.shape;
+    return shape && this.#byText.get(shape)?.get(shape.keyText(key));
+  }
+
+  #indexTouched(): Map<TableShape, Map<string, Slot>> {
+    const index = new Map<TableShape, Map<string, Slot>>();
+    for (const slot of this.#touched.slice(this.#start, this.#end)) {
+      const byText = index.get(slot.shape) ?? new Map<string, Slot>();
+      index.set(slot.shape, byText.set(slot.text, slot));
+    }
+    return index;
+  }
+
+  #untouched(table: string, key: readonly Cell[]): Error {
+    if (!this.#event) return new Error(`no event is being applied that could touch ${table}`);
+    return new UntouchedRowError(table, key, this.#event);
+  }
+}
+
+function keyIs(slot: Slot, row: Row): boolean {
+  const columns = slot.shape.table.key;
+  for (let index = 0; index < columns.length; index += 1) {
+    if (!sameCell(slot.key[index], row[columns[index] as string])) return false;
+  }
+  return true;
+}

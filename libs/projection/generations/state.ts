@@ -1,0 +1,116 @@
+import { type Checkpoint, decodeCheckpoint, type RecordedEvent } from '@annals/event-log';
+import type { ControlEventType, Until, Verification } from './events.ts';
+
+/** One generation, as the log tells it. */
+export interface Generation {
+  readonly generation: number;
+  readonly version: number;
+  readonly workers: number;
+  /** A point-in-time generation ends there, and stays as it is. */
+  readonly until: Until | undefined;
+  readonly createdBy: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** Where its rebuild had caught up with the log; from then on the projector follows it. */
+  readonly rebuilt: { readonly checkpoint: Checkpoint; readonly at: number } | undefined;
+  readonly verified: (Verification & { readonly at: number }) | undefined;
+  readonly dropped: boolean;
+}
+
+/** What a projection's control stream says: the fold of all its events. */
+export interface ProjectionState {
+  readonly projection: string;
+  readonly generations: ReadonlyMap<number, Generation>;
+  /** The generations that were made live and not rolled back, oldest first; the last one is live. */
+  readonly promotions: readonly number[];
+  /** The revision of the last request to retry, by `retryKey`. */
+  readonly retries: ReadonlyMap<string, number>;
+  /** Ids of events that were discarded. */
+  readonly discarded: ReadonlySet<string>;
+}
+
+export function retryKey(generation: number, stream: string): string {
+  return `${generation}/${stream}`;
+}
+
+export function emptyState(projection: string): ProjectionState {
+  return {
+    projection,
+    generations: new Map(),
+    promotions: [],
+    retries: new Map(),
+    discarded: new Set(),
+  };
+}
+
+export function liveGeneration(state: ProjectionState): number | undefined {
+  return state.promotions.at(-1);
+}
+
+/** Whether the running projector follows a generation: it is whole, and not a point in time. */
+export function isFollowed(generation: Generation): boolean {
+  return !generation.dropped && generation.rebuilt !== undefined && generation.until === undefined;
+}
+
+export function evolve(
+  state: ProjectionState,
+  event: RecordedEvent<ControlEventType>,
+): ProjectionState {
+  switch (event.type) {
+    case 'generation-created': {
+      const { generation, version, workers, until, created_by: createdBy } = event.data;
+      const created: Generation = {
+        generation,
+        version,
+        workers,
+        until,
+        createdBy,
+        createdAt: event.recordedAt,
+        rebuilt: undefined,
+        verified: undefined,
+        dropped: false,
+      };
+      return { ...state, generations: new Map(state.generations).set(generation, created) };
+    }
+    case 'generation-rebuilt': {
+      const checkpoint = decodeCheckpoint(event.data.checkpoint) ?? {};
+      return changed(state, event.data.generation, {
+        rebuilt: { checkpoint, at: event.recordedAt },
+      });
+    }
+    case 'generation-verified':
+      return changed(state, event.data.generation, {
+        verified: { ...event.data, at: event.recordedAt },
+      });
+    case 'generation-promoted':
+      return { ...state, promotions: [...state.promotions, event.data.generation] };
+    case 'generation-rolled-back':
+      return { ...state, promotions: rolledBackTo(state.promotions, event.data.generation) };
+    case 'generation-dropped': {
+      const promotions = state.promotions.filter((one) => one !== event.data.generation);
+      return { ...changed(state, event.data.generation, { dropped: true }), promotions };
+    }
+    case 'dead-letter-retry-requested': {
+      const key = retryKey(event.data.generation, event.data.stream);
+      return { ...state, retries: new Map(state.retries).set(key, event.revision) };
+    }
+    case 'dead-letter-discarded':
+      return { ...state, discarded: new Set(state.discarded).add(event.data.event_id) };
+  }
+}
+
+function rolledBackTo(promotions: readonly number[], generation: number): readonly number[] {
+  const place = promotions.lastIndexOf(generation, -2);
+  return place < 0 ? [generation] : promotions.slice(0, place + 1);
+}
+
+function changed(
+  state: ProjectionState,
+  generation: number,
+  change: Partial<Generation>,
+): ProjectionState {
+  const before = state.generations.get(generation);
+  if (!before) throw new Error(`${state.projection}: g${generation} was never created`);
+  const generations = new Map(state.generations).set(generation, { ...before, ...change });
+  return { ...state, generations };
+}

@@ -1,0 +1,589 @@
+import {
+  advance,
+  type Checkpoint,
+  covers,
+  type Delivery,
+  EventDecodeError,
+  encodeCheckpoint,
+  partitionsOf,
+  type StoredEvent,
+  sameCheckpoint,
+} from '@annals/event-log';
+import {
+  deadLetterLimits,
+  failedLetter,
+  ParkedStreams,
+  readDeadLetters,
+  waitingLetter,
+} from '../dead-letters.ts';
+import { type Fold, type FoldGate, HandlerError } from '../fold.ts';
+import { retryKey } from '../generations/state.ts';
+import { type InShare, partitionsOfShare, shareOf } from '../shares.ts';
+import { type Batch, type CommitResult, type GenerationStore, StoreLostError } from '../store.ts';
+import { bounded, End } from './bounds.ts';
+import { Latch } from './latch.ts';
+import type { ShareStatus } from './share-status.ts';
+import { type Halt, projectorLimits, type ShareEnd, type ShareWork } from './share-work.ts';
+
+/** What outlives a session: a share begins a new one whenever its memory may no longer fit the store. */
+export interface ShareMemory {
+  readonly fold: Fold;
+  /** Where somebody holds the generation, as the store last said. */
+  ceiling: Checkpoint | undefined;
+  /** Partitions stopped at an event, and when they are tried again. */
+  readonly halted: Map<number, { readonly halt: Halt; readonly retryAt: number }>;
+  /** The revision of the last request to retry that was worked off, by stream. */
+  readonly retried: Map<string, number>;
+}
+
+export type SessionEnd =
+  /** Load everything anew and go on. `error`: after a pause. */
+  { readonly kind: 'again'; readonly error?: unknown } | ShareEnd;
+
+interface Pending {
+  from: Checkpoint;
+  to: Checkpoint;
+  events: number;
+  dataLength: number;
+  since: number;
+  lastRecordedAt: number | undefined;
+  /** The first event of each partition. */
+  readonly first: Map<number, string>;
+}
+
+/**
+ * One worker's work under one lease: reads, folds, commits. It ends as soon as memory and store may
+ * no longer agree; then the share acquires and loads anew.
+ */
+export class ShareSession {
+  readonly #work: ShareWork;
+  readonly #memory: ShareMemory;
+  readonly #store: GenerationStore;
+  readonly #epoch: number;
+  readonly #report: (change: Partial<ShareStatus>, error?: unknown) => void;
+  readonly #inShare: InShare;
+  readonly #parked: ParkedStreams;
+  readonly #latch = new Latch();
+  readonly #abort = new AbortController();
+  readonly #end: End | undefined;
+  readonly #pending: Pending;
+  #head: Checkpoint = {};
+  /** The partitions it reads; undefined for all. */
+  #partitions: readonly number[] | undefined;
+  #iterator: AsyncIterator<Delivery> | undefined;
+  #pulling = false;
+  #arrived: IteratorResult<Delivery> | undefined;
+  #ended: SessionEnd | undefined;
+  #tick = false;
+  #controlChanged = true;
+  #caughtUp = false;
+  #lastCommitAt: number;
+  #workedSince: number;
+
+  constructor(
+    work: ShareWork,
+    memory: ShareMemory,
+    store: GenerationStore,
+    lease: { readonly epoch: number; readonly checkpoint: Checkpoint },
+    report: (change: Partial<ShareStatus>, error?: unknown) => void,
+  ) {
+    this.#work = work;
+    this.#memory = memory;
+    this.#store = store;
+    this.#epoch = lease.epoch;
+    this.#report = report;
+    this.#inShare = shareOf(work.projection, work.worker, work.workers);
+    this.#parked = new ParkedStreams(memory.fold);
+    this.#end = work.until && new End(work.until);
+    const now = work.clock.now();
+    this.#lastCommitAt = now;
+    this.#workedSince = now;
+    this.#pending = {
+      from: lease.checkpoint,
+      to: lease.checkpoint,
+      events: 0,
+      dataLength: 0,
+      since: now,
+      lastRecordedAt: undefined,
+      first: new Map(),
+    };
+  }
+
+  async run(): Promise<SessionEnd> {
+    const { signal, onControlChange } = this.#work;
+    const stop = () => this.end({ kind: 'stopped', checkpoint: this.#pending.from });
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    const unlisten = onControlChange?.(() => {
+      this.#controlChanged = true;
+      this.#latch.open();
+    });
+    const keeping = this.#keep();
+    try {
+      await this.#load();
+      return await this.#loop();
+    } catch (error) {
+      if (error instanceof StoreLostError) return { kind: 'lost', detail: error.message };
+      return this.#ended ?? { kind: 'again', error };
+    } finally {
+      unlisten?.();
+      signal.removeEventListener('abort', stop);
+      this.#abort.abort();
+      // The signal has ended it; an adapter that still reads is not waited for.
+      this.#iterator?.return?.().catch(() => undefined);
+      await keeping;
+    }
+  }
+
+  /** Ends the session as soon as it comes to a place where it can. The first reason counts. */
+  end(reason: SessionEnd): void {
+    this.#ended ??= reason;
+    this.#abort.abort();
+    this.#latch.open();
+  }
+
+  async #load(): Promise<void> {
+    const { fold } = this.#memory;
+    const { from } = this.#pending;
+    const startedEmpty = partitionsOf(from).length === 0;
+    fold.reset((keys) => this.#store.load(keys), startedEmpty);
+    this.#parked.reset(startedEmpty ? [] : await readDeadLetters(this.#store, this.#inShare));
+    this.#report({ checkpoint: from, parked: this.#parked.letters });
+    await this.#choosePartitions();
+    this.#subscribe();
+  }
+
+  async #choosePartitions(): Promise<void> {
+    const { projection, worker, workers, log } = this.#work;
+    const { halted } = this.#memory;
+    this.#partitions = partitionsOfShare(projection, worker, workers);
+    if (!this.#end && halted.size === 0) return;
+    this.#head = await log.head();
+    if (halted.size === 0) return;
+    const read = this.#partitions ?? partitionsOf(this.#head);
+    this.#partitions = read.filter((one) => !halted.has(one));
+  }
+
+  #subscribe(): void {
+    const { log, projection, until } = this.#work;
+    const partitions = this.#partitions;
+    if (partitions?.length === 0) return;
+    if (until && this.#end?.isReached(this.#pending.to, this.#head)) return;
+    const filter = { categories: projection.categories, ...(partitions ? { partitions } : {}) };
+    const options = { signal: this.#abort.signal, limit: projectorLimits.pageEventsMax };
+    this.#iterator = log.subscribe(this.#pending.to, filter, options)[Symbol.asyncIterator]();
+    this.#pull();
+  }
+
+  /** Asks for the next delivery; it is taken when its turn has come. One is read ahead, no more. */
+  #pull(): void {
+    if (this.#pulling || this.#arrived || !this.#iterator) return;
+    this.#pulling = true;
+    this.#iterator.next().then(
+      (arrived) => {
+        this.#pulling = false;
+        this.#arrived = arrived;
+        this.#latch.open();
+      },
+      (error: unknown) => this.end({ kind: 'again', error }),
+    );
+  }
+
+  async #loop(): Promise<SessionEnd> {
+    for (;;) {
+      if (this.#ended) return this.#ended;
+      const end = (await this.#attend()) ?? (await this.#takeArrived());
+      if (end) return end;
+      if (this.#endReached()) return this.#finish();
+      if (this.#arrived || this.#tick || this.#controlChanged) continue;
+      await this.#latch.opened();
+    }
+  }
+
+  #endReached(): boolean {
+    return this.#end?.isReached(this.#pending.to, this.#head) ?? false;
+  }
+
+  async #finish(): Promise<SessionEnd> {
+    const end = await this.#commit();
+    if (end) return end;
+    return { kind: 'finished', checkpoint: this.#pending.from };
+  }
+
+  /** What is due beside new events: a checkpoint to move, letters to work off. */
+  async #attend(): Promise<SessionEnd | undefined> {
+    if (this.#tick) {
+      this.#tick = false;
+      const end = await this.#commitIdle();
+      if (end) return end;
+    }
+    if (!this.#controlChanged) return undefined;
+    this.#controlChanged = false;
+    for (const stream of this.#parked.streams) {
+      const end = await this.#workOffIfDue(stream);
+      if (end) return end;
+    }
+    return undefined;
+  }
+
+  async #takeArrived(): Promise<SessionEnd | undefined> {
+    const arrived = this.#arrived;
+    if (!arrived) return undefined;
+    this.#arrived = undefined;
+    if (arrived.done) return { kind: 'stopped', checkpoint: this.#pending.from };
+    this.#pull();
+    const delivery = arrived.value;
+    return delivery.kind === 'events'
+      ? await this.#take(delivery)
+      : await this.#nothingLeft(delivery);
+  }
+
+  async #nothingLeft({ checkpoint }: Delivery): Promise<SessionEnd | undefined> {
+    const { to } = this.#include([], checkpoint);
+    const { ceiling } = this.#memory;
+    this.#pending.to = ceiling ? bounded(this.#pending.to, to, ceiling) : to;
+    if (!this.#caughtUp || this.#pending.events > 0) {
+      const end = await this.#commit();
+      if (end) return end;
+    }
+    this.#memory.ceiling = undefined;
+    this.#pending.to = to;
+    if (this.#work.mode === 'build') return this.#finish();
+    this.#caughtUp = true;
+    const { halted } = this.#memory;
+    const first = halted.values().next().value;
+    if (first) this.#report({ state: 'halted', detail: first.halt.detail, caughtUp: false });
+    else this.#report({ state: 'live', detail: undefined, caughtUp: true });
+    return this.#commitIdle();
+  }
+
+  async #commitIdle(): Promise<SessionEnd | undefined> {
+    const idle = this.#work.clock.now() - this.#lastCommitAt;
+    if (idle < projectorLimits.idleCommitMs && idle >= 0) return undefined;
+    return this.#commit();
+  }
+
+  /**
+   * What of a delivery may be applied, and how far that brings the checkpoint. A delivery may come
+   * again, and a checkpoint moves past what the filter left out, also in partitions that are not ours.
+   */
+  #include(events: readonly StoredEvent[], checkpoint: Checkpoint) {
+    const reached = this.#pending.to;
+    let to = reached;
+    for (const one of this.#partitions ?? partitionsOf(checkpoint)) {
+      const position = checkpoint[one];
+      if (position !== undefined) to = advance(to, one, position);
+    }
+    const fresh = events.filter((one) => !covers(reached, one.partition, one.position));
+    return this.#end ? this.#end.include(fresh, reached, to) : { events: fresh, to };
+  }
+
+  async #take(delivery: Delivery & { kind: 'events' }): Promise<SessionEnd | undefined> {
+    const included = this.#include(delivery.events, delivery.checkpoint);
+    const full = delivery.events.length >= projectorLimits.pageEventsMax;
+    if (full && this.#caughtUp) {
+      this.#caughtUp = false;
+      this.#report({ state: 'catching-up', caughtUp: false });
+    }
+    const { ceiling } = this.#memory;
+    const under = (event: StoredEvent) => {
+      return !ceiling || covers(ceiling, event.partition, event.position);
+    };
+    const now = included.events.filter(under);
+    const reached = ceiling ? bounded(this.#pending.to, included.to, ceiling) : included.to;
+    const end = await this.#apply(now, reached);
+    if (end || now.length === included.events.length) return end ?? this.#commitIfDue(!full);
+    // The rest lies beyond the hold: what is below it goes first, the rest waits until it is let go.
+    const held = await this.#commit();
+    if (held) return held;
+    this.#memory.ceiling = undefined;
+    const later = included.events.filter((event) => !under(event));
+    return (await this.#apply(later, included.to)) ?? (await this.#commit());
+  }
+
+  /** While catching up a batch is filled; once live, what has come is committed at once. */
+  async #commitIfDue(nearHead: boolean): Promise<SessionEnd | undefined> {
+    const { events, dataLength, since } = this.#pending;
+    if (events === 0) return this.#commitIdle();
+    const { batchEventsMax, throttledBatchEventsMax, batchRowsMax } = projectorLimits;
+    const eventsMax =
+      this.#work.throttleShare === undefined ? batchEventsMax : throttledBatchEventsMax;
+    const waited = this.#work.clock.now() - since;
+    const due =
+      (this.#caughtUp && nearHead) ||
+      events >= eventsMax ||
+      this.#memory.fold.dirtyRows >= batchRowsMax ||
+      dataLength >= projectorLimits.batchDataLengthMax ||
+      waited >= projectorLimits.batchFillMs ||
+      waited < 0;
+    return due ? this.#commit() : undefined;
+  }
+
+  async #apply(events: readonly StoredEvent[], to: Checkpoint): Promise<SessionEnd | undefined> {
+    const { projection, cipher, workers } = this.#work;
+    const mine =
+      workers === 1 ? events : events.filter((one) => this.#inShare(one.stream, one.partition));
+    try {
+      if (mine.length > 0) {
+        const decoded = await projection.decode(mine, cipher);
+        await this.#memory.fold.add(decoded, this.#gate(mine));
+      }
+    } catch (error) {
+      if (error instanceof EventDecodeError) return this.#haltUnreadable(events, error);
+      if (!(error instanceof HandlerError)) throw error;
+      this.#count(mine.slice(0, error.index));
+      return this.#halt(events, mine[error.index] as StoredEvent, 'handler-failed', error);
+    }
+    this.#count(mine);
+    this.#pending.to = to;
+    return undefined;
+  }
+
+  #count(events: readonly StoredEvent[]): void {
+    const pending = this.#pending;
+    if (events.length === 0) return;
+    if (pending.events === 0) pending.since = this.#work.clock.now();
+    pending.events += events.length;
+    pending.lastRecordedAt = events.at(-1)?.recordedAt;
+    for (const event of events) {
+      pending.dataLength += event.data.length;
+      if (!pending.first.has(event.partition)) pending.first.set(event.partition, event.position);
+    }
+  }
+
+  #gate(stored: readonly StoredEvent[]): FoldGate {
+    const { discarded } = this.#work.control();
+    const full = `there are ${deadLetterLimits.lettersMax} dead letters already`;
+    return {
+      skip: (event, index) => {
+        if (!this.#parked.has(event.stream)) return false;
+        if (this.#parked.full) throw new HandlerError(event, index, new Error(full));
+        this.#parked.park(waitingLetter(event));
+        return true;
+      },
+      failed: (event, index, error) => {
+        if (discarded.has(event.id)) return true;
+        if (this.#work.onFailure === 'halt' || this.#parked.full) return false;
+        this.#parked.park(failedLetter(event, stored[index] as StoredEvent, error, 1));
+        this.#report({ parked: this.#parked.letters }, error);
+        return true;
+      },
+    };
+  }
+
+  /** Applies what comes before an event that cannot be read, then stops there. */
+  async #haltUnreadable(
+    events: readonly StoredEvent[],
+    error: EventDecodeError,
+  ): Promise<SessionEnd> {
+    const place = events.findIndex(
+      ({ stream, revision }) => stream === error.event.stream && revision === error.event.revision,
+    );
+    const unreadable = events[place];
+    if (!unreadable) throw error;
+    const end = await this.#apply(events.slice(0, place), this.#pending.to);
+    return end ?? this.#halt(events, unreadable, error.code, error);
+  }
+
+  /** Commits up to the event that cannot be applied. */
+  async #halt(
+    events: readonly StoredEvent[],
+    event: StoredEvent,
+    reason: string,
+    error: Error,
+  ): Promise<SessionEnd> {
+    for (const { partition, position } of events.slice(0, events.indexOf(event))) {
+      this.#pending.to = advance(this.#pending.to, partition, position);
+    }
+    const end = await this.#commit();
+    if (end) return end;
+    const { id, stream, revision, type, partition } = event;
+    const halt = {
+      reason,
+      event: { id, stream, revision, type, partition },
+      detail: error.message,
+    };
+    return { kind: 'halted', halt };
+  }
+
+  async #workOffIfDue(stream: string): Promise<SessionEnd | undefined> {
+    const { control, generation } = this.#work;
+    const { retries, discarded } = control();
+    const asked = retries.get(retryKey(generation, stream)) ?? -1;
+    const first = this.#parked.of(stream)[0];
+    const isAsked = asked > (this.#memory.retried.get(stream) ?? -1);
+    if (!first || !(isAsked || discarded.has(first.eventId))) return undefined;
+    // Rows and letters in memory must be those in the store: the work gets a batch of its own.
+    const end = (await this.#commit()) ?? (await this.#workOff(stream, discarded));
+    if (end) return end;
+    this.#memory.retried.set(stream, asked);
+    this.#report({ parked: this.#parked.letters });
+    return undefined;
+  }
+
+  /** Applies a stream's parked events in order, up to the first that fails again. */
+  async #workOff(stream: string, discarded: ReadonlySet<string>): Promise<SessionEnd | undefined> {
+    const { fold } = this.#memory;
+    for (let letter = this.#parked.of(stream)[0]; letter; letter = this.#parked.of(stream)[0]) {
+      const isDiscarded = discarded.has(letter.eventId);
+      if (!isDiscarded && !(await this.#tryAgain(stream, letter.revision, letter.attempts))) break;
+      this.#parked.removeFirst(stream);
+      if (fold.dirtyRows < projectorLimits.batchRowsMax) continue;
+      const end = await this.#commit();
+      if (end) return end;
+    }
+    return this.#commit();
+  }
+
+  async #tryAgain(stream: string, revision: number, attempts: number): Promise<boolean> {
+    const { log, projection, cipher } = this.#work;
+    const page = await log.readStream(stream, { from: revision, limit: 1 });
+    const stored = page.events[0];
+    if (!stored) throw new Error(`the log has no event ${stream}@${revision}, which is parked`);
+    const events = await projection.decode([stored], cipher);
+    let failure: unknown;
+    await this.#memory.fold.add(events, {
+      skip: () => false,
+      failed: (event, _, error) => {
+        failure = error;
+        this.#parked.replaceFirst(failedLetter(event, stored, error, attempts + 1));
+        return true;
+      },
+    });
+    if (failure === undefined) return true;
+    this.#report({}, failure);
+    return false;
+  }
+
+  /** Sends what is pending until the store says what became of it. */
+  async #commit(): Promise<SessionEnd | undefined> {
+    const { from, to } = this.#pending;
+    const changes = this.#memory.fold.changes();
+    if (changes.length === 0 && sameCheckpoint(from, to)) return this.#applied(to, 0);
+    const { worker } = this.#work;
+    let batch: Batch = { worker, epoch: this.#epoch, from, to, changes };
+    let backoffMs: number = projectorLimits.backoffMsMin;
+    for (;;) {
+      const result = await this.#send(batch);
+      if (!result) {
+        await this.#work.clock.sleep(backoffMs, this.#abort.signal);
+        backoffMs = Math.min(backoffMs * 2, projectorLimits.backoffMsMax);
+      } else if (result.kind === 'held') {
+        const next = await this.#held(batch, result.at);
+        if (!next || !('changes' in next)) return next;
+        batch = next;
+      } else if (result.kind === 'stale') {
+        return { kind: 'again' };
+      } else {
+        return this.#applied(batch.to, changes.length);
+      }
+      if (this.#ended) return this.#ended;
+    }
+  }
+
+  /** Undefined when the outcome is unknown: the same batch is sent again. */
+  async #send(batch: Batch): Promise<CommitResult | undefined> {
+    try {
+      return await this.#store.commit(batch);
+    } catch (error) {
+      if (error instanceof StoreLostError) throw error;
+      this.#report({ state: 'failing', detail: messageOf(error) }, error);
+      return undefined;
+    }
+  }
+
+  /** The store is held at `at`: what may go on is cut out of the batch, the rest waits. */
+  async #held(batch: Batch, at: Checkpoint): Promise<Batch | SessionEnd | undefined> {
+    const { first, events } = this.#pending;
+    for (const [partition, position] of first) {
+      if (!covers(at, partition, position)) continue;
+      this.#memory.ceiling = at;
+      return { kind: 'again' };
+    }
+    if (events === 0 && batch.changes.length === 0) {
+      // Nothing to write but the checkpoint: as far as it may go now, the rest some other time.
+      const to = bounded(batch.from, batch.to, at);
+      const isStuck = sameCheckpoint(to, batch.from) || sameCheckpoint(to, batch.to);
+      return isStuck ? undefined : { ...batch, to };
+    }
+    this.#report({ state: 'held', detail: `held at ${encodeCheckpoint(at)} for a comparison` });
+    await this.#work.clock.sleep(projectorLimits.heldPollMs, this.#abort.signal);
+    return batch;
+  }
+
+  async #applied(to: Checkpoint, rows: number): Promise<SessionEnd | undefined> {
+    const pending = this.#pending;
+    const { events, lastRecordedAt } = pending;
+    this.#memory.fold.committed();
+    const moved = !sameCheckpoint(pending.from, to);
+    pending.from = to;
+    pending.events = 0;
+    pending.dataLength = 0;
+    pending.first.clear();
+    this.#lastCommitAt = this.#work.clock.now();
+    if (!moved && rows === 0) return undefined;
+    this.#reportCommitted(to, events, rows, lastRecordedAt);
+    return this.#rest();
+  }
+
+  #reportCommitted(
+    checkpoint: Checkpoint,
+    lastBatchEvents: number,
+    lastBatchRows: number,
+    lastRecordedAt: number | undefined,
+  ): void {
+    const { halted } = this.#memory;
+    const state = halted.size > 0 ? 'halted' : this.#caughtUp ? 'live' : 'catching-up';
+    const detail = halted.values().next().value?.halt.detail;
+    const parked = this.#parked.letters;
+    const batch = { lastBatchEvents, lastBatchRows };
+    const recorded = lastRecordedAt === undefined ? {} : { lastRecordedAt };
+    this.#report({ checkpoint, parked, state, detail, ...batch, ...recorded });
+  }
+
+  /** The pause that keeps a throttled build at its share of the time. */
+  async #rest(): Promise<SessionEnd | undefined> {
+    const { throttleShare: share, clock } = this.#work;
+    if (share === undefined || share >= 1) return undefined;
+    const worked = Math.max(0, clock.now() - this.#workedSince);
+    await clock.sleep((worked * (1 - share)) / share, this.#abort.signal);
+    this.#workedSince = clock.now();
+    return this.#ended;
+  }
+
+  /** Beside the work: renews the lease, notices a store that is gone, and gives the loop its ticks. */
+  async #keep(): Promise<void> {
+    const { clock, worker, holder } = this.#work;
+    const { tickMs, leaseTtlMs } = projectorLimits;
+    let renewedAt = clock.now();
+    for (;;) {
+      await clock.sleep(tickMs, this.#abort.signal);
+      if (this.#abort.signal.aborted) return;
+      try {
+        if (!(await this.#store.present())) {
+          return this.end({ kind: 'lost', detail: 'the store was removed or replaced' });
+        }
+        const now = clock.now();
+        if (now - renewedAt >= leaseTtlMs / 3 || now < renewedAt) {
+          const lease = await this.#store.acquire(worker, holder, now, leaseTtlMs);
+          if (lease.kind === 'busy' || lease.epoch !== this.#epoch)
+            return this.end({ kind: 'again' });
+          renewedAt = now;
+        }
+        for (const { retryAt } of this.#memory.halted.values()) {
+          if (now >= retryAt) return this.end({ kind: 'again' });
+        }
+      } catch (error) {
+        if (error instanceof StoreLostError)
+          return this.end({ kind: 'lost', detail: error.message });
+        this.#report({}, error);
+      }
+      this.#tick = true;
+      this.#latch.open();
+    }
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

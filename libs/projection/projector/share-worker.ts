@@ -1,0 +1,183 @@
+import { deadLetterTable } from '../dead-letters.ts';
+import { Fold } from '../fold.ts';
+import { type GenerationStore, type Lease, StoreLostError } from '../store.ts';
+import { messageOf, type SessionEnd, type ShareMemory, ShareSession } from './share-session.ts';
+import { initialStatus, type ShareStatus } from './share-status.ts';
+import { projectorLimits, type ShareEnd, type ShareWork } from './share-work.ts';
+
+type Acquired = Lease & { readonly kind: 'acquired' };
+
+/** One worker on its share of one generation: session after session, until it is stopped or done. */
+export class ShareWorker {
+  readonly #work: ShareWork;
+  readonly #memory: ShareMemory;
+  #status: ShareStatus;
+  #backoffMs: number = projectorLimits.backoffMsMin;
+
+  constructor(work: ShareWork) {
+    this.#work = work;
+    this.#memory = {
+      fold: new Fold({ projection: work.projection, tables: [deadLetterTable] }),
+      ceiling: undefined,
+      halted: new Map(),
+      retried: new Map(),
+    };
+    this.#status = initialStatus(work.projection.name, work.generation, work.worker);
+  }
+
+  get status(): ShareStatus {
+    return this.#status;
+  }
+
+  /** Never rejects for what the store or the log do: that is tried again, or ends a build. */
+  async run(): Promise<ShareEnd> {
+    for (;;) {
+      const end = await this.#session();
+      const next = await this.#after(end);
+      if (!next) continue;
+      this.#report({
+        state: next.kind === 'halted' || next.kind === 'lost' ? next.kind : 'stopped',
+      });
+      return next;
+    }
+  }
+
+  /** What to do after a session: undefined to begin another one. */
+  async #after(end: SessionEnd): Promise<ShareEnd | undefined> {
+    const { clock, signal, mode } = this.#work;
+    if (signal.aborted) return { kind: 'stopped', checkpoint: this.#status.checkpoint };
+    if (end.kind === 'stopped' || end.kind === 'finished') return end;
+    if (end.kind === 'again') {
+      await this.#pause(end.error);
+      return undefined;
+    }
+    if (mode === 'build') return end;
+    if (end.kind === 'halted') {
+      const { halt } = end;
+      const retryAt = clock.now() + projectorLimits.haltRetryMs;
+      this.#memory.halted.set(halt.event.partition, { halt, retryAt });
+      this.#report({ state: 'halted', detail: halt.detail, caughtUp: false }, halt);
+      return undefined;
+    }
+    const detail =
+      end.kind === 'lost'
+        ? `${end.detail}: run annals rebuild ${this.#work.projection.name}`
+        : `${end.holder} works on it`;
+    this.#report({ state: end.kind === 'lost' ? 'lost' : 'waiting', detail, caughtUp: false });
+    await clock.sleep(projectorLimits.tickMs, signal);
+    return undefined;
+  }
+
+  async #pause(error: unknown): Promise<void> {
+    const { clock, signal } = this.#work;
+    if (error === undefined) {
+      this.#backoffMs = projectorLimits.backoffMsMin;
+      await clock.sleep(projectorLimits.heldPollMs, signal);
+      return;
+    }
+    this.#report({ state: 'failing', detail: messageOf(error), caughtUp: false }, error);
+    await clock.sleep(this.#backoffMs, signal);
+    this.#backoffMs = Math.min(this.#backoffMs * 2, projectorLimits.backoffMsMax);
+  }
+
+  /** Opens the store, takes the lease, works, and lets go of both. */
+  async #session(): Promise<SessionEnd> {
+    let store: GenerationStore | undefined;
+    let lease: Lease | undefined;
+    try {
+      this.#forgetHaltsThatAreDue();
+      const opened = await this.#work.store.open(this.#work.generation);
+      if (opened === 'lost') return { kind: 'lost', detail: `${this.#name} is not in the store` };
+      store = opened;
+      const misfit = this.#misfit(store);
+      if (misfit) return { kind: 'lost', detail: misfit };
+      lease = await this.#acquire(store);
+      if (lease.kind === 'busy') return lease;
+      return await this.#workUnder(store, lease);
+    } catch (error) {
+      if (error instanceof StoreLostError) return { kind: 'lost', detail: error.message };
+      return { kind: 'again', error };
+    } finally {
+      await this.#letGo(store, lease);
+    }
+  }
+
+  get #name(): string {
+    return `${this.#work.projection.name} g${this.#work.generation}`;
+  }
+
+  #forgetHaltsThatAreDue(): void {
+    const now = this.#work.clock.now();
+    for (const [partition, { retryAt }] of this.#memory.halted) {
+      if (now >= retryAt) this.#memory.halted.delete(partition);
+    }
+  }
+
+  /** A store under our generation's name that is not our generation. */
+  #misfit({ spec }: GenerationStore): string | undefined {
+    const { projection, workers } = this.#work;
+    if (spec.projection === projection.name && spec.version === projection.version) {
+      if (spec.workers === workers) return undefined;
+      return `the store of ${this.#name} is split in ${spec.workers} shares, not in ${workers}`;
+    }
+    return `the store of ${this.#name} holds ${spec.projection} version ${spec.version}`;
+  }
+
+  /** A build waits once for a lease to run out: the holder may have been killed. */
+  async #acquire(store: GenerationStore): Promise<Lease> {
+    const { clock, worker, holder, mode, signal } = this.#work;
+    const { leaseTtlMs, tickMs } = projectorLimits;
+    const acquire = () => store.acquire(worker, holder, clock.now(), leaseTtlMs);
+    let lease = await acquire();
+    if (mode === 'follow') return lease;
+    let waitMs = leaseTtlMs + tickMs;
+    while (lease.kind === 'busy' && waitMs > 0 && !signal.aborted) {
+      this.#report({ state: 'waiting', detail: `${lease.holder} works on it` });
+      await clock.sleep(tickMs, signal);
+      waitMs -= tickMs;
+      const next = await acquire();
+      // Renewed: its holder is alive.
+      if (next.kind === 'busy' && next.until > lease.until) return next;
+      lease = next;
+    }
+    return lease;
+  }
+
+  async #workUnder(store: GenerationStore, lease: Acquired): Promise<SessionEnd> {
+    this.#report({ state: 'catching-up', detail: undefined, caughtUp: false });
+    const session = new ShareSession(this.#work, this.#memory, store, lease, (change, error) => {
+      this.#report(change, error);
+    });
+    return session.run();
+  }
+
+  async #letGo(store: GenerationStore | undefined, lease: Lease | undefined): Promise<void> {
+    try {
+      if (lease?.kind === 'acquired') await store?.release(this.#work.worker, lease.epoch);
+      await store?.close();
+    } catch {
+      // A store that is gone has no lease to give up; any other lease runs out by itself.
+    }
+  }
+
+  #report(change: Partial<ShareStatus>, error?: unknown): void {
+    const before = this.#status;
+    const committed = change.lastBatchEvents;
+    this.#status = {
+      ...before,
+      ...change,
+      ...(committed === undefined
+        ? {}
+        : { events: before.events + committed, batches: before.batches + 1 }),
+      ...(error === undefined ? {} : { errors: before.errors + 1 }),
+    };
+    const { observe } = this.#work;
+    if (!observe) return;
+    const status = this.#status;
+    if (error !== undefined) observe({ kind: 'trouble', status, error });
+    if (committed !== undefined) observe({ kind: 'committed', status });
+    if (status.state !== before.state || status.detail !== before.detail) {
+      observe({ kind: 'state', status });
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import type { Cell, Row, Table } from './projection.ts';
+
+/** A row that does not fit its table: a bug of the projection. */
+export class RowShapeError extends Error {
+  readonly code = 'row-shape';
+  constructor(table: string, detail: string) {
+    super(`table ${table}: ${detail}`);
+    this.name = 'RowShapeError';
+  }
+}
+
+/** A table with what the fold asks of it thousands of times a second, worked out once. */
+export interface TableShape {
+  readonly table: Table;
+  readonly columns: readonly string[];
+  /** A text for a key: equal keys and only equal keys have the same. */
+  readonly keyText: (key: readonly Cell[]) => string;
+  readonly keyOf: (row: Row) => readonly Cell[];
+  /** Throws RowShapeError unless the row has exactly the table's columns, each of its type. */
+  readonly check: (row: Row) => void;
+}
+
+export function tableShape(table: Table): TableShape {
+  const columns = Object.keys(table.columns);
+  const only = table.key.length === 1 ? (table.key[0] as string) : undefined;
+  return {
+    table,
+    columns,
+    keyText: only === undefined ? textOfCells : (key) => textOfCell(key[0] as Cell),
+    keyOf:
+      only === undefined
+        ? (row) => table.key.map((column) => row[column] as Cell)
+        : (row) => [row[only] as Cell],
+    check: (row) => checkRow(table, columns, row),
+  };
+}
+
+/** The cells of one key column are all of one type, so a lone cell needs no mark of its type. */
+function textOfCell(cell: Cell): string {
+  if (typeof cell === 'string') return cell;
+  return typeof cell === 'number' ? String(cell) : blobText(cell);
+}
+
+/** Texts are length-prefixed, so that no two keys run into the same text. */
+function textOfCells(key: readonly Cell[]): string {
+  let text = '';
+  for (const cell of key) {
+    if (typeof cell === 'string') text += `${cell.length}:${cell}`;
+    else text += typeof cell === 'number' ? `${cell},` : `${blobText(cell)},`;
+  }
+  return text;
+}
+
+function blobText(cell: Uint8Array | null): string {
+  return cell === null
+    ? 'null'
+    : Buffer.from(cell.buffer, cell.byteOffset, cell.length).toString('hex');
+}
+
+function checkRow(table: Table, columns: readonly string[], row: Row): void {
+  for (const column of columns) {
+    const cell = row[column];
+    if (fits(cell, table.columns[column])) continue;
+    throw new RowShapeError(table.name, `column ${column} is not ${table.columns[column]} or null`);
+  }
+  let cells = 0;
+  for (const column in row) {
+    cells += 1;
+    if (cells > columns.length) {
+      throw new RowShapeError(table.name, `has no column ${column}, or was given one too many`);
+    }
+  }
+  for (const column of table.key) {
+    if (row[column] === null) throw new RowShapeError(table.name, `key column ${column} is null`);
+  }
+}
+
+function fits(cell: Cell | undefined, type: string | undefined): boolean {
+  if (cell === null) return true;
+  if (type === 'text') return typeof cell === 'string';
+  if (type === 'integer') return Number.isSafeInteger(cell);
+  return cell instanceof Uint8Array;
+}
+
+export function sameCell(a: Cell | undefined, b: Cell | undefined): boolean {
+  if (a === b) return true;
+  return a instanceof Uint8Array && b instanceof Uint8Array && Buffer.compare(a, b) === 0;
+}
+
+export function sameKey(a: readonly Cell[], b: readonly Cell[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index += 1) {
+    if (!sameCell(a[index], b[index])) return false;
+  }
+  return true;
+}
+
+export function sameRow(shape: TableShape, a: Row, b: Row): boolean {
+  for (const column of shape.columns) {
+    if (!sameCell(a[column], b[column])) return false;
+  }
+  return true;
+}
