@@ -37,6 +37,8 @@ export function openApiOptions(
     openapi: {
       openapi: '3.1.0',
       info: { ...api },
+      // Relative: wherever the document was read from.
+      servers: [{ url: '/' }],
       components,
     },
     transform: (document) => {
@@ -179,6 +181,7 @@ export async function serveDocs(app: FastifyInstance, title: string, nonce: stri
       configuration: {
         url: '/openapi.json',
         pageTitle: title,
+        authentication: { preferredSecurityScheme: 'bearer' },
         nonce,
         withDefaultFonts: false,
         telemetry: false,
