@@ -1,28 +1,48 @@
 /** What the exit code of `annals` says. Documented in docs/cli.md; scripts may rely on it. */
 export const exitCodes = {
   ok: 0,
-  /** A fault of the program or of the machine; the message says which. */
   failed: 1,
-  /** The command line is wrong: unknown command, option, projection, file or format. */
   usage: 2,
-  /** The command was understood and refused: nothing was changed. */
   refused: 3,
-  /** `verify` found a difference; `log verify` found damage. */
   different: 4,
-  /** Something needed is not there: data folder, store, key. */
   unavailable: 5,
-  /** Stopped by Ctrl-C or SIGTERM, cleanly; what was done so far is kept. */
   interrupted: 130,
+  pipeClosed: 141,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
+/** One sentence for each exit code: the help of `annals` and docs/cli.md show these. */
+export const exitCodeMeanings: { readonly [name in keyof typeof exitCodes]: string } = {
+  ok: 'Done.',
+  failed: 'A fault of the program or of the machine; the message says which.',
+  usage:
+    'The command line is wrong: an unknown command, option or projection, a wrong value or file.',
+  refused:
+    'The command was understood and refused; the message says what was changed, if anything.',
+  different: 'verify found a difference, or log verify found damage.',
+  unavailable: 'Something needed is not there or cannot be used: data folder, log, store, key.',
+  interrupted: 'Stopped by Ctrl-C or SIGTERM, cleanly; what was done so far is kept.',
+  pipeClosed: 'The program that read the output went away, as head does.',
+};
+
 /** Ends the command with this exit code and one clear line. */
 export class CommandError extends Error {
   readonly exitCode: ExitCode;
-  constructor(exitCode: ExitCode, message: string) {
+  /** Stable words for scripts, shown with `--json`. */
+  readonly code: string;
+  /** More for scripts, shown with `--json`. */
+  readonly details: Readonly<Record<string, string | number>>;
+  constructor(
+    exitCode: ExitCode,
+    code: string,
+    message: string,
+    details: Readonly<Record<string, string | number>> = {},
+  ) {
     super(message);
     this.name = 'CommandError';
     this.exitCode = exitCode;
+    this.code = code;
+    this.details = details;
   }
 }

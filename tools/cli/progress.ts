@@ -1,53 +1,87 @@
 import { Presets, SingleBar } from 'cli-progress';
-import type { Streams } from './output.ts';
+import type { Io } from './io.ts';
+import { count, duration } from './output.ts';
 
 /** Progress of long work: a bar with rate and ETA on a terminal, a line every few seconds elsewhere. */
-export interface ProgressBar {
+export interface Progress {
   update(done: number, total: number): void;
   stop(): void;
 }
 
 const lineEveryMs = 5_000;
 
-export function progressBar(streams: Streams, what: string, quiet: boolean): ProgressBar {
-  if (quiet) return { update: () => undefined, stop: () => undefined };
-  return streams.err.isTTY ? terminalBar(streams, what) : plainLines(streams, what);
+/** `unit` in the plural: what is counted. With `quiet` (JSON) nothing is shown. */
+export function progress(
+  io: Pick<Io, 'err' | 'clock'>,
+  what: string,
+  options: { readonly unit: string; readonly quiet: boolean },
+): Progress {
+  if (options.quiet) return { update: () => undefined, stop: () => undefined };
+  const rate = rateFrom(io.clock);
+  return io.err.isTTY ? bar(io, what, options.unit, rate) : lines(io, what, options.unit, rate);
 }
 
-function terminalBar(streams: Streams, what: string): ProgressBar {
-  const startedAt = Date.now();
-  const bar = new SingleBar(
+type Rate = (done: number) => number;
+
+/** Events per second since the first update: what was done before (a resumed rebuild) does not count. */
+function rateFrom(clock: Io['clock']): Rate {
+  let first: { done: number; at: number } | undefined;
+  return (done) => {
+    first ??= { done, at: clock.now() };
+    const elapsedMs = clock.now() - first.at;
+    return elapsedMs <= 0 ? 0 : ((done - first.done) * 1_000) / elapsedMs;
+  };
+}
+
+function eta(done: number, total: number, rate: number): string {
+  return rate <= 0 ? '-' : duration(Math.max(0, total - done) / rate);
+}
+
+function bar(io: Pick<Io, 'err'>, what: string, unit: string, rate: Rate): Progress {
+  const drawn = new SingleBar(
     {
-      stream: streams.err,
-      format: `${what} {bar} {percentage}% | {value}/{total} | {rate} events/s | ETA {eta_formatted}`,
+      stream: io.err,
+      format: `${what} {bar} {percentage}% | {done}/{all} ${unit} | {rate} ${unit}/s | ETA {left}`,
       hideCursor: true,
-      etaBuffer: 50,
+      // The command ends by its own signal, and stops the bar on its way.
+      gracefulExit: false,
     },
     Presets.shades_classic,
   );
-  bar.start(0, 0, { rate: 0 });
+  drawn.start(1, 0, { rate: '-', left: '-', done: '0', all: '-' });
   return {
     update: (done, total) => {
-      bar.setTotal(Math.max(done, total));
-      bar.update(done, { rate: ratePerSecond(done, startedAt) });
+      const now = rate(done);
+      const most = Math.max(done, total);
+      drawn.setTotal(Math.max(1, most));
+      drawn.update(done, {
+        rate: count(Math.round(now)),
+        left: eta(done, most, now),
+        done: count(done),
+        all: count(most),
+      });
     },
-    stop: () => bar.stop(),
+    stop: () => drawn.stop(),
   };
 }
 
-function plainLines(streams: Streams, what: string): ProgressBar {
-  const startedAt = Date.now();
-  let lastAt = startedAt;
+function lines(
+  { err, clock }: Pick<Io, 'err' | 'clock'>,
+  what: string,
+  unit: string,
+  rate: Rate,
+): Progress {
+  let lastAt = clock.now();
   return {
     update: (done, total) => {
-      if (Date.now() - lastAt < lineEveryMs) return;
-      lastAt = Date.now();
-      streams.err.write(`${what}: ${done}/${total}, ${ratePerSecond(done, startedAt)} events/s\n`);
+      const now = rate(done);
+      if (clock.now() - lastAt < lineEveryMs) return;
+      lastAt = clock.now();
+      const most = Math.max(done, total);
+      err.write(
+        `${what}: ${count(done)}/${count(most)} ${unit}, ${count(Math.round(now))} ${unit}/s, ETA ${eta(done, most, now)}\n`,
+      );
     },
     stop: () => undefined,
   };
-}
-
-function ratePerSecond(done: number, startedAt: number): number {
-  return Math.round((done * 1_000) / Math.max(1, Date.now() - startedAt));
 }

@@ -1,0 +1,12 @@
+import type { Command } from 'commander';
+import type { Act } from '../program.ts';
+import { addLogExport } from './log-export.ts';
+import { addLogImport } from './log-import.ts';
+import { addLogReads } from './log-reads.ts';
+
+export function addLogCommands(annals: Command, act: Act): void {
+  const log = annals.command('log').description('reads, moves, checks and saves the event log');
+  addLogReads(log, act);
+  addLogExport(log, act);
+  addLogImport(log, act);
+}

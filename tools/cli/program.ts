@@ -1,0 +1,44 @@
+import { Command } from 'commander';
+import { addKeysCommands } from './commands/keys.ts';
+import { addLogCommands } from './commands/log.ts';
+import type { CommandContext } from './context.ts';
+import { type ExitCode, exitCodeMeanings, exitCodes } from './exit-codes.ts';
+import type { Sink } from './io.ts';
+
+/** Turns the work of a command into what commander calls: it makes the context and keeps the exit code. */
+export type Act = <Given extends readonly unknown[]>(
+  work: (context: CommandContext, ...given: Given) => Promise<ExitCode>,
+) => (...given: readonly unknown[]) => Promise<void>;
+
+/** The whole command line of `annals`. `act` is what runs; the tests of the docs give one that does not. */
+export function program(act: Act, io: { readonly out: Sink; readonly err: Sink }): Command {
+  const annals = new Command('annals')
+    .description(
+      'Operates an Annals data folder: replays read models, proves them right, moves the log.',
+    )
+    .option('--data <folder>', 'the data folder (default: ANNALS_DATA, else ./data)')
+    .option('--json', 'results as JSON on stdout, errors as JSON on stderr, no progress')
+    .option('--yes', 'do not ask before something is destroyed')
+    .configureHelp({ showGlobalOptions: true, helpWidth: 100 })
+    .configureOutput({
+      writeOut: (text) => io.out.write(text),
+      writeErr: (text) => io.err.write(text),
+      // An error is told once, by `run`: as one line, or as JSON.
+      outputError: () => undefined,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .exitOverride()
+    .addHelpText('after', exitCodeHelp);
+  addLogCommands(annals, act);
+  addKeysCommands(annals, act);
+  return annals;
+}
+
+function exitCodeHelp(): string {
+  const rows = Object.entries(exitCodes).map(([name, code]) => {
+    const meaning = exitCodeMeanings[name as keyof typeof exitCodes];
+    return `  ${String(code).padEnd(4)} ${meaning}`;
+  });
+  return ['', 'Exit codes:', ...rows].join('\n');
+}
