@@ -73,7 +73,10 @@ interface FoldTable {
   readonly shape: TableShape;
   /** Rows touched since the last commit: never evicted, for the store knows less than they do. */
   readonly batch: Map<string, Slot>;
-  readonly cache: LRUCache<string, Slot> | undefined;
+  /** Undefined for write-only tables, whose rows are not kept. */
+  readonly makeCache: (() => LRUCache<string, Slot>) | undefined;
+  /** Made with the first row: it allocates a place for every row it may hold. */
+  cache: LRUCache<string, Slot> | undefined;
 }
 
 /**
@@ -103,15 +106,19 @@ export class Fold {
 
   #foldTable(table: Table, rowsMax: number): FoldTable {
     const shape = tableShape(table);
-    const cache = table.writeOnly
-      ? undefined
-      : new LRUCache<string, Slot>({
-          max: rowsMax,
-          dispose: (slot, text, reason) => {
-            if (reason === 'evict') this.#evicted.add(slot.shape.table.name, text);
-          },
-        });
-    return { shape, batch: new Map(), cache };
+    const makeCache = () =>
+      new LRUCache<string, Slot>({
+        max: rowsMax,
+        dispose: (slot, text, reason) => {
+          if (reason === 'evict') this.#evicted.add(slot.shape.table.name, text);
+        },
+      });
+    return {
+      shape,
+      batch: new Map(),
+      makeCache: table.writeOnly ? undefined : makeCache,
+      cache: undefined,
+    };
   }
 
   /** Rows that would be written now, as an upper bound. */
@@ -204,8 +211,12 @@ export class Fold {
       slot.written = false;
     }
     this.#queue.length = 0;
-    for (const { batch, cache } of this.#tables.values()) {
-      if (cache) for (const slot of batch.values()) cache.set(slot.text, slot);
+    for (const table of this.#tables.values()) {
+      const { batch, makeCache } = table;
+      if (makeCache && batch.size > 0) {
+        table.cache ??= makeCache();
+        for (const slot of batch.values()) table.cache.set(slot.text, slot);
+      }
       batch.clear();
     }
   }
@@ -213,14 +224,14 @@ export class Fold {
   #touch(name: string, key: readonly Cell[], event: AnyRecordedEvent, missing: Slot[]): Slot {
     const table = this.#tables.get(name);
     if (!table) throw new UntouchedRowError(name, key, event);
-    const { shape, batch, cache } = table;
+    const { shape, batch, cache, makeCache } = table;
     const text = shape.keyText(key);
     const held = batch.get(text);
     if (held) return held;
     let slot = cache?.get(text);
     if (!slot) {
       slot = newSlot(shape, key, text);
-      if (cache && !this.#knownAbsent(name, text)) missing.push(slot);
+      if (makeCache && !this.#knownAbsent(name, text)) missing.push(slot);
     }
     batch.set(text, slot);
     return slot;
