@@ -13,6 +13,7 @@ export {
 } from './generations/directory.ts';
 export {
   controlCategory,
+  controlEventTypes,
   controlStream,
   type Until,
   type Verification,
@@ -57,6 +58,7 @@ export {
 } from './projector/run-projector.ts';
 export type { Observation, Observe, ShareState, ShareStatus } from './projector/share-status.ts';
 export { projectorLimits } from './projector/share-work.ts';
+export { reactorEventTypes } from './reactors/events.ts';
 export type { EffectCall, LookedUp, Performed, Reactor } from './reactors/reactor.ts';
 export { type ReactorEnded, type RunReactorOptions, runReactor } from './reactors/run-reactor.ts';
 export {
