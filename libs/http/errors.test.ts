@@ -1,3 +1,9 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { errorsSection, httpErrors, replaceSection, unavailable } from './index.ts';
 import { describeErrorDocs } from './testing/index.ts';
@@ -22,6 +28,20 @@ describe('the section of a table in the docs', () => {
 
   it('escapes what would break the table', () => {
     expect(errorsSection(table)).toContain('| `too-late` | 409 | a \\| b | &lt;{x}> | always |');
+  });
+});
+
+describe('the script that writes the docs', () => {
+  it('writes every table it finds, ours first', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'annals-errors-'));
+    const file = join(folder, 'errors.md');
+    const script = fileURLToPath(new URL('./write-errors.ts', import.meta.url));
+    await promisify(execFile)(process.execPath, [script, file]);
+    const text = await readFile(file, 'utf8');
+    await rm(folder, { recursive: true });
+    expect(text).toMatch(/^# Errors\n/);
+    expect(text.slice(text.indexOf('<!--'))).toMatch(/^<!-- errors of http:/);
+    expect(text).toContain(errorsSection(httpErrors));
   });
 });
 

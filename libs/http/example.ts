@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import {
   type Authenticator,
   createServer,
@@ -6,8 +7,7 @@ import {
   identifier,
   integerParameter,
   route,
-} from '@annals/http';
-import { z } from 'zod';
+} from './index.ts';
 
 const errors = defineErrors('scores', {
   'unknown-player': {

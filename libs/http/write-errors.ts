@@ -5,10 +5,10 @@ import { replaceSection } from './errors-document.ts';
 import type { ErrorTable } from './problem.ts';
 
 // Writes docs/errors.md from every table of errors: what `defineErrors` made and `<package>/errors.ts`
-// exports. Run it after changing a table: npx node libs/http/write-errors.ts
+// exports. Run it after changing a table: npx node libs/http/write-errors.ts [FILE]
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-const document = join(root, 'docs', 'errors.md');
+const document = process.argv[2] ?? join(root, 'docs', 'errors.md');
 
 const introduction = `# Errors
 
