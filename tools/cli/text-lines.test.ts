@@ -6,7 +6,9 @@ async function linesOf(chunks: readonly Uint8Array[], lineCharsMax = 1_000): Pro
   async function* given() {
     yield* chunks;
   }
-  return Array.fromAsync(textLines(given(), lineCharsMax));
+  const lines: string[] = [];
+  for await (const line of textLines(given(), lineCharsMax)) lines.push(line);
+  return lines;
 }
 
 describe('the lines of a text', () => {
@@ -18,7 +20,8 @@ describe('the lines of a text', () => {
         async (lines, size) => {
           const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
           const chunks = [];
-          for (let at = 0; at < bytes.length; at += size) chunks.push(bytes.subarray(at, at + size));
+          for (let at = 0; at < bytes.length; at += size)
+            chunks.push(bytes.subarray(at, at + size));
           expect(await linesOf(chunks)).toEqual(lines);
         },
       ),

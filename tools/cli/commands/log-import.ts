@@ -45,15 +45,19 @@ async function importFrom(context: CommandContext, file: string): Promise<ExitCo
     const checked = await rehearse(context, file, isNew ? undefined : folder);
     if (checked.kind !== 'imported') return ended(context, file, checked);
   }
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const log = await sqliteEventLog({ folder, clock: context.io.clock });
+  let log: EventLog | undefined;
+  const open = async () => {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    log = await sqliteEventLog({ folder, clock: context.io.clock });
+    return log;
+  };
   try {
-    const result = await importLines(context, file, log, 'importing');
+    const result = await importLines(context, file, open, 'importing');
     if (result.kind !== 'imported') return await ended(context, file, result);
     await tell(context, result, isNew);
     return exitCodes.ok;
   } finally {
-    await log.close();
+    await log?.close();
   }
 }
 
@@ -67,7 +71,12 @@ async function rehearse(
   if (!stats.isFile()) throw new CommandError(exitCodes.usage, 'not-a-file', `${file} is no file`);
   const real = folder && (await sqliteEventLog({ folder, readOnly: true }));
   try {
-    return await importLines(context, file, rehearsalLog(real || undefined), 'checking');
+    return await importLines(
+      context,
+      file,
+      async () => rehearsalLog(real || undefined),
+      'checking',
+    );
   } finally {
     if (real) await real.close();
   }
@@ -76,7 +85,7 @@ async function rehearse(
 async function importLines(
   context: CommandContext,
   file: string,
-  log: EventLog,
+  open: () => Promise<EventLog>,
   what: string,
 ): Promise<ImportResult> {
   const { io } = context;
@@ -85,7 +94,14 @@ async function importLines(
   const total = file === '-' ? undefined : statSync(file).size;
   const onProgress = ({ lines }: ImportProgress) => show(shown, source, lines, total);
   try {
-    return await importLog(log, source.lines(), { onProgress, signal: io.signal });
+    const lines = source.lines();
+    const first = await lines.next();
+    const head = first.done ? [] : [first.value];
+    // Nothing is made for what does not even begin like an export.
+    const begun = await importLog(rehearsalLog(undefined), head);
+    if (begun.kind === 'refused' && begun.reason !== 'truncated') return begun;
+    const all = first.done ? lines : withFirst(first.value, lines);
+    return await importLog(await open(), all, { onProgress, signal: io.signal });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (!code?.startsWith('Z_')) throw error;
@@ -143,7 +159,7 @@ class ExportSource {
   }
 }
 
-async function* withFirst(first: Uint8Array, rest: AsyncIterable<Uint8Array>) {
+async function* withFirst<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T> {
   yield first;
   yield* rest;
 }
