@@ -120,7 +120,7 @@ class Simulation {
       [3, ['back up', () => this.#backUp()]],
       [3, ['go back', () => this.#goBack()]],
       [3, ['jump', () => clock.jump(this.#random.int(-3_600_000, 3_600_000))]],
-      [3, ['day', () => clock.advance(this.#random.int(1, 30) * 3_600_000)]],
+      [3, ['day', () => clock.jump(this.#random.int(1, 30) * 3_600_000)]],
       [4, ['weather', () => this.#turnWeather()]],
     ]);
   }

@@ -3,7 +3,7 @@ import { coversAll } from '@annals/event-log';
 import type { LeaderboardReadModel } from '@annals/leaderboard';
 import type { GenerationDirectory, ProjectionStore, RowKey } from '@annals/projection';
 
-const pollMs = 5;
+const pollMs = 20;
 
 /** What the write path asks of the read model, answered from the store twin's live generation. */
 export function twinReadModel(
