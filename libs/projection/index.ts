@@ -35,6 +35,13 @@ export {
   type StoreOperation,
   StoreUnreachableError,
 } from './memory-projection-store.ts';
+export type { Operation } from './operations/operation.ts';
+export {
+  type RebuildOptions,
+  type RebuildOutcome,
+  type RebuildProgress,
+  rebuild,
+} from './operations/rebuild.ts';
 export {
   type AnyRecordedEvent,
   type Cell,
@@ -57,7 +64,7 @@ export {
   runProjector,
 } from './projector/run-projector.ts';
 export type { Observation, Observe, ShareState, ShareStatus } from './projector/share-status.ts';
-export { projectorLimits } from './projector/share-work.ts';
+export { type Halt, projectorLimits } from './projector/share-work.ts';
 export { reactorEventTypes } from './reactors/events.ts';
 export type { EffectCall, LookedUp, Performed, Reactor } from './reactors/reactor.ts';
 export { type ReactorEnded, type RunReactorOptions, runReactor } from './reactors/run-reactor.ts';

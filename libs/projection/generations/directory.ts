@@ -66,8 +66,6 @@ async function follow(
 
 class Directory implements GenerationDirectory {
   readonly #states = new Map<string, ProjectionState>();
-  /** The next revision of each control stream: a delivery that comes again is not folded again. */
-  readonly #next = new Map<string, number>();
   readonly #listeners = new Set<(projection: string) => void>();
   readonly #ready = Promise.withResolvers<void>();
   #failure: EventDecodeError | undefined;
@@ -102,9 +100,10 @@ class Directory implements GenerationDirectory {
     const changed = new Set<string>();
     for (const event of await controlEventTypes.decode(stored, noPersonalData)) {
       const projection = projectionOf(event.stream);
-      if (event.revision < (this.#next.get(projection) ?? 0)) continue;
-      this.#next.set(projection, event.revision + 1);
-      this.#states.set(projection, evolve(this.state(projection), event));
+      const state = this.state(projection);
+      // A delivery may come again: it is not folded again.
+      if (event.revision <= state.revision) continue;
+      this.#states.set(projection, evolve(state, event));
       changed.add(projection);
     }
     for (const projection of changed) for (const listener of this.#listeners) listener(projection);

@@ -40,3 +40,18 @@ async function isUnused(store: ProjectionStore, spec: GenerationSpec): Promise<b
     await opened.close();
   }
 }
+
+/** Readers may come: the store makes what it left out while it was filled. `lost` when it is not there. */
+export async function finishBuilding(
+  store: ProjectionStore,
+  generation: number,
+): Promise<'finished' | 'lost'> {
+  const opened = await store.open(generation);
+  if (opened === 'lost') return 'lost';
+  try {
+    await opened.finishBuilding?.();
+    return 'finished';
+  } finally {
+    await opened.close();
+  }
+}

@@ -20,6 +20,8 @@ export interface Generation {
 /** What a projection's control stream says: the fold of all its events. */
 export interface ProjectionState {
   readonly projection: string;
+  /** The revision of the last event folded; -1 when there is none. */
+  readonly revision: number;
   readonly generations: ReadonlyMap<number, Generation>;
   /** The generations that were made live and not rolled back, oldest first; the last one is live. */
   readonly promotions: readonly number[];
@@ -36,6 +38,7 @@ export function retryKey(generation: number, stream: string): string {
 export function emptyState(projection: string): ProjectionState {
   return {
     projection,
+    revision: -1,
     generations: new Map(),
     promotions: [],
     retries: new Map(),
@@ -53,6 +56,13 @@ export function isFollowed(generation: Generation): boolean {
 }
 
 export function evolve(
+  state: ProjectionState,
+  event: RecordedEvent<ControlEventType>,
+): ProjectionState {
+  return { ...evolveData(state, event), revision: event.revision };
+}
+
+function evolveData(
   state: ProjectionState,
   event: RecordedEvent<ControlEventType>,
 ): ProjectionState {

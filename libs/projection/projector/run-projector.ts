@@ -1,9 +1,9 @@
 import type { Clock, SubjectCipher } from '@annals/core';
-import { type EventLog, partitionsOf } from '@annals/event-log';
+import type { EventLog } from '@annals/event-log';
 import { decideAndAppend, readControl } from '../generations/control-stream.ts';
 import { decideFirst, nextGeneration } from '../generations/decide.ts';
 import type { GenerationDirectory } from '../generations/directory.ts';
-import { makeGeneration } from '../generations/make-generation.ts';
+import { finishBuilding, makeGeneration } from '../generations/make-generation.ts';
 import { type Generation, isFollowed, liveGeneration } from '../generations/state.ts';
 import type { Projection } from '../projection.ts';
 import type { ProjectionStore } from '../store.ts';
@@ -126,6 +126,7 @@ class ProjectionRun {
         const workers = workersOfFirst?.(this.#projection) ?? 1;
         const first = nextGeneration(state);
         const generation = await makeGeneration(this.#store, this.#projection, first, workers);
+        await finishBuilding(this.#store, generation);
         const spec = { generation, version, workers, until: undefined, createdBy: holder };
         await decideAndAppend(this.#options, name, (now) => decideFirst(now, spec));
         return;
@@ -210,9 +211,4 @@ class FollowedGeneration {
     this.#abort.abort();
     await this.#ended;
   }
-}
-
-/** The partitions a split by partition can be dealt out to: as many shares at most. */
-export async function partitionCount(log: EventLog): Promise<number> {
-  return Math.max(1, partitionsOf(await log.head()).length);
 }

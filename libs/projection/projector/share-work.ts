@@ -56,6 +56,8 @@ export interface ShareWork {
   /** `follow` goes on until stopped, whatever happens; `build` ends when it has caught up, and at any trouble. */
   readonly mode: 'follow' | 'build';
   readonly until?: Until | undefined;
+  /** Whether a build waits for another holder's lease to run out: it may have been killed. */
+  readonly waitsForLease?: boolean;
   /** The part of the time a build may work: above 0, at most 1. */
   readonly throttleShare?: number | undefined;
 }

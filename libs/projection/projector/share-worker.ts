@@ -123,13 +123,13 @@ export class ShareWorker {
     return `the store of ${this.#name} holds ${spec.projection} version ${spec.version}`;
   }
 
-  /** A build waits once for a lease to run out: the holder may have been killed. */
+  /** A rebuild waits once for a lease to run out: its holder may have been killed. */
   async #acquire(store: GenerationStore): Promise<Lease> {
-    const { clock, worker, holder, mode, signal } = this.#work;
+    const { clock, worker, holder, waitsForLease, signal } = this.#work;
     const { leaseTtlMs, tickMs } = projectorLimits;
     const acquire = () => store.acquire(worker, holder, clock.now(), leaseTtlMs);
     let lease = await acquire();
-    if (mode === 'follow') return lease;
+    if (!waitsForLease) return lease;
     let waitMs = leaseTtlMs + tickMs;
     while (lease.kind === 'busy' && waitMs > 0 && !signal.aborted) {
       this.#report({ state: 'waiting', detail: `${lease.holder} works on it` });

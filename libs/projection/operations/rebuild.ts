@@ -1,0 +1,241 @@
+import {
+  type Checkpoint,
+  coversAll,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  partitionsOf,
+} from '@annals/event-log';
+import { decideAndAppend, readControl } from '../generations/control-stream.ts';
+import {
+  decideCreate,
+  decideDrop,
+  decideRebuilt,
+  newestUnfinished,
+  nextGeneration,
+  type Refused,
+  refused,
+} from '../generations/decide.ts';
+import type { Until } from '../generations/events.ts';
+import { finishBuilding, makeGeneration } from '../generations/make-generation.ts';
+import type { Generation, ProjectionState } from '../generations/state.ts';
+import type { FailurePolicy } from '../projection.ts';
+import type { Observation } from '../projector/share-status.ts';
+import type { Halt } from '../projector/share-work.ts';
+import { type Operation, runShares, seenByDirectory, withGeneration } from './operation.ts';
+
+export interface RebuildOptions extends Operation {
+  /** Shares the work is split in; 1 unless told. An unfinished rebuild goes on with its own number. */
+  readonly workers?: number | undefined;
+  /** Ends the generation there: a point in time, which is never live and never followed. */
+  readonly until?: Until | undefined;
+  /** `share`: the part of the time the rebuild may work, above 0, at most 1. */
+  readonly throttle?: { readonly share: number } | undefined;
+  /** What a failing handler does; `halt` unless told: a rebuild is strict. */
+  readonly onFailure?: FailurePolicy | undefined;
+  readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
+}
+
+export interface RebuildProgress {
+  readonly generation: number;
+  /** Events applied by this run. */
+  readonly events: number;
+  /** Events of the projection in the log as it began; those of an earlier, interrupted run included. */
+  readonly total: number;
+  /** When the last event applied was recorded: milliseconds since 1970. */
+  readonly lastRecordedAt: number | undefined;
+}
+
+export type RebuildOutcome =
+  | {
+      readonly kind: 'rebuilt';
+      readonly generation: number;
+      readonly checkpoint: Checkpoint;
+      /** Events applied by this run. */
+      readonly events: number;
+      /** Whether an interrupted rebuild was gone on with. */
+      readonly resumed: boolean;
+    }
+  /** Stopped by the signal; the same call goes on from here. */
+  | {
+      readonly kind: 'interrupted';
+      readonly generation: number;
+      readonly checkpoint: Checkpoint;
+      readonly events: number;
+    }
+  /** An event cannot be read or applied. After the cause is removed the same call goes on. */
+  | { readonly kind: 'halted'; readonly generation: number; readonly halt: Halt }
+  /** Another process rebuilds it. */
+  | {
+      readonly kind: 'busy';
+      readonly generation: number;
+      readonly holder: string;
+      readonly until: number;
+    }
+  /** The new generation's store vanished under the rebuild. */
+  | { readonly kind: 'lost'; readonly generation: number; readonly detail: string }
+  | Refused;
+
+const attemptsMax = 10;
+
+/**
+ * Fills the next generation from the log beside the live one, or goes on with the newest unfinished
+ * one of the same version and end. Resolves when it has caught up; a running projector follows it from
+ * then on. Rejects when log or store cannot be reached.
+ */
+export async function rebuild(options: RebuildOptions): Promise<RebuildOutcome> {
+  const problem = await requestProblem(options);
+  if (problem) return problem;
+  const target = await unfinishedOrNew(options);
+  if (target.kind === 'refused') return target;
+  const { state, resumed } = target;
+  const { generation } = target.generation;
+  const progress = await progressOf(options, generation);
+  const end = await runShares(options, {
+    generation: target.generation,
+    state,
+    until: options.until,
+    onFailure: options.onFailure ?? 'halt',
+    throttleShare: options.throttle?.share,
+    waitsForLease: true,
+    observe: progress.observe,
+  });
+  switch (end.kind) {
+    case 'finished': {
+      const finished = await finish(options, generation);
+      if (finished === 'lost') return lost(generation);
+      if ('reason' in finished) return finished;
+      const { checkpoint } = finished;
+      return { kind: 'rebuilt', generation, checkpoint, events: progress.events(), resumed };
+    }
+    case 'stopped': {
+      const checkpoint = await checkpointOf(options, generation);
+      return { kind: 'interrupted', generation, checkpoint, events: progress.events() };
+    }
+    case 'lost':
+      return lost(generation, end.detail);
+    default:
+      return { ...end, generation };
+  }
+}
+
+function lost(generation: number, detail = 'the store was removed'): RebuildOutcome {
+  return { kind: 'lost', generation, detail };
+}
+
+async function checkpointOf({ store }: Operation, generation: number): Promise<Checkpoint> {
+  const checkpoint = await withGeneration(store, generation, (opened) => opened.checkpoint());
+  return checkpoint === 'lost' ? {} : checkpoint;
+}
+
+/** What of a request makes no sense, before anything is written. */
+async function requestProblem(options: RebuildOptions): Promise<Refused | undefined> {
+  const { log, projection, workers = 1, until, clock } = options;
+  const head = await log.head();
+  const partitions = Math.max(1, partitionsOf(head).length);
+  if (!Number.isSafeInteger(workers) || workers < 1) {
+    return refused('too-many-workers', `${workers} is not a number of workers`);
+  }
+  if (projection.split === 'partition' && workers > partitions) {
+    const detail =
+      `${projection.name} is split by partition, and the log has ${partitions}: ` +
+      `at most ${partitions} workers`;
+    return refused('too-many-workers', detail);
+  }
+  if (!until) return undefined;
+  if ('time' in until) {
+    if (until.time <= clock.now()) return undefined;
+    return refused('until-invalid', 'the time to end at is in the future');
+  }
+  const checkpoint = decodeCheckpoint(until.checkpoint);
+  if (!checkpoint) return refused('until-invalid', `${until.checkpoint} is not a position`);
+  if (coversAll(head, checkpoint)) return undefined;
+  return refused(
+    'until-invalid',
+    `the log ends at ${encodeCheckpoint(head)}, before that position`,
+  );
+}
+
+type Target =
+  | {
+      readonly kind: 'target';
+      readonly generation: Generation;
+      readonly state: ProjectionState;
+      readonly resumed: boolean;
+    }
+  | Refused;
+
+async function unfinishedOrNew(options: RebuildOptions): Promise<Target> {
+  const { log, projection, until } = options;
+  let refusal: Refused | undefined;
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const { state } = await readControl(log, projection.name);
+    const unfinished = newestUnfinished(state);
+    if (unfinished && isWanted(unfinished, projection.version, until)) {
+      const opened = await withGeneration(
+        options.store,
+        unfinished.generation,
+        async () => 'there',
+      );
+      if (opened !== 'lost')
+        return { kind: 'target', generation: unfinished, state, resumed: true };
+      // Its rows are gone, and a number is never used again.
+      await options.store.drop(unfinished.generation);
+      await decideAndAppend(options, projection.name, (now) =>
+        decideDrop(now, unfinished.generation),
+      );
+      continue;
+    }
+    const created = await create(options, state);
+    if (created.kind === 'target') return created;
+    // Somebody else was faster: look again, there may be a rebuild to go on with.
+    refusal = created;
+  }
+  return refusal ?? refused('exists', `${projection.name}: generations come and go too fast`);
+}
+
+async function create(options: RebuildOptions, state: ProjectionState): Promise<Target> {
+  const { store, projection, workers = 1, until, holder } = options;
+  const first = nextGeneration(state);
+  const generation = await makeGeneration(store, projection, first, workers);
+  const { version, name } = projection;
+  const spec = { generation, version, workers, until, createdBy: holder };
+  const decided = await decideAndAppend(options, name, (now) => decideCreate(now, spec));
+  if (decided.kind === 'refused') return decided;
+  const made = decided.state.generations.get(generation);
+  if (!made) throw new Error(`${name} g${generation} was created and is not there`);
+  return { kind: 'target', generation: made, state: decided.state, resumed: false };
+}
+
+function isWanted(generation: Generation, version: number, until: Until | undefined): boolean {
+  return (
+    generation.version === version &&
+    JSON.stringify(generation.until ?? null) === JSON.stringify(until ?? null)
+  );
+}
+
+async function finish(
+  options: RebuildOptions,
+  generation: number,
+): Promise<{ readonly checkpoint: Checkpoint } | Refused | 'lost'> {
+  if ((await finishBuilding(options.store, generation)) === 'lost') return 'lost';
+  const checkpoint = await checkpointOf(options, generation);
+  const decided = await decideAndAppend(options, options.projection.name, (state) =>
+    decideRebuilt(state, generation, checkpoint),
+  );
+  if (decided.kind === 'refused') return decided;
+  await seenByDirectory(options, decided.state);
+  return { checkpoint };
+}
+
+async function progressOf({ log, projection, onProgress }: RebuildOptions, generation: number) {
+  let events = 0;
+  const filter = { categories: projection.categories };
+  const counts = onProgress ? await log.count(filter) : new Map<string, number>();
+  const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const observe = ({ kind, status }: Observation) => {
+    if (kind !== 'committed') return;
+    events += status.lastBatchEvents;
+    onProgress?.({ generation, events, total, lastRecordedAt: status.lastRecordedAt });
+  };
+  return { observe, events: () => events };
+}
