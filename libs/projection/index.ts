@@ -35,13 +35,51 @@ export {
   type StoreOperation,
   StoreUnreachableError,
 } from './memory-projection-store.ts';
+export type { RowDifference, TableDigest } from './operations/compare.ts';
+export {
+  type DeadLetterOptions,
+  type DeadLettersListed,
+  type DeadLettersShown,
+  type DeadLettersWorkedOff,
+  discardDeadLetter,
+  listDeadLetters,
+  type RetryOptions,
+  retryDeadLetters,
+  type StreamDeadLetterOptions,
+  showDeadLetters,
+} from './operations/dead-letter-operations.ts';
+export {
+  type DropOptions,
+  type DropOutcome,
+  drop,
+  type FlipOptions,
+  type FlipOutcome,
+  type PromoteOptions,
+  promote,
+  rollback,
+} from './operations/flip.ts';
 export type { Operation } from './operations/operation.ts';
+export { planRebuild, type RebuildPlan } from './operations/plan-rebuild.ts';
 export {
   type RebuildOptions,
   type RebuildOutcome,
   type RebuildProgress,
   rebuild,
 } from './operations/rebuild.ts';
+export {
+  type Behind,
+  type GenerationReport,
+  type ProjectionReport,
+  projectionStatus,
+  type StatusOptions,
+} from './operations/status.ts';
+export {
+  type NotCompared,
+  type VerifyOptions,
+  type VerifyOutcome,
+  type VerifyReport,
+  verify,
+} from './operations/verify.ts';
 export {
   type AnyRecordedEvent,
   type Cell,

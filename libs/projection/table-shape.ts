@@ -95,6 +95,25 @@ export function sameKey(a: readonly Cell[], b: readonly Cell[]): boolean {
   return true;
 }
 
+/** Key order, as every store gives its rows: integers by value, text by its UTF-8 bytes, blobs by their bytes. */
+export function compareKeys(a: readonly Cell[], b: readonly Cell[]): number {
+  for (let index = 0; index < a.length; index += 1) {
+    const order = compareCells(a[index] ?? null, b[index] ?? null);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+function compareCells(a: Cell, b: Cell): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  if (a === b) return 0;
+  return Buffer.compare(bytesOf(a), bytesOf(b));
+}
+
+function bytesOf(cell: Cell): Uint8Array {
+  return cell instanceof Uint8Array ? cell : Buffer.from(cell === null ? '' : String(cell));
+}
+
 export function sameRow(shape: TableShape, a: Row, b: Row): boolean {
   for (const column of shape.columns) {
     if (!sameCell(a[column], b[column])) return false;

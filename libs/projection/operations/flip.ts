@@ -1,0 +1,140 @@
+import { decideAndAppend, readControl } from '../generations/control-stream.ts';
+import {
+  type Decision,
+  decideDrop,
+  decidePromote,
+  decideRollback,
+  newestRebuilt,
+  type Refused,
+  refused,
+} from '../generations/decide.ts';
+import { type Generation, liveGeneration, type ProjectionState } from '../generations/state.ts';
+import {
+  type Brought,
+  bringTo,
+  type Operation,
+  seenByDirectory,
+  withGeneration,
+} from './operation.ts';
+
+export interface FlipOptions extends Operation {
+  /** How long to wait for the generation to come to where the live one stands; 60,000 unless told. */
+  readonly waitMs?: number | undefined;
+}
+
+export interface PromoteOptions extends FlipOptions {
+  /** The newest rebuilt one unless told. */
+  readonly generation?: number | undefined;
+}
+
+export type FlipOutcome =
+  | {
+      readonly kind: 'promoted' | 'rolled-back';
+      readonly generation: number;
+      /** The generation that was live before. */
+      readonly previous: number | undefined;
+      /** Whether its last verification found everything right. */
+      readonly verified: boolean;
+    }
+  /** It did not come to where the live one stands: nothing was changed. */
+  | { readonly kind: 'behind'; readonly generation: number; readonly detail: string }
+  | Refused;
+
+const waitMsDefault = 60_000;
+/** How long the live generation may be held back at the moment of the change. */
+const flipHoldMsMax = 5_000;
+
+/**
+ * Makes a rebuilt generation live. It waits until that one is at or past the live one, then holds the
+ * live one for the moment of the change, so that no reader goes back. A lost live one is not waited for.
+ */
+export async function promote(options: PromoteOptions): Promise<FlipOutcome> {
+  const { log, projection } = options;
+  const { state } = await readControl(log, projection.name);
+  const generation = options.generation ?? newestRebuilt(state)?.generation;
+  if (generation === undefined) {
+    const detail = `${projection.name} has no rebuilt generation beside the live one: rebuild first`;
+    return refused('no-generation', detail);
+  }
+  const decide = (now: ProjectionState) => decidePromote(now, generation, projection.version);
+  return flip(options, state, generation, decide, 'promoted');
+}
+
+/** Goes back to the generation that was live before, which the projector has kept up to date. */
+export async function rollback(options: FlipOptions): Promise<FlipOutcome> {
+  const { log, projection } = options;
+  const { state } = await readControl(log, projection.name);
+  const decide = (now: ProjectionState) => decideRollback(now, projection.version);
+  return flip(options, state, state.promotions.at(-2) ?? 0, decide, 'rolled-back');
+}
+
+async function flip(
+  options: FlipOptions,
+  state: ProjectionState,
+  generation: number,
+  decide: (state: ProjectionState) => Decision,
+  kind: 'promoted' | 'rolled-back',
+): Promise<FlipOutcome> {
+  const { store, projection, clock, waitMs = waitMsDefault } = options;
+  const early = decide(state);
+  if (early.kind === 'refused') return early;
+  const target = state.generations.get(generation) as Generation;
+  const previous = liveGeneration(state);
+  const change = async (): Promise<FlipOutcome> => {
+    const decided = await decideAndAppend(options, projection.name, decide);
+    if (decided.kind === 'refused') return decided;
+    await seenByDirectory(options, decided.state);
+    const { verified } = target;
+    const isVerified = verified?.same === true && verified.problems === 0;
+    return { kind, generation, previous, verified: isVerified };
+  };
+  const there = await withGeneration(store, generation, async () => 'there');
+  if (there === 'lost') {
+    return refused('lost', `the store of ${projection.name} g${generation} is lost: rebuild`);
+  }
+  const deadline = clock.now() + waitMs;
+  const flipped =
+    previous === undefined
+      ? 'lost'
+      : await withGeneration(store, previous, async (live) => {
+          const at = await live.checkpoint();
+          const brought = await bringTo(options, target, state, at, deadline);
+          if (brought.kind !== 'there') return behind(generation, brought);
+          const until = clock.now() + flipHoldMsMax;
+          try {
+            await live.hold(at, until);
+            const held = await live.checkpoint();
+            const last = await bringTo(options, target, state, held, until);
+            return last.kind === 'there' ? await change() : behind(generation, last);
+          } finally {
+            await live.unhold();
+          }
+        });
+  return flipped === 'lost' ? change() : flipped;
+}
+
+function behind(generation: number, brought: Brought): FlipOutcome {
+  const detail =
+    brought.kind === 'halted'
+      ? `g${generation} is halted: ${brought.detail}`
+      : `g${generation} did not come to where the live generation stands`;
+  return { kind: 'behind', generation, detail };
+}
+
+export interface DropOptions extends Operation {
+  readonly generation: number;
+}
+
+export type DropOutcome = { readonly kind: 'dropped'; readonly generation: number } | Refused;
+
+/** Gives a generation up and removes all it holds. The live one is refused. Again: removes what is left. */
+export async function drop(options: DropOptions): Promise<DropOutcome> {
+  const { store, projection, generation } = options;
+  const decided = await decideAndAppend(options, projection.name, (state) =>
+    decideDrop(state, generation),
+  );
+  if (decided.kind === 'refused') return decided;
+  await store.drop(generation);
+  await seenByDirectory(options, decided.state);
+  return { kind: 'dropped', generation };
+}

@@ -1,0 +1,108 @@
+import { type Checkpoint, type EventLog, limits } from '@annals/event-log';
+import { deadLetterTable } from '../dead-letters.ts';
+import { readControl } from '../generations/control-stream.ts';
+import type { Verification } from '../generations/events.ts';
+import { type Generation, liveGeneration } from '../generations/state.ts';
+import type { Projection } from '../projection.ts';
+import type { ProjectionStore } from '../store.ts';
+import { type Operation, withGeneration } from './operation.ts';
+
+/** How far a generation is behind the log. */
+export interface Behind {
+  readonly events: number;
+  /** True when there may be more: counting stops at the events of one page. */
+  readonly orMore: boolean;
+  /** Milliseconds since the first event it has not applied was recorded; 0 when there is none. */
+  readonly ms: number;
+}
+
+export interface GenerationReport {
+  readonly generation: number;
+  readonly version: number;
+  readonly workers: number;
+  readonly isLive: boolean;
+  /**
+   * `followed`: a running projector keeps it up to date. `building`: its rebuild is not finished.
+   * `frozen`: a point in time. `version-mismatch`: made by other code. `lost`: the store is gone.
+   */
+  readonly kind: 'followed' | 'building' | 'frozen' | 'version-mismatch' | 'lost';
+  readonly until: Generation['until'];
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly rebuiltAt: number | undefined;
+  readonly verified: (Verification & { readonly at: number }) | undefined;
+  readonly checkpoint: Checkpoint | undefined;
+  readonly behind: Behind | undefined;
+  readonly parked: number | undefined;
+}
+
+export interface ProjectionReport {
+  readonly projection: string;
+  readonly codeVersion: number;
+  readonly live: number | undefined;
+  /** All that are not dropped, oldest first. */
+  readonly generations: readonly GenerationReport[];
+}
+
+export type StatusOptions = Pick<Operation, 'log' | 'store' | 'projection' | 'clock'>;
+
+/** How all generations of one projection stand, read from the log and the store. */
+export async function projectionStatus(options: StatusOptions): Promise<ProjectionReport> {
+  const { log, projection } = options;
+  const { state } = await readControl(log, projection.name);
+  const live = liveGeneration(state);
+  const generations: GenerationReport[] = [];
+  for (const one of state.generations.values()) {
+    if (!one.dropped)
+      generations.push(await generationReport(options, one, one.generation === live));
+  }
+  return { projection: projection.name, codeVersion: projection.version, live, generations };
+}
+
+async function generationReport(
+  { log, store, projection, clock }: StatusOptions,
+  one: Generation,
+  isLive: boolean,
+): Promise<GenerationReport> {
+  const { generation, version, workers, until, createdAt, rebuilt, verified } = one;
+  const known = { generation, version, workers, isLive, until, createdAt, verified };
+  const rebuiltAt = rebuilt?.at;
+  const held = await storeReport(store, generation);
+  if (held === 'lost') {
+    const nothing = { checkpoint: undefined, behind: undefined, parked: undefined };
+    return { ...known, rebuiltAt, kind: 'lost', ...nothing };
+  }
+  const behind = until ? undefined : await behindOf(log, projection, held.checkpoint, clock.now());
+  return { ...known, rebuiltAt, kind: kindOf(one, projection), ...held, behind };
+}
+
+function kindOf(one: Generation, projection: Projection): GenerationReport['kind'] {
+  if (one.version !== projection.version) return 'version-mismatch';
+  if (one.until) return 'frozen';
+  return one.rebuilt ? 'followed' : 'building';
+}
+
+function storeReport(store: ProjectionStore, generation: number) {
+  return withGeneration(store, generation, async (opened) => {
+    const snapshot = await opened.snapshot();
+    try {
+      const parked = await snapshot.count(deadLetterTable.name);
+      return { checkpoint: snapshot.checkpoint, parked };
+    } finally {
+      await snapshot.close();
+    }
+  });
+}
+
+async function behindOf(
+  log: EventLog,
+  { categories }: Projection,
+  checkpoint: Checkpoint,
+  now: number,
+): Promise<Behind> {
+  const limit = limits.pageEventsDefault;
+  const { events } = await log.read(checkpoint, { categories }, { limit });
+  const first = events[0]?.recordedAt;
+  const ms = first === undefined ? 0 : Math.max(0, now - first);
+  return { events: events.length, orMore: events.length >= limit, ms };
+}

@@ -1,0 +1,320 @@
+import { advance, type Checkpoint, encodeCheckpoint, partitionsOf } from '@annals/event-log';
+import { deadLetterTable } from '../dead-letters.ts';
+import { decideAndAppend, readControl } from '../generations/control-stream.ts';
+import {
+  decideVerified,
+  existing,
+  newestRebuilt,
+  type Refused,
+  refused,
+} from '../generations/decide.ts';
+import type { Verification } from '../generations/events.ts';
+import { type Generation, liveGeneration, type ProjectionState } from '../generations/state.ts';
+import { memoryProjectionStore } from '../memory-projection-store.ts';
+import type { Table } from '../projection.ts';
+import { generationSpec } from '../shares.ts';
+import type { GenerationSnapshot, GenerationStore } from '../store.ts';
+import { differingRows, type RowDifference, type TableDigest, tableDigest } from './compare.ts';
+import { type Brought, bringTo, type Operation, runShares, seenByDirectory } from './operation.ts';
+
+export interface VerifyOptions extends Operation {
+  /** The newest rebuilt one unless told. */
+  readonly generation?: number | undefined;
+  /** Compares with a second, independent fold of the log in memory instead of the live generation. */
+  readonly refold?: boolean | undefined;
+  /** How long both generations may be held back while they come to one checkpoint; 30,000 unless told. */
+  readonly holdMs?: number | undefined;
+  /** Differing rows shown; 10 unless told. */
+  readonly differencesMax?: number | undefined;
+}
+
+/** Why a generation was not compared with the live one. */
+export type NotCompared = 'no-live' | 'is-live' | 'live-lost' | 'live-other-version' | 'frozen';
+
+export interface VerifyReport {
+  readonly generation: number;
+  /** What it was compared with; undefined when only its own consistency was checked, for the reason given. */
+  readonly against: number | 'refold' | undefined;
+  readonly notCompared: NotCompared | undefined;
+  readonly checkpoint: Checkpoint;
+  readonly tables: readonly TableDigest[];
+  /** Those of the other side, in the same order; empty when there was none. */
+  readonly otherTables: readonly TableDigest[];
+  readonly differences: readonly RowDifference[];
+  /** What is wrong with what the stores derive from rows, in words. */
+  readonly problems: readonly string[];
+  /** Dead letters in the generation, and in the live one compared with it: such rows are behind. */
+  readonly parked: number;
+  readonly otherParked: number | undefined;
+}
+
+export type VerifyOutcome =
+  /** Everything that was checked is right. */
+  | ({ readonly kind: 'verified' } & VerifyReport)
+  | ({ readonly kind: 'different' } & VerifyReport)
+  /** The two did not come to one checkpoint in time. */
+  | { readonly kind: 'not-reached'; readonly generation: number; readonly detail: string }
+  | Refused;
+
+const holdMsDefault = 30_000;
+const differencesDefault = 10;
+
+/**
+ * Checks a rebuilt generation: holds it and the live one at one checkpoint (bounded; appends go on),
+ * compares counts and an order-independent hash of every table, and shows the rows that differ. The
+ * result is recorded in the log. Dead letters are not compared: when they came is not a matter of rows.
+ */
+export async function verify(options: VerifyOptions): Promise<VerifyOutcome> {
+  const { log, store, projection } = options;
+  const { state } = await readControl(log, projection.name);
+  const chosen = chosenGeneration(options, state);
+  if (chosen.kind === 'refused') return chosen;
+  const { generation } = chosen;
+  const opened = await store.open(generation.generation);
+  if (opened === 'lost') return lost(options, generation.generation);
+  try {
+    const live = await openLive(options, state, generation);
+    try {
+      const seen =
+        live.kind === 'open'
+          ? await snapshotsAtOneCheckpoint(
+              options,
+              state,
+              [generation, live.generation],
+              [opened, live.store],
+            )
+          : await opened.snapshot().then((one) => [one] as const);
+      if ('kind' in seen) return { ...seen, generation: generation.generation };
+      try {
+        return await judge(options, generation, seen, live);
+      } finally {
+        for (const snapshot of seen) await snapshot.close();
+      }
+    } finally {
+      if (live.kind === 'open') await live.store.close();
+    }
+  } finally {
+    await opened.close();
+  }
+}
+
+type Chosen = { readonly kind: 'chosen'; readonly generation: Generation } | Refused;
+
+function chosenGeneration(
+  { generation: asked, projection }: VerifyOptions,
+  state: ProjectionState,
+): Chosen {
+  const held = asked === undefined ? newestRebuilt(state) : existing(state, asked);
+  if (!held) {
+    const detail = `${projection.name} has no rebuilt generation beside the live one: rebuild first`;
+    return refused('no-generation', detail);
+  }
+  if ('kind' in held) return held;
+  if (!held.rebuilt) {
+    return refused('not-rebuilt', `the rebuild of ${projection.name} g${asked} is not finished`);
+  }
+  if (held.version === projection.version) return { kind: 'chosen', generation: held };
+  const detail =
+    `${projection.name} g${held.generation} was made by version ${held.version} of the projection, ` +
+    `this program has version ${projection.version}`;
+  return refused('other-version', detail);
+}
+
+function lost({ projection }: Operation, generation: number): Refused {
+  return refused('lost', `the store of ${projection.name} g${generation} is lost: rebuild`);
+}
+
+type Live =
+  | { readonly kind: 'open'; readonly generation: Generation; readonly store: GenerationStore }
+  | { readonly kind: 'none'; readonly why: NotCompared | undefined };
+
+/** The live generation, where it can be compared with. */
+async function openLive(
+  options: VerifyOptions,
+  state: ProjectionState,
+  generation: Generation,
+): Promise<Live> {
+  if (options.refold) return { kind: 'none', why: undefined };
+  if (generation.until) return { kind: 'none', why: 'frozen' };
+  const number = liveGeneration(state);
+  const live = number === undefined ? undefined : state.generations.get(number);
+  if (!live) return { kind: 'none', why: 'no-live' };
+  if (live.generation === generation.generation) return { kind: 'none', why: 'is-live' };
+  if (live.version !== generation.version) return { kind: 'none', why: 'live-other-version' };
+  const store = await options.store.open(live.generation);
+  if (store === 'lost') return { kind: 'none', why: 'live-lost' };
+  return { kind: 'open', generation: live, store };
+}
+
+type Pair<T> = readonly [T, T];
+type NotReached = { readonly kind: 'not-reached'; readonly detail: string };
+
+/**
+ * Holds both at one checkpoint and takes a snapshot of each. The first hold keeps them from going on;
+ * what they reached before it took effect is covered by the second, which nothing has passed.
+ */
+async function snapshotsAtOneCheckpoint(
+  options: VerifyOptions,
+  state: ProjectionState,
+  generations: Pair<Generation>,
+  stores: Pair<GenerationStore>,
+): Promise<Pair<GenerationSnapshot> | NotReached> {
+  const { log, clock, holdMs = holdMsDefault } = options;
+  const deadline = clock.now() + holdMs;
+  const holdBoth = async (at: Checkpoint) => {
+    for (const store of stores) await store.hold(at, deadline);
+  };
+  try {
+    await holdBoth(await log.head());
+    const target = furthest([
+      await log.head(),
+      ...(await stores[0].workerCheckpoints()),
+      ...(await stores[1].workerCheckpoints()),
+    ]);
+    await holdBoth(target);
+    for (const generation of generations) {
+      const brought = await bringTo(options, generation, state, target, deadline);
+      if (brought.kind !== 'there') return notReached(generation, brought, holdMs);
+    }
+    const snapshots = [await stores[0].snapshot(), await stores[1].snapshot()] as const;
+    if (clock.now() < deadline) return snapshots;
+    for (const snapshot of snapshots) await snapshot.close();
+    return notReached(generations[0], { kind: 'behind' }, holdMs);
+  } finally {
+    for (const store of stores) await store.unhold();
+  }
+}
+
+function furthest(checkpoints: readonly Checkpoint[]): Checkpoint {
+  let joined: Checkpoint = {};
+  for (const checkpoint of checkpoints) {
+    for (const one of partitionsOf(checkpoint)) {
+      joined = advance(joined, one, checkpoint[one] as string);
+    }
+  }
+  return joined;
+}
+
+function notReached({ generation }: Generation, brought: Brought, holdMs: number): NotReached {
+  const reasons = {
+    there: 'stands there',
+    behind: `did not come to the checkpoint within ${holdMs} ms: is a projector behind or halted?`,
+    lost: 'was lost meanwhile',
+    halted: brought.kind === 'halted' ? `is halted: ${brought.detail}` : 'is halted',
+  };
+  return { kind: 'not-reached', detail: `g${generation} ${reasons[brought.kind]}` };
+}
+
+/** Compares the snapshots, or the only one with a second fold where that was asked for; records the result. */
+async function judge(
+  options: VerifyOptions,
+  generation: Generation,
+  [snapshot, liveSnapshot]: readonly [GenerationSnapshot, GenerationSnapshot?],
+  live: Live,
+): Promise<VerifyOutcome> {
+  const refolded = options.refold ? await refold(options, generation, snapshot) : undefined;
+  if (refolded && 'kind' in refolded) return { ...refolded, generation: generation.generation };
+  const other = liveSnapshot ?? refolded;
+  const { checkpoint } = snapshot;
+  const compared = await compare(options, snapshot, other);
+  const problems = [...(await snapshot.problems())];
+  for (const problem of (await liveSnapshot?.problems()) ?? []) problems.push(`live: ${problem}`);
+  const against =
+    live.kind === 'open' ? live.generation.generation : refolded && ('refold' as const);
+  const report: VerifyReport = {
+    generation: generation.generation,
+    against,
+    notCompared: live.kind === 'none' ? live.why : undefined,
+    checkpoint,
+    ...compared,
+    problems,
+    parked: await snapshot.count(deadLetterTable.name),
+    otherParked: await liveSnapshot?.count(deadLetterTable.name),
+  };
+  const same = compared.differences.length === 0 && isSame(report);
+  const refusal = await record(options, report, same);
+  if (refusal) return refusal;
+  return { kind: same && problems.length === 0 ? 'verified' : 'different', ...report };
+}
+
+function isSame({ tables, otherTables, against }: VerifyReport): boolean {
+  if (against === undefined) return true;
+  return tables.every(({ rows, hash }, index) => {
+    return otherTables[index]?.rows === rows && otherTables[index]?.hash === hash;
+  });
+}
+
+async function compare(
+  { projection, differencesMax = differencesDefault }: VerifyOptions,
+  snapshot: GenerationSnapshot,
+  other: GenerationSnapshot | undefined,
+) {
+  const tables: TableDigest[] = [];
+  const otherTables: TableDigest[] = [];
+  const differences: RowDifference[] = [];
+  for (const table of projection.tables) {
+    const digest = await tableDigest(snapshot, table);
+    tables.push(digest);
+    if (!other) continue;
+    const counterpart = await tableDigest(other, table);
+    otherTables.push(counterpart);
+    if (counterpart.hash === digest.hash && counterpart.rows === digest.rows) continue;
+    const wanted = differencesMax - differences.length;
+    differences.push(...(await differing(snapshot, other, table, wanted)));
+  }
+  return { tables, otherTables, differences };
+}
+
+async function differing(
+  snapshot: GenerationSnapshot,
+  other: GenerationSnapshot,
+  table: Table,
+  wanted: number,
+): Promise<readonly RowDifference[]> {
+  return wanted > 0 ? differingRows(snapshot, other, table, wanted) : [];
+}
+
+/** The projection folded once more from the log, up to the same checkpoint, in memory. */
+async function refold(
+  options: VerifyOptions,
+  generation: Generation,
+  { checkpoint }: GenerationSnapshot,
+): Promise<GenerationSnapshot | NotReached> {
+  const { clock, projection, log } = options;
+  const store = memoryProjectionStore({ clock });
+  await store.create(generationSpec(projection, generation.generation, 1));
+  const { state } = await readControl(log, projection.name);
+  const until = { checkpoint: encodeCheckpoint(checkpoint) };
+  const { onFailure } = projection;
+  const whole = { generation: generation.generation, workers: 1 };
+  const folded = { ...options, store };
+  const end = await runShares(folded, { generation: whole, state, until, onFailure });
+  if (end.kind === 'halted') return { kind: 'not-reached', detail: end.halt.detail };
+  const opened = await store.open(generation.generation);
+  if (end.kind !== 'finished' || opened === 'lost') {
+    return { kind: 'not-reached', detail: `the second fold ended early: ${end.kind}` };
+  }
+  return opened.snapshot();
+}
+
+async function record(
+  options: VerifyOptions,
+  report: VerifyReport,
+  same: boolean,
+): Promise<Refused | undefined> {
+  const { generation, against, checkpoint, tables, problems } = report;
+  const result: Verification = {
+    generation,
+    ...(against === undefined ? {} : { against }),
+    same,
+    checkpoint: encodeCheckpoint(checkpoint),
+    tables: [...tables],
+    problems: problems.length,
+  };
+  const decided = await decideAndAppend(options, options.projection.name, (state) =>
+    decideVerified(state, result),
+  );
+  if (decided.kind === 'refused') return decided;
+  await seenByDirectory(options, decided.state);
+  return undefined;
+}
