@@ -1,8 +1,15 @@
 import { advance, type Checkpoint, type Position } from '@annals/event-log';
 
-interface Entry {
+/** Where an event stands, in its stream and in the log. */
+export interface Place {
+  readonly stream: string;
+  readonly revision: number;
   readonly partition: number;
   readonly position: Position;
+}
+
+interface Entry {
+  readonly place: Place;
   settled: boolean;
 }
 
@@ -13,9 +20,16 @@ interface Entry {
 export class ContiguousWindow {
   readonly #entries: Entry[] = [];
   #checkpoint: Checkpoint;
+  #last: Place | null;
 
-  constructor(checkpoint: Checkpoint) {
+  constructor(checkpoint: Checkpoint, last: Place | null) {
     this.#checkpoint = checkpoint;
+    this.#last = last;
+  }
+
+  /** The last event of the settled prefix. */
+  get last(): Place | null {
+    return this.#last;
   }
 
   get size(): number {
@@ -27,8 +41,8 @@ export class ContiguousWindow {
   }
 
   /** Adds the next event; the function returned settles it. */
-  add(partition: number, position: Position): () => void {
-    const entry: Entry = { partition, position, settled: false };
+  add({ stream, revision, partition, position }: Place): () => void {
+    const entry: Entry = { place: { stream, revision, partition, position }, settled: false };
     this.#entries.push(entry);
     return () => {
       entry.settled = true;
@@ -44,8 +58,9 @@ export class ContiguousWindow {
   #advance(): void {
     const firstOpen = this.#entries.findIndex((entry) => !entry.settled);
     const settled = this.#entries.splice(0, firstOpen < 0 ? this.#entries.length : firstOpen);
-    for (const { partition, position } of settled) {
-      this.#checkpoint = advance(this.#checkpoint, partition, position);
+    for (const { place } of settled) {
+      this.#checkpoint = advance(this.#checkpoint, place.partition, place.position);
+      this.#last = place;
     }
   }
 }

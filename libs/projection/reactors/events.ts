@@ -25,10 +25,24 @@ export type OpenEffect = z.output<typeof openEffect>;
  */
 const run = z.string().min(1);
 
+/**
+ * An event that the checkpoint covers, and where it stood. A copied log holds the same event at another
+ * position: then no position written into this stream means anything any more.
+ */
+const anchor = z
+  .strictObject({
+    stream: z.string(),
+    revision: z.int().nonnegative(),
+    partition: z.int().nonnegative(),
+    position: z.string(),
+  })
+  .nullable();
+export type Anchor = z.output<typeof anchor>;
+
 export const reactorStarted = eventType({
   name: 'reactor-started',
   schemaVersion: 1,
-  schema: z.strictObject({ reactor: z.string(), from: z.string(), run }),
+  schema: z.strictObject({ reactor: z.string(), from: z.string(), anchor, run }),
 });
 
 export const effectIntended = eventType({
@@ -53,7 +67,7 @@ export const effectFailed = eventType({
 export const reactorProgressed = eventType({
   name: 'reactor-progressed',
   schemaVersion: 1,
-  schema: z.strictObject({ checkpoint: z.string(), open: z.array(openEffect), run }),
+  schema: z.strictObject({ checkpoint: z.string(), open: z.array(openEffect), anchor, run }),
 });
 
 const reactorEvents = [

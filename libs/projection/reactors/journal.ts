@@ -72,6 +72,24 @@ export class ReactorJournal {
     return appended;
   }
 
+  /**
+   * The revision of the event with this event's id, whatever it says; undefined when there is none.
+   * Stores nothing: the duplicate check comes before the expected one, and the stream has events.
+   */
+  async revisionOf(event: DomainEvent<ReactorEventType>): Promise<Revision | undefined> {
+    if (this.#head === 'no-stream') return undefined;
+    const encoded = await reactorEventTypes.encode([event], this.#cipher);
+    if (encoded.kind !== 'encoded') throw new Error('a reactor event names a subject');
+    for (;;) {
+      const result = await this.#log.append(reactorStream(this.#name), encoded.events, {
+        expected: 'no-stream',
+      });
+      if (result.kind === 'conflict') return undefined;
+      if (result.kind === 'stored' || result.kind === 'content-mismatch') return result.revision;
+      await this.#clock.sleep(retryAfterMs);
+    }
+  }
+
   async #append(events: JournalEvents): Promise<void> {
     const encoded = await reactorEventTypes.encode(events, this.#cipher);
     if (encoded.kind !== 'encoded') throw new Error('a reactor event names a subject');

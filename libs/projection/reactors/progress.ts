@@ -1,9 +1,11 @@
 import { type Checkpoint, decodeCheckpoint, type RecordedEvent } from '@annals/event-log';
-import type { OpenEffect, ReactorEventType } from './events.ts';
+import type { Anchor, OpenEffect, ReactorEventType } from './events.ts';
 
 /** A reactor's progress: the fold of its stream since its last `reactor-progressed`. */
 export interface Progress {
   readonly checkpoint: Checkpoint;
+  /** Null while the checkpoint is the beginning. */
+  readonly anchor: Anchor;
   /** Effects beyond the checkpoint whose intent is durable, by effect id. */
   readonly open: ReadonlyMap<string, OpenEffect>;
 }
@@ -19,10 +21,15 @@ export function evolveProgress(
 ): Progress {
   switch (event.type) {
     case 'reactor-started':
-      return { checkpoint: readCheckpoint(event.data.from), open: new Map() };
+      return {
+        checkpoint: readCheckpoint(event.data.from),
+        anchor: event.data.anchor,
+        open: new Map(),
+      };
     case 'reactor-progressed':
       return {
         checkpoint: readCheckpoint(event.data.checkpoint),
+        anchor: event.data.anchor,
         open: new Map(event.data.open.map((effect) => [effect.effect_id, effect])),
       };
     case 'effect-intended': {
@@ -38,8 +45,8 @@ export function evolveProgress(
 }
 
 function withOpen(progress: Progress | undefined, effect: OpenEffect): Progress {
-  const { checkpoint, open } = started(progress);
-  return { checkpoint, open: new Map(open).set(effect.effect_id, effect) };
+  const { checkpoint, anchor, open } = started(progress);
+  return { checkpoint, anchor, open: new Map(open).set(effect.effect_id, effect) };
 }
 
 function started(progress: Progress | undefined): Progress {

@@ -8,8 +8,8 @@ import {
   partitionsOf,
 } from '@annals/event-log';
 import type { AnyRecordedEvent } from '../projection.ts';
-import { ContiguousWindow } from './contiguous-window.ts';
-import type { OpenEffect, ReactorEventType } from './events.ts';
+import { ContiguousWindow, type Place } from './contiguous-window.ts';
+import type { Anchor, OpenEffect, ReactorEventType } from './events.ts';
 import { ReactorJournal, ReactorSupersededError } from './journal.ts';
 import type { Progress } from './progress.ts';
 import type { LookedUp, Performed, Reactor } from './reactor.ts';
@@ -22,7 +22,7 @@ export interface RunReactorOptions {
   readonly signal: AbortSignal;
   /** Names this process; no two runs share one. */
   readonly runId: string;
-  /** Where to begin when the log holds no progress: needed unless the log is empty. */
+  /** Where to begin when the log holds no progress of use: needed unless the log is empty. */
   readonly from?: 'head' | Checkpoint;
   /** Told of attempts that did not settle; for logs and metrics. */
   readonly onTrouble?: (trouble: { readonly effectId: string; readonly reason: string }) => void;
@@ -30,8 +30,15 @@ export interface RunReactorOptions {
 
 export type ReactorEnded =
   | { readonly kind: 'stopped'; readonly checkpoint: Checkpoint }
-  /** No progress in a log that has events: starting would repeat effects that may have been done. */
-  | { readonly kind: 'refused'; readonly reason: 'no-progress'; readonly detail: string }
+  /**
+   * `no-progress`: a log that has events, and starting would repeat effects that may have been done.
+   * `copied-log`: the progress was written in another log, where events had other positions.
+   */
+  | {
+      readonly kind: 'refused';
+      readonly reason: 'no-progress' | 'copied-log';
+      readonly detail: string;
+    }
   | { readonly kind: 'superseded' };
 
 /** Events read ahead of the oldest one that is not settled. */
@@ -46,19 +53,57 @@ export async function runReactor(options: RunReactorOptions): Promise<ReactorEnd
   const { log, reactor, cipher, clock } = options;
   const journal = new ReactorJournal(log, reactor.name, cipher, clock);
   try {
-    const progress = (await journal.load()) ?? (await begin(options, journal));
-    if (!progress) {
-      const detail =
-        `the reactor ${reactor.name} has no progress in this log, and the log is not empty: ` +
-        `say where to begin, --from head (do nothing for what is there) or --from <position>`;
-      return { kind: 'refused', reason: 'no-progress', detail };
-    }
-    const run = new ReactorRun(options, journal, progress);
+    const loaded = await journal.load();
+    const copied = loaded !== undefined && !(await isAt(log, loaded.anchor));
+    const usable = copied ? undefined : loaded;
+    const progress = usable ?? (await begin(options, journal));
+    if (!progress) return refusal(reactor, copied ? 'copied-log' : 'no-progress');
+    const run = new ReactorRun(options, journal, progress, copied);
     return { kind: 'stopped', checkpoint: await run.follow() };
   } catch (error) {
     if (error instanceof ReactorSupersededError) return { kind: 'superseded' };
     throw error;
   }
+}
+
+function refusal(reactor: Reactor, reason: 'no-progress' | 'copied-log'): ReactorEnded {
+  const why =
+    reason === 'no-progress'
+      ? 'has no progress in this log, and the log is not empty'
+      : 'has its progress from another log, of which this one is a copy';
+  const detail =
+    `the reactor ${reactor.name} ${why}: say where to begin, --from head (do nothing for what is ` +
+    'there) or --from <position> (what it did already is not done again)';
+  return { kind: 'refused', reason, detail };
+}
+
+/** Whether the anchor's event stands where it stood when the progress was written. */
+async function isAt(log: EventLog, anchor: Anchor): Promise<boolean> {
+  if (!anchor) return true;
+  const { events } = await log.readStream(anchor.stream, { from: anchor.revision, limit: 1 });
+  const event = events[0];
+  return event?.partition === anchor.partition && event.position === anchor.position;
+}
+
+/** An event that `checkpoint` covers, for those who read it in a copy of this log. */
+async function anchorOf(log: EventLog, checkpoint: Checkpoint): Promise<Anchor> {
+  for (const partition of partitionsOf(checkpoint)) {
+    const page = await log.read(
+      'end',
+      { partitions: [partition] },
+      { direction: 'backward', limit: 1 },
+    );
+    const [event] = page.events;
+    if (event && covers(checkpoint, event.partition, event.position)) return placeOf(event);
+    const first = await log.read('start', { partitions: [partition] }, { limit: 1 });
+    const [oldest] = first.events;
+    if (oldest && covers(checkpoint, oldest.partition, oldest.position)) return placeOf(oldest);
+  }
+  return null;
+}
+
+function placeOf({ stream, revision, partition, position }: Place): Place {
+  return { stream, revision, partition, position };
 }
 
 async function begin(
@@ -69,15 +114,16 @@ async function begin(
   if (from === undefined && partitionsOf(head).length > 0) return undefined;
   const checkpoint = from === 'head' ? head : (from ?? {});
   const text = encodeCheckpoint(checkpoint);
+  const anchor = await anchorOf(log, checkpoint);
   await journal.record((at) => [
     {
       type: 'reactor-started',
       id: idFromKey('reactor-started', reactor.name, at),
       occurredAt: clock.now(),
-      data: { reactor: reactor.name, from: text, run: runId },
+      data: { reactor: reactor.name, from: text, anchor, run: runId },
     },
   ]);
-  return { checkpoint, open: new Map() };
+  return { checkpoint, anchor, open: new Map() };
 }
 
 /** One run: the events under way, each stream a lane of its own. */
@@ -85,6 +131,7 @@ class ReactorRun {
   readonly #options: RunReactorOptions;
   readonly #journal: ReactorJournal;
   readonly #window: ContiguousWindow;
+  readonly #recheck: boolean;
   /** Intents of an earlier run, and what this run has under way. */
   readonly #open: Map<string, OpenEffect>;
   /** The last effect of each stream that has one under way: the next one waits for it. */
@@ -96,10 +143,17 @@ class ReactorRun {
   #failure: unknown;
   #wake: () => void = () => undefined;
 
-  constructor(options: RunReactorOptions, journal: ReactorJournal, progress: Progress) {
+  /** `recheck`: the stream may hold effects that the progress does not name; each is looked for. */
+  constructor(
+    options: RunReactorOptions,
+    journal: ReactorJournal,
+    progress: Progress,
+    recheck: boolean,
+  ) {
     this.#options = options;
     this.#journal = journal;
-    this.#window = new ContiguousWindow(progress.checkpoint);
+    this.#recheck = recheck;
+    this.#window = new ContiguousWindow(progress.checkpoint, progress.anchor);
     this.#open = new Map(progress.open);
   }
 
@@ -129,7 +183,7 @@ class ReactorRun {
 
   /** Enters one event; its effect, if it wants one, waits for the earlier ones of its stream. */
   #take(event: AnyRecordedEvent, signal: AbortSignal): void {
-    const settle = this.#window.add(event.partition, event.position);
+    const settle = this.#window.add(event);
     this.#passedSinceProgress += 1;
     if (!this.#options.reactor.wants(event)) {
       settle();
@@ -157,7 +211,8 @@ class ReactorRun {
   async #effect(event: AnyRecordedEvent, signal: AbortSignal): Promise<boolean> {
     const { reactor } = this.#options;
     const effectId = idFromKey('effect', reactor.name, event.id);
-    const known = this.#open.get(effectId);
+    const known =
+      this.#open.get(effectId) ?? (this.#recheck ? await this.#recall(event, effectId) : undefined);
     if (known?.state === 'settled') return true;
     while (this.#running >= reactor.concurrencyMax) await this.#freed();
     if (signal.aborted) return false;
@@ -168,6 +223,39 @@ class ReactorRun {
       this.#running -= 1;
       this.#wake();
     }
+  }
+
+  /** What the stream says of an effect that the progress does not name. */
+  async #recall(event: AnyRecordedEvent, effectId: string): Promise<OpenEffect | undefined> {
+    const { clock } = this.#options;
+    const open = { ...this.#openEffect(event, effectId), state: 'intended' } as const;
+    const envelope = { occurredAt: clock.now() };
+    const { state: _, ...data } = open;
+    const intended = await this.#journal.revisionOf({
+      ...envelope,
+      type: 'effect-intended',
+      id: idFromKey('effect-intended', effectId),
+      data: { ...data, run: this.#options.runId },
+    });
+    if (intended === undefined) return undefined;
+    const settled = await this.#journal.revisionOf({
+      ...envelope,
+      type: 'effect-failed',
+      id: idFromKey('effect-settled', effectId),
+      data: { effect_id: effectId, reason: 'looked for' },
+    });
+    const recalled = settled === undefined ? open : ({ ...open, state: 'settled' } as const);
+    this.#open.set(effectId, recalled);
+    return recalled;
+  }
+
+  #openEffect(event: AnyRecordedEvent, effectId: string) {
+    const { clock, reactor } = this.#options;
+    return {
+      effect_id: effectId,
+      ...placeOf(event),
+      call_before: clock.now() + reactor.callWithinMs,
+    };
   }
 
   async #settle(
@@ -220,15 +308,8 @@ class ReactorRun {
   }
 
   async #intend(event: AnyRecordedEvent, effectId: string): Promise<void> {
-    const { clock, reactor } = this.#options;
-    const data = {
-      effect_id: effectId,
-      stream: event.stream,
-      revision: event.revision,
-      partition: event.partition,
-      position: event.position,
-      call_before: clock.now() + reactor.callWithinMs,
-    };
+    const { clock } = this.#options;
+    const data = this.#openEffect(event, effectId);
     const intended: DomainEvent<ReactorEventType> = {
       type: 'effect-intended',
       id: idFromKey('effect-intended', effectId),
@@ -297,6 +378,7 @@ class ReactorRun {
           data: {
             checkpoint: encodeCheckpoint(checkpoint),
             open: [...this.#open.values()],
+            anchor: this.#window.last,
             run: this.#options.runId,
           },
         },
