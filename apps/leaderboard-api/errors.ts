@@ -127,7 +127,7 @@ const soon = { headers: { 'retry-after': '1' } } as const;
 export function problemOf(failure: Failure): Problem {
   switch (failure.kind) {
     case 'refused':
-      return leaderboardErrors.problem(failure.reason, { what: failure.detail });
+      return leaderboardErrors.problem(failure.reason, { what: sentence(failure.detail) });
     case 'late':
       return leaderboardErrors.problem('not-there-yet', undefined, soon);
     case 'lost':
@@ -144,4 +144,9 @@ export function problemOf(failure: Failure): Problem {
     case 'unknown':
       return leaderboardErrors.problem('write-outcome-unknown', undefined, soon);
   }
+}
+
+/** The domain's details go on after a colon as well as on their own; an answer begins with a capital. */
+function sentence(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }

@@ -1,4 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '@annals/core';
+import { type Checkpoint, coversAll, decodeCheckpoint } from '@annals/event-log';
 import {
   type EventStream,
   eventStream,
@@ -24,10 +26,14 @@ export const liveLimits = {
   topRowsMax: 100,
   /** Boards are read at most this often, however many scores arrive and however many watch. */
   intervalMs: 200,
+  /** Watchers told in one turn of the event loop: other requests get theirs in between. */
+  toldAtOnceMax: 32,
 } as const;
 
-interface LiveQuery {
+/** What one client watches: the top of a board in a period and, with `userId`, that player. */
+export interface LiveQuery {
   readonly board: string;
+  /** The current period, whichever it is, unless told. */
   readonly period: string | undefined;
   readonly ties: 'standard' | 'dense';
   readonly top: number;
@@ -42,19 +48,23 @@ export interface LiveMeans {
 }
 
 /** One state of a board as it is shown; `shown` changes only when a watcher would see a difference. */
-type Shown =
+export type Shown =
   | { readonly kind: 'shown'; readonly shown: string; readonly asOf: string }
   | { readonly kind: 'problem'; readonly problem: Problem };
 
 interface Watcher {
   readonly query: LiveQuery;
   readonly stream: EventStream;
+  /** What the client saw before it connected again: nothing older is shown to it. */
+  notBefore: Checkpoint | undefined;
   last: string | undefined;
 }
 
+type Tops = Map<string, ReturnType<LiveMeans['service']['top']>>;
+
 /**
- * Boards that are being watched. However many watch the same board, it is read once for all of them,
- * and each is told only when what it watches has changed.
+ * Boards that are being watched. However many watch the same board, its top is read once for all of
+ * them, and each is told only when what it watches has changed.
  */
 export class LiveBoards {
   readonly #means: LiveMeans;
@@ -69,14 +79,23 @@ export class LiveBoards {
     this.#unlisten = means.onChange(() => this.#onChange());
   }
 
-  /** The board as it is now; `minPosition` makes the answer no older than what a client saw before. */
-  read(query: LiveQuery, minPosition?: string): Promise<Shown> {
-    return readBoard(this.#means.service, query, minPosition);
+  /** The board as it is now. */
+  read(query: LiveQuery): Promise<Shown> {
+    return readBoard(this.#means.service, query, new Map());
   }
 
-  /** Sends the board now, unless the client saw this very state, and whenever it changes. */
-  watch(query: LiveQuery, stream: EventStream, first: Shown, lastSeen: string | undefined): void {
-    const watcher: Watcher = { query, stream, last: undefined };
+  /**
+   * Sends the board now, and whenever it changes. A client that comes again with the id of the last
+   * event it saw is told nothing that it knows, and nothing older. An id that is none of ours is none.
+   */
+  watch(
+    query: LiveQuery,
+    stream: EventStream,
+    first: Shown,
+    lastSeen: string | undefined = undefined,
+  ): void {
+    const notBefore = lastSeen === undefined ? undefined : decodeCheckpoint(lastSeen);
+    const watcher: Watcher = { query, stream, notBefore, last: undefined };
     if (first.kind === 'shown' && first.asOf === lastSeen) watcher.last = first.shown;
     this.#watchers.add(watcher);
     stream.signal.addEventListener('abort', () => this.#watchers.delete(watcher), { once: true });
@@ -101,23 +120,27 @@ export class LiveBoards {
   }
 
   async #tellWhileChanged(): Promise<void> {
-    while (this.#changed && this.#watchers.size > 0 && !this.#stop.signal.aborted) {
-      await this.#means.clock.sleep(liveLimits.intervalMs, this.#stop.signal);
+    const { signal } = this.#stop;
+    while (this.#changed && this.#watchers.size > 0) {
+      await this.#means.clock.sleep(liveLimits.intervalMs, signal);
+      if (signal.aborted) return;
       this.#changed = false;
       await this.#tellAll();
     }
   }
 
   async #tellAll(): Promise<void> {
-    const reads = new Map<string, Promise<Shown>>();
-    const told = [...this.#watchers].map(async (watcher) => {
-      const key = JSON.stringify(Object.values(watcher.query));
-      const reading = reads.get(key) ?? this.read(watcher.query);
-      reads.set(key, reading);
-      tell(watcher, await reading);
-    });
-    // A read that fails is told by the next request; a stream only misses one state.
-    await Promise.allSettled(told);
+    const tops: Tops = new Map();
+    const watchers = [...this.#watchers];
+    for (let from = 0; from < watchers.length; from += liveLimits.toldAtOnceMax) {
+      const some = watchers.slice(from, from + liveLimits.toldAtOnceMax);
+      const told = some.map(async (watcher) =>
+        tell(watcher, await readBoard(this.#means.service, watcher.query, tops)),
+      );
+      // A read that fails is told by the next request; a stream only misses one state.
+      await Promise.allSettled(told);
+      await nextTurn();
+    }
   }
 }
 
@@ -130,23 +153,28 @@ function tell(watcher: Watcher, state: Shown): void {
     watcher.last = data;
     return;
   }
+  if (watcher.notBefore) {
+    // This process may be behind the one that the client was connected to before.
+    if (!coversAll(decodeCheckpoint(state.asOf) ?? {}, watcher.notBefore)) return;
+    watcher.notBefore = undefined;
+  }
   if (watcher.last === state.shown) return;
   watcher.last = state.shown;
   stream.send({ event: 'board', id: state.asOf, data: state.shown });
 }
 
+/** `tops`: the tops that were read already in this round. */
 async function readBoard(
   service: LiveMeans['service'],
   query: LiveQuery,
-  minPosition: string | undefined,
+  tops: Tops,
 ): Promise<Shown> {
-  const options = {
-    board: query.board,
-    ties: query.ties,
-    ...(query.period === undefined ? {} : { period: query.period }),
-    ...(minPosition === undefined ? {} : { minPosition }),
-  };
-  const top = await service.top({ ...options, limit: query.top, offset: 0 });
+  const { board: id, ties, period: named } = query;
+  const options = { board: id, ties, ...(named === undefined ? {} : { period: named }) };
+  const key = JSON.stringify([id, ties, named, query.top]);
+  const reading = tops.get(key) ?? service.top({ ...options, limit: query.top, offset: 0 });
+  tops.set(key, reading);
+  const top = await reading;
   if (top.kind !== 'answer') return { kind: 'problem', problem: problemOf(top) };
   const { rows, players, period, asOf } = top;
   const board = { period, players, data: rows.map(ranked) };
@@ -167,7 +195,8 @@ export function liveRoute(live: LiveBoards): Route {
     description:
       'Events of type `board` carry the whole state; their id is what a client resumes with ' +
       '(Last-Event-ID): it is then never shown an older state. With user_id, `player` is that ' +
-      'player. A client that reads too slowly is dropped, and connects again.',
+      'player. Events of type `problem` say why there is nothing to show. A client that reads too ' +
+      'slowly is dropped, and connects again.',
     params: { id: boardIdSchema },
     query: {
       period: periodSchema.optional(),
@@ -176,18 +205,12 @@ export function liveRoute(live: LiveBoards): Route {
       user_id: userIdSchema.optional(),
     },
     streams: true,
-    problems: [
-      'unknown-board',
-      'invalid-period',
-      'invalid-position',
-      'not-there-yet',
-      'read-model-lost',
-    ],
+    problems: ['unknown-board', 'invalid-period', 'read-model-lost', 'unavailable'],
     handler: async (request, reply) => {
       const { period, ties = 'standard', top = liveLimits.topRowsDefault, user_id } = request.query;
       const query = { board: request.params.id, period, ties, top, userId: user_id };
       const lastSeen = lastEventId(request);
-      const first = await live.read(query, lastSeen);
+      const first = await live.read(query);
       if (first.kind === 'problem') return first.problem;
       const stream = eventStream(reply);
       if (stream instanceof Problem) return stream;

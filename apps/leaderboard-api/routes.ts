@@ -76,7 +76,10 @@ function readOptions({ query, headers }: ReadRequest) {
 export function leaderboardRoutes(service: Leaderboard, live: LiveBoards): readonly Route[] {
   return [
     ...scoreRoutes(service),
-    ...readRoutes(service),
+    topRoute(service),
+    standingRoute(service),
+    ranksRoute(service),
+    historyRoute(service),
     ...boardRoutes(service),
     ...playerRoutes(service),
     liveRoute(live),
@@ -174,93 +177,95 @@ function batchItem(input: ScoreInput, result: ScoreResult) {
   };
 }
 
-function readRoutes(service: Leaderboard): Route[] {
-  return [
-    route({
-      method: 'GET',
-      url: '/v1/scores',
-      scope: 'scores:read',
-      tag: 'scores',
-      summary: 'A page of a leaderboard, best first',
-      description:
-        'Without parameters: the top 10 of the current month on the default leaderboard.',
-      query: {
-        ...readQuery,
-        limit: integerParameter({ min: 1, max: limits.pageRowsMax }).optional(),
-        offset: integerParameter({ min: 0, max: limits.offsetRowsMax }).optional(),
-      },
-      headers: readHeaders,
-      response: topAnswer,
-      problems: readProblems,
-      handler: async (request) => {
-        const { limit = limits.pageRowsDefault, offset = 0 } = request.query;
-        const read = await service.top({ ...readOptions(request), limit, offset });
-        if (read.kind !== 'answer') return problemOf(read);
-        const { rows, players, period, asOf } = read;
-        return { data: rows.map(ranked), total: rows.length, players, period, as_of: asOf };
-      },
+function topRoute(service: Leaderboard): Route {
+  return route({
+    method: 'GET',
+    url: '/v1/scores',
+    scope: 'scores:read',
+    tag: 'scores',
+    summary: 'A page of a leaderboard, best first',
+    description: 'Without parameters: the top 10 of the current month on the default leaderboard.',
+    query: {
+      ...readQuery,
+      limit: integerParameter({ min: 1, max: limits.pageRowsMax }).optional(),
+      offset: integerParameter({ min: 0, max: limits.offsetRowsMax }).optional(),
+    },
+    headers: readHeaders,
+    response: topAnswer,
+    problems: readProblems,
+    handler: async (request) => {
+      const { limit = limits.pageRowsDefault, offset = 0 } = request.query;
+      const read = await service.top({ ...readOptions(request), limit, offset });
+      if (read.kind !== 'answer') return problemOf(read);
+      const { rows, players, period, asOf } = read;
+      return { data: rows.map(ranked), total: rows.length, players, period, as_of: asOf };
+    },
+  });
+}
+
+function standingRoute(service: Leaderboard): Route {
+  return route({
+    method: 'GET',
+    url: '/v1/scores/:user_id',
+    scope: 'scores:read',
+    tag: 'scores',
+    summary: "A player's rank, and who stands around",
+    params: { user_id: userIdSchema },
+    query: {
+      ...readQuery,
+      around: integerParameter({ min: 0, max: limits.aroundRowsMax }).optional(),
+    },
+    headers: readHeaders,
+    response: standingAnswer,
+    problems: ['no-score', ...readProblems],
+    handler: async (request) => {
+      const { around = limits.aroundRowsDefault } = request.query;
+      const userId = request.params.user_id;
+      const read = await service.standing({ ...readOptions(request), userId, around });
+      if (read.kind !== 'answer') return problemOf(read);
+      const { row, above, below, players, board, period, asOf } = read;
+      if (!row) return leaderboardErrors.problem('no-score', { leaderboard: board, period });
+      const { percentile, matches } = row;
+      return {
+        user_info: { ...ranked(row), percentile, matches },
+        neighbors: [...above, ...below].map(ranked),
+        players,
+        period,
+        as_of: asOf,
+      };
+    },
+  });
+}
+
+function ranksRoute(service: Leaderboard): Route {
+  return route({
+    method: 'POST',
+    url: '/v1/scores/ranks',
+    scope: 'scores:read',
+    tag: 'scores',
+    summary: 'Ranks among a list of friends',
+    description:
+      'Best first; friends without a score are left out. `rank` is among the friends, `board_rank` ' +
+      'among all players.',
+    body: z.strictObject({
+      user_ids: friendsSchema,
+      leaderboard: boardIdSchema.optional(),
+      period: periodSchema.optional(),
+      ties: tiesSchema.optional(),
     }),
-    route({
-      method: 'GET',
-      url: '/v1/scores/:user_id',
-      scope: 'scores:read',
-      tag: 'scores',
-      summary: "A player's rank, and who stands around",
-      params: { user_id: userIdSchema },
-      query: {
-        ...readQuery,
-        around: integerParameter({ min: 0, max: limits.aroundRowsMax }).optional(),
-      },
-      headers: readHeaders,
-      response: standingAnswer,
-      problems: ['no-score', ...readProblems],
-      handler: async (request) => {
-        const { around = limits.aroundRowsDefault } = request.query;
-        const userId = request.params.user_id;
-        const read = await service.standing({ ...readOptions(request), userId, around });
-        if (read.kind !== 'answer') return problemOf(read);
-        const { row, above, below, players, board, period, asOf } = read;
-        if (!row) return leaderboardErrors.problem('no-score', { leaderboard: board, period });
-        const { percentile, matches } = row;
-        return {
-          user_info: { ...ranked(row), percentile, matches },
-          neighbors: [...above, ...below].map(ranked),
-          players,
-          period,
-          as_of: asOf,
-        };
-      },
-    }),
-    historyRoute(service),
-    route({
-      method: 'POST',
-      url: '/v1/scores/ranks',
-      scope: 'scores:read',
-      tag: 'scores',
-      summary: 'Ranks among a list of friends',
-      description:
-        'Best first; friends without a score are left out. `rank` is among the friends, `board_rank` ' +
-        'among all players.',
-      body: z.strictObject({
-        user_ids: friendsSchema,
-        leaderboard: boardIdSchema.optional(),
-        period: periodSchema.optional(),
-        ties: tiesSchema.optional(),
-      }),
-      query: { 'min-position': positionSchema.optional() },
-      headers: readHeaders,
-      response: ranksAnswer,
-      problems: readProblems,
-      handler: async ({ body, query, headers }) => {
-        const { user_ids: userIds, ...on } = body;
-        const options = readOptions({ query: { ...on, ...query }, headers });
-        const read = await service.ranks({ ...options, userIds });
-        if (read.kind !== 'answer') return problemOf(read);
-        const { rows, players, period, asOf } = read;
-        return { data: rows.map(friend), total: rows.length, players, period, as_of: asOf };
-      },
-    }),
-  ];
+    query: { 'min-position': positionSchema.optional() },
+    headers: readHeaders,
+    response: ranksAnswer,
+    problems: readProblems,
+    handler: async ({ body, query, headers }) => {
+      const { user_ids: userIds, ...on } = body;
+      const options = readOptions({ query: { ...on, ...query }, headers });
+      const read = await service.ranks({ ...options, userIds });
+      if (read.kind !== 'answer') return problemOf(read);
+      const { rows, players, period, asOf } = read;
+      return { data: rows.map(friend), total: rows.length, players, period, as_of: asOf };
+    },
+  });
 }
 
 function historyRoute(service: Leaderboard): Route {

@@ -2,14 +2,17 @@ import { adminKeySchema } from '@annals/iam';
 import { masterKeyPattern } from '@annals/subject-keys';
 import { z } from 'zod';
 
+const portMax = 65_535;
+const portMessage = `must be a port, 0 to ${portMax}`;
+
 /** Everything `npm start` reads from the environment. */
 export const configSchema = z.object({
   HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
-  PORT: z.coerce
-    .number('must be a port, 0 to 65535')
-    .int()
-    .min(0)
-    .max(65_535)
+  PORT: z
+    .string()
+    // Digits only: Number() would take an empty text, 0x50 and 1e3, too.
+    .refine((text) => /^\d{1,5}$/.test(text) && Number(text) <= portMax, portMessage)
+    .transform(Number)
     .default(8080)
     .describe('Port to listen on; 0 takes a free one.'),
   ANNALS_DATA: z.string().min(1).default('./data').describe('Folder of log, keys and read models.'),

@@ -1,19 +1,19 @@
 import { hostname } from 'node:os';
-import { newId, systemClock } from '@annals/core';
-import { createServer, type HttpServer } from '@annals/http';
-import { ApiKeysUnavailableError, apiKeyDirectory, issueKey, listKeys } from '@annals/iam';
+import { type Clock, newId, systemClock } from '@annals/core';
+import { type Closing, createServer, type HttpServer, type ReadinessCheck } from '@annals/http';
 import {
-  followBoards,
-  Leaderboard,
-  leaderboardProjection,
-  sqliteLeaderboardReadModel,
-} from '@annals/leaderboard';
-import { LiveBoards, leaderboardErrors, leaderboardRoutes } from '@annals/leaderboard-api';
+  type ApiKeys,
+  ApiKeysUnavailableError,
+  apiKeyDirectory,
+  issueKey,
+  listKeys,
+} from '@annals/iam';
+import { leaderboardErrors } from '@annals/leaderboard-api';
 import { generationDirectory } from '@annals/projection';
 import { type Embedded, openEmbedded, startProjectorThread } from '@annals/projector';
-import { liveReader } from '@annals/store-sqlite';
 import type { Config } from './config.ts';
 import { registerLogMetrics, registerProjectionMetrics } from './metrics.ts';
+import { openLeaderboard } from './open-leaderboard.ts';
 import { translate } from './translate.ts';
 
 export interface Platform {
@@ -24,87 +24,104 @@ export interface Platform {
   stop(): Promise<void>;
 }
 
+export interface PlatformOptions {
+  readonly clock?: Clock;
+  /** How long answers wait for the read model, in milliseconds. */
+  readonly visibleMsMax?: number;
+  /** Checks every answer against its schema. For tests: it costs. */
+  readonly checkResponses?: boolean;
+}
+
+/** How long the first start waits for its read model before it serves. */
+const readableMsMax = 2_000;
+
 /** Opens the data folder, starts the projector's thread, and serves every product's API. */
-export async function startPlatform(config: Config): Promise<Platform> {
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  const clock = systemClock;
+export async function startPlatform(
+  config: Config,
+  options: PlatformOptions = {},
+): Promise<Platform> {
+  // What was opened, the last one first: the order of closing.
+  const opened: Closing[] = [];
+  try {
+    const { server, embedded } = await openServer(config, options, opened);
+    opened.unshift({ name: 'server', close: () => server.stop() });
+    const url = await server.listen({ host: config.HOST, port: config.PORT });
+    // Made last: a start that fails must not leave a key behind that nobody has seen.
+    const newAdminKey = config.ANNALS_ADMIN_KEY ? undefined : await firstAdminKey(embedded);
+    return { server, url, newAdminKey, stop: () => server.stop() };
+  } catch (error) {
+    await closeAll(opened);
+    throw error;
+  }
+}
+
+async function openServer(config: Config, options: PlatformOptions, opened: Closing[]) {
+  const { clock = systemClock, visibleMsMax } = options;
   const dataFolder = config.ANNALS_DATA;
   const masterKey = config.ANNALS_MASTER_KEY;
   const embedded = await openEmbedded({ dataFolder, masterKey, clock });
-  const { log, cipher, keys } = embedded;
+  opened.unshift({ name: 'log and keys', close: () => embedded.close() });
+  const { log } = embedded;
 
+  const following = new AbortController();
+  const { signal } = following;
+  opened.unshift({ name: 'followers', close: () => following.abort() });
   const apiKeys = apiKeyDirectory(log, { signal, clock, adminKey: config.ANNALS_ADMIN_KEY });
   const generations = generationDirectory(log, { signal, clock });
-  const boards = followBoards({ log, cipher, clock });
-  const live = liveReader({
-    folder: embedded.projectionsFolder,
-    projection: leaderboardProjection.name,
-    liveGeneration: () => generations.live(leaderboardProjection.name),
-    clock,
-  });
-  const readModel = sqliteLeaderboardReadModel(live);
-  const leaderboard = new Leaderboard({ log, cipher, keys, clock, readModel, boards });
-  const liveBoards = new LiveBoards({ service: leaderboard, clock, onChange: live.onChange });
+  await Promise.all([apiKeys.ready(), generations.ready()]);
 
-  await Promise.all([apiKeys.ready(), generations.ready(), boards.ready()]);
-  const newAdminKey = config.ANNALS_ADMIN_KEY ? undefined : await firstAdminKey(embedded);
-  await leaderboard.ensureDefaultBoard();
-
-  let trouble = (_projection: string, _detail: string): void => undefined;
+  let tell = (_projection: string, _detail: string): void => undefined;
   const projector = startProjectorThread({
     dataFolder,
     masterKey,
     holder: `${hostname()}/${process.pid}/${newId()}`,
-    onTrouble: (projection, detail) => trouble(projection, detail),
+    onTrouble: (projection, detail) => tell(projection, detail),
   });
+  opened.unshift({ name: 'projector', close: () => projector.stop() });
+
+  const leaderboard = await openLeaderboard(embedded, generations, {
+    ...(visibleMsMax === undefined ? {} : { visibleMsMax }),
+  });
+  opened.unshift(...leaderboard.closing);
+  await leaderboard.readable(readableMsMax);
+
   const server = await createServer({
     api: {
       title: 'Annals',
       version: '0.1.0',
       description: 'An event-sourced platform: every read model can be rebuilt from the log.',
     },
-    routes: leaderboardRoutes(leaderboard, liveBoards),
+    routes: leaderboard.routes,
     errors: [leaderboardErrors],
     authenticator: apiKeys,
     translate,
     log: { level: config.ANNALS_LOG_LEVEL },
-    readiness: [
-      {
-        name: 'api-keys',
-        check: () =>
-          apiKeys.state().kind === 'following'
-            ? { kind: 'ready' }
-            : { kind: 'not-ready', detail: `the directory of keys is ${apiKeys.state().kind}` },
-      },
-      {
-        name: 'leaderboard',
-        check: () => {
-          const { kind } = live.current();
-          return kind === 'ready'
-            ? { kind: 'ready' }
-            : { kind: 'not-ready', detail: `the read model is ${kind}: npx annals status` };
-        },
-      },
-    ],
-    closing: [
-      { name: 'live boards', close: () => liveBoards.close() },
-      { name: 'projector', close: () => projector.stop() },
-      { name: 'followers', close: () => stopping.abort() },
-      { name: 'boards', close: () => boards.close() },
-      { name: 'read model', close: () => live.close() },
-      { name: 'log and keys', close: () => embedded.close() },
-    ],
+    readiness: [readinessOfKeys(apiKeys), leaderboard.readiness],
+    closing: [...opened],
+    checkResponses: options.checkResponses ?? false,
   });
-  trouble = (projection, detail) => server.log.warn({ projection, detail }, 'projector trouble');
+  // From here on the server closes all of it, after the last request.
+  opened.length = 0;
+  tell = (projection, detail) => server.log.warn({ projection, detail }, 'projector trouble');
   registerLogMetrics(server.registry, log);
   registerProjectionMetrics(server.registry, projector.status, clock.now);
-  // Closes that an earlier process left half done are finished in the background.
-  leaderboard.resumeCloses().catch((error: unknown) => {
+  // Closes of periods that an earlier process left half done are finished in the background.
+  leaderboard.service.resumeCloses().catch((error: unknown) => {
     if (!signal.aborted) server.log.error({ detail: String(error) }, 'could not resume closes');
   });
-  const url = await server.listen({ host: config.HOST, port: config.PORT });
-  return { server, url, newAdminKey, stop: () => server.stop() };
+  return { server, embedded };
+}
+
+function readinessOfKeys(apiKeys: ApiKeys): ReadinessCheck {
+  return {
+    name: 'api-keys',
+    check: () => {
+      const { kind } = apiKeys.state();
+      return kind === 'following'
+        ? { kind: 'ready' }
+        : { kind: 'not-ready', detail: `the directory of keys is ${kind}` };
+    },
+  };
 }
 
 /** The first start of a data folder makes a key that may do everything; later starts make none. */
@@ -113,8 +130,19 @@ async function firstAdminKey({ log, clock }: Embedded): Promise<string | undefin
   if (keys.length > 0) return undefined;
   const issued = await issueKey(
     { log, clock },
-    { name: 'admin', scopes: ['admin'], issuedBy: 'first start' },
+    { name: 'admin', scopes: ['admin'], issuedBy: 'first-start' },
   );
   if (issued.kind === 'issued') return issued.token;
   throw new ApiKeysUnavailableError('starting', { cause: issued });
+}
+
+/** Closes what was opened before a start failed; the failure of the start is what is told. */
+async function closeAll(opened: readonly Closing[]): Promise<void> {
+  for (const part of opened) {
+    try {
+      await part.close();
+    } catch {
+      // The next part is closed all the same.
+    }
+  }
 }
