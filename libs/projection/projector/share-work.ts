@@ -21,8 +21,8 @@ export const projectorLimits = {
   batchFillMs: 1_000,
   /** How often a checkpoint is moved on that no event of the projection moved. */
   idleCommitMs: 1_000,
-  /** How long a lease is good for without renewal. */
-  leaseTtlMs: 10_000,
+  /** How long a lease is good for without renewal: how long nobody works after a kill -9. Losing one to a slow batch only costs work. */
+  leaseTtlMs: 4_000,
   /** How often leases are renewed, stores looked after and waiting workers look again. */
   tickMs: 1_000,
   /** How often a held batch is sent again. */
