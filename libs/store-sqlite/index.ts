@@ -1,0 +1,7 @@
+export { SqliteStoreError, type SqliteStoreErrorCode } from './errors.ts';
+export type { RankedReads } from './ranked-index.ts';
+export { type GenerationReader, openGenerationReader, type ReadTransaction } from './reader.ts';
+export {
+  type SqliteProjectionStoreOptions,
+  sqliteProjectionStore,
+} from './sqlite-projection-store.ts';

@@ -1,0 +1,169 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { Checkpoint } from '@annals/event-log';
+import {
+  type Cell,
+  type GenerationSpec,
+  lowestCheckpoint,
+  StoreLostError,
+} from '@annals/projection';
+import { closedError, storeError } from './errors.ts';
+import {
+  type FileIdentity,
+  generationPath,
+  identityOf,
+  openDatabase,
+  sameFile,
+} from './generation-file.ts';
+import { limits } from './limits.ts';
+import { RankedReader, type RankedReads } from './ranked-index.ts';
+import { readMarker, storedCheckpoint } from './schema.ts';
+
+/** What one read transaction sees: all of it at one checkpoint. */
+export interface ReadTransaction {
+  /** Rows of a query; its text should be a constant, for its statement is kept. */
+  all<Result = { readonly [column: string]: Cell }>(
+    sql: string,
+    ...params: readonly Cell[]
+  ): Result[];
+  /** The first row of a query. */
+  get<Result = { readonly [column: string]: Cell }>(
+    sql: string,
+    ...params: readonly Cell[]
+  ): Result | undefined;
+  /** The ranked counts of one group of a ranked table: its group's cells in their declared order. */
+  ranked(table: string, group: readonly Cell[]): RankedReads;
+  /** How far the generation had come: what the answers of this transaction are good for. */
+  checkpoint(): Checkpoint;
+}
+
+/** A generation's file, for reading: never waits for a writer, never disturbs one. */
+export interface GenerationReader {
+  readonly spec: GenerationSpec;
+  readonly path: string;
+  /**
+   * Runs `run` in one read transaction, synchronously. Throws StoreLostError when the file is known
+   * to be gone, SqliteStoreError on broken I/O.
+   */
+  read<T>(run: (transaction: ReadTransaction) => T): T;
+  /** Changes whenever another connection has committed since the last call. Takes microseconds. */
+  dataVersion(): number;
+  /** Whether the file of that name is still the one that was opened. Takes microseconds. */
+  isSameFile(): boolean;
+  /** Idempotent. */
+  close(): void;
+}
+
+/**
+ * Opens a generation that is built. Throws StoreLostError when there is none of that number, or no
+ * marker in it: lost is not empty.
+ */
+export function openGenerationReader(
+  folder: string,
+  projection: string,
+  generation: number,
+): GenerationReader {
+  const path = generationPath(folder, projection, generation);
+  const identity = identityOf(path);
+  if (!identity) throw lostError(path);
+  let database: DatabaseSync | undefined;
+  try {
+    database = openDatabase(path, 'read-only');
+    database.exec(`PRAGMA cache_size = -${limits.readerCacheKib}`);
+    const marker = readMarker(database);
+    if (!marker) throw lostError(path);
+    return new SqliteGenerationReader(path, database, identity, marker.spec);
+  } catch (error) {
+    if (database?.isOpen) database.close();
+    if (!sameFile(identityOf(path), identity)) throw lostError(path, error);
+    throw storeError(error, path);
+  }
+}
+
+function lostError(path: string, cause?: unknown): StoreLostError {
+  return new StoreLostError(`there is no read model in ${path}`, { cause });
+}
+
+class SqliteGenerationReader implements GenerationReader, ReadTransaction {
+  readonly spec: GenerationSpec;
+  readonly path: string;
+  readonly #database: DatabaseSync;
+  readonly #identity: FileIdentity;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #ranked: RankedReader;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  readonly #version: StatementSync;
+  readonly #checkpoints: StatementSync;
+
+  constructor(path: string, database: DatabaseSync, identity: FileIdentity, spec: GenerationSpec) {
+    this.path = path;
+    this.spec = spec;
+    this.#database = database;
+    this.#identity = identity;
+    this.#ranked = new RankedReader(database);
+    this.#begin = database.prepare('BEGIN');
+    this.#commit = database.prepare('COMMIT');
+    this.#version = database.prepare('PRAGMA data_version');
+    this.#checkpoints = database.prepare('SELECT checkpoint FROM annals_workers ORDER BY worker');
+  }
+
+  read<T>(run: (transaction: ReadTransaction) => T): T {
+    if (!this.#database.isOpen) throw closedError(this.path);
+    try {
+      this.#begin.run();
+      try {
+        this.#ranked.refresh();
+        return run(this);
+      } finally {
+        this.#commit.run();
+      }
+    } catch (error) {
+      if (!isSqliteError(error)) throw error;
+      if (!this.isSameFile()) throw lostError(this.path, error);
+      throw storeError(error, this.path);
+    }
+  }
+
+  all<Result>(sql: string, ...params: readonly Cell[]): Result[] {
+    return this.#statement(sql).all(...(params as SQLInputValue[])) as Result[];
+  }
+
+  get<Result>(sql: string, ...params: readonly Cell[]): Result | undefined {
+    return this.#statement(sql).get(...(params as SQLInputValue[])) as Result | undefined;
+  }
+
+  ranked(table: string, group: readonly Cell[]): RankedReads {
+    return this.#ranked.of(table, group);
+  }
+
+  checkpoint(): Checkpoint {
+    const workers = this.#checkpoints.all().map((row) => storedCheckpoint(row.checkpoint));
+    return lowestCheckpoint(workers, this.spec.split);
+  }
+
+  dataVersion(): number {
+    if (!this.#database.isOpen) throw closedError(this.path);
+    return Number(this.#version.get()?.data_version);
+  }
+
+  isSameFile(): boolean {
+    return sameFile(identityOf(this.path), this.#identity);
+  }
+
+  close(): void {
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #statement(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    if (this.#statements.size >= limits.statementsCachedMax) this.#statements.clear();
+    const statement = this.#database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+function isSqliteError(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error;
+}

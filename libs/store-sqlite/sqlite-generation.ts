@@ -1,0 +1,377 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Clock } from '@annals/core';
+import { type Checkpoint, coversAll, encodeCheckpoint, sameCheckpoint } from '@annals/event-log';
+import {
+  type Batch,
+  type CommitResult,
+  type GenerationSnapshot,
+  type GenerationSpec,
+  type GenerationStore,
+  type Lease,
+  lowestCheckpoint,
+  type Row,
+  type RowKey,
+  StoreLostError,
+} from '@annals/projection';
+import { closedError, storeError } from './errors.ts';
+import { type FileIdentity, identityOf, sameFile } from './generation-file.ts';
+import { limits } from './limits.ts';
+import { RankedWriter } from './ranked-index.ts';
+import { indexesSql, type Marker, storedCheckpoint } from './schema.ts';
+import { SqliteSnapshot } from './sqlite-snapshot.ts';
+import { TableRows } from './table-rows.ts';
+import { readWorkerCheckpoints } from './worker-checkpoints.ts';
+
+/** What a transaction starts from: one worker's share, and what holds for all of them. */
+interface WorkerState {
+  readonly epoch: number;
+  readonly checkpoint: Checkpoint;
+  readonly building: boolean;
+  readonly hold: { readonly at: Checkpoint; readonly until: number } | undefined;
+}
+
+/** An open generation: one connection for writing, on one file. Everything runs on the caller's thread. */
+export class SqliteGeneration implements GenerationStore {
+  readonly spec: GenerationSpec;
+  readonly path: string;
+  readonly #database: DatabaseSync;
+  readonly #identity: FileIdentity;
+  readonly #clock: Clock;
+  readonly #tables = new Map<string, TableRows>();
+  readonly #counts: RankedWriter;
+  readonly #state: StatementSync;
+  readonly #setCheckpoint: StatementSync;
+  readonly #instance: StatementSync;
+  readonly #markedInstance: string;
+  readonly #closed: (generation: SqliteGeneration) => void;
+  #tunedForBuilding: boolean | undefined;
+
+  constructor(options: {
+    readonly path: string;
+    readonly database: DatabaseSync;
+    readonly identity: FileIdentity;
+    readonly marker: Marker;
+    readonly clock: Clock;
+    readonly onClose: (generation: SqliteGeneration) => void;
+  }) {
+    const { database, marker } = options;
+    this.path = options.path;
+    this.spec = marker.spec;
+    this.#markedInstance = marker.instance;
+    this.#database = database;
+    this.#identity = options.identity;
+    this.#clock = options.clock;
+    this.#closed = options.onClose;
+    // A copy made with VACUUM INTO and put back is not in WAL mode.
+    database.exec('PRAGMA journal_mode = WAL');
+    // NORMAL syncs only when the WAL is written back: a power cut may take the last commits. It takes
+    // their checkpoint with their rows, and the log, which is synced, has the events: they come again.
+    database.exec('PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON');
+    for (const table of this.spec.tables) {
+      this.#tables.set(table.name, new TableRows(database, table));
+    }
+    this.#counts = new RankedWriter(database);
+    this.#state = database.prepare(
+      `SELECT epoch, checkpoint, building, hold_at, hold_until
+       FROM annals_workers, annals_state WHERE worker = ?`,
+    );
+    this.#setCheckpoint = database.prepare(
+      'UPDATE annals_workers SET checkpoint = ? WHERE worker = ?',
+    );
+    this.#instance = database.prepare('SELECT instance FROM annals_marker');
+    this.#tune(this.#isBuilding());
+  }
+
+  async acquire(worker: number, holder: string, now: number, ttlMs: number): Promise<Lease> {
+    this.#checkWorker(worker);
+    return this.#write(() => {
+      const held = this.#database
+        .prepare('SELECT epoch, holder, until, checkpoint FROM annals_workers WHERE worker = ?')
+        .get(worker);
+      const current = held?.holder;
+      const until = Number(held?.until);
+      // A lease that would outlast its own length was given before a clock was set back.
+      const isGood = until > now && until <= now + ttlMs;
+      if (typeof current === 'string' && current !== holder && isGood) {
+        return { kind: 'busy', holder: current, until };
+      }
+      const epoch = Number(held?.epoch) + (current === holder ? 0 : 1);
+      this.#database
+        .prepare('UPDATE annals_workers SET epoch = ?, holder = ?, until = ? WHERE worker = ?')
+        .run(epoch, holder, now + ttlMs, worker);
+      return { kind: 'acquired', epoch, checkpoint: storedCheckpoint(held?.checkpoint) };
+    });
+  }
+
+  async release(worker: number, epoch: number): Promise<void> {
+    this.#checkWorker(worker);
+    this.#write(() =>
+      this.#database
+        .prepare('UPDATE annals_workers SET holder = NULL WHERE worker = ? AND epoch = ?')
+        .run(worker, epoch),
+    );
+  }
+
+  async load(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]> {
+    const tables = keys.map(({ table }) => this.#table(table));
+    this.#mergeBeforeReading(new Set(tables));
+    return this.#read(() => keys.map(({ key }, n) => (tables[n] as TableRows).load(key)));
+  }
+
+  async commit(batch: Batch): Promise<CommitResult> {
+    this.#checkWorker(batch.worker);
+    return this.#write(() => {
+      const { epoch, checkpoint, building, hold } = this.#stateOf(batch.worker);
+      if (epoch !== batch.epoch) return { kind: 'stale', epoch, checkpoint };
+      if (!sameCheckpoint(checkpoint, batch.from)) {
+        return sameCheckpoint(checkpoint, batch.to)
+          ? { kind: 'already-applied' }
+          : { kind: 'stale', epoch, checkpoint };
+      }
+      if (hold && hold.until > this.#clock.now() && !coversAll(hold.at, batch.to)) {
+        return { kind: 'held', at: hold.at };
+      }
+      this.#tune(building);
+      if (building) this.#writeBuilding(batch);
+      else this.#writeLive(batch);
+      this.#setCheckpoint.run(encodeCheckpoint(batch.to), batch.worker);
+      return { kind: 'applied' };
+    });
+  }
+
+  async finishBuilding(): Promise<void> {
+    if (!this.#read(() => this.#isBuilding())) return;
+    // Each step is a transaction of its own: after a crash those that are done are not done again.
+    for (const rows of this.#staging()) this.#mergeBeforeReading(new Set([rows]));
+    for (const { table } of this.#tables.values()) {
+      for (const sql of indexesSql(table)) this.#write(() => this.#database.exec(sql));
+    }
+    this.#write(() => {
+      for (const rows of this.#staging()) rows.mergeStaged();
+      this.#counts.clear(this.#database);
+      for (const { table } of this.#tables.values()) this.#counts.rebuild(this.#database, table);
+      this.#database.exec('UPDATE annals_state SET building = 0');
+    });
+    this.#tune(false);
+    this.#checkpointWal();
+  }
+
+  async checkpoint(): Promise<Checkpoint> {
+    return this.#read(() =>
+      lowestCheckpoint(readWorkerCheckpoints(this.#database), this.spec.split),
+    );
+  }
+
+  async workerCheckpoints(): Promise<readonly Checkpoint[]> {
+    return this.#read(() => readWorkerCheckpoints(this.#database));
+  }
+
+  async hold(at: Checkpoint, until: number): Promise<void> {
+    this.#write(() =>
+      this.#database
+        .prepare('UPDATE annals_state SET hold_at = ?, hold_until = ?')
+        .run(encodeCheckpoint(at), until),
+    );
+  }
+
+  async unhold(): Promise<void> {
+    this.#write(() => this.#database.exec('UPDATE annals_state SET hold_at = NULL'));
+  }
+
+  async snapshot(): Promise<GenerationSnapshot> {
+    for (;;) {
+      const snapshot = this.#write(() => {
+        const staged = this.#isBuilding()
+          ? this.#staging().filter((rows) => rows.stagedRows() > 0)
+          : [];
+        for (const rows of staged) rows.mergeStaged();
+        // While this transaction has the lock and has written nothing, a reader sees what it sees.
+        return staged.length > 0 ? undefined : new SqliteSnapshot(this.path, this.spec);
+      });
+      if (snapshot) return snapshot;
+    }
+  }
+
+  async present(): Promise<boolean> {
+    if (!this.#database.isOpen) return false;
+    return this.#isSameFile() && this.#hasMarker();
+  }
+
+  async purge(): Promise<'purged' | 'blocked'> {
+    // secure_delete leaves copies of rows behind in pages that were split, so the file is written anew.
+    this.#guarded(() => this.#database.exec('VACUUM'));
+    for (let waitedMs = 0; ; waitedMs += purgeRetryMs) {
+      if (this.#guarded(() => this.#checkpointWal())) return 'purged';
+      if (waitedMs >= limits.purgeWaitMsMax) return 'blocked';
+      await this.#clock.sleep(purgeRetryMs);
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#database.isOpen) return;
+    this.#database.close();
+    this.#closed(this);
+  }
+
+  // Transactions
+
+  /** Runs one writing transaction. Whatever throws in it undoes it. */
+  #write<T>(run: () => T): T {
+    return this.#guarded(() => {
+      this.#database.exec('BEGIN IMMEDIATE');
+      try {
+        const result = run();
+        this.#database.exec('COMMIT');
+        return result;
+      } catch (error) {
+        this.#counts.rollback();
+        if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+        throw error;
+      }
+    });
+  }
+
+  #read<T>(run: () => T): T {
+    return this.#guarded(() => {
+      this.#database.exec('BEGIN');
+      try {
+        return run();
+      } finally {
+        if (this.#database.isTransaction) this.#database.exec('COMMIT');
+      }
+    });
+  }
+
+  /** Throws StoreLostError when this is not the file of that name any more, whatever else fails then. */
+  #guarded<T>(run: () => T): T {
+    if (!this.#database.isOpen) throw closedError(this.path);
+    if (!this.#isSameFile()) throw this.#lost();
+    try {
+      return run();
+    } catch (error) {
+      if (!this.#isSameFile() || (isDamage(error) && !this.#hasMarker())) throw this.#lost(error);
+      throw storeError(error, this.path);
+    }
+  }
+
+  #lost(cause?: unknown): StoreLostError {
+    const { projection, generation } = this.spec;
+    return new StoreLostError(
+      `the file of ${projection} g${generation} was removed or replaced: ${this.path}`,
+      { cause },
+    );
+  }
+
+  #isSameFile(): boolean {
+    return sameFile(identityOf(this.path), this.#identity);
+  }
+
+  #hasMarker(): boolean {
+    try {
+      return this.#instance.get()?.instance === this.#markedInstance;
+    } catch {
+      return false;
+    }
+  }
+
+  // Rows
+
+  #writeLive({ changes }: Batch): void {
+    this.#counts.begin();
+    for (const change of changes) this.#table(change.table).write(change, this.#counts);
+    this.#counts.flush();
+  }
+
+  /** Rows of write-only tables are put aside, but where a batch deletes some: those must find their place first. */
+  #writeBuilding({ changes }: Batch): void {
+    const direct = new Set<TableRows>();
+    for (const { table, row } of changes) {
+      const rows = this.#table(table);
+      if (row !== null || !rows.table.writeOnly || direct.has(rows)) continue;
+      rows.mergeStaged();
+      direct.add(rows);
+    }
+    for (const change of changes) {
+      const rows = this.#table(change.table);
+      if (change.row !== null && rows.table.writeOnly && !direct.has(rows)) rows.stage(change.row);
+      else rows.write(change, undefined);
+    }
+    for (const rows of this.#staging()) {
+      if (rows.stagedRows() >= limits.stagedRowsMax) rows.mergeStaged();
+    }
+  }
+
+  #mergeBeforeReading(tables: ReadonlySet<TableRows>): void {
+    const waiting = [...tables].filter(
+      (rows) => rows.table.writeOnly && this.#guarded(() => rows.stagedRows()) > 0,
+    );
+    if (waiting.length === 0) return;
+    this.#write(() => {
+      for (const rows of waiting) rows.mergeStaged();
+    });
+  }
+
+  #staging(): TableRows[] {
+    return [...this.#tables.values()].filter(({ table }) => table.writeOnly);
+  }
+
+  #table(name: string): TableRows {
+    const rows = this.#tables.get(name);
+    if (!rows) throw new TypeError(`${this.spec.projection} has no table ${name}`);
+    return rows;
+  }
+
+  // State
+
+  #stateOf(worker: number): WorkerState {
+    const row = this.#state.get(worker);
+    const holdAt = row?.hold_at;
+    return {
+      epoch: Number(row?.epoch),
+      checkpoint: storedCheckpoint(row?.checkpoint),
+      building: row?.building === 1,
+      hold:
+        typeof holdAt === 'string'
+          ? { at: storedCheckpoint(holdAt), until: Number(row?.hold_until) }
+          : undefined,
+    };
+  }
+
+  #isBuilding(): boolean {
+    return this.#database.prepare('SELECT building FROM annals_state').get()?.building === 1;
+  }
+
+  #checkWorker(worker: number): void {
+    if (Number.isInteger(worker) && worker >= 0 && worker < this.spec.workers) return;
+    throw new RangeError(`worker ${worker} of ${this.spec.workers}`);
+  }
+
+  #tune(building: boolean): void {
+    if (this.#tunedForBuilding === building) return;
+    this.#tunedForBuilding = building;
+    const cacheKib = building ? limits.buildingCacheKib : limits.liveCacheKib;
+    const walPages = building ? limits.buildingWalPages : limits.liveWalPages;
+    this.#database.exec(
+      `PRAGMA cache_size = -${cacheKib}; PRAGMA wal_autocheckpoint = ${walPages}`,
+    );
+  }
+
+  /** Writes the WAL back and cuts it to nothing; false when a reader still needs it. */
+  #checkpointWal(): boolean {
+    this.#database.exec(`PRAGMA busy_timeout = ${purgeRetryMs}`);
+    try {
+      return this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.busy === 0;
+    } finally {
+      this.#database.exec(`PRAGMA busy_timeout = ${limits.busyMsMax}`);
+    }
+  }
+}
+
+const purgeRetryMs = 100;
+
+/** Damage that may come from another file having been copied over this one. */
+function isDamage(error: unknown): boolean {
+  if (!(error instanceof Error) || !('errcode' in error)) return false;
+  const code = Number(error.errcode) & 0xff;
+  return code === 11 || code === 26 || code === 1;
+}
