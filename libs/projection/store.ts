@@ -107,6 +107,13 @@ export interface GenerationStore {
   /** A consistent view of all tables at one checkpoint, while commits go on. */
   snapshot(): Promise<GenerationSnapshot>;
 
+  /**
+   * Leaves no bytes of rows that were replaced or deleted, in any file: the last step of erasing a
+   * person's data. May take seconds for each gigabyte. `blocked` when a reader needs older bytes for
+   * too long: ask again. Not there where a store keeps no such bytes.
+   */
+  purge?(): Promise<'purged' | 'blocked'>;
+
   /** False as soon as the store was removed, replaced or lost its marker. Cheap: asked every second. */
   present(): Promise<boolean>;
   close(): Promise<void>;

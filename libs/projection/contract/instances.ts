@@ -27,7 +27,7 @@ export function describeInstances(openers: StoreOpeners): void {
     test('share leases, and a takeover through one refuses the commits of the other', async () => {
       const [one, two] = await openTwo();
       const former = await Share.take(one, 0, 'a');
-      expect((await two.acquire(0, 'b', 1_001, 500)).kind).toBe('busy');
+      expect((await two.acquire(0, 'b', 1_001, 60_000)).kind).toBe('busy');
       const taken = await two.acquire(0, 'b', 100_000, 500);
       expect(taken).toMatchObject({ kind: 'acquired', epoch: former.epoch + 1 });
       expect((await former.send(former.batch())).kind).toBe('stale');

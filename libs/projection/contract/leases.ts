@@ -26,7 +26,7 @@ export function describeLeases(openers: StoreOpeners): void {
       const renewed = { kind: 'acquired', epoch, checkpoint: at(1) };
       expect(await generation.acquire(0, 'a', 30_000, 60_000)).toEqual(renewed);
       const busy = { kind: 'busy', holder: 'a', until: 90_000 };
-      expect(await generation.acquire(0, 'b', 70_000, 1_000)).toEqual(busy);
+      expect(await generation.acquire(0, 'b', 70_000, 60_000)).toEqual(busy);
       expect(await generation.acquire(0, 'a', 500_000, 1_000)).toEqual(renewed);
     });
 
@@ -65,6 +65,15 @@ export function describeLeases(openers: StoreOpeners): void {
       await generation.acquire(0, 'b', 61_000, 1_000);
       await generation.release(0, share.epoch);
       expect((await generation.acquire(0, 'c', 61_001, 1_000)).kind).toBe('busy');
+    });
+
+    test('from before a clock was set back keeps nobody out for longer than a lease lasts', async () => {
+      const { generation } = await openSample(openers);
+      const share = await Share.take(generation, 0, 'a');
+      expect((await generation.acquire(0, 'a', 5_000_000, 60_000)).kind).toBe('acquired');
+      const taken = await generation.acquire(0, 'b', 1_000_000, 60_000);
+      expect(taken).toEqual({ kind: 'acquired', epoch: share.epoch + 1, checkpoint: {} });
+      expect((await generation.acquire(0, 'a', 1_000_001, 60_000)).kind).toBe('busy');
     });
 
     test('of several who ask at once is given to one', async () => {
