@@ -19,6 +19,7 @@ export { leaderboardProjection } from './projections/leaderboard.ts';
 export { type LeaderboardEvent, NaiveLeaderboard } from './read-model/naive.ts';
 export * from './read-model/port.ts';
 export { scanReadModel } from './read-model/scan.ts';
+export { type LiveGeneration, sqliteLeaderboardReadModel } from './read-model/sqlite.ts';
 export { recordScoresLimits, type ScoreResult } from './record-scores.ts';
 export {
   Leaderboard,
