@@ -46,6 +46,8 @@ export class Output {
     const { bold } = this.paint;
     const drawn = new Table({
       head: head.map((name) => bold(name)),
+      // One line below the head, none between the rows.
+      chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
       style: { head: [], border: this.paint.isColorSupported ? ['gray'] : [] },
     });
     for (const row of rows) drawn.push(row.map((cell) => shownCell(cell)));

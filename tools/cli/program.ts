@@ -1,6 +1,11 @@
 import { Command } from 'commander';
+import { addDeadLetters } from './commands/dead-letters.ts';
+import { addFlips } from './commands/flip.ts';
 import { addKeysCommands } from './commands/keys.ts';
 import { addLogCommands } from './commands/log.ts';
+import { addRebuild } from './commands/rebuild.ts';
+import { addStatus } from './commands/status.ts';
+import { addVerify } from './commands/verify.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodeMeanings, exitCodes } from './exit-codes.ts';
 import type { Sink } from './io.ts';
@@ -30,6 +35,11 @@ export function program(act: Act, io: { readonly out: Sink; readonly err: Sink }
     })
     .exitOverride()
     .addHelpText('after', exitCodeHelp);
+  addStatus(annals, act);
+  addRebuild(annals, act);
+  addVerify(annals, act);
+  addFlips(annals, act);
+  addDeadLetters(annals, act);
   addLogCommands(annals, act);
   addKeysCommands(annals, act);
   return annals;

@@ -16,6 +16,7 @@ import { confirmed } from '../confirm.ts';
 import { type CommandContext, withLog } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { eventsIn } from '../log-head.ts';
 import { checkpointText } from '../option-values.ts';
 import { plural } from '../output.ts';
 import type { Act } from '../program.ts';
@@ -102,7 +103,7 @@ async function writeLines(
   options: ExportOptions,
 ): Promise<Done | undefined> {
   const { signal } = context.io;
-  const total = await totalOf(log);
+  const total = await eventsIn(log);
   const shown = progress(context.io, 'exporting', { unit: 'events', quiet: context.json });
   let checkpoint = encodeCheckpoint(options.from ?? {});
   let last = '';
@@ -132,12 +133,6 @@ async function writeLines(
   }
   if (signal.aborted) return undefined;
   return { manifest: (JSON.parse(last) as { manifest: Manifest }).manifest, checkpoint };
-}
-
-async function totalOf(log: EventLog): Promise<number> {
-  let total = 0;
-  for (const events of (await log.count()).values()) total += events;
-  return total;
 }
 
 /** Makes the new name durable. */

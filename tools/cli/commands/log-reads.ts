@@ -1,9 +1,7 @@
 import {
   type Checkpoint,
-  categoryOf,
   covers,
   type EventLog,
-  encodeCheckpoint,
   type Filter,
   limits,
   type Page,
@@ -13,10 +11,11 @@ import type { Command } from 'commander';
 import { type CommandContext, withLog } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { CommandError, type ExitCode, exitCodes } from '../exit-codes.ts';
+import { logHead } from '../log-head.ts';
 import { another, wholeNumber } from '../option-values.ts';
-import { plural, time } from '../output.ts';
-import { printable } from '../printable.ts';
+import { plural } from '../output.ts';
 import type { Act } from '../program.ts';
+import { showEvent } from '../shown-event.ts';
 
 export function addLogReads(log: Command, act: Act): void {
   withExamples(
@@ -56,16 +55,12 @@ export function addLogReads(log: Command, act: Act): void {
 
 async function head(context: CommandContext): Promise<ExitCode> {
   return withLog(context, async (log) => {
-    const checkpoint = encodeCheckpoint(await log.head());
-    const last = await log.read('end', {}, { direction: 'backward', limit: 1 });
-    let events = 0;
-    for (const count of (await log.count()).values()) events += count;
-    const recordedAt = last.events[0]?.recordedAt;
-    const result = { checkpoint, events, last_recorded_at: recordedAt ? time(recordedAt) : null };
+    const result = await logHead(log);
+    const { checkpoint, events, last_recorded_at: last } = result;
     await context.output.result(result, () =>
-      events === 0
+      last === null
         ? 'the log is empty'
-        : `${checkpoint}  ${plural(events, 'event')}, the last one of ${time(recordedAt)}`,
+        : `${checkpoint}  ${plural(events, 'event')}, the last one of ${last}`,
     );
     return exitCodes.ok;
   });
@@ -94,7 +89,7 @@ async function show(
         ...(from === undefined ? {} : { from }),
       });
       if (page.head === 'no-stream') throw noSuchStream(stream);
-      for (const event of page.events) await showEvent(context, event);
+      for (const event of page.events) await showEvent(context.output, event);
       left -= page.events.length;
       const last = page.events.at(-1);
       if (context.io.signal.aborted) return exitCodes.interrupted;
@@ -128,12 +123,12 @@ async function tail(context: CommandContext, options: TailOptions): Promise<Exit
   return withLog(context, async (log) => {
     const head = await log.head();
     const events = await lastEvents(log, filter, { head, most: options.limit });
-    for (const event of events) await showEvent(context, event);
+    for (const event of events) await showEvent(context.output, event);
     if (!options.follow) return exitCodes.ok;
     const { signal } = context.io;
     for await (const delivery of log.subscribe(head, filter, { signal })) {
       if (delivery.kind !== 'events') continue;
-      for (const event of delivery.events) await showEvent(context, event);
+      for (const event of delivery.events) await showEvent(context.output, event);
     }
     return exitCodes.interrupted;
   });
@@ -157,40 +152,4 @@ async function lastEvents(
     from = page.checkpoint;
   }
   return found.toReversed();
-}
-
-async function showEvent({ output }: CommandContext, event: StoredEvent): Promise<void> {
-  const { paint } = output;
-  await output.line(eventDocument(event), () => {
-    const place = `${printable(event.stream)}@${event.revision}`;
-    const type = `${printable(event.type)} v${event.schemaVersion}`;
-    const told = `${time(event.recordedAt)}  ${paint.bold(place)}  ${paint.cyan(type)}`;
-    return `${told}\n  ${paint.dim(event.id)}  ${printable(event.data)}`;
-  });
-}
-
-/** An event as JSON: `data` as a value; what is sealed in it stays sealed. */
-function eventDocument(event: StoredEvent) {
-  return {
-    stream: event.stream,
-    revision: event.revision,
-    position: encodeCheckpoint({ [event.partition]: event.position }),
-    id: event.id,
-    category: categoryOf(event.stream),
-    type: event.type,
-    schema_version: event.schemaVersion,
-    occurred_at: time(event.occurredAt),
-    recorded_at: time(event.recordedAt),
-    metadata: event.metadata,
-    data: parsed(event.data),
-  };
-}
-
-/** The log takes nothing but JSON objects; what is damaged is shown as the text that is there. */
-function parsed(data: string): unknown {
-  try {
-    return JSON.parse(data);
-  } catch {
-    return data;
-  }
 }

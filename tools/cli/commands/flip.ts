@@ -1,0 +1,116 @@
+import { drop, type FlipOutcome, promote, rollback } from '@annals/projection';
+import type { Command } from 'commander';
+import { confirmed } from '../confirm.ts';
+import { type CommandContext, knownProjection, withEmbedded } from '../context.ts';
+import { withExamples } from '../examples.ts';
+import { CommandError, type ExitCode, exitCodes } from '../exit-codes.ts';
+import { operationOn, refusal } from '../operations.ts';
+import { generationNumber } from '../option-values.ts';
+import type { Act } from '../program.ts';
+
+/** Which generation is live: promote and rollback; and drop, which gives one up. */
+export function addFlips(annals: Command, act: Act): void {
+  withExamples(
+    annals
+      .command('promote')
+      .description('makes a rebuilt generation live, at once for every reader')
+      .argument('<name>', 'the projection')
+      .option('--generation <gN>', 'this one, not the newest rebuilt one', generationNumber)
+      .action(act(promoteNamed)),
+    ['annals promote leaderboard', 'after annals verify leaderboard'],
+    ['annals promote leaderboard --generation g3', 'a generation of your choice'],
+  );
+  withExamples(
+    annals
+      .command('rollback')
+      .description('makes the generation live again that was live before: it is up to date')
+      .argument('<name>', 'the projection')
+      .action(act(rollbackNamed)),
+    ['annals rollback leaderboard', 'undoes the last promote'],
+  );
+  withExamples(
+    annals
+      .command('drop')
+      .description('gives a generation up and removes all it holds; the live one is refused')
+      .argument('<name>', 'the projection')
+      .requiredOption('--generation <gN>', 'which one', generationNumber)
+      .action(act(dropNamed)),
+    ['annals drop leaderboard --generation g1', 'asks first'],
+    ['annals drop leaderboard --generation g1 --yes', 'does not ask'],
+  );
+}
+
+async function promoteNamed(
+  context: CommandContext,
+  name: string,
+  { generation }: { readonly generation?: number },
+): Promise<ExitCode> {
+  const projection = knownProjection(name);
+  return withEmbedded(context, async (embedded) => {
+    const operation = operationOn(context, embedded, projection);
+    return flipped(context, name, await promote({ ...operation, generation }));
+  });
+}
+
+async function rollbackNamed(context: CommandContext, name: string): Promise<ExitCode> {
+  const projection = knownProjection(name);
+  return withEmbedded(context, async (embedded) => {
+    return flipped(context, name, await rollback(operationOn(context, embedded, projection)));
+  });
+}
+
+async function flipped(
+  context: CommandContext,
+  name: string,
+  outcome: FlipOutcome,
+): Promise<ExitCode> {
+  const { output, io } = context;
+  if (outcome.kind === 'refused') throw refusal(outcome);
+  if (outcome.kind === 'behind') {
+    if (io.signal.aborted) return exitCodes.interrupted;
+    const message = `${name} ${outcome.detail}: nothing was changed`;
+    throw new CommandError(exitCodes.refused, 'behind', message);
+  }
+  const { kind, generation, previous, verified } = outcome;
+  const document = {
+    projection: name,
+    result: kind,
+    generation: `g${generation}`,
+    previous: previous === undefined ? null : `g${previous}`,
+    verified,
+  };
+  await output.result(document, () => {
+    const before = previous === undefined ? 'none was before' : `before it was g${previous}`;
+    return `${name} g${generation} is live (${before})`;
+  });
+  if (kind === 'promoted' && !verified) {
+    const check = `annals verify ${name} --generation g${generation} --refold`;
+    output.remark(`It was not verified. To check it: ${check}`);
+  }
+  if (kind === 'promoted' && previous !== undefined) {
+    const gone = `annals drop ${name} --generation g${previous}`;
+    output.remark(
+      `Back: annals rollback ${name}. When g${previous} is not needed any more: ${gone}`,
+    );
+  }
+  return exitCodes.ok;
+}
+
+async function dropNamed(
+  context: CommandContext,
+  name: string,
+  { generation }: { readonly generation: number },
+): Promise<ExitCode> {
+  const projection = knownProjection(name);
+  return withEmbedded(context, async (embedded) => {
+    await confirmed(
+      context,
+      `Drop ${name} g${generation} and all it holds? There is no way back to it, only a rebuild.`,
+    );
+    const outcome = await drop({ ...operationOn(context, embedded, projection), generation });
+    if (outcome.kind === 'refused') throw refusal(outcome);
+    const document = { projection: name, generation: `g${generation}`, dropped: true };
+    await context.output.result(document, () => `${name} g${generation} is dropped`);
+    return exitCodes.ok;
+  });
+}

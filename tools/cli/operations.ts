@@ -1,0 +1,38 @@
+import { hostname } from 'node:os';
+import { newId } from '@annals/core';
+import type { Projection, RefusalReason, Refused } from '@annals/projection';
+import type { Embedded } from '@annals/projector';
+import type { CommandContext } from './context.ts';
+import { CommandError, exitCodes } from './exit-codes.ts';
+
+/** What every operation on a projection needs, as this run of the command has it. */
+export function operationOn(context: CommandContext, embedded: Embedded, projection: Projection) {
+  const { log, cipher, clock } = embedded;
+  return {
+    log,
+    cipher,
+    clock,
+    projection,
+    store: embedded.storeFor(projection),
+    holder: `cli/${hostname()}/${process.pid}/${newId()}`,
+    signal: context.io.signal,
+  };
+}
+
+/** Refusals that lie with what was typed. */
+const typed: ReadonlySet<RefusalReason> = new Set([
+  'no-such-generation',
+  'too-many-workers',
+  'until-invalid',
+  'no-such-letter',
+]);
+
+/** An operation that was refused, as the end of the command. */
+export function refusal({ reason, detail }: Refused): CommandError {
+  const exitCode = typed.has(reason)
+    ? exitCodes.usage
+    : reason === 'lost'
+      ? exitCodes.unavailable
+      : exitCodes.refused;
+  return new CommandError(exitCode, reason, detail);
+}

@@ -1,0 +1,192 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SubjectCipher } from '@annals/core';
+import {
+  type Checkpoint,
+  coversAll,
+  EventDecodeError,
+  type EventLog,
+  partitionsOf,
+  sameCheckpoint,
+} from '@annals/event-log';
+import type { SqliteEventLog } from '@annals/event-log-sqlite';
+import {
+  type GenerationReport,
+  type Projection,
+  type ProjectionReport,
+  type ProjectionStore,
+  projectionStatus,
+} from '@annals/projection';
+import { dataLayout, projections } from '@annals/projector';
+import { sqliteProjectionStore } from '@annals/store-sqlite';
+import { type CommandContext, withLog } from './context.ts';
+
+/** Log and read models, for looking only: no key is needed, and nothing is made that is not there. */
+export interface ReadModels {
+  readonly log: SqliteEventLog;
+  storeOf(projection: Projection): ProjectionStore;
+}
+
+export async function withReadModels<T>(
+  context: CommandContext,
+  work: (models: ReadModels) => Promise<T>,
+): Promise<T> {
+  const folder = dataLayout(context.dataFolder).projections;
+  const stores = new Map<string, ProjectionStore>();
+  return withLog(context, async (log) => {
+    try {
+      return await work({
+        log,
+        storeOf: (projection) => {
+          const { name } = projection;
+          const { clock } = context.io;
+          const store =
+            stores.get(name) ?? sqliteProjectionStore({ folder, projection: name, clock });
+          stores.set(name, store);
+          return store;
+        },
+      });
+    } finally {
+      for (const store of stores.values()) await store.close();
+    }
+  });
+}
+
+/** A generation as it stands, and how it moves. */
+export interface ObservedGeneration extends GenerationReport {
+  /** Events applied per second while it was looked at. */
+  readonly eventsPerSecond: number;
+  /** What keeps it from being right or up to date, as a sentence. */
+  readonly problem: string | undefined;
+}
+
+export interface ObservedProjection extends Omit<ProjectionReport, 'generations'> {
+  readonly generations: readonly ObservedGeneration[];
+}
+
+/** How long a read model is watched for its rate. */
+const watchedMs = 1_000;
+
+/** How every projection stands: read from log and stores, twice where something may be moving. */
+export async function observeAll(
+  { io }: CommandContext,
+  { log, storeOf }: ReadModels,
+): Promise<ObservedProjection[]> {
+  const reportAll = () =>
+    Promise.all(
+      projections.map((projection) => {
+        return projectionStatus({ log, store: storeOf(projection), projection, clock: io.clock });
+      }),
+    );
+  const before = await reportAll();
+  const began = performance.now();
+  if (await mayMove(log, before, io.clock.now())) {
+    await delay(watchedMs, undefined, { signal: io.signal }).catch(() => undefined);
+  }
+  const after = await reportAll();
+  const seconds = (performance.now() - began) / 1_000;
+  return Promise.all(
+    after.map(async (report, index) => {
+      const projection = projections[index] as Projection;
+      const generations = report.generations.map((one) => {
+        const earlier = before[index]?.generations.find((it) => it.generation === one.generation);
+        return observed(log, projection, one, earlier, seconds);
+      });
+      return { ...report, generations: await Promise.all(generations) };
+    }),
+  );
+}
+
+/** Whether there is a rate to measure: something lags, or the log was written to just now. */
+async function mayMove(
+  log: EventLog,
+  reports: readonly ProjectionReport[],
+  now: number,
+): Promise<boolean> {
+  const lags = reports.some(({ generations }) => {
+    return generations.some(({ behind }) => behind !== undefined && behind.events > 0);
+  });
+  if (lags) return true;
+  const last = await log.read('end', {}, { direction: 'backward', limit: 1 });
+  const recordedAt = last.events[0]?.recordedAt;
+  return recordedAt !== undefined && now - recordedAt < 10 * watchedMs;
+}
+
+async function observed(
+  log: EventLog,
+  projection: Projection,
+  report: GenerationReport,
+  earlier: GenerationReport | undefined,
+  seconds: number,
+): Promise<ObservedGeneration> {
+  const from = earlier?.checkpoint;
+  const to = report.checkpoint;
+  const applied = from && to ? await eventsBetween(log, projection, from, to) : 0;
+  const moved = !from || !to || !sameCheckpoint(from, to);
+  const problem = await problemOf(log, projection, report, moved);
+  return { ...report, eventsPerSecond: seconds > 0 ? applied / seconds : 0, problem };
+}
+
+async function eventsBetween(
+  log: EventLog,
+  { categories }: Projection,
+  from: Checkpoint,
+  to: Checkpoint,
+): Promise<number> {
+  let events = 0;
+  for (let at = from; !coversAll(at, to); ) {
+    const page = await log.read(at, { categories });
+    events += page.events.filter(({ partition, position }) => {
+      return (to[partition] ?? '') >= position;
+    }).length;
+    at = page.checkpoint;
+    if (page.end) break;
+  }
+  return events;
+}
+
+async function problemOf(
+  log: EventLog,
+  projection: Projection,
+  report: GenerationReport,
+  moved: boolean,
+): Promise<string | undefined> {
+  const { name } = projection;
+  if (report.kind === 'lost') {
+    return report.isLive
+      ? `its store is lost: annals rebuild ${name}, then annals promote ${name}`
+      : `its store is lost: annals drop ${name} --generation g${report.generation}`;
+  }
+  if (report.kind === 'version-mismatch') {
+    return `made by version ${report.version}, this program has ${projection.version}: annals rebuild ${name}`;
+  }
+  if (report.verified && !(report.verified.same && report.verified.problems === 0)) {
+    return `its last verification found differences: annals verify ${name}`;
+  }
+  if (report.kind !== 'followed' || moved || !report.checkpoint || !report.behind?.events) {
+    return undefined;
+  }
+  const unreadable = await unreadableNext(log, projection, report.checkpoint);
+  return unreadable ?? 'it does not move: no projector runs, or its log says what stops it';
+}
+
+const noKeys = new Error('no key is opened for looking');
+const withoutKeys: SubjectCipher = { keyring: () => Promise.reject(noKeys) };
+
+/** Why the next events cannot be read, where that can be told without a key. */
+async function unreadableNext(
+  log: EventLog,
+  projection: Projection,
+  from: Checkpoint,
+): Promise<string | undefined> {
+  const filter = { categories: projection.categories, partitions: partitionsOf(await log.head()) };
+  const { events } = await log.read(from, filter, { limit: 100 });
+  for (const event of events) {
+    try {
+      await projection.decode([event], withoutKeys);
+    } catch (error) {
+      if (error instanceof EventDecodeError) return `it is halted: ${error.message}`;
+      if (error !== noKeys) throw error;
+    }
+  }
+  return undefined;
+}
