@@ -1,3 +1,5 @@
+export { type BackupProgress, type BackupResult, backupLog } from './backup.ts';
+export { checkIntegrity, type IntegrityReport } from './integrity.ts';
 export { logFileName, logFormatVersion, type WriterSettings } from './log-file.ts';
 export {
   type SqliteEventLog,

@@ -1,16 +1,8 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { EventLogError } from '@annals/event-log';
+import { placeFile } from './place-file.ts';
 import { isBusy, toEventLogError } from './sqlite-errors.ts';
 import { sqliteLimits } from './sqlite-limits.ts';
 
@@ -71,12 +63,12 @@ export function createLogFile(folder: string): void {
     const draft = join(folder, `${logFileName}.new-${process.pid}-${performance.now()}`);
     try {
       fillNewFile(draft);
-      linkUnlessThere(draft, path);
+      // Another process may have been quicker: its file is as good as this one.
+      placeFile(draft, path);
     } finally {
       for (const suffix of ['', '-journal', '-wal', '-shm'])
         rmSync(draft + suffix, { force: true });
     }
-    syncFolder(folder);
   } catch (error) {
     throw toEventLogError(error, path);
   }
@@ -88,25 +80,6 @@ function fillNewFile(draft: string): void {
   db.exec(tables);
   db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${logFormatVersion}`);
   db.exec('COMMIT; PRAGMA journal_mode = WAL');
-}
-
-function linkUnlessThere(draft: string, path: string): void {
-  try {
-    linkSync(draft, path);
-  } catch (error) {
-    // Another process was quicker: its file is as good as this one.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-}
-
-/** A new name in a folder is durable only when the folder itself was synced. */
-export function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 /**

@@ -74,64 +74,91 @@ export class LogWriter {
     this.#db.close();
   }
 
+  /**
+   * Most appends are new and meet what they expect. Such a one is inserted at once: the unique index
+   * finds an id that is known after all, and saves a look-up for each event. Only then, or when the
+   * head is not the expected one, are the known ids looked up and the append judged with them.
+   */
   #append({ stream, expected, events }: AppendRequest, now: number): WrittenResult {
     const state = this.#stream(stream);
-    const view = {
-      head: state?.head ?? 'no-stream',
-      known: (id: string) => (state ? this.#known(state.id, id) : undefined),
-    } as const;
-    const verdict = judgeAppend(view, events, expected);
-    if (verdict.kind === 'duplicate') return this.#written(state, verdict.lastRevision);
-    if (verdict.kind !== 'accept') return verdict;
-    const target = state ?? this.#createStream(stream);
-    return this.#store(target, categoryOf(stream), events, verdict.firstRevision, now);
+    const head = state?.head ?? 'no-stream';
+    const asNew = judgeAppend({ head, known: () => undefined }, events, expected);
+    if (asNew.kind === 'accept') {
+      const target = state ?? this.#createStream(stream);
+      const written = this.#store(target, categoryOf(stream), events, asNew.firstRevision, now);
+      if (written) return written;
+    }
+    if (!state) return asNew as Exclude<typeof asNew, { kind: 'accept' | 'duplicate' }>;
+    const known = (id: string) => this.#known(state.id, id);
+    const verdict = judgeAppend({ head, known }, events, expected);
+    if (verdict.kind === 'duplicate') return this.#written(state.id, verdict.lastRevision);
+    if (verdict.kind === 'accept') {
+      throw new EventLogError('corrupt', `${this.#path}: its index of event ids is damaged`);
+    }
+    return verdict;
   }
 
+  /** Stores all of `events`, or nothing and gives undefined when one of their ids is in the stream. */
   #store(
     state: StreamState,
     category: string,
     events: readonly RequestedEvent[],
     firstRevision: Revision,
     now: number,
-  ): Written {
+  ): Written | undefined {
     // Stamps never go back, whatever the clock does: they are what orders events across streams.
     const stamp = Math.max(now, this.#recordedAt);
-    let revision = firstRevision;
+    let position = this.#position;
+    let revision = firstRevision - 1;
+    let recordedAt = stamp;
     for (const event of events) {
-      this.#position += 1;
-      this.#recordedAt = event.recordedAt ?? stamp;
-      this.#statements.insertEvent.run(
-        this.#position,
-        state.id,
-        revision,
-        this.#kind(category, event.type),
-        event.schemaVersion,
-        event.occurredAt,
-        this.#recordedAt,
-        event.id,
-        event.contentHash,
-        event.metadata,
-        event.data,
-      );
+      position += 1;
       revision += 1;
+      recordedAt = event.recordedAt ?? stamp;
+      const kind = this.#kind(category, event.type);
+      if (!this.#insert(position, state.id, revision, kind, recordedAt, event)) {
+        if (position - 1 > this.#position) this.#statements.deleteAfter.run(this.#position);
+        return undefined;
+      }
     }
-    state.head = revision - 1;
-    return {
-      kind: 'written',
-      position: this.#position,
-      revision: state.head,
-      recordedAt: this.#recordedAt,
-      duplicate: false,
-    };
+    this.#position = position;
+    this.#recordedAt = Math.max(this.#recordedAt, recordedAt);
+    state.head = revision;
+    return { kind: 'written', position, revision, recordedAt, duplicate: false };
   }
 
-  #written(state: StreamState | undefined, revision: Revision): Written {
-    const found = row<[number, number]>(this.#statements.findRevision, state?.id ?? -1, revision);
-    if (!found)
+  #insert(
+    position: number,
+    streamId: number,
+    revision: Revision,
+    kindId: number,
+    recordedAt: number,
+    event: RequestedEvent,
+  ): boolean {
+    const { changes } = this.#statements.insertEvent.run(
+      position,
+      streamId,
+      revision,
+      kindId,
+      event.schemaVersion,
+      event.occurredAt,
+      recordedAt,
+      event.id,
+      event.contentHash,
+      event.metadata,
+      event.data,
+    );
+    return changes === 1;
+  }
+
+  #written(streamId: number, revision: Revision): Written {
+    const found = row<[number, number]>(this.#statements.findRevision, streamId, revision);
+    if (!found) {
       throw new EventLogError(
         'corrupt',
         `${this.#path}: an index names an event that is not there`,
       );
+    }
     const [position, recordedAt] = found;
     return { kind: 'written', position, revision, recordedAt, duplicate: true };
   }
@@ -239,8 +266,10 @@ function prepareStatements(db: DatabaseSync) {
     insertEvent: prepare(
       `INSERT INTO events (position, stream_id, revision, kind_id, schema_version, occurred_at,
          recorded_at, event_id, content_hash, metadata, data)
-       VALUES (?, ?, ?, ?, ?, ?, ?, unhex(?, '-'), unhex(?), ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, unhex(?, '-'), unhex(?), ?, ?)
+       ON CONFLICT (stream_id, event_id) DO NOTHING`,
     ),
+    deleteAfter: prepare('DELETE FROM events WHERE position > ?'),
   };
 }
 

@@ -125,7 +125,7 @@ export class WriterClient {
       return Promise.resolve({ kind: 'refused', reason: 'overloaded', detail });
     }
     if (this.#waiting.length === 0) this.#worker.ref();
-    if (this.#unsent === 0) setImmediate(() => this.#send());
+    if (this.#unsent === 0) this.#sendSoon();
     encodeAppend(this.#fields, stream, events, expected);
     this.#unsent += 1;
     this.#queueBytes += bytes;
@@ -147,6 +147,15 @@ export class WriterClient {
     const message: CloseMessage = { close: true };
     this.#worker.postMessage(message);
     await this.#ended;
+  }
+
+  /**
+   * An idle writer gets its message at the end of this turn's microtasks; a busy one would not look
+   * at it yet, so it is collected until the whole turn is over.
+   */
+  #sendSoon(): void {
+    if (this.#waiting.length === 0) process.nextTick(() => this.#send());
+    else setImmediate(() => this.#send());
   }
 
   #send(): void {

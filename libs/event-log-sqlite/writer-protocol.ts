@@ -43,7 +43,7 @@ export type WriterMessage =
 export interface CommittedMessage {
   readonly kind: 'committed';
   /** `storedFields` numbers for each append: position (0: look in `others`), revision, recordedAt, duplicate. */
-  readonly stored: Float64Array;
+  readonly stored: readonly number[];
   readonly others: readonly AppendResult[];
   /** Events this transaction added; 0 when it only had answers to give. */
   readonly events: number;
@@ -127,19 +127,16 @@ const storedFields = 4;
 
 /** The results of one transaction. Positions are numbers here, and text only at the port. */
 export function encodeResults(results: readonly WrittenResult[], events: number): CommittedMessage {
-  const stored = new Float64Array(results.length * storedFields);
+  const stored: number[] = [];
   const others: AppendResult[] = [];
-  let at = 0;
   for (const result of results) {
     if (result.kind === 'written') {
-      stored[at] = result.position;
-      stored[at + 1] = result.revision;
-      stored[at + 2] = result.recordedAt;
-      stored[at + 3] = result.duplicate ? 1 : 0;
+      const { position, revision, recordedAt, duplicate } = result;
+      stored.push(position, revision, recordedAt, duplicate ? 1 : 0);
     } else {
+      stored.push(0, 0, 0, 0);
       others.push(result);
     }
-    at += storedFields;
   }
   return { kind: 'committed', stored, others, events };
 }

@@ -6,8 +6,9 @@ import {
   workerData,
 } from 'node:worker_threads';
 import { EventLogError } from '@annals/event-log';
-import { connect, logFileName, prepareForWriting } from './log-file.ts';
+import { connect, logFileName, prepareForWriting, type WriterSettings } from './log-file.ts';
 import { LogWriter, type TimedAppend } from './log-writer.ts';
+import { toEventLogError } from './sqlite-errors.ts';
 import { sqliteLimits } from './sqlite-limits.ts';
 import {
   type AppendsMessage,
@@ -82,14 +83,25 @@ function asWriterError(error: unknown): WriterError {
 function start(port: MessagePort, { folder }: WriterOptions): void {
   let opened: WriterMessage;
   try {
-    const db = connect(folder, 'read-write');
-    const settings = prepareForWriting(db);
-    serve(port, new LogWriter(db, join(folder, logFileName)));
+    const { writer, settings } = openWriter(folder);
+    serve(port, writer);
     opened = { kind: 'opened', settings };
   } catch (error) {
     opened = { kind: 'failed-to-open', error: asWriterError(error) };
   }
   port.postMessage(opened);
+}
+
+function openWriter(folder: string): { writer: LogWriter; settings: WriterSettings } {
+  const path = join(folder, logFileName);
+  const db = connect(folder, 'read-write');
+  try {
+    const settings = prepareForWriting(db);
+    return { writer: new LogWriter(db, path), settings };
+  } catch (error) {
+    db.close();
+    throw toEventLogError(error, path);
+  }
 }
 
 if (parentPort) start(parentPort, workerData as WriterOptions);

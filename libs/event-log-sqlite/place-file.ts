@@ -1,0 +1,34 @@
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** What a file system without hard links answers. */
+const noHardLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/**
+ * Gives the finished file `draft` the name `target` in one step, durably: a file of that name is
+ * always whole. False when there is one already; it is left alone.
+ */
+export function placeFile(draft: string, target: string): boolean {
+  sync(draft, 'r+');
+  try {
+    linkSync(draft, target);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    if (code === 'EEXIST') return false;
+    if (!noHardLinks.has(code)) throw error;
+    if (existsSync(target)) return false;
+    renameSync(draft, target);
+  }
+  // A new name is durable only when its folder is.
+  sync(dirname(target), 'r');
+  return true;
+}
+
+function sync(path: string, flags: string): void {
+  const descriptor = openSync(path, flags);
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
