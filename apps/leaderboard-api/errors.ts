@@ -1,12 +1,16 @@
 import { defineErrors, type Problem } from '@annals/http';
 import type { Late, Overloaded, Refused, Unknown } from '@annals/leaderboard';
 
+/** The commands that bring a lost read model back, as an operator types them. */
+export const repairCommand =
+  'npx annals rebuild leaderboard && npx annals verify leaderboard && npx annals promote leaderboard';
+
 /** What the leaderboard refuses, beside what every route may refuse. */
 export const leaderboardErrors = defineErrors('leaderboard', {
   'unknown-board': {
     status: 404,
     title: 'No such leaderboard',
-    detail: '{what}: make it with PUT /v1/leaderboards/<id>.',
+    detail: 'Refused: {what}; PUT /v1/leaderboards/<id> makes one.',
     when: 'The leaderboard was never made.',
   },
   'no-score': {
@@ -18,61 +22,61 @@ export const leaderboardErrors = defineErrors('leaderboard', {
   'invalid-period': {
     status: 400,
     title: 'The period does not fit the leaderboard',
-    detail: '{what}.',
+    detail: 'Refused: {what}.',
     when: 'The period is not of the kind that the reset of the leaderboard makes.',
   },
   'occurred-at-out-of-range': {
     status: 400,
     title: 'occurred_at makes no sense',
-    detail: '{what}.',
+    detail: 'Refused: {what}.',
     when: 'occurred_at is before 2000, or more than 24 hours in the future.',
   },
   'invalid-cursor': {
     status: 400,
     title: 'The cursor is not one of ours',
-    detail: '{what}.',
+    detail: 'Refused: {what}.',
     when: 'A cursor that was made up, cut off, or belongs to another player, leaderboard or period.',
   },
   'invalid-position': {
     status: 400,
     title: 'The position is not one of ours',
-    detail: '{what}.',
+    detail: 'Refused: {what}.',
     when: 'A min-position that no answer gave.',
   },
   'score-key-reused': {
     status: 409,
     title: 'The match is recorded otherwise',
-    detail: '{what}.',
+    detail: 'Refused: {what}.',
     when: 'The same leaderboard, match_id and user_id come again with other points or another occurred_at.',
   },
   'period-closed': {
     status: 409,
     title: 'The period is closed',
-    detail: '{what}.',
+    detail: 'Refused: {what}.',
     when: 'A score for a period that was closed before it arrived: it does not count.',
   },
   'total-out-of-range': {
     status: 409,
     title: 'The total would leave the safe integers',
-    detail: '{what}.',
+    detail: 'Refused: {what}.',
     when: 'With this score the total would be above 2^53 - 1 or below -(2^53 - 1): it does not count.',
   },
   'period-not-begun': {
     status: 409,
     title: 'The period has not begun',
-    detail: '{what}.',
+    detail: 'Refused: {what}.',
     when: 'Closing a period that lies in the future.',
   },
   'board-settings-fixed': {
     status: 409,
     title: 'The settings of a leaderboard are fixed',
-    detail: '{what}.',
+    detail: 'Refused: {what}.',
     when: 'PUT of a leaderboard that exists, with another operator, order or reset.',
   },
   'player-erased': {
     status: 409,
     title: 'The player was erased',
-    detail: '{what}.',
+    detail: 'Refused: {what}.',
     when: 'PUT of a player whose personal data was erased.',
   },
   'not-there-yet': {
@@ -84,7 +88,7 @@ export const leaderboardErrors = defineErrors('leaderboard', {
   'read-model-lost': {
     status: 503,
     title: 'The read model is lost',
-    detail: 'The read model is not there. Build it anew: {command}',
+    detail: `The read model is not there. Build it anew: ${repairCommand}`,
     when: 'The files of the read model are missing or were replaced. Writes go on.',
   },
   'log-overloaded': {
@@ -100,10 +104,6 @@ export const leaderboardErrors = defineErrors('leaderboard', {
     when: 'The connection to the log broke while it stored.',
   },
 });
-
-/** The commands that bring a lost read model back, as an operator types them. */
-export const repairCommand =
-  'npx annals rebuild leaderboard && npx annals verify leaderboard && npx annals promote leaderboard';
 
 type Failure =
   | Refused<
@@ -127,18 +127,14 @@ const soon = { headers: { 'retry-after': '1' } } as const;
 export function problemOf(failure: Failure): Problem {
   switch (failure.kind) {
     case 'refused':
-      return leaderboardErrors.problem(failure.reason, { what: sentence(failure.detail) });
+      return leaderboardErrors.problem(failure.reason, { what: failure.detail });
     case 'late':
       return leaderboardErrors.problem('not-there-yet', undefined, soon);
     case 'lost':
-      return leaderboardErrors.problem(
-        'read-model-lost',
-        { command: repairCommand },
-        {
-          headers: { 'retry-after': '5' },
-          members: { command: repairCommand },
-        },
-      );
+      return leaderboardErrors.problem('read-model-lost', undefined, {
+        headers: { 'retry-after': '5' },
+        members: { command: repairCommand },
+      });
     case 'overloaded':
       return leaderboardErrors.problem('log-overloaded', undefined, soon);
     case 'unknown':
@@ -146,7 +142,12 @@ export function problemOf(failure: Failure): Problem {
   }
 }
 
-/** The domain's details go on after a colon as well as on their own; an answer begins with a capital. */
-function sentence(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
+/** The problem of a score or, with `index`, of one item of a batch: a bad time names its field. */
+export function scoreProblemOf(failure: Failure, index?: number): Problem {
+  if (failure.kind !== 'refused' || failure.reason !== 'occurred-at-out-of-range') {
+    return problemOf(failure);
+  }
+  const field = index === undefined ? 'occurred_at' : `scores.${index}.occurred_at`;
+  const errors = [{ in: 'body', field, message: failure.detail }] as const;
+  return leaderboardErrors.problem(failure.reason, { what: failure.detail }, { errors });
 }

@@ -29,7 +29,7 @@ import {
   standingAnswer,
   topAnswer,
 } from './answers.ts';
-import { leaderboardErrors, problemOf } from './errors.ts';
+import { leaderboardErrors, problemOf, scoreProblemOf } from './errors.ts';
 import { type LiveBoards, liveRoute } from './live.ts';
 
 /** A position as an answer gave it; the log itself says whether it is one. */
@@ -118,7 +118,7 @@ function scoreRoutes(service: Leaderboard): Route[] {
           reply.code(202);
           return { total: null, position, duplicate };
         }
-        return result.kind === 'void' ? voidProblem(result, body) : problemOf(result);
+        return result.kind === 'void' ? voidProblem(result, body) : scoreProblemOf(result);
       },
     }),
     route({
@@ -136,7 +136,7 @@ function scoreRoutes(service: Leaderboard): Route[] {
       problems: ['unknown-board', 'occurred-at-out-of-range'],
       handler: async ({ body }) => {
         const batch = await service.recordScores(body.scores);
-        if (batch.kind === 'refused') return problemOf(batch);
+        if (batch.kind === 'refused') return scoreProblemOf(batch, batch.index);
         const data = batch.results.map((result, index) =>
           batchItem(body.scores[index] as ScoreInput, result),
         );
@@ -148,12 +148,12 @@ function scoreRoutes(service: Leaderboard): Route[] {
 
 function voidProblem(
   { reason, position, duplicate }: Extract<ScoreResult, { readonly kind: 'void' }>,
-  { user_id, leaderboard }: ScoreInput,
+  { leaderboard }: ScoreInput,
 ): Problem {
   const what =
     reason === 'period-closed'
-      ? `The period of this score on ${leaderboard} is closed: the score does not count`
-      : `With this score the total of ${user_id} would leave the safe integers: it does not count`;
+      ? `the period of this score on ${leaderboard} is closed: the score does not count`
+      : 'with this score the total would leave the safe integers: it does not count';
   return leaderboardErrors.problem(reason, { what }, { members: { position, duplicate } });
 }
 

@@ -1,2 +1,2 @@
 export { type Config, configSchema } from './config.ts';
-export { type Platform, startPlatform } from './start.ts';
+export { type Platform, type PlatformOptions, startPlatform } from './start.ts';
