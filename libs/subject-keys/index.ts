@@ -27,6 +27,7 @@ export {
 export * from './port.ts';
 export { type RandomBytes, SealedTextError, type SealedTextErrorCode } from './sealing.ts';
 export { backupSubjectKeys } from './sqlite/key-backup.ts';
+export { keyFileName } from './sqlite/key-file.ts';
 export { rotateMasterKey, rotateMasterKeyFile } from './sqlite/master-key-rotation.ts';
 export { sqliteSubjectKeyStore } from './sqlite/sqlite-subject-key-store.ts';
 export { subjectOf, subjectProblem } from './subject-name.ts';
