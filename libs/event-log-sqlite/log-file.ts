@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { EventLogError } from '@annals/event-log';
 import { placeFile } from './place-file.ts';
 import { isBusy, toEventLogError } from './sqlite-errors.ts';
@@ -70,7 +71,7 @@ export function createLogFile(folder: string): void {
         rmSync(draft + suffix, { force: true });
     }
   } catch (error) {
-    throw toEventLogError(error, path);
+    throw explain(error, folder);
   }
 }
 
@@ -91,7 +92,7 @@ export function connect(folder: string, access: 'read-write' | 'read' | 'read-on
   let db: DatabaseSync | undefined;
   try {
     mustHoldSomething(path);
-    db = new DatabaseSync(path, {
+    db = new DatabaseSync(placeOf(path, folder, access), {
       readOnly: access === 'read-only',
       timeout: sqliteLimits.readLockWaitMsMax,
     });
@@ -101,8 +102,40 @@ export function connect(folder: string, access: 'read-write' | 'read' | 'read-on
     return db;
   } catch (error) {
     db?.close();
-    throw toEventLogError(error, path);
+    throw explain(error, folder);
   }
+}
+
+/** SQLite and mkdir only say that they cannot open what they were not allowed to make. */
+function explain(error: unknown, folder: string): unknown {
+  const path = join(folder, logFileName);
+  const explained = toEventLogError(error, path);
+  const refusal = writeRefusal(folder);
+  const isVague = explained instanceof EventLogError && explained.code === 'io';
+  return isVague && refusal ? toEventLogError(refusal, path) : explained;
+}
+
+/** The error with which the file system would answer somebody who writes in `folder`, or makes it. */
+function writeRefusal(folder: string): NodeJS.ErrnoException | undefined {
+  if (!existsSync(folder) && dirname(folder) !== folder) return writeRefusal(dirname(folder));
+  try {
+    accessSync(folder, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
+  }
+}
+
+/**
+ * A log on a disk mounted read-only, a backup say, has nobody who writes to it. SQLite is told so, since
+ * it would else want to make its shared memory beside the file. Not without its write-ahead log.
+ */
+function placeOf(path: string, folder: string, access: string): string | URL {
+  if (access !== 'read-only' || writeRefusal(folder)?.code !== 'EROFS') return path;
+  if (existsSync(`${path}-wal`)) return path;
+  const url = pathToFileURL(path);
+  url.searchParams.set('immutable', '1');
+  return url;
 }
 
 function mustHoldSomething(path: string): void {

@@ -11,9 +11,13 @@ const sqliteCode = {
   notADatabase: 26,
 } as const;
 
+/** SQLITE_IOERR_SHMSIZE: there is no room for the index of the write-ahead log. */
+const noRoomForSharedMemory = 4_874;
+
 /** The low byte of an extended result code, or undefined for errors that are not SQLite's. */
 function primaryCode(error: unknown): number | undefined {
   const code = (error as { readonly errcode?: unknown } | null)?.errcode;
+  if (code === noRoomForSharedMemory) return sqliteCode.full;
   return typeof code === 'number' ? code & 0xff : undefined;
 }
 
@@ -41,7 +45,7 @@ function explain(error: unknown, path: string): Explained | undefined {
     case 'EDQUOT':
       return {
         code: 'disk-full',
-        message: `${path}: the disk is full; nothing of this append was stored. Free some space: appends then work again (${detail})`,
+        message: `${path}: the disk is full, and nothing was stored. Free some space: appends then work again (${detail})`,
       };
     case sqliteCode.readOnly:
     case 'EROFS':
