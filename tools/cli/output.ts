@@ -46,7 +46,7 @@ export class Output {
     const { bold } = this.paint;
     const drawn = new Table({
       head: head.map((name) => bold(name)),
-      // One line below the head, none between the rows.
+      // No lines between rows: a long list stays readable.
       chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
       style: { head: [], border: this.paint.isColorSupported ? ['gray'] : [] },
     });

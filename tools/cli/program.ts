@@ -5,6 +5,7 @@ import { addKeysCommands } from './commands/keys.ts';
 import { addLogCommands } from './commands/log.ts';
 import { addRebuild } from './commands/rebuild.ts';
 import { addStatus } from './commands/status.ts';
+import { addSubjects } from './commands/subjects.ts';
 import { addVerify } from './commands/verify.ts';
 import type { CommandContext } from './context.ts';
 import { type ExitCode, exitCodeMeanings, exitCodes } from './exit-codes.ts';
@@ -42,6 +43,7 @@ export function program(act: Act, io: { readonly out: Sink; readonly err: Sink }
   addDeadLetters(annals, act);
   addLogCommands(annals, act);
   addKeysCommands(annals, act);
+  addSubjects(annals, act);
   return annals;
 }
 

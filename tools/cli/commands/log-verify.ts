@@ -1,0 +1,164 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { SubjectCipher } from '@annals/core';
+import { type Checkpoint, type EventLog, encodeCheckpoint, LogHash } from '@annals/event-log';
+import { checkIntegrity } from '@annals/event-log-sqlite';
+import { dataLayout } from '@annals/projector';
+import {
+  keyFileName,
+  loadMasterKey,
+  masterKeyFrom,
+  sqliteSubjectKeyStore,
+  subjectCipher,
+} from '@annals/subject-keys';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type CommandContext, logFolderIn, withLog } from '../context.ts';
+import { unreadable } from '../event-codecs.ts';
+import { withExamples } from '../examples.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { eventsIn } from '../log-head.ts';
+import { plural } from '../output.ts';
+import { printable } from '../printable.ts';
+import type { Act } from '../program.ts';
+import { type Progress, progress } from '../progress.ts';
+
+/** Unreadable events that are named; then counting goes on without names. */
+const namedMax = 20;
+
+export function addLogVerify(log: Command, act: Act): void {
+  withExamples(
+    log
+      .command('verify')
+      .description(
+        'checks every page, index and event of the log, that this program can read each event ' +
+          '(and open its personal data, where the keys are there), and tells the log hash',
+      )
+      .option('--hash <hash>', 'also compare with this log hash, as log export tells it', hashText)
+      .action(act(verifyLog)),
+    ['annals log verify', 'is the log sound?'],
+    ['annals log verify --data ./restored --hash 9f2c...', 'is it what was exported?'],
+  );
+}
+
+function hashText(text: string): string {
+  if (/^[0-9a-f]{64}$/.test(text)) return text;
+  throw new InvalidArgumentError('A log hash has 64 hex digits.');
+}
+
+async function verifyLog(
+  context: CommandContext,
+  { hash: wanted }: { readonly hash?: string },
+): Promise<ExitCode> {
+  const folder = logFolderIn(context.dataFolder);
+  const integrity = checkIntegrity(folder);
+  const problems = integrity.kind === 'damaged' ? [...integrity.problems] : [];
+  const read = problems.length === 0 ? await readAll(context) : undefined;
+  if (context.io.signal.aborted) return exitCodes.interrupted;
+  problems.push(...(read?.problems ?? []));
+  if (read && wanted !== undefined && read.hash !== wanted) {
+    problems.push(`the log hash is ${read.hash}, not ${wanted}`);
+  }
+  const sound = problems.length === 0;
+  const { events, streams, hash, checkpoint, withKeys } = read ?? {};
+  const document = {
+    sound,
+    events: events ?? null,
+    streams: streams ?? null,
+    hash: hash ?? null,
+    checkpoint: checkpoint ?? null,
+    personal_data_opened: withKeys ?? false,
+    problems,
+  };
+  await context.output.result(document, () => {
+    const { paint } = context.output;
+    if (!sound) return problems.map((problem) => paint.red(printable(problem))).join('\n');
+    const counted = `${plural(events ?? 0, 'event')} in ${plural(streams ?? 0, 'stream')}`;
+    return `${paint.green('sound')}: ${counted}, up to ${checkpoint || 'the beginning'}, log hash ${hash}`;
+  });
+  if (read && !read.withKeys) {
+    context.output.remark('No key store is here: personal data was left sealed.');
+  }
+  return sound ? exitCodes.ok : exitCodes.different;
+}
+
+interface ReadThrough {
+  readonly events: number;
+  readonly streams: number;
+  readonly hash: string;
+  readonly checkpoint: string;
+  readonly withKeys: boolean;
+  readonly problems: readonly string[];
+}
+
+/** Reads the log from its beginning to its end: hashes and decodes every event. */
+async function readAll(context: CommandContext): Promise<ReadThrough> {
+  const { io, json } = context;
+  return withLog(context, async (log) => {
+    return withKeysIfThere(context, async (cipher) => {
+      const shown = progress(io, 'verifying', { unit: 'events', quiet: json });
+      try {
+        const read = await hashAndDecode(log, cipher ?? sealedCipher, shown, io.signal);
+        return { ...read, withKeys: cipher !== undefined };
+      } finally {
+        shown.stop();
+      }
+    });
+  });
+}
+
+async function hashAndDecode(
+  log: EventLog,
+  cipher: SubjectCipher,
+  shown: Progress,
+  signal: AbortSignal,
+): Promise<Omit<ReadThrough, 'withKeys'>> {
+  const total = await eventsIn(log);
+  const hash = new LogHash();
+  const problems: string[] = [];
+  let at: Checkpoint = {};
+  while (!signal.aborted) {
+    const page = await log.read(at);
+    for (const event of page.events) hash.add(event);
+    at = page.checkpoint;
+    const found = await unreadable(page.events, cipher, namedMax - problems.length);
+    problems.push(...found.map((error) => error.message));
+    shown.update(hash.events, total);
+    if (page.end) break;
+  }
+  if (problems.length >= namedMax) problems.push('there may be more that cannot be read');
+  const { events, streams } = hash;
+  return { events, streams, hash: hash.digest(), checkpoint: encodeCheckpoint(at), problems };
+}
+
+/** Takes every subject for erased: the rest of each event is checked all the same. */
+const sealedCipher: SubjectCipher = {
+  keyring: async () => ({
+    state: () => 'erased',
+    seal: refuse,
+    open: refuse,
+    fingerprint: refuse,
+  }),
+};
+
+function refuse(): never {
+  throw new Error('there is no key store');
+}
+
+async function withKeysIfThere<T>(
+  { dataFolder, masterKey }: CommandContext,
+  work: (cipher: SubjectCipher | undefined) => Promise<T>,
+): Promise<T> {
+  const { keys: folder, masterKeyFile } = dataLayout(dataFolder);
+  const isThere =
+    existsSync(join(folder, keyFileName)) && (masterKey !== undefined || existsSync(masterKeyFile));
+  if (!isThere) return work(undefined);
+  const keys = await sqliteSubjectKeyStore({
+    folder,
+    masterKey: masterKey ? masterKeyFrom(masterKey) : loadMasterKey({ file: masterKeyFile }),
+  });
+  try {
+    return await work(subjectCipher(keys));
+  } finally {
+    await keys.close();
+  }
+}
