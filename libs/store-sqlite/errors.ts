@@ -51,6 +51,11 @@ export function closedError(path: string): SqliteStoreError {
   return new SqliteStoreError('closed', `${path}: ${advice.closed}`);
 }
 
+/** Something is there, and it is no SQLite file: what was there is lost. */
+export function isNoDatabase(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === 26;
+}
+
 function codeOf(error: unknown): SqliteStoreErrorCode | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   if ('errcode' in error) return bySqliteCode[Number(error.errcode) & 0xff] ?? 'io';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
+  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -39,7 +40,7 @@ export interface FileIdentity {
   readonly ino: number;
 }
 
-/** The identity of the file of that name, or undefined when there is none. Takes some microseconds. */
+/** The identity of the file of that name, or undefined when there is none, or nothing in it. Takes some microseconds. */
 export function identityOf(path: string): FileIdentity | undefined {
   let stats: Stats | undefined;
   try {
@@ -49,7 +50,7 @@ export function identityOf(path: string): FileIdentity | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
     throw error;
   }
-  return stats && { dev: stats.dev, ino: stats.ino };
+  return stats && stats.size > 0 ? { dev: stats.dev, ino: stats.ino } : undefined;
 }
 
 export function sameFile(a: FileIdentity | undefined, b: FileIdentity | undefined): boolean {
@@ -69,7 +70,7 @@ export function openDatabase(path: string, mode: 'read-write' | 'read-only'): Da
  */
 export function createGenerationFile(path: string, spec: GenerationSpec): 'created' | 'exists' {
   mkdirSync(join(path, '..'), { recursive: true });
-  if (identityOf(path)) return 'exists';
+  if (existsSync(path)) return 'exists';
   const draft = `${path}.${randomUUID()}.new`;
   try {
     const database = new DatabaseSync(draft);
@@ -99,7 +100,7 @@ export function createGenerationFile(path: string, spec: GenerationSpec): 'creat
 const sideSuffixes = ['-wal', '-shm', '-journal'];
 
 function removeSideFiles(path: string): void {
-  if (identityOf(path)) return;
+  if (existsSync(path)) return;
   for (const suffix of sideSuffixes) rmSync(path + suffix, { force: true });
 }
 

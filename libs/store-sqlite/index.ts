@@ -1,4 +1,11 @@
 export { SqliteStoreError, type SqliteStoreErrorCode } from './errors.ts';
+export {
+  type Live,
+  type LiveReader,
+  type LiveReaderOptions,
+  liveReader,
+  liveReaderLimits,
+} from './live-reader.ts';
 export type { RankedReads } from './ranked-index.ts';
 export { type GenerationReader, openGenerationReader, type ReadTransaction } from './reader.ts';
 export {

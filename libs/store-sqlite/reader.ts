@@ -6,7 +6,7 @@ import {
   lowestCheckpoint,
   StoreLostError,
 } from '@annals/projection';
-import { closedError, storeError } from './errors.ts';
+import { closedError, isNoDatabase, storeError } from './errors.ts';
 import {
   type FileIdentity,
   generationPath,
@@ -45,6 +45,8 @@ export interface GenerationReader {
    * to be gone, SqliteStoreError on broken I/O.
    */
   read<T>(run: (transaction: ReadTransaction) => T): T;
+  /** False while the generation is filled for the first time: ranked counts and indexes are not there yet. */
+  isBuilt(): boolean;
   /** Changes whenever another connection has committed since the last call. Takes microseconds. */
   dataVersion(): number;
   /** Whether the file of that name is still the one that was opened. Takes microseconds. */
@@ -54,7 +56,7 @@ export interface GenerationReader {
 }
 
 /**
- * Opens a generation that is built. Throws StoreLostError when there is none of that number, or no
+ * Opens a generation. Throws StoreLostError when there is none of that number, or no
  * marker in it: lost is not empty.
  */
 export function openGenerationReader(
@@ -74,8 +76,8 @@ export function openGenerationReader(
     return new SqliteGenerationReader(path, database, identity, marker.spec);
   } catch (error) {
     if (database?.isOpen) database.close();
-    if (!sameFile(identityOf(path), identity)) throw lostError(path, error);
-    throw storeError(error, path);
+    const lost = isNoDatabase(error) || !sameFile(identityOf(path), identity);
+    throw lost ? lostError(path, error) : storeError(error, path);
   }
 }
 
@@ -139,6 +141,10 @@ class SqliteGenerationReader implements GenerationReader, ReadTransaction {
   checkpoint(): Checkpoint {
     const workers = this.#checkpoints.all().map((row) => storedCheckpoint(row.checkpoint));
     return lowestCheckpoint(workers, this.spec.split);
+  }
+
+  isBuilt(): boolean {
+    return this.read((tx) => tx.get('SELECT building FROM annals_state')?.building === 0);
   }
 
   dataVersion(): number {

@@ -1,6 +1,6 @@
 import type { Clock } from '@annals/core';
 import type { GenerationSpec, GenerationStore, ProjectionStore } from '@annals/projection';
-import { closedError, storeError } from './errors.ts';
+import { closedError, isNoDatabase, storeError } from './errors.ts';
 import {
   createGenerationFile,
   generationPath,
@@ -99,9 +99,4 @@ class SqliteProjectionStore implements ProjectionStore {
       throw storeError(error, path);
     }
   }
-}
-
-/** Something is there, and it is no SQLite file: what was there is lost. */
-function isNoDatabase(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && Number(error.errcode) === 26;
 }
