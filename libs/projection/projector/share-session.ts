@@ -77,6 +77,7 @@ export class ShareSession {
   #tick = false;
   #controlChanged = true;
   #caughtUp = false;
+  #committing = false;
   #lastCommitAt: number;
   #workedSince: number;
 
@@ -483,12 +484,15 @@ export class ShareSession {
 
   /** Undefined when the outcome is unknown: the same batch is sent again. */
   async #send(batch: Batch): Promise<CommitResult | undefined> {
+    this.#committing = true;
     try {
       return await this.#store.commit(batch);
     } catch (error) {
       if (error instanceof StoreLostError) throw error;
       this.#report({ state: 'failing', detail: messageOf(error) }, error);
       return undefined;
+    } finally {
+      this.#committing = false;
     }
   }
 
@@ -553,7 +557,7 @@ export class ShareSession {
 
   /** Beside the work: renews the lease, notices a store that is gone, and gives the loop its ticks. */
   async #keep(): Promise<void> {
-    const { clock, worker, holder } = this.#work;
+    const { clock } = this.#work;
     const { tickMs, leaseTtlMs } = projectorLimits;
     let renewedAt = clock.now();
     for (;;) {
@@ -565,9 +569,7 @@ export class ShareSession {
         }
         const now = clock.now();
         if (now - renewedAt >= leaseTtlMs / 3 || now < renewedAt) {
-          const lease = await this.#store.acquire(worker, holder, now, leaseTtlMs);
-          if (lease.kind === 'busy' || lease.epoch !== this.#epoch)
-            return this.end({ kind: 'again' });
+          if (!(await this.#renew(now))) return this.end({ kind: 'again' });
           renewedAt = now;
         }
         for (const { retryAt } of this.#memory.halted.values()) {
@@ -581,6 +583,17 @@ export class ShareSession {
       this.#tick = true;
       this.#latch.open();
     }
+  }
+
+  /** False when the lease is another's, or the store went back while nothing was written. */
+  async #renew(now: number): Promise<boolean> {
+    const { worker, holder } = this.#work;
+    const { from } = this.#pending;
+    const wasCommitting = this.#committing;
+    const lease = await this.#store.acquire(worker, holder, now, projectorLimits.leaseTtlMs);
+    if (lease.kind === 'busy' || lease.epoch !== this.#epoch) return false;
+    const isQuiet = !wasCommitting && !this.#committing && this.#pending.from === from;
+    return !isQuiet || sameCheckpoint(lease.checkpoint, from);
   }
 }
 

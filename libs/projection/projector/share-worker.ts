@@ -144,7 +144,9 @@ export class ShareWorker {
   }
 
   async #workUnder(store: GenerationStore, lease: Acquired): Promise<SessionEnd> {
-    this.#report({ state: 'catching-up', detail: undefined, caughtUp: false });
+    const halted = this.#memory.halted.values().next().value;
+    const state = halted ? 'halted' : 'catching-up';
+    this.#report({ state, detail: halted?.halt.detail, caughtUp: false });
     const session = new ShareSession(this.#work, this.#memory, store, lease, (change, error) => {
       this.#report(change, error);
     });

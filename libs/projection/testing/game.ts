@@ -148,6 +148,22 @@ export class GameSite {
     return { log, store, projection, cipher: noPersonalData, clock, holder };
   }
 
+  /** What the totals must be: a sum over the log, without any projection. */
+  async naiveTotals(): Promise<readonly string[]> {
+    const totals = new Map<string, { points: number; games: number }>();
+    for (let from: Checkpoint | 'start' = 'start', end = false; !end; ) {
+      const page = await this.log.read(from, { types: ['scored'] });
+      for (const event of page.events) {
+        const { player, points } = JSON.parse(event.data) as { player: string; points: number };
+        const before = totals.get(player) ?? { points: 0, games: 0 };
+        totals.set(player, { points: before.points + points, games: before.games + 1 });
+      }
+      ({ checkpoint: from, end } = page);
+    }
+    const byPlayer = [...totals].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    return byPlayer.map(([player, total]) => JSON.stringify({ player, ...total }));
+  }
+
   /** Starts a projector in a process of its own. */
   start(
     projections: readonly Projection[],
@@ -157,20 +173,26 @@ export class GameSite {
     const stop = new AbortController();
     const log = options.log ?? this.log;
     const { clock } = this;
+    const store = options.storeFor?.(projections[0] as Projection) ?? this.openStore();
     const directory = generationDirectory(log, { signal: stop.signal, clock });
     const projector = runProjector({
       log,
       cipher: noPersonalData,
       projections,
-      storeFor: () => this.openStore(),
       directory,
       clock,
       holder: `projector-${this.#processes}`,
       signal: stop.signal,
       ...options,
+      storeFor: () => store,
     });
-    const ended = projector.done;
-    return { ...projector, directory, stop: () => this.#stopped(stop, ended) };
+    const { done, status } = projector;
+    const crash = async () => {
+      // Nothing it still tries reaches the store: its leases stay until they run out.
+      await store.close();
+      stop.abort();
+    };
+    return { done, status, directory, crash, stop: () => this.#stopped(stop, done) };
   }
 
   async #stopped(stop: AbortController, ended: Promise<void>): Promise<void> {
@@ -210,4 +232,6 @@ export class GameSite {
 export interface ProjectorProcess extends Projector {
   readonly directory: ReturnType<typeof generationDirectory>;
   stop(): Promise<void>;
+  /** Ends it without a goodbye. */
+  crash(): Promise<void>;
 }
