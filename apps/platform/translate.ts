@@ -1,23 +1,33 @@
 import { EventLogError } from '@annals/event-log';
 import { type Problem, unavailable } from '@annals/http';
 import { ApiKeysUnavailableError } from '@annals/iam';
+import { SubjectKeyStoreError } from '@annals/subject-keys';
+import { ReadModelBuildingError } from './live-generation.ts';
 
 const retryAfterSeconds = 5;
 
 /** Broken I/O that passes once somebody has made room or mended something: 503 instead of 500. */
 export function translate(error: unknown): Problem | undefined {
+  if (error instanceof ReadModelBuildingError) return unavailable(error.message, 1);
   if (error instanceof ApiKeysUnavailableError) {
     return unavailable('keys cannot be checked right now', retryAfterSeconds);
   }
-  if (!(error instanceof EventLogError)) return undefined;
-  switch (error.code) {
+  if (error instanceof EventLogError) return fromStore(error.code, 'event log');
+  if (error instanceof SubjectKeyStoreError) {
+    return fromStore(error.code, 'store of the keys of personal data');
+  }
+  return undefined;
+}
+
+function fromStore(code: string, store: string): Problem | undefined {
+  switch (code) {
     case 'disk-full':
-      return unavailable(
-        'the disk of the event log is full: nothing was stored',
-        retryAfterSeconds,
-      );
+      return unavailable(`the disk of the ${store} is full: nothing was stored`, retryAfterSeconds);
     case 'read-only':
-      return unavailable('the event log cannot be written: nothing was stored', retryAfterSeconds);
+      return unavailable(`the ${store} cannot be written: nothing was stored`, retryAfterSeconds);
+    case 'busy':
+    case 'overloaded':
+      return unavailable(`the ${store} is busy`, 1);
     case 'closed':
       return unavailable('the service is stopping', 1);
     default:
