@@ -47,8 +47,6 @@ interface Pending {
   dataLength: number;
   since: number;
   lastRecordedAt: number | undefined;
-  /** The first event of each partition. */
-  readonly first: Map<number, string>;
 }
 
 /**
@@ -106,7 +104,6 @@ export class ShareSession {
       dataLength: 0,
       since: now,
       lastRecordedAt: undefined,
-      first: new Map(),
     };
   }
 
@@ -346,10 +343,7 @@ export class ShareSession {
     if (pending.events === 0) pending.since = this.#work.clock.now();
     pending.events += events.length;
     pending.lastRecordedAt = events.at(-1)?.recordedAt;
-    for (const event of events) {
-      pending.dataLength += event.data.length;
-      if (!pending.first.has(event.partition)) pending.first.set(event.partition, event.position);
-    }
+    for (const event of events) pending.dataLength += event.data.length;
   }
 
   #gate(stored: readonly StoredEvent[]): FoldGate {
@@ -498,17 +492,16 @@ export class ShareSession {
 
   /** The store is held at `at`: what may go on is cut out of the batch, the rest waits. */
   async #held(batch: Batch, at: Checkpoint): Promise<Batch | SessionEnd | undefined> {
-    const { first, events } = this.#pending;
-    for (const [partition, position] of first) {
-      if (!covers(at, partition, position)) continue;
-      this.#memory.ceiling = at;
-      return { kind: 'again' };
-    }
-    if (events === 0 && batch.changes.length === 0) {
+    const to = bounded(batch.from, batch.to, at);
+    if (this.#pending.events === 0 && batch.changes.length === 0) {
       // Nothing to write but the checkpoint: as far as it may go now, the rest some other time.
-      const to = bounded(batch.from, batch.to, at);
       const isStuck = sameCheckpoint(to, batch.from) || sameCheckpoint(to, batch.to);
       return isStuck ? undefined : { ...batch, to };
+    }
+    if (!sameCheckpoint(to, batch.from)) {
+      // Also where no event of ours lies before the hold: whoever compares waits for our checkpoint.
+      this.#memory.ceiling = at;
+      return { kind: 'again' };
     }
     this.#report({ state: 'held', detail: `held at ${encodeCheckpoint(at)} for a comparison` });
     await this.#work.clock.sleep(projectorLimits.heldPollMs, this.#abort.signal);
@@ -523,7 +516,6 @@ export class ShareSession {
     pending.from = to;
     pending.events = 0;
     pending.dataLength = 0;
-    pending.first.clear();
     this.#lastCommitAt = this.#work.clock.now();
     if (!moved && rows === 0) return undefined;
     this.#reportCommitted(to, events, rows, lastRecordedAt);
