@@ -7,7 +7,8 @@ export interface Figure {
 /** One line of the results: ours beside what a user would pick instead, in the same run. */
 export interface Comparison {
   readonly work: string;
-  readonly ours: Figure;
+  /** Absent where the case failed; `remark` says how. */
+  readonly ours?: Figure;
   readonly peer: string;
   readonly theirs?: Figure;
   /** Ours divided by theirs where more is better, theirs by ours where less is; the median over rounds. */
@@ -19,22 +20,48 @@ export interface Comparison {
 }
 
 export interface BenchCase {
+  /** What `--only` takes. */
   readonly name: string;
-  run(scale: Scale): Promise<readonly Comparison[]>;
+  readonly summary: string;
+  run(scale: Scale, tell: Tell): Promise<readonly Comparison[]>;
 }
+
+/** Says on the way what is being done. */
+export type Tell = (line: string) => void;
 
 /** How much work: `full` is what results.md is made from, `quick` shows that every case runs. */
 export interface Scale {
+  /** Of short stretches, so that a disk that is slow for seconds hits both sides of many rounds. */
   readonly rounds: number;
   /** Milliseconds of one timed stretch. */
   readonly stretchMs: number;
+  /** Rounds of the cases that take seconds each time. */
+  readonly longRounds: number;
+  /** Milliseconds of one stretch of load over HTTP. */
+  readonly loadMs: number;
   /** Events and players of the big cases. */
   readonly million: number;
+  /** Whether peers that must be installed from a registry take part. */
+  readonly installs: boolean;
 }
 
 export const scales = {
-  full: { rounds: 5, stretchMs: 3_000, million: 1_000_000 },
-  quick: { rounds: 1, stretchMs: 300, million: 20_000 },
+  full: {
+    rounds: 15,
+    stretchMs: 1_000,
+    longRounds: 3,
+    loadMs: 5_000,
+    million: 1_000_000,
+    installs: true,
+  },
+  quick: {
+    rounds: 1,
+    stretchMs: 300,
+    longRounds: 1,
+    loadMs: 1_000,
+    million: 20_000,
+    installs: false,
+  },
 } as const satisfies { readonly [name: string]: Scale };
 
 export function median(values: readonly number[]): number {
@@ -48,20 +75,30 @@ export function quantile(values: readonly number[], q: number): number {
   return sorted[at] ?? Number.NaN;
 }
 
-/** Runs `once` over and over for `stretchMs` and tells how many a second it did. */
-export async function ratePerSecond(
+/**
+ * Hands out `items` to `callers` that each do one after the other, until `stretchMs` are over or no
+ * item is left, and tells how many a second were done.
+ */
+export async function ratePerSecond<T>(
   stretchMs: number,
-  once: () => unknown | Promise<unknown>,
+  items: readonly T[],
+  once: (item: T) => unknown | Promise<unknown>,
+  callers = 1,
 ): Promise<number> {
+  const queue = items.values();
   const started = performance.now();
   let done = 0;
-  let elapsed = 0;
-  while (elapsed < stretchMs) {
-    await once();
-    done += 1;
-    elapsed = performance.now() - started;
-  }
-  return (done * 1_000) / elapsed;
+  const caller = async () => {
+    for (const item of queue) {
+      const pending = once(item);
+      // What answers at once is not made to wait for a turn of the event loop.
+      if (pending instanceof Promise) await pending;
+      done += 1;
+      if (performance.now() - started >= stretchMs) return;
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+  return (done * 1_000) / (performance.now() - started);
 }
 
 /**

@@ -1,36 +1,59 @@
 import { cpus, totalmem } from 'node:os';
 import type { Comparison, Figure } from './harness.ts';
 
-/** The results as a Markdown page: machine, date, and one table. */
+const columns = [
+  'work',
+  'Annals',
+  'compared with',
+  'ratio',
+  'reach',
+  'met',
+  'remark',
+  'measured',
+] as const;
+
+/**
+ * The results as a Markdown page: machine, and one table. Rows of `earlier`, an older page, stay where
+ * nothing of the same work was measured now; each row says when it was.
+ */
 export function markdownReport(
   comparisons: readonly Comparison[],
-  at: Date,
-  scale: string,
+  options: { readonly at: Date; readonly scale: string; readonly earlier?: string },
 ): string {
-  const cores = cpus();
-  const machine = `${cores.length} × ${cores[0]?.model ?? 'unknown'}, ${gib(totalmem())} GiB, Node ${process.version}`;
-  const rows = comparisons.map((c) =>
-    [
-      c.work,
-      figure(c.ours),
-      c.theirs ? `${c.peer}: ${figure(c.theirs)}` : c.peer,
-      c.ratio === undefined ? '' : c.ratio.toFixed(2),
-      c.reach,
-      c.met === undefined ? '' : c.met ? 'yes' : '**no**',
-      c.remark ?? '',
-    ].join(' | '),
-  );
+  const rows = new Map(rowsOf(options.earlier ?? ''));
+  for (const comparison of comparisons) {
+    const row = cellsOf(comparison, options.at);
+    rows.set(row[0] as string, row);
+  }
   return [
     '# Measured',
     '',
-    `${at.toISOString().slice(0, 10)}, ${machine}. Made by \`npm run bench\` (scale: ${scale}).`,
-    'The machine is shared and noisy: the ratio is the median over rounds of both sides run in turn.',
+    `On ${machine()}. Made by \`npm run bench\` (scale: ${options.scale}).`,
+    'The machine is shared and noisy: a ratio is the median over rounds in which both sides run in turn;',
+    'figures of different rows were measured at different times and say nothing of each other.',
     '',
-    '| work | Annals | compared with | ratio | reach | met | remark |',
-    '|---|---|---|---|---|---|---|',
-    ...rows.map((row) => `| ${row} |`),
+    line(columns),
+    `|${'---|'.repeat(columns.length)}`,
+    ...[...rows.values()].map(line),
     '',
   ].join('\n');
+}
+
+/** The same for a terminal: one block a comparison. */
+export function textReport(comparisons: readonly Comparison[]): string {
+  return comparisons
+    .map((c) => {
+      const ratio = c.ratio === undefined ? '' : `   ${c.ratio.toFixed(2)} (reach ${c.reach})`;
+      const met = c.met === undefined ? ' ' : c.met ? '✓' : '✗';
+      const peer = c.theirs ? `${figure(c.theirs)}  ${c.peer}` : c.peer;
+      return [
+        `${met} ${c.work}${ratio}`,
+        `    ${c.ours ? figure(c.ours) : 'not measured'}`,
+        ...(peer === '' ? [] : [`    ${peer}`]),
+        ...(c.remark ? [`    ${c.remark}`] : []),
+      ].join('\n');
+    })
+    .join('\n');
 }
 
 export function figure({ value, unit }: Figure): string {
@@ -39,6 +62,44 @@ export function figure({ value, unit }: Figure): string {
   return `${text} ${unit}`;
 }
 
-function gib(bytes: number): string {
-  return (bytes / 2 ** 30).toFixed(0);
+/** The machine in words: cores, model, memory, Node. */
+export function machine(): string {
+  const cores = cpus();
+  const gib = (totalmem() / 2 ** 30).toFixed(0);
+  return `${cores.length} × ${cores[0]?.model ?? 'unknown'}, ${gib} GiB, Node ${process.version}`;
+}
+
+function cellsOf(c: Comparison, at: Date): readonly string[] {
+  return [
+    c.work,
+    c.ours ? figure(c.ours) : 'not measured',
+    c.theirs ? `${c.peer}: ${figure(c.theirs)}` : c.peer,
+    c.ratio === undefined ? '' : c.ratio.toFixed(2),
+    c.reach,
+    c.met === undefined ? '' : c.met ? 'yes' : '**no**',
+    c.remark ?? '',
+    at.toISOString().slice(0, 16).replace('T', ' '),
+  ].map(asCell);
+}
+
+/** A bar or a line break would end the cell. */
+function asCell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ').trim();
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
+
+/** The rows of a page made by `markdownReport`, by their first cell; none when its columns are others. */
+function rowsOf(page: string): (readonly [string, readonly string[]])[] {
+  const lines = page.split('\n');
+  const head = lines.indexOf(line(columns));
+  if (head < 0) return [];
+  return lines
+    .slice(head + 2)
+    .filter((text) => text.startsWith('| '))
+    .map((text) => text.slice(2, -2).split(/ (?<!\\)\| /))
+    .filter((cells) => cells.length === columns.length)
+    .map((cells) => [cells[0] as string, cells] as const);
 }
