@@ -1,3 +1,6 @@
+import { accessSync, constants } from 'node:fs';
+import { dirname } from 'node:path';
+
 export type SqliteStoreErrorCode = 'disk-full' | 'read-only' | 'busy' | 'corrupt' | 'closed' | 'io';
 
 /** Broken I/O or a file that must not be used; `code` is stable, `message` says what to do. Nothing was written. */
@@ -41,7 +44,7 @@ const byErrno: { readonly [code: string]: SqliteStoreErrorCode } = {
 
 /** What SQLite or the file system threw, as a SqliteStoreError that names the file; anything else unchanged. */
 export function storeError(error: unknown, path: string): unknown {
-  const code = codeOf(error);
+  const code = codeOf(error, path);
   if (code === undefined) return error;
   const said = error instanceof Error ? error.message : String(error);
   return new SqliteStoreError(code, `${path}: ${advice[code]} (${said})`, { cause: error });
@@ -56,11 +59,28 @@ export function isNoDatabase(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && error.errcode === 26;
 }
 
-function codeOf(error: unknown): SqliteStoreErrorCode | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
+function codeOf(error: unknown, path: string): SqliteStoreErrorCode | undefined {
+  if (!(error instanceof Error) || !('code' in error) || error instanceof SqliteStoreError) {
+    return undefined;
+  }
+  if ('errcode' in error && error.errcode === cannotOpen && !isWritable(dirname(path))) {
+    return 'read-only';
+  }
   if ('errcode' in error) return bySqliteCode[Number(error.errcode) & 0xff] ?? 'io';
   // A statement of a connection that was closed.
   if (error.code === 'ERR_INVALID_STATE') return 'closed';
   if (!('syscall' in error)) return undefined;
   return byErrno[String(error.code)] ?? 'io';
+}
+
+/** SQLITE_CANTOPEN: says nothing of why. */
+const cannotOpen = 14;
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

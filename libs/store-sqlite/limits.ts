@@ -21,5 +21,5 @@ export const limits = {
   /** Rows in one page of a snapshot. */
   snapshotPageRows: 1_000,
   /** How long a purge waits for readers that still need the WAL. */
-  purgeWaitMsMax: 10_000,
+  purgeWaitMsMax: 3_000,
 } as const;

@@ -358,7 +358,7 @@ export class SqliteGeneration implements GenerationStore {
 
   /** Writes the WAL back and cuts it to nothing; false when a reader still needs it. */
   #checkpointWal(): boolean {
-    this.#database.exec(`PRAGMA busy_timeout = ${purgeRetryMs}`);
+    this.#database.exec('PRAGMA busy_timeout = 0');
     try {
       return this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.busy === 0;
     } finally {

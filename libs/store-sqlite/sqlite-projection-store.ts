@@ -10,6 +10,7 @@ import {
   removeGenerationFiles,
   sameFile,
 } from './generation-file.ts';
+import { limits } from './limits.ts';
 import { readMarker } from './schema.ts';
 import { SqliteGeneration } from './sqlite-generation.ts';
 
@@ -18,6 +19,8 @@ export interface SqliteProjectionStoreOptions {
   readonly folder: string;
   readonly projection: string;
   readonly clock: Clock;
+  /** The most a generation's file may grow to, in bytes; a commit that needs more fails with `disk-full`. None unless told. */
+  readonly fileBytesMax?: number;
 }
 
 /**
@@ -55,6 +58,10 @@ class SqliteProjectionStore implements ProjectionStore {
     if (!identity) return 'lost';
     const database = openDatabase(path, 'read-write');
     try {
+      const { fileBytesMax } = this.#options;
+      if (fileBytesMax !== undefined) {
+        database.exec(`PRAGMA max_page_count = ${Math.ceil(fileBytesMax / limits.pageBytes)}`);
+      }
       const marker = readMarker(database);
       if (!marker || !sameFile(identityOf(path), identity)) {
         database.close();

@@ -8,6 +8,7 @@ import {
   type Row,
   type Table,
 } from '@annals/projection';
+import { closedError, storeError } from './errors.ts';
 import { openDatabase } from './generation-file.ts';
 import { limits } from './limits.ts';
 import { rankedProblems } from './ranked-index.ts';
@@ -20,8 +21,10 @@ export class SqliteSnapshot implements GenerationSnapshot {
   readonly #database: DatabaseSync;
   readonly #tables: ReadonlyMap<string, Table>;
   readonly #building: boolean;
+  readonly #path: string;
 
   constructor(path: string, spec: GenerationSpec) {
+    this.#path = path;
     this.#tables = new Map(spec.tables.map((table) => [table.name, table]));
     this.#database = openDatabase(path, 'read-only');
     try {
@@ -37,31 +40,44 @@ export class SqliteSnapshot implements GenerationSnapshot {
 
   async count(table: string): Promise<number> {
     const { name } = this.#table(table);
-    const row = this.#database.prepare(`SELECT count(*) AS n FROM ${quoted(name)}`).get();
-    return Number(row?.n);
+    const sql = `SELECT count(*) AS n FROM ${quoted(name)}`;
+    return this.#named(() => Number(this.#database.prepare(sql).get()?.n));
   }
 
   async *rows(name: string): AsyncIterable<readonly Row[]> {
     const table = this.#table(name);
     const columns = columnsOf(table);
     const key = table.key.map(quoted).join(', ');
-    const statement = this.#database.prepare(
-      `SELECT ${columns.map(quoted).join(', ')} FROM ${quoted(name)} ORDER BY ${key}`,
-    );
-    statement.setReturnArrays(true);
-    let page: Row[] = [];
-    for (const cells of statement.iterate() as Iterable<unknown> as Iterable<Cell[]>) {
-      page.push(Object.fromEntries(columns.map((column, n) => [column, cells[n] as Cell])));
-      if (page.length < limits.snapshotPageRows) continue;
-      yield page;
-      page = [];
+    const rows = this.#named(() => {
+      const statement = this.#database.prepare(
+        `SELECT ${columns.map(quoted).join(', ')} FROM ${quoted(name)} ORDER BY ${key}`,
+      );
+      statement.setReturnArrays(true);
+      return (statement.iterate() as Iterable<unknown> as Iterable<Cell[]>)[Symbol.iterator]();
+    });
+    const nextPage = () => {
+      const page: Row[] = [];
+      while (page.length < limits.snapshotPageRows) {
+        const next = rows.next();
+        if (next.done) break;
+        page.push(Object.fromEntries(columns.map((column, n) => [column, next.value[n] as Cell])));
+      }
+      return page;
+    };
+    for (;;) {
+      const page = this.#named(nextPage);
+      if (page.length > 0) yield page;
+      if (page.length < limits.snapshotPageRows) return;
     }
-    if (page.length > 0) yield page;
   }
 
   async problems(): Promise<readonly string[]> {
     // What is derived is made when building is finished.
     if (this.#building) return [];
+    return this.#named(() => this.#problems());
+  }
+
+  #problems(): string[] {
     const found = [...this.#tables.values()].flatMap((table) =>
       table.ranked ? rankedProblems(this.#database, table) : [],
     );
@@ -72,6 +88,16 @@ export class SqliteSnapshot implements GenerationSnapshot {
 
   async close(): Promise<void> {
     if (this.#database.isOpen) this.#database.close();
+  }
+
+  /** Errors of SQLite name the file and what to do. */
+  #named<T>(run: () => T): T {
+    if (!this.#database.isOpen) throw closedError(this.#path);
+    try {
+      return run();
+    } catch (error) {
+      throw storeError(error, this.#path);
+    }
   }
 
   #table(name: string): Table {
