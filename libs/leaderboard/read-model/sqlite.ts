@@ -53,7 +53,7 @@ export function sqliteLeaderboardReadModel(live: LiveGeneration): LeaderboardRea
 
 function answer<T>(live: LiveGeneration, read: (reads: ReadTransaction) => T): Answer<T> {
   const current = live.current();
-  if (current.kind === 'lost') return current;
+  if (current.kind === 'lost') return { kind: 'lost' };
   try {
     return current.reader.read((reads) => ({
       kind: 'answer',
@@ -77,8 +77,10 @@ const worstFirst = 's.standing DESC, s.reached_at DESC, s.reached_by DESC';
 export const leaderboardSql = {
   first: `SELECT ${boardRow} FROM scores s ${named}
     WHERE ${onBoard} ORDER BY ${bestFirst} LIMIT ?`,
-  from: `SELECT ${boardRow} FROM scores s ${named}
-    WHERE ${onBoard} AND s.standing >= ? ORDER BY ${bestFirst} LIMIT ? OFFSET ?`,
+  // The names of the rows that are skipped are not looked up.
+  from: `SELECT ${boardRow} FROM (SELECT s.user_id, ${bestFirst} FROM scores s
+    WHERE ${onBoard} AND s.standing >= ? ORDER BY ${bestFirst} LIMIT ? OFFSET ?) s ${named}
+    ORDER BY ${bestFirst}`,
   own: `SELECT ${boardRow}, s.reached_at, s.reached_by, s.matches FROM scores s ${named}
     WHERE ${onBoard} AND s.user_id = ?`,
   above: `SELECT ${boardRow} FROM scores s ${named}
