@@ -33,23 +33,33 @@ export async function backupLog(
   options: { readonly onProgress?: (progress: BackupProgress) => void } = {},
 ): Promise<BackupResult> {
   if (existsSync(target)) return { kind: 'target-exists', target };
+  try {
+    return await copyTo(target, folder, options.onProgress);
+  } catch (error) {
+    throw toEventLogError(error, `the backup of ${join(folder, logFileName)} to ${target}`);
+  }
+}
+
+async function copyTo(
+  target: string,
+  folder: string,
+  onProgress: ((progress: BackupProgress) => void) | undefined,
+): Promise<BackupResult> {
+  using db = connect(folder, 'read');
+  mkdirSync(dirname(target), { recursive: true });
   const draft = `${target}.partial-${process.pid}`;
   try {
-    using db = connect(folder, 'read');
-    mkdirSync(dirname(target), { recursive: true });
     // The snapshot held here keeps other processes' commits out of the copy: it never begins anew.
     db.exec('BEGIN');
     const copied = countEvents(db);
     await backup(db, draft, {
       rate: pagesPerStep,
       progress: ({ totalPages, remainingPages }) =>
-        options.onProgress?.({ pages: totalPages - remainingPages, pagesTotal: totalPages }),
+        onProgress?.({ pages: totalPages - remainingPages, pagesTotal: totalPages }),
     });
     db.exec('COMMIT');
     const placed = placeFile(draft, target);
     return placed ? { kind: 'written', ...copied } : { kind: 'target-exists', target };
-  } catch (error) {
-    throw toEventLogError(error, join(folder, logFileName));
   } finally {
     for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(draft + suffix, { force: true });
   }

@@ -10,7 +10,7 @@ import { type Acknowledgement, acknowledgementsIn } from './testing/syscall-trac
 const appends = 12;
 
 /** Runs `script` under strace, and reads off the trace what happened before each acknowledgement. */
-async function trace(script: string): Promise<Acknowledgement[]> {
+async function trace(script: URL): Promise<Acknowledgement[]> {
   const folder = freshFolder();
   const traceFile = join(freshFolder(), 'trace');
   const end = await runChild(script, {
@@ -36,7 +36,9 @@ describe('an acknowledged append is durable', () => {
     noStrace,
     'the write-ahead log is synced between its last write and each acknowledgement',
     async () => {
-      const acknowledgements = await trace('append-and-acknowledge.ts');
+      const acknowledgements = await trace(
+        new URL('./testing/append-and-acknowledge.ts', import.meta.url),
+      );
       expect(acknowledgements).toHaveLength(appends);
       for (const acknowledgement of acknowledgements) {
         expect(acknowledgement).toEqual({ written: true, synced: true, unsyncedWrites: 0 });
@@ -48,7 +50,9 @@ describe('an acknowledged append is durable', () => {
     noStrace,
     'the same look at a connection with synchronous = NORMAL finds the sync missing',
     async () => {
-      const acknowledgements = await trace('append-unsafely.ts');
+      const acknowledgements = await trace(
+        new URL('./testing/append-unsafely.ts', import.meta.url),
+      );
       expect(acknowledgements).toHaveLength(appends);
       for (const { written, synced, unsyncedWrites } of acknowledgements.slice(1)) {
         expect({ written, synced }).toEqual({ written: true, synced: false });

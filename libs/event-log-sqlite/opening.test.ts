@@ -110,6 +110,8 @@ test('the writer is set to sync every commit', async () => {
 });
 
 test('an open log that does nothing does not keep its process alive', async () => {
-  const end = await runChild('leave-open.ts', { arguments: [freshFolder()] });
+  const end = await runChild(new URL('./testing/leave-open.ts', import.meta.url), {
+    arguments: [freshFolder()],
+  });
   expect(end).toEqual({ code: 0, signal: null, out: 'stored\n', err: '' });
 });

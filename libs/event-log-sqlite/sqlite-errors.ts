@@ -75,6 +75,7 @@ function explain(error: unknown, path: string): Explained | undefined {
     case 'EIO':
     case 'ENOENT':
     case 'ENOTDIR':
+    case 'EEXIST':
     case 'EISDIR':
     case 'EMFILE':
       return { code: 'io', message: `${path}: the file system failed (${detail})` };

@@ -12,8 +12,8 @@ export const sqliteLimits = {
   readLockWaitMsMax: 10_000,
   /** Streams whose id and head the writer remembers. */
   cachedStreamsMax: 50_000,
-  /** Rows fetched by one query of a page: what a page may go beyond `pageBytesMax`. */
-  fetchRowsMax: 256,
+  /** Rows fetched by one query of a page: by these a page may go beyond `pageDataUnitsMax`. */
+  fetchRowsMax: 64,
   /** UTF-16 units of data in one page of `read`; a page is cut short behind it. */
   pageDataUnitsMax: 8_388_608,
   /** Kinds (category and type) merged by index in one query; a wider filter scans. */

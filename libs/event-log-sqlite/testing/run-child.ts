@@ -8,9 +8,9 @@ export interface ChildEnd {
   readonly err: string;
 }
 
-/** Runs one of the scripts in this folder in a process of its own, until it ends. */
+/** Runs a script in a process of its own, until it ends. */
 export function runChild(
-  script: string,
+  script: URL,
   options: {
     readonly arguments: readonly string[];
     readonly nodeFlags?: readonly string[];
@@ -18,12 +18,11 @@ export function runChild(
     readonly under?: readonly string[];
   },
 ): Promise<ChildEnd> {
-  const path = fileURLToPath(new URL(script, import.meta.url));
   const command = [
     ...(options.under ?? []),
     process.execPath,
     ...(options.nodeFlags ?? []),
-    path,
+    fileURLToPath(script),
     ...options.arguments,
   ];
   const child = spawn(command[0] as string, command.slice(1), {
