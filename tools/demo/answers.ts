@@ -4,7 +4,9 @@ import { z } from 'zod';
 
 export const readinessAnswer = z.object({
   status: z.string(),
-  checks: z.array(z.object({ name: z.string(), ready: z.boolean(), detail: z.string().optional() })),
+  checks: z.array(
+    z.object({ name: z.string(), ready: z.boolean(), detail: z.string().optional() }),
+  ),
 });
 
 export const problemAnswer = z.object({
@@ -48,9 +50,13 @@ export const standingAnswer = z.object({
   user_info: row.extend({ percentile: z.number(), matches: z.int() }),
   neighbors: z.array(row),
   players: z.int(),
+  as_of: z.string(),
 });
 
-export const ranksAnswer = z.object({ data: z.array(row.extend({ board_rank: z.int() })) });
+export const ranksAnswer = z.object({
+  data: z.array(row.extend({ board_rank: z.int() })),
+  as_of: z.string(),
+});
 
 export const anyAnswer = z.unknown();
 
