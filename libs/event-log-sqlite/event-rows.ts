@@ -1,4 +1,9 @@
-import { EventLogError, type Metadata, type Position, type StoredEvent } from '@annals/event-log';
+import {
+  EventLogError,
+  type Metadata,
+  type Position,
+  type StoredEvent,
+} from '@annals/event-log/port';
 
 /** Columns of one event in the order of `EventRow`. Ids and hashes are turned into text by SQLite: twice as fast as here. */
 export const eventColumns =

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, mkdirSync, rmSync, statSync } from '
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
-import { EventLogError } from '@annals/event-log';
+import { EventLogError } from '@annals/event-log/port';
 import { placeFile } from './place-file.ts';
 import { isBusy, toEventLogError } from './sqlite-errors.ts';
 import { sqliteLimits } from './sqlite-limits.ts';

@@ -1,11 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import {
-  categoryOf,
-  EventLogError,
-  judgeAppend,
-  type KnownEvent,
-  type Revision,
-} from '@annals/event-log';
+import { judgeAppend, type KnownEvent } from '@annals/event-log/append-rules';
+import { EventLogError, type Revision } from '@annals/event-log/port';
+import { categoryOf } from '@annals/event-log/stream-name';
 import { retryWhileBusy } from './log-file.ts';
 import { isBusy, toEventLogError } from './sqlite-errors.ts';
 import { sqliteLimits } from './sqlite-limits.ts';

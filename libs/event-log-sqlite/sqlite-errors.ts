@@ -1,4 +1,4 @@
-import { EventLogError, type EventLogErrorCode } from '@annals/event-log';
+import { EventLogError, type EventLogErrorCode } from '@annals/event-log/port';
 
 /** Primary result codes of SQLite (https://sqlite.org/rescode.html). */
 const sqliteCode = {

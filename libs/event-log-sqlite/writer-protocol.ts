@@ -1,11 +1,11 @@
-import {
-  type AppendResult,
-  type EventLogErrorCode,
-  type Expected,
-  type Metadata,
-  type NewEvent,
-  storedMetadata,
-} from '@annals/event-log';
+import { storedMetadata } from '@annals/event-log/append-rules';
+import type {
+  AppendResult,
+  EventLogErrorCode,
+  Expected,
+  Metadata,
+  NewEvent,
+} from '@annals/event-log/port';
 import { encodePosition, partition } from './event-rows.ts';
 import type { WriterSettings } from './log-file.ts';
 
