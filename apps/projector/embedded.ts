@@ -24,6 +24,8 @@ export function dataLayout(dataFolder: string) {
     keys: join(dataFolder, 'keys'),
     masterKeyFile: join(dataFolder, 'keys', 'master.key'),
     projections: join(dataFolder, 'projections'),
+    /** What was purged of erased people's data; see `purge-notes.ts`. */
+    purgeNotes: join(dataFolder, 'purged.json'),
   };
 }
 

@@ -1,5 +1,7 @@
 import { generationDirectory, type Projector, runProjector } from '@annals/projection';
-import { type EmbeddedOptions, openEmbedded } from './embedded.ts';
+import { dataLayout, type EmbeddedOptions, openEmbedded } from './embedded.ts';
+import { purgeErased } from './purge-erased.ts';
+import { PurgeNotes } from './purge-notes.ts';
 import { projections } from './registry.ts';
 
 export interface EmbeddedProjectorOptions extends EmbeddedOptions {
@@ -36,9 +38,16 @@ export async function runEmbeddedProjector(
       onTrouble(projection, detail ?? messageOf(observation.error));
     },
   });
+  const notes = new PurgeNotes(dataLayout(options.dataFolder).purgeNotes);
+  const purging = purgeErased({
+    ...{ log, cipher, clock, projections, storeFor, notes, signal, onTrouble },
+    holder: `${holder}/purge`,
+  });
   return {
     status: () => projector.status(),
-    done: projector.done.finally(() => embedded.close()),
+    done: Promise.all([projector.done, purging])
+      .then(() => undefined)
+      .finally(() => embedded.close()),
   };
 }
 

@@ -1,0 +1,208 @@
+import type { Clock, SubjectCipher } from '@annals/core';
+import { advance, type Checkpoint, coversAll, type EventLog } from '@annals/event-log';
+import {
+  drop,
+  type GenerationReport,
+  type GenerationStore,
+  type Projection,
+  type ProjectionStore,
+  projectionStatus,
+} from '@annals/projection';
+import { erasureCategory } from '@annals/subject-keys';
+import type { PurgeNotes } from './purge-notes.ts';
+
+export interface PurgeMeans {
+  readonly log: EventLog;
+  readonly cipher: SubjectCipher;
+  readonly clock: Clock;
+  readonly projections: readonly Projection[];
+  readonly storeFor: (projection: Projection) => ProjectionStore;
+  /** Names this process in leases and in the log. */
+  readonly holder: string;
+  readonly signal: AbortSignal;
+  /** What was purged already, also by an earlier process. */
+  readonly notes: PurgeNotes;
+  readonly onTrouble: (projection: string, detail: string) => void;
+}
+
+export const purgeLimits = {
+  /** Between two looks at generations that have not passed an erasure yet: doubled each time. */
+  pauseMsMin: 100,
+  pauseMsMax: 5_000,
+  /** A purge writes a whole file anew: this many times as long as it took, the next one waits. */
+  restPerPurge: 5,
+  /** An unfinished rebuild that nobody has worked on for this long will not pass the erasure. */
+  abandonedMs: 600_000,
+  /** How long a lease is taken to find out that nobody works on a generation. */
+  probeTtlMs: 1_000,
+} as const;
+
+/**
+ * Sees to it that no generation keeps bytes of people who were erased. One that has passed the last
+ * erasure is purged; one that never will, because it is a point in time or an abandoned rebuild, is
+ * dropped. Ends when `signal` is aborted. What fails is told and tried again.
+ */
+export async function purgeErased(means: PurgeMeans): Promise<void> {
+  const purge = new Purge(means);
+  await Promise.all([purge.follow(), purge.run()]);
+}
+
+class Purge {
+  readonly #means: PurgeMeans;
+  /** The last erasure in the log; what is purged up to it is done. */
+  #erased: Checkpoint = {};
+  #done: Checkpoint = {};
+  #wake = new AbortController();
+  /** Since when nobody has worked on an unfinished rebuild, by its name. */
+  readonly #idleSince = new Map<string, number>();
+
+  constructor(means: PurgeMeans) {
+    this.#means = means;
+    means.signal.addEventListener('abort', () => this.#wake.abort());
+  }
+
+  /** Learns of erasures. */
+  async follow(): Promise<void> {
+    const { log, clock, signal } = this.#means;
+    let from: Checkpoint = {};
+    while (!signal.aborted) {
+      try {
+        const deliveries = log.subscribe(from, { categories: [erasureCategory] }, { signal });
+        for await (const delivery of deliveries) {
+          from = delivery.checkpoint;
+          if (delivery.kind === 'caught-up') this.#wake.abort();
+          else {
+            for (const { partition, position } of delivery.events) {
+              this.#erased = advance(this.#erased, partition, position);
+            }
+          }
+        }
+        // Ended without being told to: the log was closed.
+        return;
+      } catch (error) {
+        this.#tell(error);
+        await clock.sleep(purgeLimits.pauseMsMax, signal);
+      }
+    }
+  }
+
+  /** Purges until all is done, and again after each erasure. */
+  async run(): Promise<void> {
+    const { clock, signal } = this.#means;
+    let pauseMs: number = purgeLimits.pauseMsMin;
+    while (!signal.aborted) {
+      const erased = this.#erased;
+      if (coversAll(this.#done, erased)) {
+        pauseMs = purgeLimits.pauseMsMin;
+        await this.#sleep(Number.MAX_SAFE_INTEGER);
+        continue;
+      }
+      const since = clock.now();
+      const isDone = await this.#purgeAll(erased).catch((error: unknown) => this.#tell(error));
+      const tookMs = Math.max(0, clock.now() - since);
+      if (isDone) this.#done = erased;
+      // A purge keeps the projector from its work; erasures that come meanwhile share the next one.
+      await clock.sleep(tookMs * purgeLimits.restPerPurge, signal);
+      if (!isDone) await this.#sleep(pauseMs);
+      pauseMs = Math.min(pauseMs * 2, purgeLimits.pauseMsMax);
+    }
+  }
+
+  /** Sleeps until told of an erasure, for `ms` at most. */
+  async #sleep(ms: number): Promise<void> {
+    const { clock, signal } = this.#means;
+    if (signal.aborted) return;
+    const timerMsMax = 2 ** 31 - 1;
+    await clock.sleep(Math.min(ms, timerMsMax), this.#wake.signal);
+    this.#wake = new AbortController();
+  }
+
+  #tell(error: unknown): false {
+    this.#means.onTrouble('', `purging the data of erased people: ${String(error)}`);
+    return false;
+  }
+
+  async #purgeAll(erased: Checkpoint): Promise<boolean> {
+    const { log, clock, projections, storeFor, signal } = this.#means;
+    let isDone = true;
+    for (const projection of projections) {
+      const store = storeFor(projection);
+      const { generations } = await projectionStatus({ log, store, projection, clock });
+      for (const report of generations) {
+        if (signal.aborted) return false;
+        if (report.kind === 'lost') continue;
+        if (!(await this.#purgeOne(projection, report, erased))) isDone = false;
+      }
+    }
+    return isDone;
+  }
+
+  /** Whether nothing is left to do for this generation. */
+  async #purgeOne(
+    projection: Projection,
+    report: GenerationReport,
+    erased: Checkpoint,
+  ): Promise<boolean> {
+    const { storeFor, notes, onTrouble } = this.#means;
+    const { generation, checkpoint = {}, kind, isLive, rebuiltAt } = report;
+    const name = `${projection.name}/g${generation}`;
+    if (notes.isPurged(name, { erased, checkpoint })) return true;
+    const store = storeFor(projection);
+    if (kind === 'followed') {
+      if (!coversAll(checkpoint, erased)) return false;
+      if ((await purged(store, generation)) === 'blocked') return false;
+      await notes.note(name, { erased, checkpoint });
+      return true;
+    }
+    if (isLive) {
+      const detail = `${name} is of another version and may hold data of erased people: rebuild it`;
+      onTrouble(projection.name, detail);
+      return false;
+    }
+    if (rebuiltAt === undefined && !(await this.#isAbandoned(store, generation, name)))
+      return false;
+    const outcome = await drop({ ...this.#means, projection, store, generation });
+    return outcome.kind === 'dropped';
+  }
+
+  async #isAbandoned(store: ProjectionStore, generation: number, name: string): Promise<boolean> {
+    const { clock, holder } = this.#means;
+    const opened = await store.open(generation);
+    if (opened === 'lost') return true;
+    const isIdle = await withoutLeases(opened, holder, clock).finally(() => opened.close());
+    if (!isIdle) {
+      this.#idleSince.delete(name);
+      return false;
+    }
+    const since = this.#idleSince.get(name) ?? clock.now();
+    this.#idleSince.set(name, since);
+    return clock.now() - since >= purgeLimits.abandonedMs;
+  }
+}
+
+async function purged(
+  store: ProjectionStore,
+  generation: number,
+): Promise<'purged' | 'blocked' | 'lost'> {
+  const opened = await store.open(generation);
+  if (opened === 'lost') return 'lost';
+  try {
+    return (await opened.purge?.()) ?? 'purged';
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Whether nobody works on a generation: no share of it is leased. */
+async function withoutLeases(
+  opened: GenerationStore,
+  holder: string,
+  clock: Clock,
+): Promise<boolean> {
+  for (let worker = 0; worker < opened.spec.workers; worker += 1) {
+    const lease = await opened.acquire(worker, holder, clock.now(), purgeLimits.probeTtlMs);
+    if (lease.kind === 'busy') return false;
+    await opened.release(worker, lease.epoch);
+  }
+  return true;
+}
