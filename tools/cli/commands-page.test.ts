@@ -81,7 +81,11 @@ describe('--data, --json and --yes', () => {
 
   it.each(given)('are taken by $name before it and behind it', async ({ line }) => {
     const words = line.split(/ [|&]+ /).find((part) => part.includes('annals '));
-    const argv = (words ?? '').trim().replace(/ --data \S+/, '').split(' ').slice(1);
+    const argv = (words ?? '')
+      .trim()
+      .replace(/ --data \S+/, '')
+      .split(' ')
+      .slice(1);
     const options = ['--json', '--yes', '--data', 'somewhere'];
     for (const typed of [
       [...options, ...argv],

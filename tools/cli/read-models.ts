@@ -63,8 +63,11 @@ export interface ObservedProjection extends Omit<ProjectionReport, 'generations'
   readonly generations: readonly ObservedGeneration[];
 }
 
+/** A log that was written to within this time may be written to now. */
+const recentMs = 10_000;
+
 /** How long a read model is watched for its rate. */
-const watchedMs = 1_000;
+const watchedMs = 500;
 
 /** How every projection stands: read from log and stores, twice where something may be moving. */
 export async function observeAll(
@@ -108,7 +111,7 @@ async function mayMove(
   if (lags) return true;
   const last = await log.read('end', {}, { direction: 'backward', limit: 1 });
   const recordedAt = last.events[0]?.recordedAt;
-  return recordedAt !== undefined && now - recordedAt < 10 * watchedMs;
+  return recordedAt !== undefined && now - recordedAt < recentMs;
 }
 
 async function observed(

@@ -1,0 +1,293 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { systemClock } from '@annals/core';
+import { sqliteEventLog } from '@annals/event-log-sqlite';
+import { deadLetterTable } from '@annals/projection';
+import { dataLayout } from '@annals/projector';
+import { sqliteProjectionStore } from '@annals/store-sqlite';
+import { describe, expect, it } from 'vitest';
+import { exitCodes } from './exit-codes.ts';
+import { annals, annalsJson } from './testing/cli.ts';
+import { appendScores, scoredFolder, streamOf } from './testing/data-folder.ts';
+
+interface Status {
+  readonly log: { readonly checkpoint: string; readonly events: number };
+  readonly projections: readonly {
+    readonly projection: string;
+    readonly live: string | null;
+    readonly generations: readonly {
+      readonly generation: string;
+      readonly live: boolean;
+      readonly state: string;
+      readonly until: string | null;
+      readonly checkpoint: string | null;
+      readonly lag_events: number | null;
+      readonly parked: number | null;
+      readonly problem: string | null;
+    }[];
+  }[];
+}
+
+async function leaderboardIn(folder: string) {
+  const status = await annalsJson<Status>(['status', '--data', folder]);
+  const [leaderboard] = status.projections;
+  if (leaderboard?.projection !== 'leaderboard') throw new Error('no leaderboard in the status');
+  return leaderboard;
+}
+
+/** Runs a command that must end well on the leaderboard of a folder. */
+async function done(folder: string, command: string, ...flags: readonly string[]) {
+  const [name = '', ...more] = command.split(' ');
+  const ran = await annals([name, ...more, 'leaderboard', ...flags, '--data', folder]);
+  if (ran.code !== 0) throw new Error(`annals ${command} ended with ${ran.code}: ${ran.err}`);
+  return ran;
+}
+
+function generationFile(folder: string, generation: number): string {
+  return join(dataLayout(folder).projections, 'leaderboard', `g${generation}.sqlite`);
+}
+
+describe('rebuild, verify, promote', () => {
+  it('in this order need no generation named, and rollback and drop take it back', async () => {
+    const folder = await scoredFolder();
+    expect((await leaderboardIn(folder)).live).toBeNull();
+    expect((await done(folder, 'rebuild')).out).toMatch(/^leaderboard g1 rebuilt: 300 events in /);
+    expect((await done(folder, 'verify')).out).toMatch(/^leaderboard g1 at .*consistent in itself/);
+    expect((await done(folder, 'promote')).out).toBe('leaderboard g1 is live (none was before)\n');
+
+    await appendScores(folder, 300, 400);
+    expect((await done(folder, 'rebuild', '--workers', '3')).out).toMatch(/g2 rebuilt: 400 events/);
+    const verified = await done(folder, 'verify');
+    expect(verified.out).toMatch(/leaderboard g2 at .*, compared with g1: the same in every row/);
+    expect(verified.err).toContain('Next: annals promote leaderboard');
+    const promoted = await done(folder, 'promote');
+    expect(promoted.out).toBe('leaderboard g2 is live (before it was g1)\n');
+    expect(await leaderboardIn(folder)).toMatchObject({
+      live: 'g2',
+      generations: [
+        { generation: 'g1', live: false, state: 'followed', lag_events: 0, problem: null },
+        { generation: 'g2', live: true, state: 'followed', lag_events: 0, problem: null },
+      ],
+    });
+
+    expect((await done(folder, 'rollback')).out).toBe(
+      'leaderboard g1 is live (before it was g2)\n',
+    );
+    expect((await done(folder, 'drop', '--generation', 'g2', '--yes')).out).toBe(
+      'leaderboard g2 is dropped\n',
+    );
+    const after = await leaderboardIn(folder);
+    expect(after.generations.map(({ generation }) => generation)).toEqual(['g1']);
+    const live = await annals([
+      'drop',
+      'leaderboard',
+      '--generation',
+      '1',
+      '--yes',
+      '--data',
+      folder,
+    ]);
+    expect(live).toMatchObject({ code: exitCodes.refused, out: '' });
+    expect(live.err).toMatch(/g1 is live: promote another one/);
+  });
+
+  it('ask for a fresh second fold where there is nothing to compare with', async () => {
+    const folder = await scoredFolder(100);
+    await done(folder, 'rebuild');
+    const { out } = await done(folder, 'verify', '--generation', 'g1', '--refold');
+    expect(out).toMatch(/compared with a second fold of the log: the same in every row/);
+  });
+
+  it('find a row that was changed behind the log, show it, and end with another code', async () => {
+    const folder = await scoredFolder(100);
+    await done(folder, 'rebuild');
+    await done(folder, 'promote');
+    await done(folder, 'rebuild');
+    using db = new DatabaseSync(generationFile(folder, 2));
+    db.exec(`
+      UPDATE scores SET matches = 77 WHERE user_id = 'user-7';
+      DELETE FROM entries WHERE (stream, revision) IN (SELECT stream, revision FROM entries LIMIT 1);
+    `);
+    const argv = ['verify', 'leaderboard', '--data', folder];
+    const { code, out } = await annals(argv);
+    expect(code).toBe(exitCodes.different);
+    expect(out).toMatch(/compared with g1: different/);
+    expect(out).toMatch(/^~ scores "default", "2026-11", "user-7": matches is 77 here, 2 there$/m);
+    expect(out).toMatch(/^- entries .*: missing here$/m);
+    const json = await annals([...argv, '--json', '--rows', '1']);
+    expect(json.code).toBe(exitCodes.different);
+    const told = JSON.parse(json.out) as { result: string; differences: unknown[] };
+    expect(told.result).toBe('different');
+    expect(told.differences).toHaveLength(1);
+    const [, g2] = (await leaderboardIn(folder)).generations;
+    expect(g2?.problem).toMatch(/its last verification found differences/);
+  });
+
+  it('are told by status to be needed where a store is lost', async () => {
+    const folder = await scoredFolder(50);
+    await done(folder, 'rebuild');
+    await done(folder, 'promote');
+    await rm(join(dataLayout(folder).projections, 'leaderboard'), { recursive: true });
+    const [lost] = (await leaderboardIn(folder)).generations;
+    expect(lost).toMatchObject({ state: 'lost', live: true, checkpoint: null });
+    expect(lost?.problem).toMatch(/annals rebuild leaderboard, then annals promote leaderboard/);
+    await done(folder, 'rebuild');
+    const { out } = await done(folder, 'verify');
+    expect(out).toMatch(/not compared, the store of the live one is lost: consistent in itself/);
+    await done(folder, 'promote');
+    expect((await leaderboardIn(folder)).live).toBe('g2');
+  });
+});
+
+describe('rebuild', () => {
+  it('--dry-run counts events by type, estimates, and writes nothing', async () => {
+    const folder = await scoredFolder();
+    const argv = ['rebuild', 'leaderboard', '--dry-run', '--data', folder];
+    const { out } = await annals(argv);
+    expect(out).toMatch(/^leaderboard g1 would be filled: 300 events\n/);
+    expect(out).toMatch(/score-recorded +│ 300/);
+    const plan = await annalsJson<object>(argv);
+    expect(plan).toMatchObject({
+      generation: 'g1',
+      resumes: false,
+      events: 300,
+      events_by_type: { 'score-recorded': 300 },
+    });
+    expect((await leaderboardIn(folder)).generations).toEqual([]);
+  });
+
+  it('--until makes a point in time, by position or by time, that is never live', async () => {
+    const folder = await scoredFolder(200);
+    const { checkpoint } = await annalsJson<{ checkpoint: string }>([
+      'log',
+      'head',
+      '--data',
+      folder,
+    ]);
+    await systemClock.sleep(5);
+    const between = new Date().toISOString();
+    await systemClock.sleep(5);
+    await appendScores(folder, 200, 260);
+    for (const until of [checkpoint, between]) {
+      const rebuilt = await done(folder, 'rebuild', '--until', until);
+      expect(rebuilt.out).toMatch(/: 200 events in /);
+      expect(rebuilt.err).toContain(`It stands at ${until} and stays there`);
+    }
+    const { generations } = await leaderboardIn(folder);
+    expect(generations.map(({ state, until }) => [state, until])).toEqual([
+      ['frozen', checkpoint],
+      ['frozen', between],
+    ]);
+    const { code, err } = await annals(['promote', 'leaderboard', '--data', folder]);
+    expect(code).toBe(exitCodes.refused);
+    expect(err).toMatch(/is a point in time/);
+  });
+
+  it('comes to rest when it is stopped, and the same command goes on', async () => {
+    const folder = await scoredFolder(9_000);
+    const stop = new AbortController();
+    const argv = ['rebuild', 'leaderboard', '--throttle', '0.01', '--data', folder];
+    const running = annals(argv, { signal: stop.signal });
+    await expect
+      .poll(async () => (await leaderboardIn(folder)).generations[0]?.checkpoint, {
+        timeout: 20_000,
+        interval: 50,
+      })
+      .toMatch(/^0:/);
+    stop.abort();
+    const stopped = await running;
+    expect(stopped.code).toBe(exitCodes.interrupted);
+    expect(stopped.err).toMatch(/stopped at 0:\d+ after [\d,]+ events; the same command goes on/);
+    expect((await leaderboardIn(folder)).generations[0]?.state).toBe('building');
+    const again = await done(folder, 'rebuild');
+    const [, events = ''] =
+      /finished an interrupted rebuild: ([\d,]+) events/.exec(again.out) ?? [];
+    expect(Number(events.replace(',', ''))).toBeLessThan(9_000);
+    const { out } = await done(folder, 'verify', '--refold');
+    expect(out).toMatch(/the same in every row/);
+  });
+});
+
+describe('dead letters', () => {
+  /** A folder whose live generation has parked the first event of a stream and the one behind it. */
+  async function parkedFolder() {
+    const folder = await scoredFolder(200);
+    await done(folder, 'rebuild');
+    await done(folder, 'promote');
+    const stream = streamOf(0);
+    const store = sqliteProjectionStore({
+      folder: dataLayout(folder).projections,
+      projection: 'leaderboard',
+      clock: systemClock,
+    });
+    const opened = await store.open(1);
+    if (opened === 'lost') throw new Error('the generation was just made');
+    const lease = await opened.acquire(0, 'test', systemClock.now(), 10_000);
+    if (lease.kind !== 'acquired') throw new Error('nobody else works here');
+    const log = await sqliteEventLog({ folder: dataLayout(folder).log, readOnly: true });
+    const { events } = await log.readStream(stream, { limit: 2 });
+    await log.close();
+    const changes = events.map((event, index) => ({
+      table: deadLetterTable.name,
+      key: [event.stream, event.revision],
+      row: {
+        stream: event.stream,
+        revision: event.revision,
+        event_id: event.id,
+        type: event.type,
+        partition: event.partition,
+        position: event.position,
+        error_code: index === 0 ? 'handler-failed' : 'behind',
+        error: index === 0 ? 'a \u001b[31mred\u001b[0m stumble' : null,
+        attempts: index === 0 ? 1 : 0,
+        parked_at: event.recordedAt,
+      },
+    }));
+    const { checkpoint: from, epoch } = lease;
+    const committed = await opened.commit({ worker: 0, epoch, from, to: from, changes });
+    expect(committed.kind).toBe('applied');
+    await opened.release(0, epoch);
+    await store.close();
+    return { folder, stream, revision: events[0]?.revision as number };
+  }
+
+  it('are listed, shown, counted by status, and retried in order', async () => {
+    const { folder, stream, revision } = await parkedFolder();
+    expect((await leaderboardIn(folder)).generations[0]?.parked).toBe(2);
+    const { out } = await done(folder, 'dead-letters list');
+    expect(out).toContain(`${stream}@${revision}`);
+    expect(out).toContain('handler-failed: a \\u001b[31mred\\u001b[0m stumble');
+    expect(out).toContain('waits behind the one before');
+    const shown = await annals(['dead-letters', 'show', 'leaderboard', stream, '--data', folder]);
+    expect(shown.out).toMatch(/the event that failed, .*:\n\{"board":"default"/);
+    const { remaining, done: isDone } = await annalsJson<{ remaining: unknown[]; done: boolean }>([
+      ...['dead-letters', 'retry', 'leaderboard', stream, '--data', folder],
+    ]);
+    expect({ remaining, isDone }).toEqual({ remaining: [], isDone: true });
+    expect((await done(folder, 'dead-letters list')).out).toMatch(/nothing is parked/);
+  });
+
+  it('are discarded one by one, after a question', async () => {
+    const { folder, stream, revision } = await parkedFolder();
+    const argv = ['dead-letters', 'discard', 'leaderboard', stream, '--data', folder];
+    const asked = await annals(argv);
+    expect(asked).toMatchObject({ code: exitCodes.usage, out: '' });
+    expect(asked.err).toContain(`Give up ${stream}@${revision} (score-recorded)`);
+    expect((await annals([...argv, '--yes'])).code).toBe(exitCodes.ok);
+    const { letters } = await annalsJson<{ letters: { revision: number }[] }>([
+      ...['dead-letters', 'list', 'leaderboard', '--data', folder],
+    ]);
+    expect(letters.map((letter) => letter.revision)).not.toContain(revision);
+  });
+
+  it('of a stream that has none are refused', async () => {
+    const { folder } = await parkedFolder();
+    for (const command of ['show', 'retry', 'discard']) {
+      const argv = ['dead-letters', command, 'leaderboard', 'scores-no~1', '--data', folder];
+      const { code, err } = await annals([...argv, '--yes']);
+      expect(code).toBe(exitCodes.usage);
+      expect(err).toMatch(/nothing of the stream scores-no~1 is parked/);
+    }
+  });
+});
