@@ -12,6 +12,12 @@ import type { StoreOpeners } from './site.ts';
 import { describeSnapshots } from './snapshots.ts';
 import { describeWorkers } from './workers.ts';
 
+export {
+  describeRebuildEqualsLive,
+  type History,
+  type HistoryStep,
+  type MakeHistory,
+} from './rebuild-equals-live.ts';
 export * from './samples.ts';
 export {
   type Ability,
