@@ -7,7 +7,11 @@ const portMessage = `must be a port, 0 to ${portMax}`;
 
 /** Everything `npm start` reads from the environment. */
 export const configSchema = z.object({
-  HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
+  HOST: z
+    .string()
+    .min(1, 'must be an address')
+    .default('127.0.0.1')
+    .describe('Address to listen on.'),
   PORT: z
     .string()
     // Digits only: Number() would take an empty text, 0x50 and 1e3, too.
@@ -15,7 +19,11 @@ export const configSchema = z.object({
     .transform(Number)
     .default(8080)
     .describe('Port to listen on; 0 takes a free one.'),
-  ANNALS_DATA: z.string().min(1).default('./data').describe('Folder of log, keys and read models.'),
+  ANNALS_DATA: z
+    .string()
+    .min(1, 'must name a folder')
+    .default('./data')
+    .describe('Folder of log, keys and read models.'),
   ANNALS_ADMIN_KEY: adminKeySchema
     .optional()
     .describe('Fixes the admin key; without it one is made at the first start and printed once.'),

@@ -2,12 +2,14 @@ import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dataLayout } from '@annals/projector';
 import { backupSubjectKeys } from '@annals/subject-keys';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type OpenPlatform, openPlatform } from './testing/open-platform.ts';
 import { operate } from './testing/operate.ts';
 import { filesBelow, filesHolding } from './testing/raw-bytes.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
 import { until } from './testing/until.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const name = 'Zenobia Quillfeather';
 const picture = 'https://pictures.example/quillfeather.png';

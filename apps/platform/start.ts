@@ -33,7 +33,7 @@ export interface PlatformOptions {
 }
 
 /** How long the first start waits for its read model before it serves. */
-const readableMsMax = 2_000;
+const readableMsMax = 1_000;
 
 /** Opens the data folder, starts the projector's thread, and serves every product's API. */
 export async function startPlatform(
@@ -43,8 +43,9 @@ export async function startPlatform(
   // What was opened, the last one first: the order of closing.
   const opened: Closing[] = [];
   try {
-    const { server, embedded } = await openServer(config, options, opened);
+    const { server, embedded, readable } = await openServer(config, options, opened);
     opened.unshift({ name: 'server', close: () => server.stop() });
+    await readable(readableMsMax);
     const url = await server.listen({ host: config.HOST, port: config.PORT });
     // Made last: a start that fails must not leave a key behind that nobody has seen.
     const newAdminKey = config.ANNALS_ADMIN_KEY ? undefined : await firstAdminKey(embedded);
@@ -83,7 +84,6 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
     ...(visibleMsMax === undefined ? {} : { visibleMsMax }),
   });
   opened.unshift(...leaderboard.closing);
-  await leaderboard.readable(readableMsMax);
 
   const server = await createServer({
     api: {
@@ -109,7 +109,7 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
   leaderboard.service.resumeCloses().catch((error: unknown) => {
     if (!signal.aborted) server.log.error({ detail: String(error) }, 'could not resume closes');
   });
-  return { server, embedded };
+  return { server, embedded, readable: leaderboard.readable };
 }
 
 function readinessOfKeys(apiKeys: ApiKeys): ReadinessCheck {

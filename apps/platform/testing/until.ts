@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Asks again and again until the answer is not undefined; throws after 20 seconds. */
+/** Asks again and again until the answer is not undefined; throws after 60 seconds. */
 export async function until<T>(
   what: string,
   ask: () => T | undefined | Promise<T | undefined>,
 ): Promise<T> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;

@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { adminKey, type Call } from './open-platform.ts';
+
+const entry = join(import.meta.dirname, '..', 'main.ts');
+
+/** Runs main.ts with these settings and nothing else of this process's own. */
+export function runMain(env: { readonly [name: string]: string }) {
+  const { PATH, HOME, TMPDIR } = process.env;
+  const child = spawn(process.execPath, [entry], {
+    env: { PATH, HOME, TMPDIR, ...env } as NodeJS.ProcessEnv,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const text = { out: '', err: '' };
+  child.stdout.on('data', (chunk: Buffer) => {
+    text.out += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    text.err += chunk.toString();
+  });
+  const ended = once(child, 'close').then(([code, signal]) => ({
+    code: code as number | null,
+    signal: signal as string | null,
+    ...text,
+  }));
+  return { child, text, ended };
+}
+
+export interface PlatformProcess {
+  readonly url: string;
+  readonly call: Call;
+  /** Ends the process with a signal; resolves when it is gone. */
+  kill(signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT'): Promise<{ readonly code: number | null }>;
+}
+
+/** A platform in a process of its own, on this folder and a free port. */
+export async function startProcess(
+  folder: string,
+  env: { readonly [name: string]: string } = {},
+): Promise<PlatformProcess> {
+  const { child, text, ended } = runMain({
+    PORT: '0',
+    ANNALS_DATA: folder,
+    ANNALS_ADMIN_KEY: adminKey,
+    ANNALS_LOG_LEVEL: 'error',
+    ...env,
+  });
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.on('data', () => {
+      const found = /API\s+(http:\S+)\/v1/.exec(text.out)?.[1];
+      if (found) resolve(found);
+    });
+    ended.then(({ out, err }) => reject(new Error(`it did not start:\n${out}${err}`)));
+  });
+  const call: Call = async (route, { body, headers, key = adminKey } = {}) => {
+    const [method, path] = route.split(' ') as [string, string];
+    const response = await fetch(url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const answer = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json') && answer !== '';
+    return {
+      status: response.status,
+      body: isJson ? JSON.parse(answer) : answer,
+      headers: Object.fromEntries(response.headers),
+    };
+  };
+  return {
+    url,
+    call,
+    kill: (signal) => {
+      child.kill(signal);
+      return ended;
+    },
+  };
+}
