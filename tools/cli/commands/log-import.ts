@@ -1,5 +1,7 @@
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import {
   type EventLog,
@@ -166,17 +168,8 @@ async function* withFirst<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T
 
 async function* gunzipped(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip();
-  const fed = (async () => {
-    for await (const chunk of chunks) {
-      if (gunzip.write(chunk)) continue;
-      await new Promise<void>((resolve) => {
-        gunzip.once('drain', resolve);
-        gunzip.once('close', resolve);
-      });
-    }
-    gunzip.end();
-  })();
-  fed.catch((error: Error) => gunzip.destroy(error));
+  // Whatever ends it early comes out of the other end as well.
+  pipeline(Readable.from(chunks), gunzip).catch(() => undefined);
   try {
     yield* gunzip as AsyncIterable<Uint8Array>;
   } finally {

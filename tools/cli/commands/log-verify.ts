@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SubjectCipher } from '@annals/core';
-import { type Checkpoint, type EventLog, encodeCheckpoint, LogHash } from '@annals/event-log';
+import { canonicalJson, type SubjectCipher, sha256 } from '@annals/core';
+import {
+  type Checkpoint,
+  type EventLog,
+  encodeCheckpoint,
+  LogHash,
+  type StoredEvent,
+} from '@annals/event-log';
 import { checkIntegrity } from '@annals/event-log-sqlite';
 import { dataLayout } from '@annals/projector';
 import {
@@ -30,8 +36,8 @@ export function addLogVerify(log: Command, act: Act): void {
     log
       .command('verify')
       .description(
-        'checks every page, index and event of the log, that this program can read each event ' +
-          '(and open its personal data, where the keys are there), and tells the log hash',
+        'checks every page, index and event of the log, that no event was changed and this program ' +
+          'can read each (and open its personal data, where the keys are), and tells the log hash',
       )
       .option('--hash <hash>', 'also compare with this log hash, as log export tells it', hashText)
       .action(act(verifyLog)),
@@ -120,14 +126,30 @@ async function hashAndDecode(
     const page = await log.read(at);
     for (const event of page.events) hash.add(event);
     at = page.checkpoint;
-    const found = await unreadable(page.events, cipher, namedMax - problems.length);
-    problems.push(...found.map((error) => error.message));
+    const found = [
+      ...(await unreadable(page.events, cipher, namedMax)).map((error) => error.message),
+      ...page.events.filter(isChanged).map(changedMessage),
+    ];
+    problems.push(...found.slice(0, namedMax - problems.length));
     shown.update(hash.events, total);
     if (page.end) break;
   }
   if (problems.length >= namedMax) problems.push('there may be more that cannot be read');
   const { events, streams } = hash;
   return { events, streams, hash: hash.digest(), checkpoint: encodeCheckpoint(at), problems };
+}
+
+/**
+ * Whether an event's data is not what its content hash was made of. Of sealed data the hash is keyed
+ * by the subject's key, and the seal itself tells of changes.
+ */
+function isChanged({ type, schemaVersion, data, contentHash }: StoredEvent): boolean {
+  if (data.includes('"$personal"')) return false;
+  return sha256(canonicalJson([type, schemaVersion, JSON.parse(data)])) !== contentHash;
+}
+
+function changedMessage({ id, stream, revision }: StoredEvent): string {
+  return `changed: event ${id} (${stream}@${revision}): its data is not what its content hash was made of`;
 }
 
 /** Takes every subject for erased: the rest of each event is checked all the same. */
