@@ -115,9 +115,9 @@ class World {
       if ('act' in step) await step.act(this.#log);
       else await this.#append(step.stream, step.events);
       if (random.chance(60)) await this.clock.advance(random.int(0, 200));
-      if (random.chance(5)) copy = this.#database.backup();
-      if (random.chance(3) && copy.generations.size > 0) this.#database.restore(copy);
-      if (random.chance(6)) {
+      if (random.chance(12)) copy = this.#database.backup();
+      if (random.chance(8) && copy.generations.size > 0) this.#database.restore(copy);
+      if (random.chance(4)) {
         await process.crash();
         process = this.#start(cipher);
       }
@@ -143,6 +143,20 @@ class World {
     return coversAll(await opened.checkpoint(), await this.#log.head());
   }
 
+  /** The log as a process sees it whose subscriptions break off, begin too early and repeat themselves. */
+  #faultyLog(): MemoryEventLog {
+    const random = this.#random;
+    const isFoul = () => !this.#fair && random.chance(10);
+    return memoryEventLog({
+      storage: this.#log.storage,
+      clock: this.clock,
+      faults: {
+        subscribe: (from) => (isFoul() ? {} : from),
+        deliver: () => (isFoul() ? (random.chance(30) ? 'throw' : 'repeat') : undefined),
+      },
+    });
+  }
+
   #start(cipher: SubjectCipher): { crash(): Promise<void> } {
     const random = this.#random;
     const { clock } = this;
@@ -151,15 +165,16 @@ class World {
       return random.chance(50) ? ('before' as const) : ('after' as const);
     };
     const store = memoryProjectionStore({ clock, database: this.#database, faults });
+    const log = this.#faultyLog();
     const stop = new AbortController();
     const { signal } = stop;
     this.#processes += 1;
     const projector = runProjector({
-      log: this.#log,
+      log,
       cipher,
       projections: [this.#projection],
       storeFor: () => store,
-      directory: generationDirectory(this.#log, { signal, clock }),
+      directory: generationDirectory(log, { signal, clock }),
       clock,
       holder: `process-${this.#processes}`,
       signal,
