@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { backup, type DatabaseSync } from 'node:sqlite';
 import { connect, logFileName } from './log-file.ts';
-import { placeFile } from './place-file.ts';
+import { makeFolder, placeFile } from './place-file.ts';
 import { toEventLogError } from './sqlite-errors.ts';
 
 export type BackupResult =
@@ -46,7 +46,7 @@ async function copyTo(
   onProgress: ((progress: BackupProgress) => void) | undefined,
 ): Promise<BackupResult> {
   using db = connect(folder, 'read');
-  mkdirSync(dirname(target), { recursive: true });
+  makeFolder(dirname(target));
   const draft = `${target}.partial-${process.pid}`;
   try {
     // The snapshot held here keeps other processes' commits out of the copy: it never begins anew.

@@ -1,9 +1,9 @@
-import { accessSync, constants, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { EventLogError } from '@annals/event-log/port';
-import { placeFile } from './place-file.ts';
+import { makeFolder, placeFile } from './place-file.ts';
 import { isBusy, toEventLogError } from './sqlite-errors.ts';
 import { sqliteLimits } from './sqlite-limits.ts';
 
@@ -59,7 +59,7 @@ const tables = `
 export function createLogFile(folder: string): void {
   const path = join(folder, logFileName);
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     if (existsSync(path)) return;
     const draft = join(folder, `${logFileName}.new-${process.pid}-${performance.now()}`);
     try {

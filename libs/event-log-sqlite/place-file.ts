@@ -1,5 +1,13 @@
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
 
 /** What a file system without hard links answers. */
 const noHardLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
@@ -22,6 +30,18 @@ export function placeFile(draft: string, target: string): boolean {
   // A new name is durable only when its folder is.
   sync(dirname(target), 'r');
   return true;
+}
+
+/** Makes `folder` and what is missing above it, durably. */
+export function makeFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true });
+  if (first === undefined) return;
+  const last = dirname(resolve(first));
+  let changed = resolve(folder);
+  do {
+    changed = dirname(changed);
+    sync(changed, 'r');
+  } while (changed !== last && changed !== dirname(changed));
 }
 
 function sync(path: string, flags: string): void {
