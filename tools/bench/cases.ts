@@ -1,7 +1,25 @@
 import { appendBatches } from './cases/append-batches.ts';
 import { appendManyCallers } from './cases/append-many-callers.ts';
 import { appendOneCaller } from './cases/append-one-caller.ts';
+import { emmett } from './cases/emmett.ts';
+import { httpRead } from './cases/http-read.ts';
+import { httpWrite } from './cases/http-write.ts';
+import { memory } from './cases/memory.ts';
+import { rankAmongMany } from './cases/rank.ts';
+import { rebuildOfBoard } from './cases/rebuild.ts';
+import { rebuildBesideAppends } from './cases/rebuild-beside-appends.ts';
 import type { BenchCase } from './harness.ts';
 
 /** Every case, in the order of the report. */
-export const cases: readonly BenchCase[] = [appendOneCaller, appendManyCallers, appendBatches];
+export const cases: readonly BenchCase[] = [
+  appendOneCaller,
+  appendManyCallers,
+  appendBatches,
+  emmett,
+  rebuildOfBoard,
+  rebuildBesideAppends,
+  rankAmongMany,
+  memory,
+  httpRead,
+  httpWrite,
+];

@@ -94,7 +94,10 @@ test('a case that fails is a row that says so, and the next one runs', async () 
     run: () => Promise.reject(new Error('no disk')),
   };
   const fine: BenchCase = { name: 'fine', summary: 'measures', run: async () => [missed] };
-  const { comparisons, failed } = await runCases([broken, fine], scales.quick, () => undefined);
+  const { comparisons, failed } = await runCases([broken, fine], {
+    scale: scales.quick,
+    tell: () => undefined,
+  });
   expect(failed).toEqual(['broken']);
   expect(comparisons).toMatchObject([{ work: 'broken', remark: 'failed: no disk' }, missed]);
 });

@@ -1,3 +1,5 @@
+import type { PreparedFolders } from './data/prepared-folders.ts';
+
 /** One figure with what it is measured in. */
 export interface Figure {
   readonly value: number;
@@ -23,11 +25,16 @@ export interface BenchCase {
   /** What `--only` takes. */
   readonly name: string;
   readonly summary: string;
-  run(scale: Scale, tell: Tell): Promise<readonly Comparison[]>;
+  run(bench: Bench): Promise<readonly Comparison[]>;
 }
 
-/** Says on the way what is being done. */
-export type Tell = (line: string) => void;
+/** What a case is given. */
+export interface Bench {
+  readonly scale: Scale;
+  /** Says on the way what is being done. */
+  readonly tell: (line: string) => void;
+  readonly prepared: PreparedFolders;
+}
 
 /** How much work: `full` is what results.md is made from, `quick` shows that every case runs. */
 export interface Scale {

@@ -44,7 +44,7 @@ async function run(options: Options): Promise<void> {
   const chosen = cases.filter(({ name }) => options.only?.includes(name) ?? true);
   const scale = options.quick ? 'quick' : 'full';
   tell(`${chosen.length} cases, scale ${scale}, on ${machine()}`);
-  const { comparisons, failed } = await runCases(chosen, scales[scale], tell);
+  const { comparisons, failed } = await runCases(chosen, { scale: scales[scale], tell });
   process.stdout.write(`${textReport(comparisons)}\n`);
   if (failed.length > 0) process.exitCode = 1;
   if (scale === 'quick') return;

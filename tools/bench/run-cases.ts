@@ -1,4 +1,5 @@
-import type { BenchCase, Comparison, Scale, Tell } from './harness.ts';
+import { PreparedFolders } from './data/prepared-folders.ts';
+import type { Bench, BenchCase, Comparison } from './harness.ts';
 
 /**
  * Runs cases one after the other. One that fails becomes a row that says how, and the others go on:
@@ -6,24 +7,28 @@ import type { BenchCase, Comparison, Scale, Tell } from './harness.ts';
  */
 export async function runCases(
   cases: readonly BenchCase[],
-  scale: Scale,
-  tell: Tell,
+  { scale, tell }: Pick<Bench, 'scale' | 'tell'>,
 ): Promise<{ readonly comparisons: readonly Comparison[]; readonly failed: readonly string[] }> {
   const comparisons: Comparison[] = [];
   const failed: string[] = [];
-  for (const [index, one] of cases.entries()) {
-    const place = `${index + 1}/${cases.length} ${one.name}`;
-    tell(`${place}: ${one.summary}`);
-    const started = performance.now();
-    try {
-      comparisons.push(...(await one.run(scale, (line) => tell(`    ${line}`))));
-    } catch (error) {
-      failed.push(one.name);
-      const remark = `failed: ${error instanceof Error ? error.message : String(error)}`;
-      tell(`    ${remark}`);
-      comparisons.push({ work: one.name, peer: '', reach: '', remark });
+  const inside = (line: string) => tell(`    ${line}`);
+  const prepared = new PreparedFolders(inside);
+  try {
+    for (const [index, one] of cases.entries()) {
+      tell(`${index + 1}/${cases.length} ${one.name}: ${one.summary}`);
+      const started = performance.now();
+      try {
+        comparisons.push(...(await one.run({ scale, tell: inside, prepared })));
+      } catch (error) {
+        failed.push(one.name);
+        const remark = `failed: ${error instanceof Error ? error.message : String(error)}`;
+        inside(remark);
+        comparisons.push({ work: one.name, peer: '', reach: '', remark });
+      }
+      inside(`${((performance.now() - started) / 1_000).toFixed(1)} s`);
     }
-    tell(`    ${((performance.now() - started) / 1_000).toFixed(1)} s`);
+    return { comparisons, failed };
+  } finally {
+    await prepared.remove();
   }
-  return { comparisons, failed };
 }

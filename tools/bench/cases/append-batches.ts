@@ -13,7 +13,7 @@ const players = 100_000;
 export const appendBatches: BenchCase = {
   name: 'append-batches',
   summary: 'durable appends of 100 events by one caller',
-  run: async ({ rounds, stretchMs }) =>
+  run: async ({ scale: { rounds, stretchMs } }) =>
     withTemporaryFolder(async (folder) => {
       const feed = new ScoreFeed({ players });
       const log = await sqliteEventLog({ folder: join(folder, 'log') });

@@ -10,7 +10,7 @@ const players = 100_000;
 export const appendManyCallers: BenchCase = {
   name: 'append-many-callers',
   summary: 'durable appends by 64 callers at once beside those of one',
-  run: async ({ rounds, stretchMs }) =>
+  run: async ({ scale: { rounds, stretchMs } }) =>
     withTemporaryFolder(async (folder) => {
       const feed = new ScoreFeed({ players });
       const log = await sqliteEventLog({ folder });

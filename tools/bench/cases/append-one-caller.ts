@@ -12,7 +12,7 @@ const players = 100_000;
 export const appendOneCaller: BenchCase = {
   name: 'append-one-caller',
   summary: 'durable appends of one event by one caller',
-  run: async ({ rounds, stretchMs }) =>
+  run: async ({ scale: { rounds, stretchMs } }) =>
     withTemporaryFolder(async (folder) => {
       const feed = new ScoreFeed({ players });
       const log = await sqliteEventLog({ folder: join(folder, 'log') });

@@ -1,18 +1,25 @@
 import fastify from 'fastify';
 
 /**
- * The least a fastify server can do: one route that answers fixed bytes, one that parses a JSON body
+ * The least a fastify server can do: a route that answers fixed bytes, and one that parses a JSON body
  * and answers. Runs as a process of its own, tells its port to the parent, ends with it.
  */
+export interface FromBareFastify {
+  readonly port: number;
+}
+
 const [answer = '{}'] = process.argv.slice(2);
 const app = fastify();
-app.get('/fixed', (_request, reply) => reply.type('application/json').send(answer));
-app.post<{ Body: { points: number } }>('/parse', (request) => ({
+app.get('/v1/scores/:user_id', (_request, reply) => reply.type('application/json').send(answer));
+app.post<{ Body: { points: number } }>('/v1/scores', (request) => ({
   total: request.body.points,
   position: '0:0000000000000001',
   duplicate: false,
 }));
 await app.listen({ host: '127.0.0.1', port: 0 });
 const address = app.server.address();
-process.send?.({ port: typeof address === 'object' ? address?.port : 0 });
+const message: FromBareFastify = {
+  port: typeof address === 'object' && address ? address.port : 0,
+};
+process.send?.(message);
 process.on('disconnect', () => process.exit(0));

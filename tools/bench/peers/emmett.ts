@@ -15,6 +15,8 @@ const installMsMax = 300_000;
 
 export interface EmmettMeasured {
   readonly appendsPerSecond: number;
+  /** Those that failed with SQLITE_BUSY and were sent again. */
+  readonly failedAppends: number;
   readonly replayedPerSecond: number;
 }
 

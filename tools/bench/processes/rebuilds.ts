@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import { dataLayout } from '@annals/projector';
+import { Child } from './child.ts';
+import type { FromRebuild } from './rebuild-process.ts';
+import type { FromScan } from './scan-process.ts';
+
+const rebuildScript = join(import.meta.dirname, 'rebuild-process.ts');
+const scanScript = join(import.meta.dirname, 'scan-process.ts');
+
+export interface Rebuilt {
+  readonly perSecond: number;
+  readonly grownBytes: number;
+}
+
+/** One rebuild of the leaderboard in a process of its own, dropped again. */
+export async function rebuildOnce(dataFolder: string): Promise<Rebuilt> {
+  const child = new Child<FromRebuild>(rebuildScript, [dataFolder, '1', 'once']);
+  for (;;) {
+    const message = await child.next();
+    if (message.kind !== 'rebuilt') continue;
+    const { events, elapsedMs, grownBytes } = message;
+    await child.end();
+    return { perSecond: (events * 1_000) / elapsedMs, grownBytes };
+  }
+}
+
+/** Runs `during` while a process rebuilds again and again, working `share` of the time; 1 for all of it. */
+export async function besideRebuild<T>(
+  dataFolder: string,
+  share: number,
+  during: () => Promise<T>,
+): Promise<T> {
+  const child = new Child<FromRebuild>(rebuildScript, [dataFolder, String(share), 'forever']);
+  try {
+    await child.next();
+    return await during();
+  } finally {
+    await child.end();
+  }
+}
+
+/** Events per second of one scan of the log with node:sqlite alone. */
+export async function scanOnce(dataFolder: string): Promise<number> {
+  const child = new Child<FromScan>(scanScript, [dataLayout(dataFolder).log]);
+  const { events, elapsedMs } = await child.next();
+  await child.end();
+  return (events * 1_000) / elapsedMs;
+}
