@@ -40,7 +40,11 @@ describe('the settings of the platform', () => {
       'an admin key holds only A-Z, a-z, 0-9, . _ ~ + / -, and = at its end',
     ],
     ['ANNALS_MASTER_KEY', '12', 'must be 64 hex digits'],
-    ['ANNALS_LOG_LEVEL', 'loud', 'Invalid option: expected one of "debug"|"info"|"warn"|"error"'],
+    [
+      'ANNALS_LOG_LEVEL',
+      'loud',
+      'Invalid option: expected one of "debug"|"info"|"warn"|"error"|"silent"',
+    ],
     ['ANNALS_DATA', '', 'must name a folder'],
     ['HOST', '', 'must be an address'],
   ])('%s=%j is refused by name', (variable, value, message) => {

@@ -33,7 +33,7 @@ export const configSchema = z.object({
     .optional()
     .describe('Wraps the keys of personal data; without it a key file is made in the data folder.'),
   ANNALS_LOG_LEVEL: z
-    .enum(['debug', 'info', 'warn', 'error'])
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('warn')
     .describe('How much the service tells on standard output.'),
 });

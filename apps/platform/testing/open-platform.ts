@@ -25,7 +25,7 @@ export function testConfig(folder: string, more: Partial<Config> = {}): Config {
     PORT: '0',
     ANNALS_DATA: folder,
     ANNALS_ADMIN_KEY: adminKey,
-    ANNALS_LOG_LEVEL: 'error',
+    ANNALS_LOG_LEVEL: 'silent',
   });
   return { ...config, ...more };
 }

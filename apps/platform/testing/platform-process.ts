@@ -43,7 +43,7 @@ export async function startProcess(
     PORT: '0',
     ANNALS_DATA: folder,
     ANNALS_ADMIN_KEY: adminKey,
-    ANNALS_LOG_LEVEL: 'error',
+    ANNALS_LOG_LEVEL: 'silent',
     ...env,
   });
   const url = await new Promise<string>((resolve, reject) => {
