@@ -107,10 +107,13 @@ export interface ProjectionDefinition<T extends AnyEventType>
   };
 }
 
+/** Throws a TypeError for a definition that cannot work: a bug, found as the program starts. */
 export function defineProjection<T extends AnyEventType>(
   definition: ProjectionDefinition<T>,
 ): Projection {
   const { types, handlers, ...described } = definition;
+  const problem = definitionProblem(described) ?? described.tables.map(tableProblem).find(Boolean);
+  if (problem) throw new TypeError(`projection ${described.name}: ${problem}`);
   const handlerOf = (event: AnyRecordedEvent) =>
     handlers[event.type as T['name']] as Handler<AnyRecordedEvent> | 'ignored';
   return {
@@ -125,4 +128,44 @@ export function defineProjection<T extends AnyEventType>(
       if (handler !== 'ignored') handler.apply(event, rows);
     },
   };
+}
+
+const namePattern = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
+const columnPattern = /^[a-z][a-z0-9_]*$/;
+/** Every generation has this table beside those of its projection. */
+const reservedTable = 'dead_letters';
+
+function definitionProblem(
+  described: Omit<Projection, 'decode' | 'touches' | 'apply'>,
+): string | undefined {
+  const { name, version, categories, tables, split, onFailure } = described;
+  if (!namePattern.test(name)) return 'its name is not lower-case words joined by -';
+  if (!Number.isSafeInteger(version) || version < 1) return `${version} is not a version`;
+  if (categories.length === 0) return 'it follows no category';
+  if (tables.length === 0) return 'it has no table';
+  const names = tables.map((table) => table.name);
+  if (names.includes(reservedTable)) return `the table ${reservedTable} is made by the runtime`;
+  const twice = names.find((one, index) => names.indexOf(one) !== index);
+  if (twice) return `it has two tables ${twice}`;
+  if (onFailure === 'park' && split !== 'stream') {
+    return 'it may park events only where each row depends on one stream';
+  }
+  return undefined;
+}
+
+function tableProblem(table: Table): string | undefined {
+  const { name, columns, key, indexes = {}, ranked } = table;
+  const bad = [name, ...Object.keys(columns)].find((one) => !columnPattern.test(one));
+  if (bad !== undefined) return `${bad} is no name for a table or a column`;
+  if (key.length === 0) return `table ${name} has no key`;
+  const ordered = Object.values(indexes).flatMap((order) =>
+    order.map((column) => column.replace(/ desc$/, '')),
+  );
+  const counted = ranked ? [...ranked.group, ranked.score] : [];
+  const unknown = [...key, ...ordered, ...counted].find((column) => !(column in columns));
+  if (unknown !== undefined) return `table ${name} has no column ${unknown}`;
+  if (ranked && columns[ranked.score] !== 'integer') {
+    return `table ${name}: the score ${ranked.score} is not an integer`;
+  }
+  return undefined;
 }

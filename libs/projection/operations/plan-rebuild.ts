@@ -1,4 +1,4 @@
-import type { Checkpoint } from '@annals/event-log';
+import { type Checkpoint, EventDecodeError } from '@annals/event-log';
 import { deadLetterTable } from '../dead-letters.ts';
 import { Fold } from '../fold.ts';
 import { readControl } from '../generations/control-stream.ts';
@@ -61,8 +61,8 @@ async function sampledRate({
   while (events < sampleEventsMax) {
     const filter = { categories: projection.categories };
     const page = await log.read(from, filter, { limit: samplePageEvents });
-    // A failing event costs no less than others; what to do with it is for the rebuild to say.
-    const decoded = await projection.decode(page.events, cipher);
+    // What cannot be read or applied is for the rebuild to say: the sample leaves it out.
+    const decoded = await projection.decode(page.events, cipher).catch(unreadable);
     await fold.add(decoded, { skip: () => false, failed: () => true });
     events += page.events.length;
     if (page.end) break;
@@ -70,4 +70,9 @@ async function sampledRate({
   }
   const elapsedMs = clock.now() - since;
   return events === 0 || elapsedMs <= 0 ? undefined : (events * 1_000) / elapsedMs;
+}
+
+function unreadable(error: unknown): readonly never[] {
+  if (error instanceof EventDecodeError) return [];
+  throw error;
 }
