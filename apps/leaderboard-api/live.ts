@@ -26,6 +26,8 @@ export const liveLimits = {
   topRowsMax: 100,
   /** Boards are read at most this often, however many scores arrive and however many watch. */
   intervalMs: 200,
+  /** Bytes that may wait for a slow client: a few states of the largest board. */
+  bufferBytesMax: 1_048_576,
   /** Watchers told in one turn of the event loop: other requests get theirs in between. */
   toldAtOnceMax: 32,
 } as const;
@@ -212,7 +214,8 @@ export function liveRoute(live: LiveBoards): Route {
       const lastSeen = lastEventId(request);
       const first = await live.read(query);
       if (first.kind === 'problem') return first.problem;
-      const stream = eventStream(reply);
+      const { bufferBytesMax } = liveLimits;
+      const stream = eventStream(reply, { bufferBytesMax });
       if (stream instanceof Problem) return stream;
       live.watch(query, stream, first, lastSeen);
       return reply;
