@@ -16,15 +16,7 @@ import {
   treeTotals,
 } from './counted-tree.ts';
 import { limits } from './limits.ts';
-import { quoted } from './schema.ts';
-
-/** A group's cells as one text: equal cells and only equal cells have the same. */
-export function groupText(cells: readonly Cell[]): string {
-  if (cells.length === 1 && typeof cells[0] === 'string') return `"${cells[0]}`;
-  return JSON.stringify(
-    cells.map((cell) => (cell instanceof Uint8Array ? [Buffer.from(cell).toString('hex')] : cell)),
-  );
-}
+import { cellsText, quoted } from './schema.ts';
 
 /** Nodes in the table `annals_rank_nodes`, read through a cache that is dropped when another connection wrote. */
 class SqliteNodes implements TreeNodes {
@@ -190,7 +182,7 @@ export class RankedReader {
 
   of(table: string, group: readonly Cell[]): RankedReads {
     const nodes = this.#nodes;
-    const root = this.#groups.root(table, groupText(group));
+    const root = this.#groups.root(table, cellsText(group));
     return {
       total: () => treeTotals(nodes, root).count,
       distinctTotal: () => treeTotals(nodes, root).distinct,
@@ -305,7 +297,7 @@ function* countedScores(database: DatabaseSync, table: Table): Generator<Counted
   for (const row of statement.iterate() as Iterable<unknown> as Iterable<Cell[]>) {
     const count = row.pop() as number;
     const held = row.pop() as number;
-    yield { group: groupText(row), score: held, count };
+    yield { group: cellsText(row), score: held, count };
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { type Checkpoint, decodeCheckpoint } from '@annals/event-log';
-import type { GenerationSpec, Table } from '@annals/projection';
+import type { Cell, GenerationSpec, Table } from '@annals/projection';
 
 /** Raised when a program of before could not read the file. A file of another format is rebuilt, not converted. */
 const formatVersion = 1;
@@ -58,7 +58,19 @@ export function indexesSql(table: Table): string[] {
   });
 }
 
-/** Where rows of a write-only table are put aside while a generation is built: in the order they come. */
+/** Cells as one text: equal cells and only equal cells have the same. */
+export function cellsText(cells: readonly Cell[]): string {
+  if (cells.length === 1 && typeof cells[0] === 'string') return `"${cells[0]}`;
+  let text = '';
+  for (const cell of cells) {
+    if (typeof cell === 'string') text += `${cell.length}:${cell}`;
+    else if (cell instanceof Uint8Array) text += `x${Buffer.from(cell).toString('hex')},`;
+    else text += `${cell},`;
+  }
+  return text;
+}
+
+/** Where rows of a table are put aside while a generation is built; see `staged-rows.ts`. */
 export function stageName(table: Table): string {
   return `"annals_staged_${quoted(table.name).slice(1)}`;
 }

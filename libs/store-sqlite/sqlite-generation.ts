@@ -114,8 +114,15 @@ export class SqliteGeneration implements GenerationStore {
 
   async load(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]> {
     const tables = keys.map(({ table }) => this.#table(table));
-    this.#mergeBeforeReading(new Set(tables));
-    return this.#read(() => keys.map(({ key }, n) => (tables[n] as TableRows).load(key)));
+    const distinct = new Set(tables);
+    for (;;) {
+      const rows = this.#read(() => {
+        for (const { staged } of distinct) if (staged && staged.count() > 0) return undefined;
+        return keys.map(({ key }, n) => (tables[n] as TableRows).load(key));
+      });
+      if (rows) return rows;
+      this.#write(() => this.#mergeAll(distinct));
+    }
   }
 
   async commit(batch: Batch): Promise<CommitResult> {
@@ -142,12 +149,12 @@ export class SqliteGeneration implements GenerationStore {
   async finishBuilding(): Promise<void> {
     if (!this.#read(() => this.#isBuilding())) return;
     // Each step is a transaction of its own: after a crash those that are done are not done again.
-    for (const rows of this.#staging()) this.#mergeBeforeReading(new Set([rows]));
+    for (const rows of this.#tables.values()) this.#write(() => this.#mergeAll([rows]));
     for (const { table } of this.#tables.values()) {
       for (const sql of indexesSql(table)) this.#write(() => this.#database.exec(sql));
     }
     this.#write(() => {
-      for (const rows of this.#staging()) rows.mergeStaged();
+      this.#mergeAll(this.#tables.values());
       this.#counts.clear(this.#database);
       for (const { table } of this.#tables.values()) this.#counts.rebuild(this.#database, table);
       this.#database.exec('UPDATE annals_state SET building = 0');
@@ -181,12 +188,9 @@ export class SqliteGeneration implements GenerationStore {
   async snapshot(): Promise<GenerationSnapshot> {
     for (;;) {
       const snapshot = this.#write(() => {
-        const staged = this.#isBuilding()
-          ? this.#staging().filter((rows) => rows.stagedRows() > 0)
-          : [];
-        for (const rows of staged) rows.mergeStaged();
+        const merged = this.#mergeAll(this.#tables.values());
         // While this transaction has the lock and has written nothing, a reader sees what it sees.
-        return staged.length > 0 ? undefined : new SqliteSnapshot(this.path, this.spec);
+        return merged ? undefined : new SqliteSnapshot(this.path, this.spec);
       });
       if (snapshot) return snapshot;
     }
@@ -198,6 +202,7 @@ export class SqliteGeneration implements GenerationStore {
   }
 
   async purge(): Promise<'purged' | 'blocked'> {
+    this.#write(() => this.#mergeAll(this.#tables.values()));
     // secure_delete leaves copies of rows behind in pages that were split, so the file is written anew.
     this.#guarded(() => this.#database.exec('VACUUM'));
     for (let waitedMs = 0; ; waitedMs += purgeRetryMs) {
@@ -284,35 +289,31 @@ export class SqliteGeneration implements GenerationStore {
 
   /** Rows of write-only tables are put aside, but where a batch deletes some: those must find their place first. */
   #writeBuilding({ changes }: Batch): void {
+    const staged = new Set<TableRows>();
     const direct = new Set<TableRows>();
     for (const { table, row } of changes) {
       const rows = this.#table(table);
-      if (row !== null || !rows.table.writeOnly || direct.has(rows)) continue;
-      rows.mergeStaged();
-      direct.add(rows);
+      if (rows.staged) staged.add(rows);
+      if (row === null) direct.add(rows);
     }
+    for (const rows of direct) rows.staged?.merge();
     for (const change of changes) {
       const rows = this.#table(change.table);
-      if (change.row !== null && rows.table.writeOnly && !direct.has(rows)) rows.stage(change.row);
+      if (change.row !== null && rows.staged && !direct.has(rows)) rows.stage(change.row);
       else rows.write(change, undefined);
     }
-    for (const rows of this.#staging()) {
-      if (rows.stagedRows() >= limits.stagedRowsMax) rows.mergeStaged();
+    for (const rows of staged) if (rows.staged?.isFull) rows.staged.merge();
+  }
+
+  /** Merges what is put aside in these tables; whether there was any. */
+  #mergeAll(tables: Iterable<TableRows>): boolean {
+    let merged = false;
+    for (const { staged } of tables) {
+      if (!staged || staged.count() === 0) continue;
+      staged.merge();
+      merged = true;
     }
-  }
-
-  #mergeBeforeReading(tables: ReadonlySet<TableRows>): void {
-    const waiting = [...tables].filter(
-      (rows) => rows.table.writeOnly && this.#guarded(() => rows.stagedRows()) > 0,
-    );
-    if (waiting.length === 0) return;
-    this.#write(() => {
-      for (const rows of waiting) rows.mergeStaged();
-    });
-  }
-
-  #staging(): TableRows[] {
-    return [...this.#tables.values()].filter(({ table }) => table.writeOnly);
+    return merged;
   }
 
   #table(name: string): TableRows {

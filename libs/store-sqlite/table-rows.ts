@@ -1,12 +1,14 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Cell, ColumnType, Row, RowChange, Table } from '@annals/projection';
-import { groupText, type RankedWriter } from './ranked-index.ts';
-import { columnsOf, quoted, stageName } from './schema.ts';
+import type { RankedWriter } from './ranked-index.ts';
+import { cellsText, columnsOf, quoted } from './schema.ts';
+import { StagedRows } from './staged-rows.ts';
 
 /** The rows of one table through one connection, with its statements prepared once. */
 export class TableRows {
   readonly table: Table;
-  readonly #database: DatabaseSync;
+  /** Only where rows are never read by a handler. */
+  readonly staged: StagedRows | undefined;
   readonly #columns: readonly string[];
   readonly #types: readonly ColumnType[];
   readonly #isKey: readonly boolean[];
@@ -14,12 +16,11 @@ export class TableRows {
   readonly #put: StatementSync;
   readonly #delete: StatementSync;
   readonly #scored: Scored | undefined;
-  #stage: StatementSync | undefined;
   readonly #cells: SQLInputValue[];
 
   constructor(database: DatabaseSync, table: Table) {
     this.table = table;
-    this.#database = database;
+    this.staged = table.writeOnly ? new StagedRows(database, table) : undefined;
     this.#columns = columnsOf(table);
     this.#types = this.#columns.map((column) => table.columns[column] as ColumnType);
     this.#isKey = this.#columns.map((column) => table.key.includes(column));
@@ -63,10 +64,9 @@ export class TableRows {
     else this.#put.run(...this.#checked(change.row));
   }
 
-  /** Puts a row aside, unsorted: several times faster than finding its place at once. */
+  /** Puts a row of a write-only table aside while the generation is built. */
   stage(row: Row): void {
-    this.#stage ??= this.#database.prepare(this.#insertSql(stageName(this.table)));
-    this.#stage.run(...this.#checked(row));
+    this.staged?.put(this.#checked(row));
   }
 
   /**
@@ -86,24 +86,6 @@ export class TableRows {
       cells[n] = cell as SQLInputValue;
     }
     return cells;
-  }
-
-  /** How many rows are put aside, as an upper bound that costs one lookup. */
-  stagedRows(): number {
-    const last = `SELECT max(annals_sequence) AS last FROM ${stageName(this.table)}`;
-    return Number(this.#database.prepare(last).get()?.last ?? 0);
-  }
-
-  /** Brings the rows that were put aside to their places, in key order; of several for a key the last one counts. */
-  mergeStaged(): void {
-    const stage = stageName(this.table);
-    const all = this.#columns.map(quoted).join(', ');
-    const key = this.table.key.map(quoted).join(', ');
-    this.#database.exec(
-      `INSERT OR REPLACE INTO ${quoted(this.table.name)} (${all})
-       SELECT ${all} FROM ${stage} ORDER BY ${key}, annals_sequence;
-       DELETE FROM ${stage}`,
-    );
   }
 }
 
@@ -138,9 +120,9 @@ class Scored {
     const cells = this.#before.get(...(key as SQLInputValue[])) as unknown as Cell[] | undefined;
     const before = cells?.pop();
     const after = row?.[this.#score];
-    const groupBefore = cells && groupText(cells);
+    const groupBefore = cells && cellsText(cells);
     const groupAfter = row
-      ? groupText(this.#group.map((column) => row[column] as Cell))
+      ? cellsText(this.#group.map((column) => row[column] as Cell))
       : undefined;
     if (before === after && groupBefore === groupAfter) return;
     if (typeof before === 'number' && groupBefore !== undefined) {
