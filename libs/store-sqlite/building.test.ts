@@ -1,0 +1,188 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { GenerationStore, RowChange } from '@annals/projection';
+import {
+  at,
+  entries,
+  entry,
+  matches,
+  put,
+  putEntry,
+  remove,
+  rowsOf,
+  Share,
+  sampleSpec,
+} from '@annals/projection/contract';
+import { describe, expect, test } from 'vitest';
+import { generationPath } from './generation-file.ts';
+import { openStoreIn, temporaryFolder } from './testing/built-generation.ts';
+
+async function building(workers = 1) {
+  const folder = temporaryFolder();
+  const store = openStoreIn(folder);
+  await store.create({ ...sampleSpec, workers });
+  return { folder, generation: await reopen(folder) };
+}
+
+async function reopen(folder: string): Promise<GenerationStore> {
+  const generation = await openStoreIn(folder).open(1);
+  if (generation === 'lost') throw new Error('lost');
+  return generation;
+}
+
+/** What a look into the file by itself shows. */
+function inFile(folder: string, sql: string): unknown[] {
+  const database = new DatabaseSync(generationPath(folder, 'sample', 1), { readOnly: true });
+  try {
+    return database
+      .prepare(sql)
+      .all()
+      .map((row) => Object.values(row)[0]);
+  } finally {
+    database.close();
+  }
+}
+
+const staged = 'SELECT count(*) FROM annals_staged_matches';
+const placed = 'SELECT count(*) FROM matches';
+const indexes = `SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL`;
+const nodes = 'SELECT count(*) FROM annals_rank_nodes';
+
+const match = (id: string, points: number): RowChange => put(matches, { id, points });
+
+describe('while a generation is built', () => {
+  test('rows of write-only tables are put aside, and there are no indexes and no counts', async () => {
+    const { folder, generation } = await building();
+    const share = await Share.take(generation);
+    await share.commit(match('b', 1), match('a', 2), putEntry(entry('x', 'ann', 3)));
+    expect(inFile(folder, staged)).toEqual([2]);
+    expect(inFile(folder, placed)).toEqual([0]);
+    expect(inFile(folder, indexes)).toEqual([]);
+    expect(inFile(folder, nodes)).toEqual([0]);
+  });
+
+  test('of several rows put aside for one key the last one counts, also over one that has its place', async () => {
+    const { folder, generation } = await building();
+    const share = await Share.take(generation);
+    await share.commit(match('a', 1), match('b', 1));
+    await share.commit(match('a', 2));
+    expect(await generation.load([{ table: 'matches', key: ['a'] }])).toEqual([
+      { id: 'a', points: 2 },
+    ]);
+    expect(inFile(folder, staged)).toEqual([0]);
+    await share.commit(match('a', 3), match('c', 1));
+    await share.commit(match('a', 4));
+    expect(await rowsOf(generation, matches)).toEqual([
+      { id: 'a', points: 4 },
+      { id: 'b', points: 1 },
+      { id: 'c', points: 1 },
+    ]);
+  });
+
+  test('a row that was put aside can be deleted, and put again', async () => {
+    const { generation } = await building();
+    const share = await Share.take(generation);
+    await share.commit(match('a', 1), match('b', 1));
+    await share.commit(remove(matches, 'a'), match('c', 1));
+    await share.commit(match('a', 2), match('b', 2));
+    await share.commit(remove(matches, 'b'));
+    expect(await rowsOf(generation, matches)).toEqual([
+      { id: 'a', points: 2 },
+      { id: 'c', points: 1 },
+    ]);
+  });
+
+  test('a snapshot shows what several instances put aside', async () => {
+    const { folder, generation } = await building(2);
+    const other = await reopen(folder);
+    await (await Share.take(generation, 0)).commit(match('a', 1));
+    await (await Share.take(other, 1)).commit(match('b', 1));
+    expect(await rowsOf(generation, matches)).toHaveLength(2);
+  });
+
+  test('what is put aside survives, and the next process goes on with it', async () => {
+    const { folder, generation } = await building();
+    await (await Share.take(generation)).commit(match('a', 1));
+    await generation.close();
+    const again = await reopen(folder);
+    const share = await Share.take(again);
+    expect(share.checkpoint).toEqual(at(1));
+    await share.commit(match('a', 2));
+    expect(inFile(folder, staged)).toEqual([2]);
+    await again.finishBuilding?.();
+    expect(inFile(folder, staged)).toEqual([0]);
+    expect(await rowsOf(again, matches)).toEqual([{ id: 'a', points: 2 }]);
+  });
+});
+
+describe('finishing the building', () => {
+  test('gives rows their places, makes indexes and counts, and later commits keep them', async () => {
+    const { folder, generation } = await building();
+    const share = await Share.take(generation);
+    await share.commit(match('a', 1), putEntry(entry('x', 'ann', 3)));
+    await generation.finishBuilding?.();
+    expect(inFile(folder, staged)).toEqual([0]);
+    expect(inFile(folder, indexes)).toEqual(['entries_by_score']);
+    expect(inFile(folder, nodes)).toEqual([1]);
+    await share.commit(match('b', 1), putEntry(entry('x', 'bob', 4)));
+    expect(inFile(folder, staged)).toEqual([0]);
+    expect(await rowsOf(generation, matches)).toHaveLength(2);
+    expect(await rowsOf(generation, entries)).toHaveLength(2);
+  });
+
+  test('that was broken off in its midst is done again', async () => {
+    const { folder, generation } = await building();
+    await (await Share.take(generation)).commit(match('a', 1), putEntry(entry('x', 'ann', 3)));
+    await generation.close();
+    // As a crash after the first index and half of the counts would leave it.
+    const database = new DatabaseSync(generationPath(folder, 'sample', 1));
+    database.exec(
+      `CREATE INDEX entries_by_score ON entries (board, score DESC, player);
+       INSERT INTO annals_rank_groups VALUES ('entries', '"x', 7);
+       INSERT INTO annals_rank_nodes VALUES (7, x'00')`,
+    );
+    database.close();
+    const again = await reopen(folder);
+    await again.finishBuilding?.();
+    await again.finishBuilding?.();
+    expect(await rowsOf(again, entries)).toEqual([entry('x', 'ann', 3)]);
+    expect(inFile(folder, nodes)).toEqual([1]);
+  });
+
+  test('is seen by other instances that are at work', async () => {
+    const { folder, generation } = await building(2);
+    const other = await reopen(folder);
+    const share = await Share.take(other, 1);
+    await share.commit(match('a', 1), putEntry(entry('x', 'ann', 3)));
+    await generation.finishBuilding?.();
+    await share.commit(
+      match('b', 1),
+      putEntry(entry('x', 'ann', 4)),
+      putEntry(entry('x', 'bob', 4)),
+    );
+    expect(inFile(folder, staged)).toEqual([0]);
+    expect(await rowsOf(generation, entries)).toHaveLength(2);
+  });
+});
+
+describe('problems of a snapshot', () => {
+  test.each([
+    ['a count that is wrong', "UPDATE entries SET score = 99 WHERE player = 'ann'"],
+    ['a row that is not counted', `INSERT INTO entries VALUES ('x', 'cid', 1, NULL)`],
+    ['a group that is not counted', `INSERT INTO entries VALUES ('y', 'cid', 1, NULL)`],
+    ['a row that is counted and not there', `DELETE FROM entries WHERE player = 'bob'`],
+    ['a group that is counted and not there', 'DELETE FROM entries'],
+  ])('name %s', async (_, damage) => {
+    const { folder, generation } = await building();
+    const share = await Share.take(generation);
+    await share.commit(putEntry(entry('x', 'ann', 3)), putEntry(entry('x', 'bob', 5)));
+    await generation.finishBuilding?.();
+    const database = new DatabaseSync(generationPath(folder, 'sample', 1));
+    database.exec(damage);
+    database.close();
+    const snapshot = await generation.snapshot();
+    const problems = await snapshot.problems();
+    await snapshot.close();
+    expect(problems).not.toEqual([]);
+    expect(problems.join()).toContain('entries');
+  });
+});
