@@ -39,13 +39,17 @@ export async function openUntilClosed(
   openers: ReadModelOpeners,
 ): Promise<Opened & { close(): Promise<void> }> {
   const site = await openers.site();
-  const store = await site.store();
-  const feeder = await HistoryFeeder.begin(store);
-  const readModel = await site.readModel();
-  const close = async () => {
-    await feeder.close();
-    await store.close();
-    await site.dispose();
-  };
-  return { site, feeder, readModel, close };
+  const held = new AsyncDisposableStack();
+  held.defer(() => site.dispose());
+  try {
+    const store = await site.store();
+    held.defer(() => store.close());
+    const feeder = await HistoryFeeder.begin(store);
+    held.defer(() => feeder.close());
+    const readModel = await site.readModel();
+    return { site, feeder, readModel, close: () => held.disposeAsync() };
+  } catch (error) {
+    await held.disposeAsync();
+    throw error;
+  }
 }
