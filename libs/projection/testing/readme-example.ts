@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { idFromKey, systemClock } from '@annals/core';
 import { EventTypes, eventType, memoryEventLog } from '@annals/event-log';
+import { z } from 'zod';
 import {
   defineProjection,
   generationDirectory,
@@ -9,8 +10,7 @@ import {
   rebuild,
   runProjector,
   verify,
-} from '@annals/projection';
-import { z } from 'zod';
+} from '../index.ts';
 
 const deposited = eventType({
   name: 'deposited',
