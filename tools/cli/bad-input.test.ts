@@ -5,10 +5,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { gzipSync } from 'node:zlib';
 import { logFileName } from '@annals/event-log-sqlite';
 import { dataLayout } from '@annals/projector';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { exitCodes } from './exit-codes.ts';
 import { annals, temporaryFolder } from './testing/cli.ts';
 import { appendScores, filesBelow, scoredFolder } from './testing/data-folder.ts';
+
+// Files are synced, and the machine may be busy: slow is no failure here.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 interface Refusal {
   readonly argv: readonly string[];

@@ -4,6 +4,7 @@ import { type Checkpoint, coversAll, EventTypes, eventType } from '@annals/event
 import {
   drop,
   type GenerationReport,
+  type Operation,
   type Projection,
   type ProjectionStore,
   projectionStatus,
@@ -66,7 +67,7 @@ export async function allPlaces(embedded: Embedded): Promise<Place[]> {
   return places;
 }
 
-/** Whether nobody will ever bring this generation past a new event. */
+/** Whether no projector brings this generation past a new event; at most a rebuild that goes on. */
 export function standsStill({ report }: Place): boolean {
   return report.kind !== 'followed' && report.kind !== 'lost';
 }
@@ -111,19 +112,43 @@ async function purge(
   const { projection, report } = place;
   const { generation, kind, isLive } = report;
   if (kind === 'lost') return 'lost';
-  if (standsStill(place)) {
+  const store = embedded.storeFor(projection);
+  const operation = operationOn(context, embedded, projection);
+  const isRebuilt = kind === 'building' && (await isLeased(store, generation, operation));
+  if (standsStill(place) && !isRebuilt) {
     if (isLive) return 'live';
-    const operation = operationOn(context, embedded, projection);
     const outcome = await drop({ ...operation, generation });
     return outcome.kind === 'dropped' ? 'dropped' : 'live';
   }
-  const store = embedded.storeFor(projection);
   const reached = await reachedBy(context, store, generation, wanted);
   if (reached !== 'reached') return reached;
   const opened = await store.open(generation);
   if (opened === 'lost') return 'lost';
   try {
     return (await opened.purge?.()) ?? 'purged';
+  } finally {
+    await opened.close();
+  }
+}
+
+/** How long a lease is taken to find out that nobody works on a generation. */
+const probeTtlMs = 1_000;
+
+/** Whether somebody works on an unfinished rebuild: it comes to the erasure by itself then. */
+async function isLeased(
+  store: ProjectionStore,
+  generation: number,
+  { holder, clock }: Pick<Operation, 'holder' | 'clock'>,
+): Promise<boolean> {
+  const opened = await store.open(generation);
+  if (opened === 'lost') return false;
+  try {
+    for (let worker = 0; worker < opened.spec.workers; worker += 1) {
+      const lease = await opened.acquire(worker, holder, clock.now(), probeTtlMs);
+      if (lease.kind === 'busy') return true;
+      await opened.release(worker, lease.epoch);
+    }
+    return false;
   } finally {
     await opened.close();
   }

@@ -46,3 +46,8 @@ export class CommandError extends Error {
     this.details = details;
   }
 }
+
+/** A command that came to rest because it was told to; `message` says how to go on. */
+export function interrupted(message: string): CommandError {
+  return new CommandError(exitCodes.interrupted, 'interrupted', message);
+}

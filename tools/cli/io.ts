@@ -13,9 +13,12 @@ export interface Io {
   readonly err: Sink;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  /** Aborted by Ctrl-C, SIGTERM, and when the reader of `out` goes away. */
+  /** Aborted by Ctrl-C and SIGTERM, and with the reason `pipeClosed` when the reader of `out` goes away. */
   readonly signal: AbortSignal;
 }
+
+/** Nobody reads our results any more. */
+export const pipeClosed = 'pipe-closed';
 
 /** Writes, and waits while the reader is slower than we are. */
 export async function write(to: Sink, text: string): Promise<void> {

@@ -1,7 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { exitCodes } from './exit-codes.ts';
 import { annals, annalsJson } from './testing/cli.ts';
 import { filesHolding, scoredFolder } from './testing/data-folder.ts';
+
+// Files are synced, and the machine may be busy: slow is no failure here.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 interface ListedKey {
   readonly key_id: string;

@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { logFileName } from '@annals/event-log-sqlite';
 import { dataLayout } from '@annals/projector';
 import { keyFileName } from '@annals/subject-keys';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { exitCodes } from './exit-codes.ts';
 import { annals, annalsJson, temporaryFolder } from './testing/cli.ts';
 import {
@@ -15,6 +15,9 @@ import {
   scoredFolder,
   streamOf,
 } from './testing/data-folder.ts';
+
+// Files are synced, and the machine may be busy: slow is no failure here.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 interface Verified {
   readonly sound: boolean;

@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { exitCodes } from './exit-codes.ts';
 import { annals, annalsJson, repositoryRoot, startAnnals } from './testing/cli.ts';
 import { appendScores, scoredFolder } from './testing/data-folder.ts';
+
+// Files are synced, and the machine may be busy: slow is no failure here.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 /** The command as a process of its own: what only a process shows. */
 
@@ -60,7 +63,7 @@ describe('the process', () => {
       running.child.stdout.destroy();
       const { code, err } = await running.ended;
       expect(code).toBe(exitCodes.pipeClosed);
-      expect(err).not.toMatch(/EPIPE|Error|at /);
+      expect(err).toBe('');
     }
   });
 
@@ -81,7 +84,6 @@ describe('the process', () => {
       const refold = ['verify', 'leaderboard', '--refold', '--data', folder];
       expect(await annalsJson<object>(refold)).toMatchObject({ result: 'verified' });
     },
-    60_000,
   );
 
   it('that was killed in the middle of a rebuild leaves one to go on with', async () => {
@@ -96,7 +98,7 @@ describe('the process', () => {
     expect(again.out).toMatch(/finished an interrupted rebuild/);
     const refold = ['verify', 'leaderboard', '--refold', '--data', folder];
     expect(await annalsJson<object>(refold)).toMatchObject({ result: 'verified' });
-  }, 60_000);
+  });
 
   it('shows where a fault was found only when it is asked to', async () => {
     const argv = ['status', '--data', 'no/such/folder'];

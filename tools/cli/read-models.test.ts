@@ -1,15 +1,18 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { systemClock } from '@annals/core';
+import { idFromKey, systemClock } from '@annals/core';
 import { sqliteEventLog } from '@annals/event-log-sqlite';
 import { deadLetterTable } from '@annals/projection';
-import { dataLayout } from '@annals/projector';
+import { dataLayout, runEmbeddedProjector } from '@annals/projector';
 import { sqliteProjectionStore } from '@annals/store-sqlite';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { exitCodes } from './exit-codes.ts';
 import { annals, annalsJson } from './testing/cli.ts';
 import { appendScores, scoredFolder, streamOf } from './testing/data-folder.ts';
+
+// Files are synced, and the machine may be busy: slow is no failure here.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 interface Status {
   readonly log: { readonly checkpoint: string; readonly events: number };
@@ -23,6 +26,7 @@ interface Status {
       readonly until: string | null;
       readonly checkpoint: string | null;
       readonly lag_events: number | null;
+      readonly events_per_second: number;
       readonly parked: number | null;
       readonly problem: string | null;
     }[];
@@ -289,5 +293,91 @@ describe('dead letters', () => {
       expect(code).toBe(exitCodes.usage);
       expect(err).toMatch(/nothing of the stream scores-no~1 is parked/);
     }
+  });
+});
+
+describe('status', () => {
+  /** A projector as a service runs it, on this folder, until the test is over. */
+  async function following(folder: string) {
+    const stop = new AbortController();
+    const projector = await runEmbeddedProjector({
+      dataFolder: folder,
+      holder: 'test',
+      signal: stop.signal,
+      onTrouble: () => undefined,
+    });
+    onTestFinished(async () => {
+      stop.abort();
+      await projector.done;
+    });
+  }
+
+  it('measures the rate of a projector that follows the log', async () => {
+    const folder = await scoredFolder(10);
+    await following(folder);
+    let scores = 10;
+    let stopped = false;
+    const appending = (async () => {
+      while (!stopped) {
+        await appendScores(folder, scores, scores + 5);
+        scores += 5;
+      }
+    })();
+    try {
+      const rate = async () => {
+        const [live] = (await leaderboardIn(folder)).generations;
+        return live?.events_per_second ?? 0;
+      };
+      await expect.poll(rate, { timeout: 25_000 }).toBeGreaterThan(0);
+    } finally {
+      stopped = true;
+      await appending;
+    }
+    const lag = async () => (await leaderboardIn(folder)).generations[0]?.lag_events;
+    await expect.poll(lag, { timeout: 25_000 }).toBe(0);
+  });
+
+  it('says how far a read model is behind, and that nothing moves it', async () => {
+    const folder = await scoredFolder(100);
+    await done(folder, 'rebuild');
+    await appendScores(folder, 100, 130);
+    const [behind] = (await leaderboardIn(folder)).generations;
+    expect(behind).toMatchObject({ state: 'followed', lag_events: 30, events_per_second: 0 });
+    expect(behind?.problem).toMatch(/it does not move: no projector runs/);
+    const { out } = await annals(['status', 'leaderboard', '--data', folder]);
+    expect(out).toMatch(/│ followed +│ 0:\d+ +│ 30 events, /);
+  });
+
+  it('names the event that halts a read model', async () => {
+    const folder = await scoredFolder(20);
+    await done(folder, 'rebuild');
+    const log = await sqliteEventLog({ folder: dataLayout(folder).log });
+    const unknown = {
+      id: idFromKey('test', 'unknown'),
+      type: 'player-levitated',
+      schemaVersion: 1,
+      data: '{}',
+      contentHash: '0'.repeat(64),
+      occurredAt: 0,
+    };
+    await log.append('player-ann', [unknown], { expected: 'any' });
+    await log.close();
+    await following(folder);
+    const [halted] = (await leaderboardIn(folder)).generations;
+    expect(halted?.problem).toMatch(
+      /^it is halted: unknown-type: event .* \(player-levitated version 1, player-ann@0\)/,
+    );
+    const rebuilt = await annals(['rebuild', 'leaderboard', '--json', '--data', folder]);
+    expect(rebuilt.code).toBe(exitCodes.failed);
+    expect(JSON.parse(rebuilt.err)).toMatchObject({
+      code: 'halted',
+      error: expect.stringMatching(/the rebuild of leaderboard g2 stops at player-ann@0 /),
+    });
+  });
+
+  it('of a log without read models says who makes the first', async () => {
+    const folder = await scoredFolder(1);
+    const { out } = await annals(['status', '--data', folder]);
+    expect(out).toMatch(/no generation yet: a running service makes the first one/);
   });
 });

@@ -2,7 +2,7 @@ import { CommanderError } from 'commander';
 import { type CommandContext, contextOf, type GlobalOptions } from './context.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { failureOf } from './failure.ts';
-import type { Io } from './io.ts';
+import { type Io, pipeClosed } from './io.ts';
 import { Output } from './output.ts';
 import { program } from './program.ts';
 
@@ -24,8 +24,10 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   };
   try {
     await program(act, io).parseAsync([...argv], { from: 'user' });
-    return exitCode;
+    return io.signal.reason === pipeClosed ? exitCodes.pipeClosed : exitCode;
   } catch (error) {
+    // Nobody reads, so nothing is said.
+    if (io.signal.reason === pipeClosed) return exitCodes.pipeClosed;
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.ok;
     if (isHelp(error)) return exitCodes.usage;
     const failure = failureOf(error);

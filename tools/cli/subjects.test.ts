@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { dataLayout } from '@annals/projector';
 import { keyFileName } from '@annals/subject-keys';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { exitCodes } from './exit-codes.ts';
 import { annals, annalsJson, temporaryFolder } from './testing/cli.ts';
 import { filesHolding, namePlayer, scoredFolder } from './testing/data-folder.ts';
+
+// Files are synced, and the machine may be busy: slow is no failure here.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 const name = 'Ann Unmistakable';
 

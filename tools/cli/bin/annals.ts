@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 import { systemClock } from '@annals/core';
 import { exitCodes } from '../exit-codes.ts';
+import { pipeClosed } from '../io.ts';
 import { run } from '../run.ts';
 
 /** How long a command may take to come to rest after Ctrl-C, before it is ended. */
 const restMsMax = 30_000;
 
 const stop = new AbortController();
-let pipeClosed = false;
 
 /** The first signal asks the command to come to rest; the second one does not ask. */
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -19,12 +19,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
-  pipeClosed = true;
-  stop.abort();
+  stop.abort(pipeClosed);
 });
 process.stderr.on('error', () => undefined);
 
-const exitCode = await run(process.argv.slice(2), {
+process.exitCode = await run(process.argv.slice(2), {
   stdin: process.stdin,
   out: process.stdout,
   err: process.stderr,
@@ -32,6 +31,5 @@ const exitCode = await run(process.argv.slice(2), {
   clock: systemClock,
   signal: stop.signal,
 });
-process.exitCode = pipeClosed ? exitCodes.pipeClosed : exitCode;
 // Nothing that a command left open may keep it from ending; what was written comes first.
 process.stdout.write('', () => process.stderr.write('', () => process.exit()));

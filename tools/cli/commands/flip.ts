@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { confirmed } from '../confirm.ts';
 import { type CommandContext, knownProjection, withEmbedded } from '../context.ts';
 import { withExamples } from '../examples.ts';
-import { CommandError, type ExitCode, exitCodes } from '../exit-codes.ts';
+import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { operationOn, refusal } from '../operations.ts';
 import { generationNumber } from '../option-values.ts';
 import type { Act } from '../program.ts';
@@ -67,7 +67,7 @@ async function flipped(
   const { output, io } = context;
   if (outcome.kind === 'refused') throw refusal(outcome);
   if (outcome.kind === 'behind') {
-    if (io.signal.aborted) return exitCodes.interrupted;
+    if (io.signal.aborted) throw interrupted('stopped: nothing was changed');
     const message = `${name} ${outcome.detail}: nothing was changed`;
     throw new CommandError(exitCodes.refused, 'behind', message);
   }

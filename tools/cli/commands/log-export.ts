@@ -15,7 +15,7 @@ import type { Command } from 'commander';
 import { confirmed } from '../confirm.ts';
 import { type CommandContext, withLog } from '../context.ts';
 import { withExamples } from '../examples.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { eventsIn } from '../log-head.ts';
 import { checkpointText } from '../option-values.ts';
 import { plural } from '../output.ts';
@@ -57,8 +57,9 @@ async function exportTo(
     const gzip = options.gzip === true || file.endsWith('.gz');
     if (file === '-') {
       const done = await writeLines(context, log, context.io.out, { ...options, gzip });
-      if (done) context.output.remark(summary(done));
-      return done ? exitCodes.ok : exitCodes.interrupted;
+      if (!done) throw interrupted('stopped: the last line, the manifest, was not written');
+      context.output.remark(summary(done));
+      return exitCodes.ok;
     }
     if (existsSync(file)) await confirmed(context, `${file} is there. Write over it?`);
     // Under its own name only when it is whole and on disk.
@@ -66,10 +67,7 @@ async function exportTo(
     try {
       const to = createWriteStream(draft, { mode: 0o600, flush: true });
       const done = await writeLines(context, log, to, { ...options, gzip });
-      if (!done) {
-        context.output.remark(`stopped: ${file} was not written`);
-        return exitCodes.interrupted;
-      }
+      if (!done) throw interrupted(`stopped: ${file} was not written`);
       await rename(draft, file);
       await syncFolder(dirname(file));
       const { manifest, checkpoint } = done;

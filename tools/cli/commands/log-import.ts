@@ -17,7 +17,7 @@ import { dataLayout, projections } from '@annals/projector';
 import type { Command } from 'commander';
 import type { CommandContext } from '../context.ts';
 import { withExamples } from '../examples.ts';
-import { CommandError, type ExitCode, exitCodes } from '../exit-codes.ts';
+import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { count, plural } from '../output.ts';
 import type { Act } from '../program.ts';
 import { type Progress, progress } from '../progress.ts';
@@ -45,7 +45,7 @@ async function importFrom(context: CommandContext, file: string): Promise<ExitCo
   const isNew = !existsSync(folder);
   if (file !== '-') {
     const checked = await rehearse(context, file, isNew ? undefined : folder);
-    if (checked.kind !== 'imported') return ended(context, file, checked);
+    if (checked.kind !== 'imported') throw ended(file, checked);
   }
   let log: EventLog | undefined;
   const open = async () => {
@@ -55,7 +55,7 @@ async function importFrom(context: CommandContext, file: string): Promise<ExitCo
   };
   try {
     const result = await importLines(context, file, open, 'importing');
-    if (result.kind !== 'imported') return await ended(context, file, result);
+    if (result.kind !== 'imported') throw ended(file, result);
     await tell(context, result, isNew);
     return exitCodes.ok;
   } finally {
@@ -186,16 +186,14 @@ const badFile: ReadonlySet<ImportRefusal> = new Set([
   'manifest-mismatch',
 ]);
 
-async function ended(
-  context: CommandContext,
+function ended(
   file: string,
   result: Exclude<ImportResult, { readonly kind: 'imported' }>,
-): Promise<ExitCode> {
-  if (result.kind === 'refused') throw refusal(file, result);
-  context.output.remark(
+): CommandError {
+  if (result.kind === 'refused') return refusal(file, result);
+  return interrupted(
     `stopped at line ${count(result.line)}: the same command goes on from what is there`,
   );
-  return exitCodes.interrupted;
 }
 
 function refusal(file: string, { reason, line, detail }: ImportRefused): CommandError {

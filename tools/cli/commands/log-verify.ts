@@ -21,7 +21,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type CommandContext, logFolderIn, withLog } from '../context.ts';
 import { unreadable } from '../event-codecs.ts';
 import { withExamples } from '../examples.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { eventsIn } from '../log-head.ts';
 import { plural } from '../output.ts';
 import { printable } from '../printable.ts';
@@ -59,7 +59,7 @@ async function verifyLog(
   const integrity = checkIntegrity(folder);
   const problems = integrity.kind === 'damaged' ? [...integrity.problems] : [];
   const read = problems.length === 0 ? await readAll(context) : undefined;
-  if (context.io.signal.aborted) return exitCodes.interrupted;
+  if (context.io.signal.aborted) throw interrupted('stopped before the end of the log');
   problems.push(...(read?.problems ?? []));
   if (read && wanted !== undefined && read.hash !== wanted) {
     problems.push(`the log hash is ${read.hash}, not ${wanted}`);

@@ -10,7 +10,7 @@ import type { Embedded } from '@annals/projector';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type CommandContext, knownProjection, withEmbedded } from '../context.ts';
 import { withExamples } from '../examples.ts';
-import { CommandError, type ExitCode, exitCodes } from '../exit-codes.ts';
+import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { operationOn, refusal } from '../operations.ts';
 import { wholeNumber } from '../option-values.ts';
 import { count, duration, plural } from '../output.ts';
@@ -164,8 +164,7 @@ async function told(
     case 'interrupted': {
       const at = encodeCheckpoint(outcome.checkpoint) || 'the beginning';
       const events = plural(outcome.events, 'event');
-      output.remark(`stopped at ${at} after ${events}; the same command goes on from there`);
-      return exitCodes.interrupted;
+      throw interrupted(`stopped at ${at} after ${events}; the same command goes on from there`);
     }
     case 'refused':
       throw refusal(outcome);

@@ -12,7 +12,7 @@ import {
   standsStill,
 } from '../erase-subject.ts';
 import { withExamples } from '../examples.ts';
-import { CommandError, type ExitCode, exitCodes } from '../exit-codes.ts';
+import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { wholeNumber } from '../option-values.ts';
 import { printable } from '../printable.ts';
 import type { Act } from '../program.ts';
@@ -100,8 +100,8 @@ const meanings: { readonly [result in Purge['result']]: string } = {
 function ended({ io }: CommandContext, purges: readonly Purge[]): ExitCode {
   const open = purges.filter(({ result }) => ['behind', 'blocked', 'live'].includes(result));
   if (open.length === 0) return exitCodes.ok;
-  if (io.signal.aborted) return exitCodes.interrupted;
   const names = open.map(({ projection, generation }) => `${projection} g${generation}`);
   const message = `not purged yet: ${names.join(', ')}; the same command goes on`;
+  if (io.signal.aborted) throw interrupted(message);
   throw new CommandError(exitCodes.failed, 'not-purged', message);
 }

@@ -11,7 +11,7 @@ import {
 import type { Command } from 'commander';
 import { type CommandContext, knownProjection, withEmbedded } from '../context.ts';
 import { withExamples } from '../examples.ts';
-import { CommandError, type ExitCode, exitCodes } from '../exit-codes.ts';
+import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { operationOn, refusal } from '../operations.ts';
 import { generationNumber, wholeNumber } from '../option-values.ts';
 import { count, type Output, plural } from '../output.ts';
@@ -60,7 +60,7 @@ async function verifyNamed(
     });
     if (outcome.kind === 'refused') throw refusal(outcome);
     if (outcome.kind === 'not-reached') {
-      if (context.io.signal.aborted) return exitCodes.interrupted;
+      if (context.io.signal.aborted) throw interrupted('stopped: nothing was compared');
       throw new CommandError(exitCodes.failed, 'not-reached', `${name} ${outcome.detail}`);
     }
     const { output } = context;
