@@ -7,6 +7,7 @@ import {
   type Projection,
   type ProjectionStore,
   projectionStatus,
+  projectorLimits,
 } from '@annals/projection';
 import { erasureCategory } from '@annals/subject-keys';
 import type { PurgeNotes } from './purge-notes.ts';
@@ -33,8 +34,6 @@ export const purgeLimits = {
   restPerPurge: 5,
   /** An unfinished rebuild that nobody has worked on for this long will not pass the erasure. */
   abandonedMs: 600_000,
-  /** How long a lease is taken to find out that nobody works on a generation. */
-  probeTtlMs: 1_000,
 } as const;
 
 /**
@@ -193,14 +192,17 @@ async function purged(
   }
 }
 
-/** Whether nobody works on a generation: no share of it is leased. */
+/**
+ * Whether nobody works on a generation: no share of it is leased. Asked with the length of every other
+ * lease: one that runs for longer than that counts as given before a clock was set back.
+ */
 async function withoutLeases(
   opened: GenerationStore,
   holder: string,
   clock: Clock,
 ): Promise<boolean> {
   for (let worker = 0; worker < opened.spec.workers; worker += 1) {
-    const lease = await opened.acquire(worker, holder, clock.now(), purgeLimits.probeTtlMs);
+    const lease = await opened.acquire(worker, holder, clock.now(), projectorLimits.leaseTtlMs);
     if (lease.kind === 'busy') return false;
     await opened.release(worker, lease.epoch);
   }
