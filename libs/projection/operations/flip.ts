@@ -33,7 +33,7 @@ export type FlipOutcome =
       readonly generation: number;
       /** The generation that was live before. */
       readonly previous: number | undefined;
-      /** Whether its last verification found everything right. */
+      /** Whether its last verification compared it with something, and found everything right. */
       readonly verified: boolean;
     }
   /** It did not come to where the live one stands: nothing was changed. */
@@ -85,7 +85,8 @@ async function flip(
     if (decided.kind === 'refused') return decided;
     await seenByDirectory(options, decided.state);
     const { verified } = target;
-    const isVerified = verified?.same === true && verified.problems === 0;
+    const compared = verified?.against !== undefined;
+    const isVerified = compared && verified.same && verified.problems === 0;
     return { kind, generation, previous, verified: isVerified };
   };
   const there = await withGeneration(store, generation, async () => 'there');

@@ -20,7 +20,10 @@ import { type Brought, bringTo, type Operation, runShares, seenByDirectory } fro
 export interface VerifyOptions extends Operation {
   /** The newest rebuilt one unless told. */
   readonly generation?: number | undefined;
-  /** Compares with a second, independent fold of the log in memory instead of the live generation. */
+  /**
+   * Compares with a second, independent fold of the log instead of the live generation. Also done when
+   * the live one is lost: then the log is all there is to compare with. All its rows are in memory.
+   */
   readonly refold?: boolean | undefined;
   /** How long both generations may be held back while they come to one checkpoint; 30,000 unless told. */
   readonly holdMs?: number | undefined;
@@ -212,8 +215,21 @@ async function judge(
   [snapshot, liveSnapshot]: readonly [GenerationSnapshot, GenerationSnapshot?],
   live: Live,
 ): Promise<VerifyOutcome> {
-  const refolded = options.refold ? await refold(options, generation, snapshot) : undefined;
-  if (refolded && 'kind' in refolded) return { ...refolded, generation: generation.generation };
+  const refolds = options.refold || (live.kind === 'none' && live.why === 'live-lost');
+  if (!refolds) return judgeWith(options, generation, [snapshot, liveSnapshot], live, undefined);
+  const store = memoryProjectionStore({ clock: options.clock });
+  const refolded = await refold({ ...options, store }, generation, snapshot);
+  if ('kind' in refolded) return { ...refolded, generation: generation.generation };
+  return judgeWith(options, generation, [snapshot, undefined], live, refolded);
+}
+
+async function judgeWith(
+  options: VerifyOptions,
+  generation: Generation,
+  [snapshot, liveSnapshot]: readonly [GenerationSnapshot, GenerationSnapshot | undefined],
+  live: Live,
+  refolded: GenerationSnapshot | undefined,
+): Promise<VerifyOutcome> {
   const other = liveSnapshot ?? refolded;
   const { checkpoint } = snapshot;
   const compared = await compare(options, snapshot, other);
@@ -274,21 +290,19 @@ async function differing(
   return wanted > 0 ? differingRows(snapshot, other, table, wanted) : [];
 }
 
-/** The projection folded once more from the log, up to the same checkpoint, in memory. */
+/** The projection folded once more from the log, up to the same checkpoint, into `store`. */
 async function refold(
   options: VerifyOptions,
   generation: Generation,
   { checkpoint }: GenerationSnapshot,
 ): Promise<GenerationSnapshot | NotReached> {
-  const { clock, projection, log } = options;
-  const store = memoryProjectionStore({ clock });
+  const { projection, log, store } = options;
   await store.create(generationSpec(projection, generation.generation, 1));
   const { state } = await readControl(log, projection.name);
   const until = { checkpoint: encodeCheckpoint(checkpoint) };
   const { onFailure } = projection;
   const whole = { generation: generation.generation, workers: 1 };
-  const folded = { ...options, store };
-  const end = await runShares(folded, { generation: whole, state, until, onFailure });
+  const end = await runShares(options, { generation: whole, state, until, onFailure });
   if (end.kind === 'halted') return { kind: 'not-reached', detail: end.halt.detail };
   const opened = await store.open(generation.generation);
   if (end.kind !== 'finished' || opened === 'lost') {
