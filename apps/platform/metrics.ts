@@ -1,6 +1,7 @@
+import { type EventLog, limits } from '@annals/event-log';
 import type { SqliteEventLog } from '@annals/event-log-sqlite';
 import type { HttpServer } from '@annals/http';
-import type { GenerationStatus } from '@annals/projection';
+import type { GenerationStatus, Projection, ShareStatus } from '@annals/projection';
 import { Gauge } from 'prom-client';
 
 type Registry = HttpServer['registry'];
@@ -33,44 +34,64 @@ export function registerLogMetrics(
 
 const labelNames = ['projection', 'generation', 'worker'] as const;
 
-/** How far every generation of every projection is. */
-export function registerProjectionMetrics(
-  registry: Registry,
-  status: () => readonly GenerationStatus[],
-  now: () => number,
-): void {
-  const shares = () => {
-    const all = status().flatMap((one) => (one.kind === 'followed' ? one.shares : []));
-    return all.map(({ projection, generation, worker, ...share }) => ({
-      labels: { projection, generation: `g${generation}`, worker: String(worker) },
-      ...share,
-    }));
-  };
+export interface ProjectionMetrics {
+  readonly log: Pick<EventLog, 'read'>;
+  readonly projections: readonly Projection[];
+  /** How every generation stands in this process. */
+  readonly status: () => readonly GenerationStatus[];
+  readonly now: () => number;
+}
+
+/** How far every generation of every projection is, as this process knows it. */
+export function registerProjectionMetrics(registry: Registry, metrics: ProjectionMetrics): void {
+  const { log, projections, status, now } = metrics;
   const gauge = (
     name: string,
     help: string,
-    value: (share: ReturnType<typeof shares>[0]) => number,
+    value: (share: ShareStatus) => number | Promise<number>,
   ) =>
     new Gauge({
       name,
       help,
       labelNames,
       registers: [registry],
-      collect() {
+      async collect() {
+        const shares = status().flatMap((one) => (one.kind === 'followed' ? one.shares : []));
+        const values = await Promise.all(shares.map(value));
         this.reset();
-        for (const share of shares()) this.set(share.labels, value(share));
+        for (const [at, { projection, generation, worker }] of shares.entries()) {
+          const labels = { projection, generation: `g${generation}`, worker: String(worker) };
+          this.set(labels, values[at] as number);
+        }
       },
     });
   gauge('annals_projection_events_total', 'Events applied by this process.', (s) => s.events);
   gauge('annals_projection_batches_total', 'Batches committed by this process.', (s) => s.batches);
   gauge('annals_projection_errors_total', 'Errors met by this process.', (s) => s.errors);
   gauge('annals_projection_parked', 'Dead letters.', (s) => s.parked);
-  gauge('annals_projection_up', '1 while it follows the log.', (s) =>
-    s.state === 'live' || s.state === 'catching-up' ? 1 : 0,
+  gauge('annals_projection_up', '1 while this process keeps it up to date.', (s) =>
+    isUp(s) ? 1 : 0,
   );
   gauge(
     'annals_projection_lag_seconds',
     'Age of the last event applied, while there are newer ones; 0 when caught up.',
     (s) => (s.caughtUp || s.lastRecordedAt === undefined ? 0 : (now() - s.lastRecordedAt) / 1_000),
   );
+  gauge(
+    'annals_projection_lag_events',
+    `Events of its categories that are not applied yet, counted up to ${lagEventsMax}.`,
+    async ({ projection, checkpoint, caughtUp }) => {
+      const categories = projections.find(({ name }) => name === projection)?.categories ?? [];
+      if (caughtUp) return 0;
+      const page = await log.read(checkpoint, { categories }, { limit: lagEventsMax });
+      return page.events.length;
+    },
+  );
+}
+
+/** They are read to be counted, on the thread that serves HTTP. */
+const lagEventsMax = limits.pageEventsDefault;
+
+function isUp({ state }: ShareStatus): boolean {
+  return state === 'live' || state === 'catching-up';
 }

@@ -10,7 +10,7 @@ import {
 } from '@annals/iam';
 import { leaderboardErrors } from '@annals/leaderboard-api';
 import { generationDirectory } from '@annals/projection';
-import { type Embedded, openEmbedded, startProjectorThread } from '@annals/projector';
+import { type Embedded, openEmbedded, projections, startProjectorThread } from '@annals/projector';
 import type { Config } from './config.ts';
 import { registerLogMetrics, registerProjectionMetrics } from './metrics.ts';
 import { openLeaderboard } from './open-leaderboard.ts';
@@ -104,7 +104,10 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
   opened.length = 0;
   tell = (projection, detail) => server.log.warn({ projection, detail }, 'projector trouble');
   registerLogMetrics(server.registry, log);
-  registerProjectionMetrics(server.registry, projector.status, clock.now);
+  registerProjectionMetrics(server.registry, {
+    ...{ log, projections, status: projector.status },
+    now: () => clock.now(),
+  });
   // Closes of periods that an earlier process left half done are finished in the background.
   leaderboard.service.resumeCloses().catch((error: unknown) => {
     if (!signal.aborted) server.log.error({ detail: String(error) }, 'could not resume closes');

@@ -73,9 +73,10 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
     ? masterKeyFrom(options.masterKey)
     : loadMasterKey({ file: layout.masterKeyFile });
   const log = await sqliteEventLog({ folder: layout.log, clock });
-  const keys = await sqliteSubjectKeyStore({ folder: layout.keys, masterKey });
-  // Before anything reads personal data: a key that came back with an old backup goes again.
-  await enforceErasures(keys, erasedSubjects(log));
+  const keys = await openKeys(log, layout.keys, masterKey).catch(async (error: unknown) => {
+    await log.close();
+    throw error;
+  });
   const stores = new Map<string, ProjectionStore>();
   return {
     log,
@@ -100,6 +101,22 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       await log.close();
     },
   };
+}
+
+async function openKeys(
+  log: EventLog,
+  folder: string,
+  masterKey: Uint8Array,
+): Promise<SubjectKeyStore> {
+  const keys = await sqliteSubjectKeyStore({ folder, masterKey });
+  try {
+    // Before anything reads personal data: a key that came back with an old backup goes again.
+    await enforceErasures(keys, erasedSubjects(log));
+    return keys;
+  } catch (error) {
+    await keys.close();
+    throw error;
+  }
 }
 
 const erasures = new EventTypes([eventType(subjectErased)]);
