@@ -50,7 +50,7 @@ const breaches: readonly string[] = [
 ];
 
 /**
- * Looks at every page, index and event of the log in `folder`, and changes nothing. What is wrong
+ * Looks at every page, index and event of the log in `folder`, and mends nothing. What is wrong
  * with the content is a value; a file that cannot be opened as a log throws EventLogError. Blocks
  * the calling thread while it reads: it is meant for a tool. Appends may go on meanwhile.
  */
