@@ -43,6 +43,8 @@ interface Player {
  */
 export class NaiveLeaderboard implements LeaderboardReadModel {
   readonly #matches: Match[] = [];
+  /** The matches that count, by board, period and player. */
+  readonly #counted = new Map<string, Match[]>();
   readonly #closed = new Set<string>();
   readonly #names = new Map<string, { name: string; picture: string | null }>();
   readonly #erased = new Set<string>();
@@ -69,7 +71,11 @@ export class NaiveLeaderboard implements LeaderboardReadModel {
     let status: EntryStatus = 'counted';
     if (this.#closed.has(`${event.stream} ${data.period}`)) status = 'void-closed';
     else if (Math.abs(after) > Number.MAX_SAFE_INTEGER) status = 'void-out-of-range';
-    this.#matches.push({ event, data, status, total: status === 'counted' ? after : before });
+    const match = { event, data, status, total: status === 'counted' ? after : before };
+    this.#matches.push(match);
+    if (status !== 'counted') return;
+    totals.push(match);
+    this.#counted.set(keyOf(data.board, data.period, data.user_id), totals);
   }
 
   #combine(points: readonly number[], { operator, order }: ScoreData): number {
@@ -80,13 +86,7 @@ export class NaiveLeaderboard implements LeaderboardReadModel {
   }
 
   #countedMatches(board: string, period: string, userId: string): Match[] {
-    return this.#matches.filter(
-      ({ status, data }) =>
-        status === 'counted' &&
-        data.board === board &&
-        data.period === period &&
-        data.user_id === userId,
-    );
+    return this.#counted.get(keyOf(board, period, userId)) ?? [];
   }
 
   /** All players of a board in a period, best first. */
@@ -181,6 +181,10 @@ export class NaiveLeaderboard implements LeaderboardReadModel {
   async waitFor(): Promise<'reached'> {
     return 'reached';
   }
+}
+
+function keyOf(...key: readonly string[]): string {
+  return JSON.stringify(key);
 }
 
 /** The score is the last total; it was reached by the first match of the last run of equal totals. */
