@@ -257,7 +257,9 @@ export class ShareSession {
 
   async #commitIdle(): Promise<SessionEnd | undefined> {
     const idle = this.#work.clock.now() - this.#lastCommitAt;
-    if (idle < projectorLimits.idleCommitMs && idle >= 0) return undefined;
+    // Readers wait for the slowest of several shares: one that had nothing to do says so at once.
+    const isWaitedFor = this.#caughtUp && this.#work.workers > 1;
+    if (!isWaitedFor && idle < projectorLimits.idleCommitMs && idle >= 0) return undefined;
     return this.#commit();
   }
 
