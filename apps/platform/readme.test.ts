@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { configSchema } from './config.ts';
+import { adminKey } from './testing/open-platform.ts';
+import { startOn } from './testing/readme-example.ts';
+import { temporaryFolder } from './testing/temporary-folder.ts';
+
+const text = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8');
+
+it('the example of the README is the one that is run here', async () => {
+  const example = text('testing/readme-example.ts').replace('../index.ts', '@annals/platform');
+  expect(text('README.md')).toContain(`\`\`\`ts\n${example}\`\`\``);
+  const data = await temporaryFolder();
+  const platform = await startOn(data.path, adminKey);
+  const answer = await fetch(`${platform.url}/v1/scores`, {
+    headers: { authorization: `Bearer ${adminKey}` },
+  });
+  expect(answer.status).toBe(200);
+  expect(platform.newAdminKey).toBeUndefined();
+  await platform.stop();
+  await expect(startOn(data.path, 'short')).rejects.toThrow('ANNALS_ADMIN_KEY');
+  await data.remove();
+});
+
+it('the README lists every setting', () => {
+  const listed = [...text('README.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
+  expect(listed).toEqual(Object.keys(configSchema.shape));
+});
