@@ -67,6 +67,8 @@ interface Slot {
   /** Put or deleted since the last commit, and not undone. Only asked of write-only tables. */
   written: boolean;
   queued: boolean;
+  /** Whether it is in the cache that outlives the batch. */
+  cached: boolean;
 }
 
 interface FoldTable {
@@ -110,7 +112,9 @@ export class Fold {
       new LRUCache<string, Slot>({
         max: rowsMax,
         dispose: (slot, text, reason) => {
-          if (reason === 'evict') this.#evicted.add(slot.shape.table.name, text);
+          if (reason !== 'evict') return;
+          slot.cached = false;
+          this.#evicted.add(slot.shape.table.name, text);
         },
       });
     return {
@@ -215,7 +219,12 @@ export class Fold {
       const { batch, makeCache } = table;
       if (makeCache && batch.size > 0) {
         table.cache ??= makeCache();
-        for (const slot of batch.values()) table.cache.set(slot.text, slot);
+        for (const slot of batch.values()) {
+          // What came from the cache is in it still, and was counted as used when it was found.
+          if (slot.cached) continue;
+          slot.cached = true;
+          table.cache.set(slot.text, slot);
+        }
       }
       batch.clear();
     }
@@ -261,7 +270,16 @@ export class Fold {
 }
 
 function newSlot(shape: TableShape, key: readonly Cell[], text: string): Slot {
-  return { shape, key, text, row: undefined, stored: undefined, written: false, queued: false };
+  return {
+    shape,
+    key,
+    text,
+    row: undefined,
+    stored: undefined,
+    written: false,
+    queued: false,
+    cached: false,
+  };
 }
 
 function differs(slot: Slot): boolean {
