@@ -7,7 +7,9 @@ import { freshFolder, openIn } from './testing/fresh-log.ts';
 import { mountProblem, mountSmallDisk } from './testing/mount.ts';
 import { testNeeding } from './testing/needs.ts';
 
-test('a backup taken while events are appended is a sound log of one moment', async () => {
+test('a backup taken while events are appended is a sound log of one moment', {
+  timeout: 120_000,
+}, async () => {
   const folder = freshFolder();
   const log = await openIn(folder);
   for (let round = 0; round < 30; round += 1) {

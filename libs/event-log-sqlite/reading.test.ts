@@ -18,7 +18,10 @@ async function appendLarge(log: EventLog, count: number, dataBytes: number): Pro
   }
 }
 
-describe('memory', () => {
+/** For tests that write more than a hundred megabytes. */
+const slowDiskMsMax = 120_000;
+
+describe('memory', { timeout: slowDiskMsMax }, () => {
   test('a page of large events is cut short, and the pages together hold all', async () => {
     const log = await openIn(freshFolder());
     await appendLarge(log, 100, 200_000);

@@ -160,7 +160,7 @@ describe('recordedAt', () => {
   });
 });
 
-describe('several processes on one folder', () => {
+describe('several processes on one folder', { timeout: 120_000 }, () => {
   test('that count up with expected revisions lose no update', async () => {
     const folder = freshFolder();
     const log = await openIn(folder);
