@@ -25,7 +25,7 @@ const program = new Command('bench')
   .addHelpText(
     'after',
     `
-Exit codes: 0 all cases ran (whatever they measured), 1 a case failed, 2 wrong options.
+Exit codes: 0 all cases ran (whatever they measured), 1 a case failed, 2 wrong options, 130 stopped.
 Examples:
   npm run bench
   npm run bench -- --quick
@@ -54,4 +54,6 @@ async function run(options: Options): Promise<void> {
   tell(`written to ${relative(process.cwd(), results)}`);
 }
 
+// What is left over goes as the process exits: folders, servers.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
 await program.parseAsync();

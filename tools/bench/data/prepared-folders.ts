@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { sqliteEventLog } from '@annals/event-log-sqlite';
 import { promote, rebuild } from '@annals/projection';
 import { dataLayout, type Embedded, openEmbedded, projectionNamed } from '@annals/projector';
 import { fillLog, ScoreFeed } from './score-feed.ts';
+import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folder.ts';
 
 export interface Board {
   readonly players: number;
@@ -48,7 +46,7 @@ export class PreparedFolders {
   }
 
   async remove(): Promise<void> {
-    for (const folder of this.#made) await rm(folder, { recursive: true, force: true });
+    for (const folder of this.#made) await removeTemporaryFolder(folder);
   }
 
   #once(what: string, make: (folder: string) => Promise<void>): Promise<string> {
@@ -61,7 +59,7 @@ export class PreparedFolders {
   }
 
   async #make(what: string, make: (folder: string) => Promise<void>): Promise<string> {
-    const folder = await mkdtemp(join(tmpdir(), 'annals-bench-data-'));
+    const folder = await makeTemporaryFolder();
     this.#made.push(folder);
     const started = performance.now();
     await make(folder);

@@ -1,9 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { makeTemporaryFolder, removeTemporaryFolder } from '../data/temporary-folder.ts';
 
 export interface RedisPeer {
   readonly client: Redis;
@@ -15,11 +13,14 @@ const startMsMax = 10_000;
 /** Starts a redis-server of its own on a free loopback port. Undefined when it is not installed. */
 export async function startRedis(): Promise<RedisPeer | undefined> {
   const port = await freePort();
-  const folder = await mkdtemp(join(tmpdir(), 'annals-bench-redis-'));
+  const folder = await makeTemporaryFolder();
   const flags = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
   const server = spawn('redis-server', flags, { stdio: 'ignore' });
+  const kill = () => server.kill('SIGKILL');
+  process.once('exit', kill);
+  server.once('exit', () => process.off('exit', kill));
   if (!(await started(server))) {
-    await rm(folder, { recursive: true });
+    await removeTemporaryFolder(folder);
     return undefined;
   }
   const client = new Redis(port, '127.0.0.1', { maxRetriesPerRequest: null });
@@ -32,7 +33,7 @@ export async function startRedis(): Promise<RedisPeer | undefined> {
       client.disconnect();
       server.kill();
       await new Promise((resolve) => server.once('exit', resolve));
-      await rm(folder, { recursive: true });
+      await removeTemporaryFolder(folder);
     },
   };
 }

@@ -26,6 +26,10 @@ export async function startService(dataFolder: string): Promise<Service> {
     env: { ...process.env, ...environment, ANNALS_ADMIN_KEY: adminKey },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  // It is no child of a channel: it would outlive a bench that is cut off.
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
