@@ -60,8 +60,10 @@ export function sameFile(a: FileIdentity | undefined, b: FileIdentity | undefine
 /** A connection to a file that is there; never makes one. */
 export function openDatabase(path: string, mode: 'read-write' | 'read-only'): DatabaseSync {
   const url = pathToFileURL(path);
-  url.searchParams.set('mode', mode === 'read-write' ? 'rw' : 'ro');
-  return new DatabaseSync(url, { timeout: limits.busyMsMax, readOnly: mode === 'read-only' });
+  const readOnly = mode === 'read-only';
+  url.searchParams.set('mode', readOnly ? 'ro' : 'rw');
+  const timeout = readOnly ? limits.readerBusyMsMax : limits.busyMsMax;
+  return new DatabaseSync(url, { timeout, readOnly });
 }
 
 /**

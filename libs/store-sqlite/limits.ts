@@ -3,8 +3,10 @@ export const limits = {
   pageBytes: 4_096,
   /** How long a statement waits for a lock of another connection. */
   busyMsMax: 30_000,
-  /** Page cache of a writing connection while a generation is built. */
-  buildingCacheKib: 65_536,
+  /** The same for a reader, which a writer stops only for moments: it must not stop its thread for long. */
+  readerBusyMsMax: 2_000,
+  /** Page cache of a writing connection while a generation is built; sorting takes as much again for a while. */
+  buildingCacheKib: 32_768,
   /** The same when it is live. */
   liveCacheKib: 16_384,
   /** Page cache of a reading connection. */

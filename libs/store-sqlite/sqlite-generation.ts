@@ -300,7 +300,7 @@ export class SqliteGeneration implements GenerationStore {
     for (const change of changes) {
       const rows = this.#table(change.table);
       if (change.row !== null && rows.staged && !direct.has(rows)) rows.stage(change.row);
-      else rows.write(change, undefined);
+      else rows.writeBuilding(change);
     }
     for (const rows of staged) if (rows.staged?.isFull) rows.staged.merge();
   }
