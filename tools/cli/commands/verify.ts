@@ -24,11 +24,12 @@ export function addVerify(annals: Command, act: Act): void {
       .command('verify')
       .description(
         'proves a rebuilt generation right: holds it and the live one at one checkpoint, compares ' +
-          'counts and hashes of all rows, and shows the rows that differ',
+          'counts and hashes of all rows, and shows the rows that differ. Where the live one is lost, ' +
+          'it compares with a second fold of the whole log, in memory',
       )
       .argument('<name>', 'the projection')
       .option('--generation <gN>', 'this one, not the newest rebuilt one', generationNumber)
-      .option('--refold', 'compare with a second fold of the whole log, in memory')
+      .option('--refold', 'compare with the second fold in any case')
       .option('--rows <number>', 'how many differing rows to show', wholeNumber(0, 10_000), 10)
       .action(act(verifyNamed)),
     ['annals verify leaderboard', 'the newest rebuilt generation with the live one'],
@@ -109,7 +110,9 @@ function shown(output: Output, projection: Projection, outcome: Judged): string 
   const other = otherName(outcome);
   const at = encodeCheckpoint(outcome.checkpoint) || 'the beginning';
   const why = outcome.notCompared && whyNotCompared[outcome.notCompared];
-  const compared = other ? `compared with ${other}` : `not compared, ${why}`;
+  const compared = other
+    ? `compared with ${other}${why ? `, as ${why}` : ''}`
+    : `not compared, as ${why}`;
   const verdict =
     outcome.kind === 'verified'
       ? paint.green(other ? 'the same in every row' : 'consistent in itself')
@@ -164,10 +167,10 @@ function cellText(cell: Row[string] | undefined): string {
   return typeof cell === 'string' ? printable(JSON.stringify(cell)) : String(cell ?? null);
 }
 
-function nextStep(name: string, { generation, notCompared }: Judged): string {
+function nextStep(name: string, { generation, against, notCompared }: Judged): string {
   if (notCompared === 'is-live' || notCompared === 'frozen') {
     return `To compare it with the log itself: annals verify ${name} --generation g${generation} --refold`;
   }
-  if (notCompared === undefined) return `Next: annals promote ${name}`;
+  if (against !== undefined) return `Next: annals promote ${name}`;
   return `Next: annals promote ${name}; to compare with the log itself first: annals verify ${name} --refold`;
 }
