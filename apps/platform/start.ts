@@ -28,12 +28,13 @@ export interface PlatformOptions {
   readonly clock?: Clock;
   /** How long answers wait for the read model, in milliseconds. */
   readonly visibleMsMax?: number;
+  /** How long the start waits for a read model that is filled for the first time, in milliseconds. */
+  readonly readableMsMax?: number;
   /** Checks every answer against its schema. For tests: it costs. */
   readonly checkResponses?: boolean;
 }
 
-/** How long the first start waits for its read model before it serves. */
-const readableMsMax = 1_000;
+const readableMsMaxDefault = 1_000;
 
 /** Opens the data folder, starts the projector's thread, and serves every product's API. */
 export async function startPlatform(
@@ -45,7 +46,7 @@ export async function startPlatform(
   try {
     const { server, embedded, readable } = await openServer(config, options, opened);
     opened.unshift({ name: 'server', close: () => server.stop() });
-    await readable(readableMsMax);
+    await readable(options.readableMsMax ?? readableMsMaxDefault);
     const url = await server.listen({ host: config.HOST, port: config.PORT });
     // Made last: a start that fails must not leave a key behind that nobody has seen.
     const newAdminKey = config.ANNALS_ADMIN_KEY ? undefined : await firstAdminKey(embedded);

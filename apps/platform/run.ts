@@ -1,0 +1,39 @@
+import { configFrom } from '@annals/core';
+import { stopOnSignals } from '@annals/http';
+import { type Config, configSchema } from './config.ts';
+import { startPlatform } from './start.ts';
+import { startFailure } from './start-failure.ts';
+
+/** How long after the start of the process its lines have to be printed, whether reads can be answered or not. */
+const printedMsMax = 2_500;
+
+/** Reads the settings, starts the platform and says where it is; ends the process where it cannot. */
+export async function run(env: NodeJS.ProcessEnv): Promise<void> {
+  const configured = configFrom(configSchema, env);
+  if (configured.kind === 'invalid') {
+    process.stderr.write('annals: the configuration is wrong\n');
+    for (const problem of configured.problems) process.stderr.write(`  ${problem}\n`);
+    process.exit(2);
+  }
+  try {
+    await start(configured.value);
+  } catch (error) {
+    process.stderr.write(`annals: cannot start: ${startFailure(error, configured.value)}\n`);
+    process.exit(1);
+  }
+}
+
+async function start(config: Config): Promise<void> {
+  const readableBy = printedMsMax - performance.now();
+  const platform = await startPlatform(config, { readableMsMax: Math.max(0, readableBy) });
+  stopOnSignals(platform.server);
+  const lines = [
+    `Annals is running (data in ${config.ANNALS_DATA}); Ctrl-C stops it`,
+    `  API        ${platform.url}/v1`,
+    `  docs       ${platform.url}/docs`,
+    platform.newAdminKey
+      ? `  admin key  ${platform.newAdminKey}\n             (shown this once: keep it)`
+      : '  admin key  the one you have; npx annals keys issue makes another',
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
