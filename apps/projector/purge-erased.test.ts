@@ -84,9 +84,10 @@ const notesFile = () => join(folder, 'purged.json');
 
 function startPurging(storeFor: () => ProjectionStore = watched): void {
   const { log, cipher } = embedded;
+  const directory = generationDirectory(log, { signal: stop.signal, clock });
   running.push(
     purgeErased({
-      ...{ log, cipher, clock, projections, storeFor },
+      ...{ log, cipher, clock, projections, storeFor, directory },
       holder: 'purge',
       signal: stop.signal,
       notes: new PurgeNotes(notesFile()),
@@ -219,6 +220,23 @@ describe('after an erasure', () => {
     clock.ahead += purgeLimits.abandonedMs;
     await until(async () => (await kinds()).length === 1);
     await opened.close();
+  });
+
+  it('what was made since cannot hold the data: it is left alone', async () => {
+    startProjecting();
+    await until(async () => (await kinds()).length === 1);
+    await erase('player:ann');
+    clock.ahead += purgeLimits.cleanAfterMs + 1;
+    const interrupted = await rebuild({ ...operation(), signal: AbortSignal.abort() });
+    expect(interrupted.kind).toBe('interrupted');
+    startPurging();
+    await until(() => purges.includes(1));
+    clock.ahead += purgeLimits.abandonedMs * 2;
+    await moment();
+    expect(await kinds()).toEqual(['g1 followed', 'g2 building']);
+    expect((await rebuild(operation())).kind).toBe('rebuilt');
+    await moment();
+    expect(purges).toEqual([1]);
   });
 
   it('what fails is told and tried again', async () => {

@@ -2,11 +2,13 @@ import type { Clock, SubjectCipher } from '@annals/core';
 import { advance, type Checkpoint, coversAll, type EventLog } from '@annals/event-log';
 import {
   drop,
-  type GenerationReport,
+  type Generation,
+  type GenerationDirectory,
   type GenerationStore,
+  isFollowed,
+  liveGeneration,
   type Projection,
   type ProjectionStore,
-  projectionStatus,
   projectorLimits,
 } from '@annals/projection';
 import { erasureCategory } from '@annals/subject-keys';
@@ -18,6 +20,7 @@ export interface PurgeMeans {
   readonly clock: Clock;
   readonly projections: readonly Projection[];
   readonly storeFor: (projection: Projection) => ProjectionStore;
+  readonly directory: GenerationDirectory;
   /** Names this process in leases and in the log. */
   readonly holder: string;
   readonly signal: AbortSignal;
@@ -32,6 +35,8 @@ export const purgeLimits = {
   pauseMsMax: 5_000,
   /** A purge writes a whole file anew: this many times as long as it took, the next one waits. */
   restPerPurge: 5,
+  /** A generation made this long after the last erasure cannot hold the data: its key was gone. */
+  cleanAfterMs: 60_000,
   /** An unfinished rebuild that nobody has worked on for this long will not pass the erasure. */
   abandonedMs: 600_000,
 } as const;
@@ -43,7 +48,8 @@ export const purgeLimits = {
  */
 export async function purgeErased(means: PurgeMeans): Promise<void> {
   const purge = new Purge(means);
-  await Promise.all([purge.follow(), purge.run()]);
+  const unlisten = means.directory.onChange(() => purge.lookAgain());
+  await Promise.all([purge.follow(), purge.run()]).finally(unlisten);
 }
 
 class Purge {
@@ -51,6 +57,8 @@ class Purge {
   /** The last erasure in the log; what is purged up to it is done. */
   #erased: Checkpoint = {};
   #done: Checkpoint = {};
+  /** When the last erasure was recorded: milliseconds since 1970. */
+  #erasedAt = Number.NEGATIVE_INFINITY;
   #wake = new AbortController();
   /** Since when nobody has worked on an unfinished rebuild, by its name. */
   readonly #idleSince = new Map<string, number>();
@@ -71,8 +79,9 @@ class Purge {
           from = delivery.checkpoint;
           if (delivery.kind === 'caught-up') this.#wake.abort();
           else {
-            for (const { partition, position } of delivery.events) {
+            for (const { partition, position, recordedAt } of delivery.events) {
               this.#erased = advance(this.#erased, partition, position);
+              this.#erasedAt = Math.max(this.#erasedAt, recordedAt);
             }
           }
         }
@@ -83,6 +92,12 @@ class Purge {
         await clock.sleep(purgeLimits.pauseMsMax, signal);
       }
     }
+  }
+
+  /** There are other generations than before. */
+  lookAgain(): void {
+    this.#done = {};
+    this.#wake.abort();
   }
 
   /** Purges until all is done, and again after each erasure. */
@@ -97,9 +112,10 @@ class Purge {
         continue;
       }
       const since = clock.now();
+      this.#done = erased;
       const isDone = await this.#purgeAll(erased).catch((error: unknown) => this.#tell(error));
       const tookMs = Math.max(0, clock.now() - since);
-      if (isDone) this.#done = erased;
+      if (!isDone) this.#done = {};
       // A purge keeps the projector from its work; erasures that come meanwhile share the next one.
       await clock.sleep(tookMs * purgeLimits.restPerPurge, signal);
       if (!isDone) await this.#sleep(pauseMs);
@@ -122,15 +138,17 @@ class Purge {
   }
 
   async #purgeAll(erased: Checkpoint): Promise<boolean> {
-    const { log, clock, projections, storeFor, signal } = this.#means;
+    const { directory, projections, signal } = this.#means;
+    await directory.ready();
     let isDone = true;
     for (const projection of projections) {
-      const store = storeFor(projection);
-      const { generations } = await projectionStatus({ log, store, projection, clock });
-      for (const report of generations) {
+      const state = directory.state(projection.name);
+      const live = liveGeneration(state);
+      for (const one of state.generations.values()) {
         if (signal.aborted) return false;
-        if (report.kind === 'lost') continue;
-        if (!(await this.#purgeOne(projection, report, erased))) isDone = false;
+        if (one.dropped || one.createdAt > this.#erasedAt + purgeLimits.cleanAfterMs) continue;
+        const isLive = one.generation === live;
+        if (!(await this.#purgeOne(projection, one, isLive, erased))) isDone = false;
       }
     }
     return isDone;
@@ -139,29 +157,46 @@ class Purge {
   /** Whether nothing is left to do for this generation. */
   async #purgeOne(
     projection: Projection,
-    report: GenerationReport,
+    one: Generation,
+    isLive: boolean,
     erased: Checkpoint,
   ): Promise<boolean> {
-    const { storeFor, notes, onTrouble } = this.#means;
-    const { generation, checkpoint = {}, kind, isLive, rebuiltAt } = report;
-    const name = `${projection.name}/g${generation}`;
-    if (notes.isPurged(name, { erased, checkpoint })) return true;
+    const { storeFor, onTrouble } = this.#means;
+    const { generation, version } = one;
     const store = storeFor(projection);
-    if (kind === 'followed') {
-      if (!coversAll(checkpoint, erased)) return false;
-      if ((await purged(store, generation)) === 'blocked') return false;
-      await notes.note(name, { erased, checkpoint });
-      return true;
+    const name = `${projection.name}/g${generation}`;
+    if (isFollowed(one) && version === projection.version) {
+      return this.#purgeFollowed(store, generation, name, erased);
     }
     if (isLive) {
       const detail = `${name} is of another version and may hold data of erased people: rebuild it`;
       onTrouble(projection.name, detail);
       return false;
     }
-    if (rebuiltAt === undefined && !(await this.#isAbandoned(store, generation, name)))
-      return false;
+    if (!one.rebuilt && !(await this.#isAbandoned(store, generation, name))) return false;
     const outcome = await drop({ ...this.#means, projection, store, generation });
     return outcome.kind === 'dropped';
+  }
+
+  async #purgeFollowed(
+    store: ProjectionStore,
+    generation: number,
+    name: string,
+    erased: Checkpoint,
+  ): Promise<boolean> {
+    const { notes } = this.#means;
+    const opened = await store.open(generation);
+    if (opened === 'lost') return true;
+    try {
+      const checkpoint = await opened.checkpoint();
+      if (notes.isPurged(name, { erased, checkpoint })) return true;
+      if (!coversAll(checkpoint, erased)) return false;
+      if ((await opened.purge?.()) === 'blocked') return false;
+      await notes.note(name, { erased, checkpoint });
+      return true;
+    } finally {
+      await opened.close();
+    }
   }
 
   async #isAbandoned(store: ProjectionStore, generation: number, name: string): Promise<boolean> {
@@ -176,19 +211,6 @@ class Purge {
     const since = this.#idleSince.get(name) ?? clock.now();
     this.#idleSince.set(name, since);
     return clock.now() - since >= purgeLimits.abandonedMs;
-  }
-}
-
-async function purged(
-  store: ProjectionStore,
-  generation: number,
-): Promise<'purged' | 'blocked' | 'lost'> {
-  const opened = await store.open(generation);
-  if (opened === 'lost') return 'lost';
-  try {
-    return (await opened.purge?.()) ?? 'purged';
-  } finally {
-    await opened.close();
   }
 }
 

@@ -40,7 +40,7 @@ export async function runEmbeddedProjector(
   });
   const notes = new PurgeNotes(dataLayout(options.dataFolder).purgeNotes);
   const purging = purgeErased({
-    ...{ log, cipher, clock, projections, storeFor, notes, signal, onTrouble },
+    ...{ log, cipher, clock, projections, storeFor, directory, notes, signal, onTrouble },
     holder: `${holder}/purge`,
   });
   return {
