@@ -6,6 +6,10 @@ export interface KillTask {
   readonly module: string;
   readonly argument: string;
   readonly holder: string;
+  /** Whose shares it works on. */
+  readonly workers: readonly number[];
+  /** It ends after so many batches of each; without it goes on until it is killed. */
+  readonly batchesMax?: number;
   /** Whether it says, in the midst of it, that building is finished. */
   readonly finish: boolean;
 }

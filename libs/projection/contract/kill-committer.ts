@@ -1,9 +1,9 @@
 import { writeSync } from 'node:fs';
 import type { ProjectionStore } from '../store.ts';
-import { type KillTask, killBatch, killWorkers } from './kill-batches.ts';
+import { type KillTask, killBatch } from './kill-batches.ts';
 
 /**
- * The child process of the kill test: commits without end until it is killed. Each acknowledged batch
+ * The child process of the process tests: commits until it is killed, or has done its batches. Each acknowledged batch
  * is one line on stdout, written at once: `worker batch`. Anything unexpected ends it with exit code 1.
  */
 
@@ -19,13 +19,14 @@ if (generation === 'lost') throw new Error('generation 1 is lost');
 const now = Date.now() + 600_000 * Number(task.holder.split('-')[1]);
 
 const shares = [];
-for (let worker = 0; worker < killWorkers; worker += 1) {
+for (const worker of task.workers) {
   const lease = await generation.acquire(worker, task.holder, now, 60_000);
   if (lease.kind !== 'acquired') throw new Error(JSON.stringify(lease));
   shares.push({ worker, epoch: lease.epoch, next: Number(lease.checkpoint[0] ?? 0) + 1 });
 }
 
-for (let round = 0; ; round += 1) {
+const rounds = task.batchesMax ?? Number.POSITIVE_INFINITY;
+for (let round = 0; round < rounds; round += 1) {
   for (const share of shares) {
     const result = await generation.commit(killBatch(share.worker, share.epoch, share.next));
     if (result.kind !== 'applied') throw new Error(JSON.stringify(result));
@@ -34,3 +35,5 @@ for (let round = 0; ; round += 1) {
   }
   if (round === 3 && task.finish) await generation.finishBuilding?.();
 }
+await generation.close();
+await store.close();

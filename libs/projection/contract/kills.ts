@@ -36,6 +36,58 @@ export function describeKills(openers: StoreOpeners): void {
       180_000,
     );
   });
+
+  testWith(
+    openers,
+    'processes',
+    'two processes that commit at once for their own shares lose nothing and fail nothing',
+    async () => {
+      const { site, store } = await openFresh(openers);
+      await store.create({ ...sampleSpec, workers: killWorkers });
+      const batchesMax = 80;
+      const children = Array.from({ length: killWorkers }, (_, worker) =>
+        startCommitter(site, { holder: `child-0-${worker}`, workers: [worker], batchesMax }),
+      );
+      for (const { ended, err } of children) {
+        expect({ ended: await ended, err: err.join('') }).toEqual({ ended: 0, err: '' });
+      }
+      const all = Array.from({ length: killWorkers }, (_, n) => [n, batchesMax] as const);
+      await expectWhole(site, new Map(all));
+    },
+    120_000,
+  );
+}
+
+function startCommitter(
+  site: ProjectionSite,
+  task: Omit<KillTask, 'module' | 'argument' | 'finish'> & { readonly finish?: boolean },
+) {
+  if (!site.childProcess) throw new Error('this site names no module for a child process');
+  const whole: KillTask = { ...site.childProcess, finish: false, ...task };
+  const child = spawn(process.execPath, [committerPath, JSON.stringify(whole)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const out: string[] = [];
+  const err: string[] = [];
+  /** Its exit code, or the signal that ended it. */
+  const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
+    child.on('close', (code, signal) => resolve(signal ?? code));
+  });
+  const firstLine = new Promise<void>((resolve, reject) => {
+    const late = () => reject(new Error(`no line came; ${err.join('')}`));
+    const timer = setTimeout(late, firstLineMsMax);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out.push(text);
+      done();
+    });
+    child.on('close', done);
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => err.push(text));
+  return { child, out, err, ended, firstLine };
 }
 
 /** A child commits for all workers until it is killed; notes the last batch each worker saw acknowledged. */
@@ -44,30 +96,15 @@ async function commitAndKill(
   kill: number,
   acknowledged: Map<number, number>,
 ): Promise<void> {
-  if (!site.childProcess) throw new Error('this site names no module for a child process');
-  const task: KillTask = { ...site.childProcess, holder: `child-${kill}`, finish: kill % 3 === 1 };
-  const child = spawn(process.execPath, [committerPath, JSON.stringify(task)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const { child, out, err, ended, firstLine } = startCommitter(site, {
+    holder: `child-${kill}`,
+    workers: Array.from({ length: killWorkers }, (_, worker) => worker),
+    finish: kill % 3 === 1,
   });
-  const out: string[] = [];
-  const err: string[] = [];
-  const closed = new Promise<NodeJS.Signals | null>((resolve) => {
-    child.on('close', (_, signal) => resolve(signal));
-  });
-  const firstLine = new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(err.join(''))), firstLineMsMax);
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      clearTimeout(timer);
-      out.push(text);
-      resolve();
-    });
-    child.on('close', () => resolve());
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => err.push(text));
   await firstLine;
   await new Promise((resolve) => setTimeout(resolve, Math.random() * killDelayMsMax));
   child.kill('SIGKILL');
-  expect({ signal: await closed, err: err.join('') }).toEqual({ signal: 'SIGKILL', err: '' });
+  expect({ ended: await ended, err: err.join('') }).toEqual({ ended: 'SIGKILL', err: '' });
   for (const line of out.join('').split('\n').slice(0, -1)) {
     const [worker, batch] = line.split(' ').map(Number) as [number, number];
     acknowledged.set(worker, batch);
