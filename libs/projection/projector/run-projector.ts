@@ -126,7 +126,8 @@ class ProjectionRun {
         const workers = workersOfFirst?.(this.#projection) ?? 1;
         const first = nextGeneration(state);
         const generation = await makeGeneration(this.#store, this.#projection, first, workers);
-        await finishBuilding(this.#store, generation);
+        // Where the log has events, readers wait until the first fill has caught up: see ShareSession.
+        if (!(await this.#logHasEvents())) await finishBuilding(this.#store, generation);
         const spec = { generation, version, workers, until: undefined, createdBy: holder };
         await decideAndAppend(this.#options, name, (now) => decideFirst(now, spec));
         return;
@@ -136,6 +137,12 @@ class ProjectionRun {
         backoffMs = Math.min(backoffMs * 2, projectorLimits.backoffMsMax);
       }
     }
+  }
+
+  async #logHasEvents(): Promise<boolean> {
+    const { categories } = this.#projection;
+    const page = await this.#options.log.read('start', { categories }, { limit: 1 });
+    return page.events.length > 0;
   }
 
   #failing(error: unknown): ShareStatus {

@@ -2,6 +2,7 @@ import {
   advance,
   type Checkpoint,
   covers,
+  coversAll,
   type Delivery,
   EventDecodeError,
   encodeCheckpoint,
@@ -75,6 +76,8 @@ export class ShareSession {
   #tick = false;
   #controlChanged = true;
   #caughtUp = false;
+  /** Whether readers may see the generation; asked once in a session. */
+  #shown = false;
   #committing = false;
   #lastCommitAt: number;
   #workedSince: number;
@@ -248,11 +251,23 @@ export class ShareSession {
     this.#pending.to = to;
     if (this.#work.mode === 'build') return this.#finish();
     this.#caughtUp = true;
+    await this.#showIfFilled();
     const { halted } = this.#memory;
     const first = halted.values().next().value;
     if (first) this.#report({ state: 'halted', detail: first.halt.detail, caughtUp: false });
     else this.#report({ state: 'live', detail: undefined, caughtUp: true });
     return this.#commitIdle();
+  }
+
+  /**
+   * A first generation on a log that has events is not shown to readers before all its shares have come
+   * as far as this one: half a board would answer wrong ranks.
+   */
+  async #showIfFilled(): Promise<void> {
+    if (this.#shown) return;
+    if (!coversAll(await this.#store.checkpoint(), this.#pending.from)) return;
+    await this.#store.finishBuilding?.();
+    this.#shown = true;
   }
 
   async #commitIdle(): Promise<SessionEnd | undefined> {
