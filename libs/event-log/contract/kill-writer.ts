@@ -17,8 +17,20 @@ async function appendOnce(append: number, events: readonly NewEvent[]): Promise<
     const result = await log.append(killStream(task.lane, append), events, { expected: 'any' });
     if (result.kind === 'unknown') continue;
     if (result.kind !== 'stored') throw new Error(JSON.stringify(result));
-    writeSync(1, `${append} ${result.revision} ${result.duplicate}\n`);
+    acknowledge(`${append} ${result.revision} ${result.duplicate}\n`);
     return;
+  }
+}
+
+/** Written before this returns. A pipe whose reader is slow is full for a while. */
+function acknowledge(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, line);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
   }
 }
 

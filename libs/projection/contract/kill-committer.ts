@@ -25,12 +25,24 @@ for (const worker of task.workers) {
   shares.push({ worker, epoch: lease.epoch, next: Number(lease.checkpoint[0] ?? 0) + 1 });
 }
 
+/** Written before this returns. A pipe whose reader is slow is full for a while. */
+function acknowledge(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, line);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+  }
+}
+
 const rounds = task.batchesMax ?? Number.POSITIVE_INFINITY;
 for (let round = 0; round < rounds; round += 1) {
   for (const share of shares) {
     const result = await generation.commit(killBatch(share.worker, share.epoch, share.next));
     if (result.kind !== 'applied') throw new Error(JSON.stringify(result));
-    writeSync(1, `${share.worker} ${share.next}\n`);
+    acknowledge(`${share.worker} ${share.next}\n`);
     share.next += 1;
   }
   if (round === 3 && task.finish) await generation.finishBuilding?.();
