@@ -18,7 +18,8 @@ function startDemo(argv: readonly string[]) {
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const { ANNALS_URL: _url, ANNALS_ADMIN_KEY: _key, ...env } = process.env;
   const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...argv], {
-    env: { ...env, TMPDIR: folder, NO_COLOR: '1' },
+    // Node.js keeps what it compiled in TMPDIR, unless told not to.
+    env: { ...env, TMPDIR: folder, NO_COLOR: '1', NODE_DISABLE_COMPILE_CACHE: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
