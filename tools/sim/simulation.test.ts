@@ -1,8 +1,8 @@
+import { VirtualClock } from '@annals/projection/testing';
 import { describe, expect, test } from 'vitest';
 import { simulateLeaderboard } from './leaderboard/simulate.ts';
 import { Random } from './random.ts';
 import { Trace } from './trace.ts';
-import { VirtualClock } from './virtual-clock.ts';
 
 describe('the simulation', () => {
   test('the same seed gives the same run, byte for byte', { timeout: 60_000 }, async () => {

@@ -23,7 +23,7 @@ import {
   type TopQuery,
 } from './port.ts';
 
-/** The live generation of the leaderboard's store; a `LiveReader` of `store-sqlite` is one. */
+/** The live generation of the leaderboard's store: what an app makes of a `LiveReader` of `store-sqlite`. */
 export interface LiveGeneration {
   current():
     | { readonly kind: 'ready'; readonly reader: Pick<GenerationReader, 'read'> }

@@ -1,8 +1,8 @@
 import { leaderboardProjection } from '@annals/leaderboard';
 import { liveGeneration, memoryProjectionStore, rebuild } from '@annals/projection';
+import { VirtualClock } from '@annals/projection/testing';
 import { Random } from '../random.ts';
 import { InvariantError, Trace } from '../trace.ts';
-import { VirtualClock } from '../virtual-clock.ts';
 import { boards, Clients, drawScore } from './clients.ts';
 import { checkBoards, checkTold, fingerprint, isCaughtUp, rowsOf, sameRows } from './invariants.ts';
 import {

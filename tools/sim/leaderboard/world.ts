@@ -22,6 +22,7 @@ import {
   runProjector,
   type StoreFault,
 } from '@annals/projection';
+import type { VirtualClock } from '@annals/projection/testing';
 import {
   type MemorySubjectKeys,
   memorySubjectKeyStore,
@@ -31,7 +32,6 @@ import {
 } from '@annals/subject-keys';
 import type { Random } from '../random.ts';
 import type { Trace } from '../trace.ts';
-import type { VirtualClock } from '../virtual-clock.ts';
 import { twinReadModel } from './twin-read-model.ts';
 
 /** How often things go wrong, in percent of calls. All zero: the weather after which everything must settle. */
