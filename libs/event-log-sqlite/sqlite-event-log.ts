@@ -119,12 +119,12 @@ class SqliteLog implements SqliteEventLog {
     { expected }: { readonly expected: Expected },
   ): Promise<AppendResult> {
     this.#mustBeOpen();
-    const refused = checkAppend(stream, events);
-    if (refused) return refused;
+    const checked = checkAppend(stream, events);
+    if (checked.kind === 'refused') return checked;
     if (!this.#writer) {
       throw new EventLogError('read-only', `the log in ${this.folder} was opened for reading only`);
     }
-    return this.#writer.append(stream, events, expected);
+    return this.#writer.append(stream, events, expected, checked.bytes);
   }
 
   async readStream(

@@ -6,6 +6,8 @@ export const sqliteLimits = {
   queueBytesMax: 67_108_864,
   /** Events of one transaction, so that the first caller of a long queue is not kept waiting for the last. */
   commitEventsMax: 4_000,
+  /** How long the writer looks out for the next append of a single caller before it sleeps. */
+  writerLooksOutMsMax: 0.1,
   /** How long the writer asks for the write lock while another process holds it. */
   writeLockWaitMsMax: 10_000,
   /** How long a reader waits while another process recovers the write-ahead log. */

@@ -1,12 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '@annals/core';
-import {
-  type AppendResult,
-  appendBytes,
-  EventLogError,
-  type Expected,
-  type NewEvent,
-} from '@annals/event-log';
+import { type AppendResult, EventLogError, type Expected, type NewEvent } from '@annals/event-log';
 import type { WriterSettings } from './log-file.ts';
 import { sqliteLimits } from './sqlite-limits.ts';
 import {
@@ -111,11 +105,16 @@ export class WriterClient {
     return new WriterClient(worker, message.settings, { limits: sqliteLimits, ...options });
   }
 
-  append(stream: string, events: readonly NewEvent[], expected: Expected): Promise<AppendResult> {
+  /** `bytes` as `checkAppend` counted them. */
+  append(
+    stream: string,
+    events: readonly NewEvent[],
+    expected: Expected,
+    bytes: number,
+  ): Promise<AppendResult> {
     if (this.#gone) {
       throw new EventLogError('io', 'the writer thread of the log has stopped: open the log again');
     }
-    const bytes = appendBytes(events);
     const { queueAppendsMax, queueBytesMax } = this.#limits;
     if (
       this.#waiting.length >= queueAppendsMax ||

@@ -45,12 +45,21 @@ function serve(port: MessagePort, writer: LogWriter): void {
     }
   };
 
+  // One caller sends its next append as soon as it has the answer. To be woken for that takes longer
+  // than to look out for it a moment; with more callers there is always something to do.
+  const lookOut = () => {
+    const until = performance.now() + sqliteLimits.writerLooksOutMsMax;
+    while (waiting.length === 0 && !closing && performance.now() < until) takeAllThatArrived();
+  };
+
   port.on('message', (message: AppendsMessage | CloseMessage) => {
     take(message);
     takeAllThatArrived();
     while (waiting.length > 0) {
-      port.postMessage(commitGroup(writer, nextGroup(waiting)));
+      const group = nextGroup(waiting);
+      port.postMessage(commitGroup(writer, group));
       takeAllThatArrived();
+      if (group.length === 1) lookOut();
     }
     if (!closing) return;
     writer.close();

@@ -5,10 +5,12 @@ import {
   envelopeBytes,
   judgeAppend,
   type KnownEvent,
+  type Refused,
   type StreamView,
   storedMetadata,
 } from './append-rules.ts';
 import { sampleEvent, sampleEvents } from './contract/index.ts';
+import { EncodedEvent } from './encoded-event.ts';
 
 const [a, b, c] = [sampleEvent(), sampleEvent(), sampleEvent()];
 const other = 'f'.repeat(64);
@@ -19,6 +21,10 @@ function view(head: StreamView['head'], known: Record<string, number> = {}): Str
     known: (id): KnownEvent | undefined =>
       known[id] === undefined ? undefined : { revision: known[id], contentHash: a.contentHash },
   };
+}
+
+function refusal(checked: ReturnType<typeof checkAppend>): Refused | undefined {
+  return checked.kind === 'refused' ? checked : undefined;
 }
 
 describe('judgeAppend', () => {
@@ -64,12 +70,16 @@ describe('judgeAppend', () => {
 
 describe('checkAppend', () => {
   test('lets a good append through', () => {
-    expect(checkAppend('sample-1', sampleEvents(3))).toBeUndefined();
+    const events = sampleEvents(3);
+    expect(checkAppend('sample-1', events)).toEqual({
+      kind: 'checked',
+      bytes: appendBytes(events),
+    });
   });
 
   test('says which event is wrong and why', () => {
     const detail = (wrong: object) =>
-      checkAppend('sample-1', [a, sampleEvent({}, wrong)])?.detail ?? '';
+      refusal(checkAppend('sample-1', [a, sampleEvent({}, wrong)]))?.detail ?? '';
     expect(detail({ id: 'X' })).toBe('event 1: its id is not a lower-case UUID');
     expect(detail({ data: '[]' })).toBe('event 1: its data is not a JSON object');
     expect(detail({ data: '{' })).toBe('event 1: its data is not JSON');
@@ -79,8 +89,17 @@ describe('checkAppend', () => {
   });
 
   test('never parses data beyond the limit, and refuses it for its size', () => {
-    const refused = checkAppend('sample-1', [sampleEvent({}, { data: '{'.repeat(300_000) })]);
-    expect(refused?.reason).toBe('event-too-large');
+    const checked = checkAppend('sample-1', [sampleEvent({}, { data: '{'.repeat(300_000) })]);
+    expect(refusal(checked)?.reason).toBe('event-too-large');
+  });
+
+  test('does not parse again what the codec wrote, and parses every copy of it', () => {
+    const { type, schemaVersion, occurredAt, contentHash } = a;
+    const event = new EncodedEvent({ id: a.id, type, schemaVersion, occurredAt }, {}, contentHash);
+    const broken = Object.assign(event, { data: '{' });
+    expect(checkAppend('sample-1', [broken]).kind).toBe('checked');
+    const copy = refusal(checkAppend('sample-1', [{ ...broken }]));
+    expect(copy?.detail).toBe('event 0: its data is not JSON');
   });
 });
 

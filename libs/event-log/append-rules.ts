@@ -1,4 +1,5 @@
 import { isId } from '@annals/core';
+import { EncodedEvent } from './encoded-event.ts';
 import { limits } from './limits.ts';
 import type { AppendResult, Expected, Metadata, NewEvent, Revision } from './port.ts';
 import { streamNameProblem } from './stream-name.ts';
@@ -39,8 +40,14 @@ const typePattern = /^[A-Za-z][A-Za-z0-9._-]*$/;
 const hashPattern = /^[0-9a-f]{64}$/;
 const metadataMembers = ['correlationId', 'causationId', 'actor', 'tenant'] as const;
 
-/** Why no log may store this append, whatever it holds; undefined when a log may judge it. */
-export function checkAppend(stream: string, events: readonly NewEvent[]): Refused | undefined {
+/** An append that a log may judge, and its bytes as `limits.appendBytesMax` counts them. */
+export interface Checked {
+  readonly kind: 'checked';
+  readonly bytes: number;
+}
+
+/** Refuses what no log may store, whatever it holds. */
+export function checkAppend(stream: string, events: readonly NewEvent[]): Checked | Refused {
   const nameProblem = streamNameProblem(stream);
   if (nameProblem !== undefined) return refused('invalid-stream-name', nameProblem);
   if (events.length === 0) return refused('no-events', 'an append holds at least one event');
@@ -61,7 +68,7 @@ export function checkAppend(stream: string, events: readonly NewEvent[]): Refuse
     ids.add(event.id);
     bytes += dataBytes + envelopeBytesOf(event);
   }
-  if (bytes <= limits.appendBytesMax) return undefined;
+  if (bytes <= limits.appendBytesMax) return { kind: 'checked', bytes };
   const detail = `the append has ${bytes} bytes, more than ${limits.appendBytesMax}`;
   return refused('append-too-large', detail);
 }
@@ -152,7 +159,10 @@ function eventProblem(event: NewEvent): string | undefined {
   if (event.recordedAt !== undefined && !isTime(event.recordedAt)) {
     return 'recordedAt is not a time in milliseconds since 1970';
   }
-  return metadataProblem(event.metadata) ?? dataProblem(event.data);
+  return (
+    metadataProblem(event.metadata) ??
+    (EncodedEvent.is(event) ? undefined : dataProblem(event.data))
+  );
 }
 
 function isTime(time: number): boolean {

@@ -6,6 +6,7 @@ import {
   sha256,
 } from '@annals/core';
 import type { z } from 'zod';
+import { EncodedEvent } from './encoded-event.ts';
 import type { Metadata, NewEvent, StoredEvent } from './port.ts';
 
 /** The member of stored data that holds the sealed personal fields. */
@@ -212,7 +213,7 @@ function encodeOne(
     ...(event.metadata ? { metadata: event.metadata } : {}),
   };
   if (!type.personal || !keyring) {
-    return { ...envelope, data: JSON.stringify(data), contentHash: sha256(content) };
+    return new EncodedEvent(envelope, data, sha256(content));
   }
   const subject = type.personal.subject(data);
   const open: { [member: string]: unknown } = { ...data };
@@ -222,12 +223,9 @@ function encodeOne(
     delete open[field];
   }
   const sealed = keyring.seal(subject, JSON.stringify(personal), event.id);
-  return {
-    ...envelope,
-    data: JSON.stringify({ ...open, [sealedMember]: { subject, sealed } }),
-    // Keyed by the subject's key: when that is destroyed, nobody can test a guess against the hash.
-    contentHash: keyring.fingerprint(subject, content),
-  };
+  // Keyed by the subject's key: when that is destroyed, nobody can test a guess against the hash.
+  const contentHash = keyring.fingerprint(subject, content);
+  return new EncodedEvent(envelope, { ...open, [sealedMember]: { subject, sealed } }, contentHash);
 }
 
 function parseData(event: StoredEvent): JsonObject {

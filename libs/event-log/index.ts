@@ -1,5 +1,6 @@
 export {
   appendBytes,
+  type Checked,
   checkAppend,
   envelopeBytes,
   judgeAppend,

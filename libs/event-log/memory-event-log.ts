@@ -98,8 +98,8 @@ class MemoryLog implements MemoryEventLog {
     { expected }: { readonly expected: Expected },
   ): Promise<AppendResult> {
     this.#mustBeOpen();
-    const refused = checkAppend(stream, events);
-    if (refused) return refused;
+    const checked = checkAppend(stream, events);
+    if (checked.kind === 'refused') return checked;
     // Copied now: what the caller does to its objects while the append is under way is its own affair.
     const copies = events.map((event) => ({ ...event }));
     const appending = this.#appendWithFaults(stream, copies, expected);

@@ -132,8 +132,8 @@ function parseEvent(value: object): Line {
   const { check, ...event } = parsed.data;
   const hash = eventHash(event);
   if (hash.slice(0, checkDigits) !== check) return corrupted('its check digits do not fit');
-  const refused = checkAppend(event.stream, [event]);
-  return refused ? corrupted(refused.detail) : { kind: 'event', event, hash };
+  const checked = checkAppend(event.stream, [event]);
+  return checked.kind === 'refused' ? corrupted(checked.detail) : { kind: 'event', event, hash };
 }
 
 function corrupted(detail: string): Line {
