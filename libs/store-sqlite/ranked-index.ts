@@ -100,16 +100,17 @@ function nodeOf(blob: Uint8Array): TreeNode {
 }
 
 /** Tells whether another connection has committed since it was last asked (PRAGMA data_version). */
-class OtherWriters {
+export class OtherWriters {
   readonly #statement: StatementSync;
   #version = -1;
 
   constructor(database: DatabaseSync) {
     this.#statement = database.prepare('PRAGMA data_version');
+    this.#statement.setReturnArrays(true);
   }
 
   wrote(): boolean {
-    const version = Number(this.#statement.get()?.data_version);
+    const [version] = this.#statement.get() as unknown as [number];
     const changed = version !== this.#version;
     this.#version = version;
     return changed;
@@ -164,20 +165,18 @@ export interface RankedReads {
   fromBottom(place: number): Selected | undefined;
 }
 
-/** The reading side. Call `refresh` at the start of each read transaction. */
+/** The reading side. Call `forget` when another connection has written. */
 export class RankedReader {
   readonly #nodes: SqliteNodes;
   readonly #groups: Groups;
-  readonly #others: OtherWriters;
 
   constructor(database: DatabaseSync) {
     this.#nodes = new SqliteNodes(database);
     this.#groups = new Groups(database);
-    this.#others = new OtherWriters(database);
   }
 
-  refresh(): void {
-    if (this.#others.wrote()) this.#nodes.forget();
+  forget(): void {
+    this.#nodes.forget();
   }
 
   of(table: string, group: readonly Cell[]): RankedReads {

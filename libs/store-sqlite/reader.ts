@@ -15,7 +15,7 @@ import {
   sameFile,
 } from './generation-file.ts';
 import { limits } from './limits.ts';
-import { RankedReader, type RankedReads } from './ranked-index.ts';
+import { OtherWriters, RankedReader, type RankedReads } from './ranked-index.ts';
 import { readMarker, storedCheckpoint } from './schema.ts';
 
 /** What one read transaction sees: all of it at one checkpoint. */
@@ -96,6 +96,9 @@ class SqliteGenerationReader implements GenerationReader, ReadTransaction {
   readonly #commit: StatementSync;
   readonly #version: StatementSync;
   readonly #checkpoints: StatementSync;
+  readonly #others: OtherWriters;
+  /** Read once for all transactions that see the same. */
+  #checkpoint: Checkpoint | undefined;
 
   constructor(path: string, database: DatabaseSync, identity: FileIdentity, spec: GenerationSpec) {
     this.path = path;
@@ -103,6 +106,7 @@ class SqliteGenerationReader implements GenerationReader, ReadTransaction {
     this.#database = database;
     this.#identity = identity;
     this.#ranked = new RankedReader(database);
+    this.#others = new OtherWriters(database);
     this.#begin = database.prepare('BEGIN');
     this.#commit = database.prepare('COMMIT');
     this.#version = database.prepare('PRAGMA data_version');
@@ -114,7 +118,7 @@ class SqliteGenerationReader implements GenerationReader, ReadTransaction {
     try {
       this.#begin.run();
       try {
-        this.#ranked.refresh();
+        this.#forgetWhatChanged();
         return run(this);
       } finally {
         this.#commit.run();
@@ -139,8 +143,8 @@ class SqliteGenerationReader implements GenerationReader, ReadTransaction {
   }
 
   checkpoint(): Checkpoint {
-    const workers = this.#checkpoints.all().map((row) => storedCheckpoint(row.checkpoint));
-    return lowestCheckpoint(workers, this.spec.split);
+    this.#checkpoint ??= this.#readCheckpoint();
+    return this.#checkpoint;
   }
 
   isBuilt(): boolean {
@@ -158,6 +162,18 @@ class SqliteGenerationReader implements GenerationReader, ReadTransaction {
 
   close(): void {
     if (this.#database.isOpen) this.#database.close();
+  }
+
+  /** At the start of a transaction: this very look decides what the transaction sees. */
+  #forgetWhatChanged(): void {
+    if (!this.#others.wrote()) return;
+    this.#ranked.forget();
+    this.#checkpoint = undefined;
+  }
+
+  #readCheckpoint(): Checkpoint {
+    const workers = this.#checkpoints.all().map((row) => storedCheckpoint(row.checkpoint));
+    return lowestCheckpoint(workers, this.spec.split);
   }
 
   #statement(sql: string): StatementSync {
