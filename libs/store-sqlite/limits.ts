@@ -13,7 +13,10 @@ export const limits = {
   readerCacheKib: 32_768,
   /** Pages in the WAL from which a commit writes them back; while building, hot pages then are written once for many commits. */
   buildingWalPages: 16_000,
-  liveWalPages: 1_000,
+  /** The same in a live generation, where a thread beside the commits does it long before. */
+  liveWalPages: 16_000,
+  /** Rows changed in a live generation from which that thread writes the WAL back: a few pages each. */
+  checkpointRows: 2_000,
   /** Rows put aside unsorted while building, per table; then they are merged in. */
   stagedRowsMax: 1_000_000,
   /** Nodes of counted trees kept in memory by one connection (2 KB each). */

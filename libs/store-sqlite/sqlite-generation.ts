@@ -13,6 +13,7 @@ import {
   type RowKey,
   StoreLostError,
 } from '@annals/projection';
+import { BackgroundCheckpoint } from './background-checkpoint.ts';
 import { closedError, storeError } from './errors.ts';
 import { type FileIdentity, identityOf, sameFile } from './generation-file.ts';
 import { limits } from './limits.ts';
@@ -39,6 +40,7 @@ export class SqliteGeneration implements GenerationStore {
   readonly #clock: Clock;
   readonly #tables = new Map<string, TableRows>();
   readonly #counts: RankedWriter;
+  readonly #background: BackgroundCheckpoint;
   readonly #state: StatementSync;
   readonly #setCheckpoint: StatementSync;
   readonly #instance: StatementSync;
@@ -71,6 +73,7 @@ export class SqliteGeneration implements GenerationStore {
       this.#tables.set(table.name, new TableRows(database, table));
     }
     this.#counts = new RankedWriter(database);
+    this.#background = new BackgroundCheckpoint(this.path);
     this.#state = database.prepare(
       `SELECT epoch, checkpoint, building, hold_at, hold_until
        FROM annals_workers, annals_state WHERE worker = ?`,
@@ -127,6 +130,14 @@ export class SqliteGeneration implements GenerationStore {
 
   async commit(batch: Batch): Promise<CommitResult> {
     this.#checkWorker(batch.worker);
+    const result = this.#commit(batch);
+    if (result.kind === 'applied' && !this.#tunedForBuilding) {
+      this.#background.wrote(batch.changes.length);
+    }
+    return result;
+  }
+
+  #commit(batch: Batch): CommitResult {
     return this.#write(() => {
       const { epoch, checkpoint, building, hold } = this.#stateOf(batch.worker);
       if (epoch !== batch.epoch) return { kind: 'stale', epoch, checkpoint };
@@ -213,6 +224,7 @@ export class SqliteGeneration implements GenerationStore {
   }
 
   async close(): Promise<void> {
+    await this.#background.settled();
     if (!this.#database.isOpen) return;
     this.#database.close();
     this.#closed(this);
