@@ -1,11 +1,13 @@
 import type { EventStream, StreamEvent } from '@annals/http';
 import type { Read } from '@annals/leaderboard';
+import { VirtualClock } from '@annals/projection/testing';
 import { describe, expect, it } from 'vitest';
 import { LiveBoards, type LiveQuery, liveLimits } from './live.ts';
 
 type Top = Extract<Awaited<ReturnType<Service['top']>>, { kind: 'answer' }>;
 type Service = ConstructorParameters<typeof LiveBoards>[0]['service'];
 
+const start = Date.UTC(2026, 10, 30, 23, 59, 0);
 const asOf = (position: number) => `0:${String(position).padStart(16, '0')}`;
 
 /** A service that answers what it is told, and counts how often it is asked. */
@@ -14,35 +16,40 @@ class ToldService {
   position = 1;
   state: 'answer' | 'lost' | 'broken' = 'answer';
   readonly asked = { top: 0, standing: 0 };
+  readonly #clock: VirtualClock;
+
+  constructor(clock: VirtualClock) {
+    this.#clock = clock;
+  }
 
   #row() {
     return { userId: 'ann', name: null, picture: null, rank: 1, score: this.score };
   }
 
-  #read<T>(rest: T): Read<T> {
+  #read<T>(period: string | undefined, rest: T): Read<T> {
     if (this.state === 'broken') throw new Error('the disk is gone');
     if (this.state === 'lost') return { kind: 'lost' };
     return {
       kind: 'answer',
       board: 'default',
-      period: '2026-11',
+      period: period ?? new Date(this.#clock.now()).toISOString().slice(0, 7),
       asOf: asOf(this.position),
       ...rest,
     };
   }
 
-  top: Service['top'] = async () => {
+  top: Service['top'] = async ({ period }) => {
     this.asked.top += 1;
-    return this.#read<Omit<Top, 'kind' | 'board' | 'period' | 'asOf'>>({
+    return this.#read<Omit<Top, 'kind' | 'board' | 'period' | 'asOf'>>(period, {
       rows: [this.#row()],
       players: 1,
     });
   };
 
-  standing: Service['standing'] = async () => {
+  standing: Service['standing'] = async ({ period }) => {
     this.asked.standing += 1;
     const row = { ...this.#row(), percentile: 0, matches: 1 };
-    return this.#read({ row, above: [], below: [], players: 1 });
+    return this.#read(period, { row, above: [], below: [], players: 1 });
   };
 }
 
@@ -66,34 +73,27 @@ function stream(): EventStream & { readonly sent: StreamEvent[] } {
 }
 
 function open() {
-  const service = new ToldService();
+  const clock = new VirtualClock(start);
+  const service = new ToldService(clock);
   const listeners = new Set<() => void>();
-  const sleeps: (() => void)[] = [];
   const live = new LiveBoards({
     service,
-    clock: {
-      sleep: (ms, signal) =>
-        new Promise((resolve) => {
-          // Boards are read once in an interval, however much changes in it.
-          expect(ms).toBe(liveLimits.intervalMs);
-          sleeps.push(resolve);
-          signal?.addEventListener('abort', () => resolve());
-        }),
-    },
+    clock,
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   });
-  /** Lets the interval pass, and all that follows from it happen. */
-  const round = async () => {
-    for (const resolve of sleeps.splice(0)) resolve();
+  /** Lets time pass, and all that follows from it happen. */
+  const pass = async (ms: number) => {
+    await clock.advance(ms);
     for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   };
+  const round = () => pass(liveLimits.intervalMs);
   const change = () => {
     for (const listener of listeners) listener();
   };
-  return { service, live, round, change, listeners };
+  return { service, clock, live, pass, round, change, listeners };
 }
 
 const query: LiveQuery = {
@@ -103,6 +103,8 @@ const query: LiveQuery = {
   top: 10,
   userId: undefined,
 };
+const periods = (watcher: { readonly sent: StreamEvent[] }) =>
+  watcher.sent.map(({ data }) => JSON.parse(data).period);
 const boards = (watcher: { readonly sent: StreamEvent[] }) =>
   watcher.sent.map(({ data }) => JSON.parse(data).data?.[0].score);
 
@@ -136,12 +138,14 @@ describe('live boards', () => {
     }
     expect(boards(watcher)).toEqual([1]);
     service.score = 7;
+    service.asked.top = 0;
     change();
     change();
     await round();
     await round();
+    expect(service.asked.top).toBe(1);
     expect(boards(watcher)).toEqual([1, 7]);
-    expect(watcher.sent.at(-1)).toMatchObject({ event: 'board', id: asOf(6) });
+    expect(watcher.sent.at(-1)).toMatchObject({ event: 'board', id: `${asOf(6)}/2026-11` });
     await live.close();
   });
 
@@ -149,7 +153,7 @@ describe('live boards', () => {
     const { service, live, round, change } = open();
     const watcher = stream();
     service.position = 4;
-    live.watch(query, watcher, await live.read(query), asOf(9));
+    live.watch(query, watcher, await live.read(query), `${asOf(9)}/2026-11`);
     await round();
     expect(watcher.sent).toEqual([]);
     service.position = 9;
@@ -162,7 +166,7 @@ describe('live boards', () => {
   it('say nothing to a client that comes again and has seen this very state', async () => {
     const { service, live, round, change } = open();
     const watcher = stream();
-    live.watch(query, watcher, await live.read(query), asOf(1));
+    live.watch(query, watcher, await live.read(query), `${asOf(1)}/2026-11`);
     await round();
     expect(watcher.sent).toEqual([]);
     service.score = 3;
@@ -196,6 +200,42 @@ describe('live boards', () => {
     const types = watcher.sent.map(({ event }) => event);
     expect(types).toEqual(['board', 'problem', 'board']);
     expect(watcher.sent[1]).not.toHaveProperty('id');
+    await live.close();
+  });
+
+  it('turn to the next period when the current one ends, although nothing changed', async () => {
+    const { live, pass } = open();
+    const current = stream();
+    const named = stream();
+    live.watch(query, current, await live.read(query));
+    const november = { ...query, period: '2026-11' };
+    live.watch(november, named, await live.read(november));
+    await pass(59_000);
+    expect(periods(current)).toEqual(['2026-11']);
+    await pass(1_000 + liveLimits.intervalMs);
+    expect(periods(current)).toEqual(['2026-11', '2026-12']);
+    // Who resumes with the id from before the turn is shown the new period, too.
+    const resumed = stream();
+    live.watch(query, resumed, await live.read(query), current.sent[0]?.id);
+    expect(periods(resumed)).toEqual(['2026-12']);
+    expect(periods(named)).toEqual(['2026-11']);
+    await live.close();
+  });
+
+  it('turn as well when the clock of the machine is set forward', async () => {
+    const { clock, live, pass } = open();
+    const watcher = stream();
+    live.watch(query, watcher, await live.read(query));
+    clock.jump(40 * 86_400_000);
+    await pass(liveLimits.calendarMsMax + liveLimits.intervalMs);
+    expect(periods(watcher)).toEqual(['2026-11', '2027-01']);
+    await live.close();
+  });
+
+  it('read nothing at midnight when nobody watches', async () => {
+    const { service, live, pass } = open();
+    await pass(3 * 86_400_000);
+    expect(service.asked.top).toBe(0);
     await live.close();
   });
 

@@ -30,7 +30,11 @@ export const liveLimits = {
   bufferBytesMax: 1_048_576,
   /** Watchers told in one turn of the event loop: other requests get theirs in between. */
   toldAtOnceMax: 32,
+  /** A clock that is set forward is noticed within this time. */
+  calendarMsMax: 60_000,
 } as const;
+
+const dayMs = 86_400_000;
 
 /** What one client watches: the top of a board in a period and, with `userId`, that player. */
 export interface LiveQuery {
@@ -44,14 +48,19 @@ export interface LiveQuery {
 
 export interface LiveMeans {
   readonly service: Pick<Leaderboard, 'top' | 'standing'>;
-  readonly clock: Pick<Clock, 'sleep'>;
+  readonly clock: Clock;
   /** Calls the listener when the read model may answer otherwise; returns what stops that. */
   readonly onChange: (listener: () => void) => () => void;
 }
 
 /** One state of a board as it is shown; `shown` changes only when a watcher would see a difference. */
 export type Shown =
-  | { readonly kind: 'shown'; readonly shown: string; readonly asOf: string }
+  | {
+      readonly kind: 'shown';
+      readonly shown: string;
+      readonly period: string;
+      readonly asOf: string;
+    }
   | { readonly kind: 'problem'; readonly problem: Problem };
 
 interface Watcher {
@@ -73,12 +82,14 @@ export class LiveBoards {
   readonly #watchers = new Set<Watcher>();
   readonly #unlisten: () => void;
   readonly #stop = new AbortController();
+  readonly #turning: Promise<void>;
   #changed = false;
   #running: Promise<void> | undefined;
 
   constructor(means: LiveMeans) {
     this.#means = means;
     this.#unlisten = means.onChange(() => this.#onChange());
+    this.#turning = this.#turnPeriods();
   }
 
   /** The board as it is now. */
@@ -96,9 +107,9 @@ export class LiveBoards {
     first: Shown,
     lastSeen: string | undefined = undefined,
   ): void {
-    const notBefore = lastSeen === undefined ? undefined : decodeCheckpoint(lastSeen);
+    const notBefore = lastSeen === undefined ? undefined : checkpointOf(lastSeen);
     const watcher: Watcher = { query, stream, notBefore, last: undefined };
-    if (first.kind === 'shown' && first.asOf === lastSeen) watcher.last = first.shown;
+    if (first.kind === 'shown' && idOf(first) === lastSeen) watcher.last = first.shown;
     this.#watchers.add(watcher);
     stream.signal.addEventListener('abort', () => this.#watchers.delete(watcher), { once: true });
     tell(watcher, first);
@@ -109,7 +120,20 @@ export class LiveBoards {
   async close(): Promise<void> {
     this.#unlisten();
     this.#stop.abort();
-    await this.#running;
+    await Promise.all([this.#running, this.#turning]);
+  }
+
+  /** Days, weeks and months all end at a midnight, UTC: who watches the current one is shown the next. */
+  async #turnPeriods(): Promise<void> {
+    const { clock } = this.#means;
+    const { signal } = this.#stop;
+    for (let day = dayOf(clock.now()); !signal.aborted; ) {
+      const midnightMs = (day + 1) * dayMs - clock.now();
+      await clock.sleep(Math.min(Math.max(midnightMs, 1), liveLimits.calendarMsMax), signal);
+      const today = dayOf(clock.now());
+      if (today !== day) this.#onChange();
+      day = today;
+    }
   }
 
   #onChange(): void {
@@ -162,7 +186,23 @@ function tell(watcher: Watcher, state: Shown): void {
   }
   if (watcher.last === state.shown) return;
   watcher.last = state.shown;
-  stream.send({ event: 'board', id: state.asOf, data: state.shown });
+  stream.send({ event: 'board', id: idOf(state), data: state.shown });
+}
+
+/**
+ * What a client resumes with. The period is part of it: when a month ends, what there is to see changes
+ * although nothing was written.
+ */
+function idOf({ asOf, period }: Extract<Shown, { readonly kind: 'shown' }>): string {
+  return `${asOf}/${period}`;
+}
+
+function checkpointOf(id: string): Checkpoint | undefined {
+  return decodeCheckpoint(id.replace(/\/[^/]*$/, ''));
+}
+
+function dayOf(time: number): number {
+  return Math.floor(time / dayMs);
 }
 
 /** `tops`: the tops that were read already in this round. */
@@ -180,11 +220,12 @@ async function readBoard(
   if (top.kind !== 'answer') return { kind: 'problem', problem: problemOf(top) };
   const { rows, players, period, asOf } = top;
   const board = { period, players, data: rows.map(ranked) };
-  if (query.userId === undefined) return { kind: 'shown', shown: JSON.stringify(board), asOf };
+  if (query.userId === undefined)
+    return { kind: 'shown', shown: JSON.stringify(board), period, asOf };
   const standing = await service.standing({ ...options, userId: query.userId, around: 0 });
   if (standing.kind !== 'answer') return { kind: 'problem', problem: problemOf(standing) };
   const player = standing.row ? ranked(standing.row) : null;
-  return { kind: 'shown', shown: JSON.stringify({ ...board, player }), asOf };
+  return { kind: 'shown', shown: JSON.stringify({ ...board, player }), period, asOf };
 }
 
 export function liveRoute(live: LiveBoards): Route {
@@ -197,8 +238,9 @@ export function liveRoute(live: LiveBoards): Route {
     description:
       'Events of type `board` carry the whole state; their id is what a client resumes with ' +
       '(Last-Event-ID): it is then never shown an older state. With user_id, `player` is that ' +
-      'player. Events of type `problem` say why there is nothing to show. A client that reads too ' +
-      'slowly is dropped, and connects again.',
+      'player. Without period it is the current one, and turns to the next when that ends. Events of ' +
+      'type `problem` say why there is nothing to show. A client that reads too slowly is dropped, ' +
+      'and connects again; a stream whose key is revoked or expires ends with a `problem` that says so.',
     params: { id: boardIdSchema },
     query: {
       period: periodSchema.optional(),
