@@ -1,9 +1,12 @@
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { sqliteEventLog } from '@annals/event-log-sqlite';
+import { issueKey, revokeKey } from '@annals/iam';
 import { dataLayout } from '@annals/projector';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { adminKey, type OpenPlatform, openPlatform } from './testing/open-platform.ts';
+import { SettableClock } from './testing/settable-clock.ts';
 import { until } from './testing/until.ts';
 import { watchBoard } from './testing/watch-board.ts';
 
@@ -134,6 +137,29 @@ describe('GET /v1/leaderboards/{id}/live', () => {
     await reader.close();
   });
 
+  it('ends, and says why, soon after its key is revoked', async () => {
+    // Keys come from somebody else than the platform, as they do from the command line.
+    const log = await sqliteEventLog({ folder: dataLayout(platform.folder).log });
+    const request = { name: 'watcher', scopes: ['scores:read'], issuedBy: 'test' };
+    const issued = await issueKey({ log }, request);
+    if (issued.kind !== 'issued') throw new Error(issued.kind);
+    const headers = { authorization: `Bearer ${issued.token}` };
+    await until('the new key', async () => {
+      const { status } = await platform.call('GET /v1/scores', { key: issued.token });
+      return status === 200 || undefined;
+    });
+    const client = await watch('first', '', headers);
+    const other = await watch('first');
+    await client.event('the board', ({ event }) => event === 'board');
+    await revokeKey({ log }, { keyId: issued.keyId, revokedBy: 'test' });
+    const problem = await client.event('the reason', ({ event }) => event === 'problem');
+    expect(problem.data).toMatchObject({ code: 'revoked-token' });
+    await until('the end', () => client.hasEnded() || undefined);
+    expect(other.hasEnded()).toBe(false);
+    await other.close();
+    await log.close();
+  });
+
   it('tells watchers that the read model is lost', async () => {
     await score('lost', 'ann', 1);
     const client = await watch('lost');
@@ -143,6 +169,15 @@ describe('GET /v1/leaderboards/{id}/live', () => {
     expect(problem.data).toMatchObject({ code: 'read-model-lost' });
     expect(problem.data.detail).toContain('npx annals rebuild leaderboard');
     await client.close();
+  });
+
+  it('turns to the next month by the clock', async () => {
+    const other = await openPlatform({ clock: new SettableClock('2026-11-30T23:59:57Z') });
+    const client = await watchBoard(`${other.url}/v1/leaderboards/default/live`);
+    await client.event('November', ({ data }) => data.period === '2026-11');
+    await client.event('December', ({ data }) => data.period === '2026-12');
+    await client.close();
+    await other.close();
   });
 
   it('ends when the service stops', async () => {

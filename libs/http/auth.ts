@@ -56,3 +56,12 @@ export function insufficientScope(scope: string): Problem {
     },
   );
 }
+
+/** Why this caller may not use what asks for `scope`, or undefined when it may. */
+export function accessProblem(
+  found: Authentication,
+  scope: string | undefined,
+): Problem | undefined {
+  if (found.kind === 'rejected') return unauthorized(found.reason);
+  return scope === undefined || found.scopes.includes(scope) ? undefined : insufficientScope(scope);
+}

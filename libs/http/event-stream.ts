@@ -4,6 +4,7 @@ import { unavailable } from './errors.ts';
 import { limits } from './limits.ts';
 import type { HttpMetrics } from './metrics.ts';
 import type { Problem } from './problem.ts';
+import type { StreamAccess } from './stream-access.ts';
 
 export interface StreamEvent {
   /** What the client sends back as Last-Event-ID. One line. */
@@ -25,8 +26,11 @@ export interface EventStreamOptions {
   readonly retryMs?: number;
 }
 
-/** Why a stream ended: the client went, it was too slow, the server stops, or `close()` was called. */
-export type StreamEnd = 'client' | 'slow' | 'stopping' | 'closed';
+/**
+ * Why a stream ended: the client went, it was too slow, its key is good no more, the server stops, or
+ * `close()` was called.
+ */
+export type StreamEnd = 'client' | 'slow' | 'refused' | 'stopping' | 'closed';
 
 export interface EventStream {
   /** Queues one event. `ended` says that it was not, since the stream has ended (for a slow client: right now). */
@@ -70,12 +74,18 @@ export function lastEventId(request: Pick<FastifyRequest, 'headers'>): string | 
 export class EventStreams {
   readonly #metrics: HttpMetrics;
   readonly #headers: { readonly [name: string]: string };
+  readonly #access: StreamAccess;
   readonly #open = new Set<OpenStream>();
   #stopping = false;
 
-  constructor(metrics: HttpMetrics, headers: { readonly [name: string]: string }) {
+  constructor(
+    metrics: HttpMetrics,
+    headers: { readonly [name: string]: string },
+    access: StreamAccess,
+  ) {
     this.#metrics = metrics;
     this.#headers = headers;
+    this.#access = access;
   }
 
   open(reply: FastifyReply, options: EventStreamOptions): EventStream | Problem {
@@ -97,12 +107,18 @@ export class EventStreams {
     });
     this.#open.add(stream);
     this.#metrics.streamsOpen.set(this.#open.size);
+    const forget = this.#access.admit(reply.request, ({ code, message: detail }) => {
+      stream.send({ event: 'problem', data: JSON.stringify({ code, detail }) });
+      stream.end('refused');
+    });
+    stream.signal.addEventListener('abort', forget, { once: true });
     return stream;
   }
 
   /** Ends every stream and lets no new one open. */
   stop(): void {
     this.#stopping = true;
+    this.#access.stop();
     for (const stream of [...this.#open]) stream.end('stopping');
   }
 }
@@ -173,8 +189,9 @@ class OpenStream implements EventStream {
 /**
  * Answers a request with server-sent events (HTML Living Standard §9.2). The handler returns `reply`
  * when it got a stream, and the Problem (503) when it did not. What waits for a slow client is
- * bounded: with more than `bufferBytesMax` it is dropped and counted. Ends when the client goes and
- * when the server stops.
+ * bounded: with more than `bufferBytesMax` it is dropped and counted. Ends when the client goes, when
+ * the server stops, and soon after the key it was opened with is revoked or expires: then the last event
+ * is of type `problem`, its data `{"code":"revoked-token","detail":"…"}`.
  */
 export function eventStream(
   reply: FastifyReply,

@@ -6,13 +6,7 @@ import type {
   HookHandlerDoneFunction,
   onRequestHookHandler,
 } from 'fastify';
-import {
-  type Authentication,
-  type Authenticator,
-  bearerToken,
-  insufficientScope,
-  unauthorized,
-} from './auth.ts';
+import { type Authentication, type Authenticator, accessProblem, bearerToken } from './auth.ts';
 import { limits } from './limits.ts';
 import type { HttpMetrics } from './metrics.ts';
 import { Problem } from './problem.ts';
@@ -128,13 +122,9 @@ function accessCheck(keeper: GateKeeper, route: GateRoute) {
     limiter?.take(`address ${addressSubject(request.ip)}`, perAddressMax);
 
   const judge = (request: FastifyRequest, found: Authentication): Problem | undefined => {
-    if (found.kind === 'rejected') return countAddress(request) ?? unauthorized(found.reason);
+    if (found.kind === 'rejected') return countAddress(request) ?? accessProblem(found, scope);
     request.caller = found;
-    const over = limiter?.take(found.keyId, perKeyMax);
-    if (over) return over;
-    return scope === undefined || found.scopes.includes(scope)
-      ? undefined
-      : insufficientScope(scope);
+    return limiter?.take(found.keyId, perKeyMax) ?? accessProblem(found, scope);
   };
 
   return (request: FastifyRequest, done: HookHandlerDoneFunction): void => {

@@ -32,6 +32,8 @@ export const limits = {
   streamBufferBytesMax: 262_144,
   /** Time between comments that keep an event stream open through proxies. */
   streamHeartbeatMs: 15_000,
+  /** Time between looks whether the keys of open event streams are still good. */
+  streamKeyCheckMs: 1_000,
   /** Event streams open at once in one server. */
   streamsMax: 10_000,
 } as const;

@@ -30,6 +30,7 @@ import { checkRoute, type Route } from './route.ts';
 import { addRoute, checkedSerializer, plainSerializer, refuseMethods } from './route-on-fastify.ts';
 import { securityHeaders } from './security-headers.ts';
 import type { Closing } from './stop.ts';
+import { StreamAccess } from './stream-access.ts';
 import { compileValidator } from './validation.ts';
 
 declare module 'fastify' {
@@ -115,7 +116,15 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   const newRequestId = requestIds();
   const app = openFastify(options, bodyBytesMax, headers, newRequestId);
   const keeper = keeperOf(options, metrics, headers, app);
-  const streams = new EventStreams(metrics, headers);
+  const streams = new EventStreams(
+    metrics,
+    headers,
+    new StreamAccess(
+      options.authenticator,
+      options.clock ?? systemClock,
+      options.translate ?? (() => undefined),
+    ),
+  );
 
   app.decorateRequest('caller', undefined);
   app.decorate('eventStreams', streams);
