@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { cp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repairCommand } from '@annals/leaderboard-api';
 import { dataLayout } from '@annals/projector';
@@ -89,6 +89,41 @@ describe("the read model's files are deleted while the service runs", () => {
     expect(others).toEqual(board);
     expect((await platform.call('GET /readyz')).status).toBe(200);
     expect(await post('m2')).toMatchObject({ status: 200, body: { total: 100 } });
+  });
+});
+
+describe('the service starts on another log than the one its read models were made from', () => {
+  const own = () => dataLayout(data.path).log;
+  let other: Awaited<ReturnType<typeof temporaryFolder>>;
+  afterAll(() => other.remove());
+
+  it('they are lost: reads are 503, and nothing of that log is folded onto them', async () => {
+    other = await temporaryFolder();
+    const strange = await openPlatform({ folder: other.path });
+    await strange.call('POST /v1/scores', {
+      body: { user_id: 'stranger', points: 3, match_id: 's1' },
+    });
+    await strange.stop();
+    await platform.stop();
+    await rename(own(), `${own()}.own`);
+    await cp(dataLayout(other.path).log, own(), { recursive: true });
+    platform = await openPlatform({ folder: data.path });
+    await expectLost();
+    expect(await post('m1')).toMatchObject({ status: 202, body: { total: null } });
+  });
+
+  it('with their own log in its place again they are as they were', async () => {
+    await platform.stop();
+    await rm(own(), { recursive: true });
+    await rename(`${own()}.own`, own());
+    platform = await openPlatform({ folder: data.path });
+    await until('a board that is read', async () =>
+      (await read()).status === 200 ? true : undefined,
+    );
+    expect((await read()).body.data.map((row: { user_id: string }) => row.user_id)).not.toContain(
+      'stranger',
+    );
+    expect(await post('m1')).toMatchObject({ status: 200, body: { duplicate: true, total: 50 } });
   });
 });
 

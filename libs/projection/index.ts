@@ -18,6 +18,7 @@ export {
   type Until,
   type Verification,
 } from './generations/events.ts';
+export { type OpenedGeneration, openGeneration } from './generations/make-generation.ts';
 export {
   type Generation,
   isFollowed,

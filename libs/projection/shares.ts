@@ -20,10 +20,10 @@ export function shareOf(projection: Projection, worker: number, workers: number)
 
 export function generationSpec(
   projection: Projection,
-  generation: number,
-  workers: number,
+  { generation, id, workers }: Pick<GenerationSpec, 'generation' | 'id' | 'workers'>,
 ): GenerationSpec {
   return {
+    id,
     projection: projection.name,
     version: projection.version,
     generation,

@@ -22,6 +22,11 @@ export interface ProjectionStore {
 
 /** Written once into a generation's marker and read back on opening. */
 export interface GenerationSpec {
+  /**
+   * The id of the event that tells of this generation. Read models that stand beside another log
+   * than theirs are known by it: generations are numbered alike in every log.
+   */
+  readonly id: string;
   readonly projection: string;
   readonly version: number;
   readonly generation: number;

@@ -10,6 +10,7 @@ test('the example of the README', async () => {
   const clock = systemClock;
   const store = sqliteProjectionStore({ folder, projection: 'leaderboard', clock });
   await store.create({
+    id: '6f1c2a52-1f0d-5d0e-9b55-2a3d7c1e8f40',
     projection: 'leaderboard',
     version: 1,
     generation: 1,
@@ -46,7 +47,12 @@ test('the example of the README', async () => {
   await generation.finishBuilding?.();
 
   // The reader's side, in any thread or process.
-  const live = liveReader({ folder, projection: 'leaderboard', liveGeneration: () => 1, clock });
+  const live = liveReader({
+    folder,
+    projection: 'leaderboard',
+    liveGeneration: () => generation.spec,
+    clock,
+  });
   await live.waitFor({ 0: '0000000000000003' }, { timeoutMs: 5_000 });
   const now = live.current();
   if (now.kind !== 'ready') throw new Error(now.kind);

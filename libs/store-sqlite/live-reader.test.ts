@@ -1,10 +1,15 @@
 import { copyFileSync, renameSync, rmSync } from 'node:fs';
-import { type Clock, systemClock } from '@annals/core';
+import { type Clock, idFromKey, systemClock } from '@annals/core';
 import { at, entry, position, putEntry } from '@annals/projection/contract';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { generationPath } from './generation-file.ts';
 import { type LiveReader, liveReader, liveReaderLimits } from './live-reader.ts';
-import { builtGeneration, openStoreIn, temporaryFolder } from './testing/built-generation.ts';
+import {
+  builtGeneration,
+  openStoreIn,
+  specOf,
+  temporaryFolder,
+} from './testing/built-generation.ts';
 
 interface Followed {
   readonly live: LiveReader;
@@ -21,7 +26,9 @@ function follow(
     live: liveReader({
       folder,
       projection: 'sample',
-      liveGeneration: () => followed.generation,
+      liveGeneration: () => {
+        return followed.generation === undefined ? undefined : specOf(followed.generation);
+      },
       clock,
     }),
   };
@@ -61,15 +68,29 @@ describe('a live reader', () => {
 
   test('of a generation that is still filled is building, and ready when it is built', async () => {
     const folder = temporaryFolder();
-    const { generation } = await builtGeneration(folder, 1);
+    await builtGeneration(folder, 1);
     const store = openStoreIn(folder);
-    await store.create({ ...generation.spec, generation: 2 });
+    await store.create(specOf(2));
     const { live } = follow(folder, 2);
     expect(live.current()).toEqual({ kind: 'building' });
     const two = await store.open(2);
     if (two === 'lost') throw new Error('lost');
     await two.finishBuilding?.();
     await eventually(() => live.current().kind === 'ready');
+  });
+
+  test('of a generation that was made from another log is lost, although the number is right', async () => {
+    const { folder } = await builtGeneration();
+    const other = { ...specOf(1), id: idFromKey('another log') };
+    const live = liveReader({
+      folder,
+      projection: 'sample',
+      liveGeneration: () => other,
+      clock: systemClock,
+    });
+    onTestFinished(() => live.close());
+    expect(live.current()).toEqual({ kind: 'lost', generation: 1 });
+    expect(await live.waitFor({}, patient)).toBe('lost');
   });
 
   test('flips to another generation as a whole; who holds the former reader can finish', async () => {
@@ -259,7 +280,7 @@ describe('waiting for a checkpoint', () => {
       clock: systemClock,
       liveGeneration: () => {
         if (broken) throw new RangeError('no answer');
-        return 1;
+        return specOf(1);
       },
     });
     onTestFinished(() => live.close());

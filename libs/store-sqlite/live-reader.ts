@@ -1,6 +1,6 @@
 import type { Clock } from '@annals/core';
 import { type Checkpoint, coversAll } from '@annals/event-log';
-import { StoreLostError } from '@annals/projection';
+import { type GenerationSpec, StoreLostError } from '@annals/projection';
 import { SqliteStoreError } from './errors.ts';
 import { type GenerationReader, openGenerationReader } from './reader.ts';
 import { type Waiter, WaitingLine } from './waiting-line.ts';
@@ -24,7 +24,7 @@ export const liveReaderLimits = {
 /** What can be read now. Ask anew for each request, and do not keep the reader over an `await`. */
 export type Live =
   | { readonly kind: 'ready'; readonly reader: GenerationReader; readonly generation: number }
-  /** The live generation's file is missing or is another one: an operator must rebuild. */
+  /** The live generation's file is missing, or is another one, or of another log: an operator must rebuild. */
   | { readonly kind: 'lost'; readonly generation: number }
   /** No generation is live yet, or the live one is filled for the first time. */
   | { readonly kind: 'building' };
@@ -50,7 +50,7 @@ export interface LiveReaderOptions {
   readonly folder: string;
   readonly projection: string;
   /** The generation that is live now, from the projection's own events; asked each time, so it must be cheap. */
-  readonly liveGeneration: () => number | undefined;
+  readonly liveGeneration: () => Pick<GenerationSpec, 'generation' | 'id'> | undefined;
   readonly clock: Clock;
 }
 
@@ -65,7 +65,7 @@ class SqliteLiveReader implements LiveReader {
   readonly #options: LiveReaderOptions;
   readonly #clock: Clock;
   #live: Live = building;
-  #liveGeneration: number | undefined;
+  #liveId: string | undefined;
   /** When the file was last looked at; undefined when that must be done now. */
   #checkedAt: number | undefined;
   #retired: { readonly reader: GenerationReader; readonly at: number }[] = [];
@@ -91,8 +91,8 @@ class SqliteLiveReader implements LiveReader {
     if (this.#closed) throw new SqliteStoreError('closed', 'the live reader is closed');
     const generation = this.#options.liveGeneration();
     const now = this.#clock.now();
-    if (generation !== this.#liveGeneration) {
-      this.#liveGeneration = generation;
+    if (generation?.id !== this.#liveId) {
+      this.#liveId = generation?.id;
       this.#set(building, now);
     } else if (this.#isFresh(now)) {
       return this.#live;
@@ -116,10 +116,14 @@ class SqliteLiveReader implements LiveReader {
     return age >= 0 && age < liveReaderLimits.presenceMsMax;
   }
 
-  #look(generation: number): Live {
+  #look({ generation, id }: Pick<GenerationSpec, 'generation' | 'id'>): Live {
     const { folder, projection } = this.#options;
     try {
       const reader = openGenerationReader(folder, projection, generation);
+      if (reader.spec.id !== id) {
+        reader.close();
+        return { kind: 'lost', generation };
+      }
       if (!reader.isBuilt()) {
         reader.close();
         return building;
@@ -247,7 +251,7 @@ class SqliteLiveReader implements LiveReader {
     try {
       const live = this.current();
       if (live.kind === 'lost') this.#line.settleAll('lost');
-      if (live.kind !== 'ready') return `${live.kind} ${this.#liveGeneration}`;
+      if (live.kind !== 'ready') return `${live.kind} ${this.#liveId}`;
       const state = `${this.#opened} ${live.reader.dataVersion()}`;
       if (this.#line.size > 0 && state !== this.#advancedAt) {
         this.#line.advance(this.#reached(live));

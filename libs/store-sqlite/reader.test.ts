@@ -1,10 +1,15 @@
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { StoreLostError } from '@annals/projection';
-import { at, entries, entry, putEntry, remove, sampleSpec } from '@annals/projection/contract';
+import { at, entries, entry, putEntry, remove } from '@annals/projection/contract';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { generationPath } from './generation-file.ts';
 import { openGenerationReader } from './reader.ts';
-import { builtGeneration, openStoreIn, temporaryFolder } from './testing/built-generation.ts';
+import {
+  builtGeneration,
+  openStoreIn,
+  specOf,
+  temporaryFolder,
+} from './testing/built-generation.ts';
 
 function openReader(folder: string, generation = 1) {
   const reader = openGenerationReader(folder, 'sample', generation);
@@ -20,7 +25,7 @@ describe('a generation reader', () => {
     const { folder, share } = await builtGeneration();
     await share.commit(putEntry(entry('b', 'ann', 5)), putEntry(entry('b', 'bob', 9)));
     const reader = openReader(folder);
-    expect(reader.spec).toEqual(sampleSpec);
+    expect(reader.spec).toEqual(specOf(1));
     const seen = reader.read((tx) => ({
       top: tx.all(topSql, 'b'),
       one: tx.get<{ name: string }>('SELECT name FROM entries WHERE player = ?', 'ann')?.name,
@@ -137,7 +142,7 @@ describe('a generation reader', () => {
     expect(openReader(folder).isBuilt()).toBe(true);
     await store.close();
     const fresh = openStoreIn(folder);
-    await fresh.create({ ...sampleSpec, generation: 2 });
+    await fresh.create(specOf(2));
     const reader = openReader(folder, 2);
     expect(reader.isBuilt()).toBe(false);
     const two = await fresh.open(2);

@@ -4,7 +4,7 @@ import { type Checkpoint, decodeCheckpoint } from '@annals/event-log';
 import type { Cell, GenerationSpec, Table } from '@annals/projection';
 
 /** Raised when a program of before could not read the file. A file of another format is rebuilt, not converted. */
-const formatVersion = 1;
+const formatVersion = 2;
 
 const namePattern = /^[a-z][a-z0-9_]{0,62}$/;
 const reservedPattern = /^(?:annals|sqlite)_/;

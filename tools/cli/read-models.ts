@@ -156,8 +156,8 @@ async function problemOf(
   const { name } = projection;
   if (report.kind === 'lost') {
     return report.isLive
-      ? `its store is lost: annals rebuild ${name}, then annals promote ${name}`
-      : `its store is lost: annals drop ${name} --generation g${report.generation}`;
+      ? `${report.lost}: annals rebuild ${name}, then annals promote ${name}`
+      : `${report.lost}: annals drop ${name} --generation g${report.generation}`;
   }
   if (report.kind === 'version-mismatch') {
     return `made by version ${report.version}, this program has ${projection.version}: annals rebuild ${name}`;

@@ -2,6 +2,7 @@ import { idFromKey, type SubjectCipher } from '@annals/core';
 import { type Checkpoint, type MemoryEventLog, memoryEventLog } from '@annals/event-log';
 import type {
   Cell,
+  GenerationSpec,
   GenerationStore,
   ProjectionStore,
   Row,
@@ -29,6 +30,16 @@ type Encodable = Parameters<typeof leaderboardEvents.encode>[0][number];
 /** 2026-11-24T12:00:00Z. */
 const start = 1_795_521_600_000;
 
+const { name: projection, version, tables, split } = leaderboardProjection;
+
+/** The generation that a feeder makes. */
+export const historySpec: GenerationSpec = {
+  id: idFromKey('generation', 'history'),
+  generation: 1,
+  workers: 1,
+  ...{ projection, version, tables, split },
+};
+
 /**
  * Brings a history into a store through the log twin, the codec and the projection's own handlers,
  * and into the naive read model beside it. A fold of twenty lines stands for the runtime.
@@ -50,8 +61,7 @@ export class HistoryFeeder {
   }
 
   static async begin(store: ProjectionStore): Promise<HistoryFeeder> {
-    const { name, version, tables, split } = leaderboardProjection;
-    await store.create({ projection: name, version, generation: 1, tables, workers: 1, split });
+    await store.create(historySpec);
     const generation = await store.open(1);
     if (generation === 'lost') throw new Error('the store lost what it just made');
     const feeder = new HistoryFeeder(generation);

@@ -4,7 +4,7 @@ import { describeRanks } from './ranks.ts';
 import type { ReadModelOpeners } from './site.ts';
 import { describeStoreStates } from './store-states.ts';
 
-export { HistoryFeeder } from './feeder.ts';
+export { HistoryFeeder, historySpec } from './feeder.ts';
 export type { ReadModelOpeners, ReadModelSite } from './site.ts';
 
 /** The law of every read model of the leaderboard. Each adapter's test calls it once with its own openers. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { systemClock } from '@annals/core';
+import { idFromKey, systemClock } from '@annals/core';
 import type { RowChange } from '@annals/projection';
 import {
   type GenerationReader,
@@ -78,7 +78,8 @@ function userOf(n: number): string {
 
 beforeAll(async () => {
   const store = sqliteProjectionStore({ folder, projection, clock: systemClock });
-  await store.create({ projection, version, generation: 1, tables, workers: 1, split });
+  const id = idFromKey('generation', 'test');
+  await store.create({ id, projection, version, generation: 1, tables, workers: 1, split });
   const generation = await store.open(1);
   if (generation === 'lost') throw new Error('lost');
   const lease = await generation.acquire(0, 'test', Date.now(), 60_000);

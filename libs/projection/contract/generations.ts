@@ -19,7 +19,8 @@ export function describeGenerations(openers: StoreOpeners): void {
 
     test('the marker gives back the spec it was made with', async () => {
       const { site, store } = await openFresh(openers);
-      const spec = { ...sampleSpec, generation: 7, workers: 4, split: 'partition' } as const;
+      const id = '00000000-0000-5000-8000-000000000007';
+      const spec = { ...sampleSpec, id, generation: 7, workers: 4, split: 'partition' } as const;
       expect(await store.create(spec)).toBe('created');
       expect((await openGeneration(store, 7)).spec).toEqual(spec);
       expect((await openGeneration(await openAgain(site), 7)).spec).toEqual(spec);
@@ -36,7 +37,8 @@ export function describeGenerations(openers: StoreOpeners): void {
     test('making one that exists changes nothing', async () => {
       const { store, generation } = await openSample(openers);
       await (await Share.take(generation)).commit(putEntry(entry('b', 'ann', 1)));
-      expect(await store.create({ ...sampleSpec, version: 4 })).toBe('exists');
+      const id = '00000000-0000-5000-8000-000000000002';
+      expect(await store.create({ ...sampleSpec, id, version: 4 })).toBe('exists');
       const again = await openGeneration(store, 1);
       expect(again.spec).toEqual(sampleSpec);
       expect(await rowsOf(again, entries)).toEqual([entry('b', 'ann', 1)]);

@@ -41,6 +41,7 @@ export const matches: Table = {
 };
 
 export const sampleSpec: GenerationSpec = {
+  id: '00000000-0000-5000-8000-000000000001',
   projection: 'sample',
   version: 3,
   generation: 1,

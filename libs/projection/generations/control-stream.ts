@@ -102,13 +102,17 @@ async function appendSettled(
   throw new ControlStreamError(projection, `${attemptsMax} attempts, the last one: ${trouble}`);
 }
 
-/** The id of a control event is its place: an append that is sent again is the same append. */
+/**
+ * The id of a control event is its place, so that an append that is sent again is the same append. A
+ * generation brings an id of its own, which no other log has.
+ */
 function withId(
   event: ControlEvent,
   projection: string,
   revision: number,
   occurredAt: number,
 ): DomainEvent<ControlEventType> {
-  const id = idFromKey('projection', projection, event.type, String(revision));
+  const id =
+    'id' in event ? event.id : idFromKey('projection', projection, event.type, String(revision));
   return { ...event, id, occurredAt };
 }

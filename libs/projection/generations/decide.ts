@@ -31,10 +31,12 @@ export function refused(reason: RefusalReason, detail: string): Refused {
   return { kind: 'refused', reason, detail };
 }
 
-/** A control event that is to be appended; id and times are added where it is appended. */
+/** A control event that is to be appended; times and most ids are added where it is appended. */
 export type ControlEvent =
   | {
       readonly type: 'generation-created';
+      /** Also in the store's marker; see `GenerationSpec`. */
+      readonly id: string;
       readonly data: {
         readonly generation: number;
         readonly version: number;
@@ -81,6 +83,7 @@ function events(...decided: readonly ControlEvent[]): Decision {
 
 export interface NewGeneration {
   readonly generation: number;
+  readonly id: string;
   readonly version: number;
   readonly workers: number;
   readonly until: Until | undefined;
@@ -88,9 +91,9 @@ export interface NewGeneration {
 }
 
 function created(spec: NewGeneration): ControlEvent {
-  const { generation, version, workers, until, createdBy } = spec;
+  const { generation, id, version, workers, until, createdBy } = spec;
   const data = { generation, version, workers, created_by: createdBy };
-  return { type: 'generation-created', data: until ? { ...data, until } : data };
+  return { type: 'generation-created', id, data: until ? { ...data, until } : data };
 }
 
 /** The number of the next generation: numbers are never used again. */

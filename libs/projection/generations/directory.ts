@@ -1,7 +1,13 @@
 import type { Clock } from '@annals/core';
 import { type Checkpoint, EventDecodeError, type EventLog } from '@annals/event-log';
 import { controlCategory, controlEventTypes, noPersonalData, projectionOf } from './events.ts';
-import { emptyState, evolve, liveGeneration, type ProjectionState } from './state.ts';
+import {
+  emptyState,
+  evolve,
+  type Generation,
+  liveGeneration,
+  type ProjectionState,
+} from './state.ts';
 
 const backoffMsMin = 100;
 const backoffMsMax = 5_000;
@@ -12,7 +18,7 @@ export interface GenerationDirectory {
   ready(): Promise<void>;
   /** The state of a projection; empty when the log says nothing of it. */
   state(projection: string): ProjectionState;
-  live(projection: string): number | undefined;
+  live(projection: string): Generation | undefined;
   /** Calls `listener` after each change of a projection's state, until the function returned is called. */
   onChange(listener: (projection: string) => void): () => void;
   /** Why it no longer follows the log: an event of a newer program. Undefined while all is well. */
@@ -83,8 +89,10 @@ class Directory implements GenerationDirectory {
     return this.#states.get(projection) ?? emptyState(projection);
   }
 
-  live(projection: string): number | undefined {
-    return liveGeneration(this.state(projection));
+  live(projection: string): Generation | undefined {
+    const state = this.state(projection);
+    const live = liveGeneration(state);
+    return live === undefined ? undefined : state.generations.get(live);
   }
 
   onChange(listener: (projection: string) => void): () => void {

@@ -18,6 +18,7 @@ import { liveGeneration, type ProjectionState } from './state.ts';
 
 const spec = (generation: number) => ({
   generation,
+  id: idFromKey('generation', String(generation)),
   version: 1,
   workers: 1,
   until: undefined,
@@ -110,13 +111,13 @@ describe('the directory', () => {
     const directory = generationDirectory(log, { signal: stop.signal, clock });
     expect(directory.live('one')).toBeUndefined();
     await clock.until(directory.ready());
-    expect(directory.live('one')).toBe(1);
+    expect(directory.live('one')?.generation).toBe(1);
     expect(directory.live('two')).toBeUndefined();
     const changed: string[] = [];
     const unlisten = directory.onChange((name) => void changed.push(name));
     await clock.until(decideAndAppend({ log, clock }, 'two', (now) => decideFirst(now, spec(4))));
     await clock.advance(10);
-    expect(directory.live('two')).toBe(4);
+    expect(directory.live('two')?.generation).toBe(4);
     unlisten();
     await clock.until(decideAndAppend({ log, clock }, 'two', (now) => decideCreate(now, spec(5))));
     await clock.advance(10);

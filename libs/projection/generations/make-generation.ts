@@ -1,9 +1,20 @@
+import { type Clock, idFromKey } from '@annals/core';
 import { partitionsOf } from '@annals/event-log';
 import type { Projection } from '../projection.ts';
 import { generationSpec } from '../shares.ts';
-import type { GenerationSpec, ProjectionStore } from '../store.ts';
+import type { GenerationSpec, GenerationStore, ProjectionStore } from '../store.ts';
+import type { Generation } from './state.ts';
 
 const attemptsMax = 100;
+
+/** Who makes a generation, and when: no two logs have a generation that was made alike. */
+export interface Maker {
+  readonly store: ProjectionStore;
+  readonly projection: Projection;
+  readonly clock: Clock;
+  /** Another name for each process, also after a restart. */
+  readonly holder: string;
+}
 
 /**
  * Makes an empty generation in the store, before the log tells of it, so that a generation the log
@@ -11,23 +22,28 @@ const attemptsMax = 100;
  * store holds something under that name that the log knows nothing of and that is not ours to use.
  */
 export async function makeGeneration(
-  store: ProjectionStore,
-  projection: Projection,
+  { store, projection, clock, holder }: Maker,
   first: number,
   workers: number,
-): Promise<number> {
+): Promise<Pick<Generation, 'generation' | 'id'>> {
+  const { name } = projection;
   for (let generation = first; generation < first + attemptsMax; generation += 1) {
-    const spec = generationSpec(projection, generation, workers);
-    if ((await store.create(spec)) === 'created') return generation;
-    if (await isUnused(store, spec)) return generation;
+    const id = idFromKey('generation', name, String(generation), holder, String(clock.now()));
+    const spec = generationSpec(projection, { generation, id, workers });
+    if ((await store.create(spec)) === 'created') return spec;
+    const unused = await unusedLike(store, spec);
+    if (unused) return unused;
   }
-  throw new Error(`${projection.name}: ${attemptsMax} generations the log knows nothing of`);
+  throw new Error(`${name}: ${attemptsMax} generations the log knows nothing of`);
 }
 
-/** Left over from a process that died between the store and the log. */
-async function isUnused(store: ProjectionStore, spec: GenerationSpec): Promise<boolean> {
+/** Left over from a process that died between the store and the log: it keeps its own id. */
+async function unusedLike(
+  store: ProjectionStore,
+  spec: GenerationSpec,
+): Promise<GenerationSpec | undefined> {
   const opened = await store.open(spec.generation);
-  if (opened === 'lost') return false;
+  if (opened === 'lost') return undefined;
   try {
     const { version, workers, tables } = opened.spec;
     const isSame =
@@ -35,10 +51,31 @@ async function isUnused(store: ProjectionStore, spec: GenerationSpec): Promise<b
       workers === spec.workers &&
       JSON.stringify(tables) === JSON.stringify(spec.tables);
     const checkpoints = await opened.workerCheckpoints();
-    return isSame && checkpoints.every((one) => partitionsOf(one).length === 0);
+    const isUnused = isSame && checkpoints.every((one) => partitionsOf(one).length === 0);
+    return isUnused ? opened.spec : undefined;
   } finally {
     await opened.close();
   }
+}
+
+/** A generation that the log tells of, as the store has it. */
+export type OpenedGeneration =
+  | { readonly kind: 'open'; readonly opened: GenerationStore }
+  /** `detail`: why it must not be used, as a sentence. */
+  | { readonly kind: 'lost'; readonly detail: string };
+
+/** Opens a generation that the log tells of. What the store has of another log is as good as lost. */
+export async function openGeneration(
+  store: ProjectionStore,
+  projection: string,
+  { generation, id }: Pick<Generation, 'generation' | 'id'>,
+): Promise<OpenedGeneration> {
+  const name = `${projection} g${generation}`;
+  const opened = await store.open(generation);
+  if (opened === 'lost') return { kind: 'lost', detail: `${name} is not in the store` };
+  if (opened.spec.id === id) return { kind: 'open', opened };
+  await opened.close();
+  return { kind: 'lost', detail: `the store of ${name} was made from another log than this one` };
 }
 
 /** Readers may come: the store makes what it left out while it was filled. `lost` when it is not there. */

@@ -4,6 +4,8 @@ import type { ControlEventType, Until, Verification } from './events.ts';
 /** One generation, as the log tells it. */
 export interface Generation {
   readonly generation: number;
+  /** The id of the event that told of it; see `GenerationSpec`. */
+  readonly id: string;
   readonly version: number;
   readonly workers: number;
   /** A point-in-time generation ends there, and stays as it is. */
@@ -71,6 +73,7 @@ function evolveData(
       const { generation, version, workers, until, created_by: createdBy } = event.data;
       const created: Generation = {
         generation,
+        id: event.id,
         version,
         workers,
         until,

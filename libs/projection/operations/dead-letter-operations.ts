@@ -121,7 +121,7 @@ function noLetter({ projection, stream }: StreamDeadLetterOptions): Refused {
 }
 
 async function parkedLetters(options: DeadLetterOptions): Promise<Parked | Refused> {
-  const { log, store, projection } = options;
+  const { log, projection } = options;
   const { state } = await readControl(log, projection.name);
   const number = options.generation ?? liveGeneration(state);
   if (number === undefined) {
@@ -129,7 +129,7 @@ async function parkedLetters(options: DeadLetterOptions): Promise<Parked | Refus
   }
   const generation = existing(state, number);
   if ('kind' in generation) return generation;
-  const letters = await withGeneration(store, number, (opened) => readDeadLetters(opened));
+  const letters = await withGeneration(options, generation, (opened) => readDeadLetters(opened));
   if (letters !== 'lost') return { kind: 'parked', state, generation, letters };
   return refused('lost', `the store of ${projection.name} g${number} is lost: rebuild`);
 }

@@ -26,7 +26,7 @@ describe('promote and rollback', () => {
     const { site, projector, operation } = await rebuiltSite();
     const seen: (number | undefined)[] = [];
     const unlisten = projector.directory.onChange((name) => {
-      seen.push(projector.directory.live(name));
+      seen.push(projector.directory.live(name)?.generation);
     });
     expect(await site.clock.until(promote(operation))).toEqual({
       kind: 'promoted',
@@ -35,7 +35,7 @@ describe('promote and rollback', () => {
       verified: false,
     });
     await site.clock.advance(10);
-    expect(projector.directory.live('game')).toBe(2);
+    expect(projector.directory.live('game')?.generation).toBe(2);
     expect(await site.clock.until(rollback(operation))).toMatchObject({
       kind: 'rolled-back',
       generation: 1,
@@ -66,7 +66,7 @@ describe('promote and rollback', () => {
     const totals: number[] = [];
     const reading = (async () => {
       while (running) {
-        const live = projector.directory.live('game') ?? 0;
+        const live = projector.directory.live('game')?.generation ?? 0;
         const rows = [...(site.database.get(live)?.tables.get('totals')?.values() ?? [])];
         totals.push(rows.reduce((sum, row) => sum + (row.points as number), 0));
         await site.clock.sleep(1);

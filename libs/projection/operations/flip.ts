@@ -75,11 +75,12 @@ async function flip(
   decide: (state: ProjectionState) => Decision,
   kind: 'promoted' | 'rolled-back',
 ): Promise<FlipOutcome> {
-  const { store, projection, clock, waitMs = waitMsDefault } = options;
+  const { projection, clock, waitMs = waitMsDefault } = options;
   const early = decide(state);
   if (early.kind === 'refused') return early;
   const target = state.generations.get(generation) as Generation;
   const previous = liveGeneration(state);
+  const before = previous === undefined ? undefined : state.generations.get(previous);
   const change = async (): Promise<FlipOutcome> => {
     const decided = await decideAndAppend(options, projection.name, decide);
     if (decided.kind === 'refused') return decided;
@@ -89,15 +90,15 @@ async function flip(
     const isVerified = compared && verified.same && verified.problems === 0;
     return { kind, generation, previous, verified: isVerified };
   };
-  const there = await withGeneration(store, generation, async () => 'there');
+  const there = await withGeneration(options, target, async () => 'there');
   if (there === 'lost') {
     return refused('lost', `the store of ${projection.name} g${generation} is lost: rebuild`);
   }
   const deadline = clock.now() + waitMs;
   const flipped =
-    previous === undefined
+    before === undefined
       ? 'lost'
-      : await withGeneration(store, previous, async (live) => {
+      : await withGeneration(options, before, async (live) => {
           const at = await live.checkpoint();
           const brought = await bringTo(options, target, state, at, deadline);
           if (brought.kind !== 'there') return behind(generation, brought);

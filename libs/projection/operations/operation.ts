@@ -8,6 +8,7 @@ import {
 } from '@annals/event-log';
 import type { GenerationDirectory } from '../generations/directory.ts';
 import type { Until } from '../generations/events.ts';
+import { openGeneration } from '../generations/make-generation.ts';
 import type { Generation, ProjectionState } from '../generations/state.ts';
 import type { FailurePolicy, Projection } from '../projection.ts';
 import type { Observe } from '../projector/share-status.ts';
@@ -34,21 +35,21 @@ export const pollMs = 50;
 
 /** Runs `use` on an open generation and closes it, whatever happens. */
 export async function withGeneration<T>(
-  store: ProjectionStore,
-  generation: number,
+  { store, projection }: Pick<Operation, 'store' | 'projection'>,
+  generation: Pick<Generation, 'generation' | 'id'>,
   use: (opened: GenerationStore) => Promise<T>,
 ): Promise<T | 'lost'> {
-  const opened = await store.open(generation);
-  if (opened === 'lost') return 'lost';
+  const found = await openGeneration(store, projection.name, generation);
+  if (found.kind === 'lost') return 'lost';
   try {
-    return await use(opened);
+    return await use(found.opened);
   } finally {
-    await opened.close();
+    await found.opened.close();
   }
 }
 
 export interface SharesRun {
-  readonly generation: Pick<Generation, 'generation' | 'workers'>;
+  readonly generation: Pick<Generation, 'generation' | 'id' | 'workers'>;
   readonly state: ProjectionState;
   readonly onFailure: FailurePolicy;
   readonly until?: Until | undefined;
@@ -64,7 +65,7 @@ export interface SharesRun {
 export async function runShares(operation: Operation, run: SharesRun): Promise<ShareEnd> {
   const { log, cipher, projection, store, holder, clock, signal } = operation;
   const { state, onFailure, until, throttleShare, observe } = run;
-  const { generation, workers } = run.generation;
+  const { generation, id, workers } = run.generation;
   const stop = new AbortController();
   const onAbort = () => stop.abort();
   if (signal?.aborted) onAbort();
@@ -73,7 +74,7 @@ export async function runShares(operation: Operation, run: SharesRun): Promise<S
   const ends = await Promise.all(
     Array.from({ length: workers }, async (_, worker) => {
       const share = new ShareWorker({
-        ...{ log, cipher, projection, store, generation, worker, workers, holder, clock },
+        ...{ log, cipher, projection, store, generation, id, worker, workers, holder, clock },
         ...{ observe, onFailure, until, throttleShare },
         signal: stop.signal,
         control: () => state,
@@ -125,9 +126,9 @@ export async function bringTo(
   target: Checkpoint,
   deadline: number,
 ): Promise<Brought> {
-  const { store, clock, signal, projection } = operation;
+  const { clock, signal, projection } = operation;
   for (;;) {
-    const there = await withGeneration(store, generation.generation, async (opened) =>
+    const there = await withGeneration(operation, generation, async (opened) =>
       standsAt(operation, await opened.checkpoint(), target),
     );
     if (there === 'lost') return { kind: 'lost' };

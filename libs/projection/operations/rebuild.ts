@@ -101,14 +101,14 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildOutcome> 
   });
   switch (end.kind) {
     case 'finished': {
-      const finished = await finish(options, generation);
+      const finished = await finish(options, target.generation);
       if (finished === 'lost') return lost(generation);
       if ('reason' in finished) return finished;
       const { checkpoint } = finished;
       return { kind: 'rebuilt', generation, checkpoint, events: progress.events(), resumed };
     }
     case 'stopped': {
-      const checkpoint = await checkpointOf(options, generation);
+      const checkpoint = await checkpointOf(options, target.generation);
       return { kind: 'interrupted', generation, checkpoint, events: progress.events() };
     }
     case 'lost':
@@ -122,8 +122,8 @@ function lost(generation: number, detail = 'the store was removed'): RebuildOutc
   return { kind: 'lost', generation, detail };
 }
 
-async function checkpointOf({ store }: Operation, generation: number): Promise<Checkpoint> {
-  const checkpoint = await withGeneration(store, generation, (opened) => opened.checkpoint());
+async function checkpointOf(operation: Operation, generation: Generation): Promise<Checkpoint> {
+  const checkpoint = await withGeneration(operation, generation, (opened) => opened.checkpoint());
   return checkpoint === 'lost' ? {} : checkpoint;
 }
 
@@ -171,11 +171,7 @@ async function unfinishedOrNew(options: RebuildOptions): Promise<Target> {
     const { state } = await readControl(log, projection.name);
     const unfinished = newestUnfinished(state);
     if (unfinished && isWanted(unfinished, projection.version, until)) {
-      const opened = await withGeneration(
-        options.store,
-        unfinished.generation,
-        async () => 'there',
-      );
+      const opened = await withGeneration(options, unfinished, async () => 'there');
       if (opened !== 'lost')
         return { kind: 'target', generation: unfinished, state, resumed: true };
       // Its rows are gone, and a number is never used again.
@@ -194,11 +190,10 @@ async function unfinishedOrNew(options: RebuildOptions): Promise<Target> {
 }
 
 async function create(options: RebuildOptions, state: ProjectionState): Promise<Target> {
-  const { store, projection, workers = 1, until, holder } = options;
-  const first = nextGeneration(state);
-  const generation = await makeGeneration(store, projection, first, workers);
+  const { projection, workers = 1, until, holder } = options;
+  const { generation, id } = await makeGeneration(options, nextGeneration(state), workers);
   const { version, name } = projection;
-  const spec = { generation, version, workers, until, createdBy: holder };
+  const spec = { generation, id, version, workers, until, createdBy: holder };
   const decided = await decideAndAppend(options, name, (now) => decideCreate(now, spec));
   if (decided.kind === 'refused') return decided;
   const made = decided.state.generations.get(generation);
@@ -215,10 +210,11 @@ function isWanted(generation: Generation, version: number, until: Until | undefi
 
 async function finish(
   options: RebuildOptions,
-  generation: number,
+  made: Generation,
 ): Promise<{ readonly checkpoint: Checkpoint } | Refused | 'lost'> {
+  const { generation } = made;
   if ((await finishBuilding(options.store, generation)) === 'lost') return 'lost';
-  const checkpoint = await checkpointOf(options, generation);
+  const checkpoint = await checkpointOf(options, made);
   const decided = await decideAndAppend(options, options.projection.name, (state) =>
     decideRebuilt(state, generation, checkpoint),
   );

@@ -2,10 +2,11 @@ import { type Checkpoint, type EventLog, limits } from '@annals/event-log';
 import { deadLetterTable } from '../dead-letters.ts';
 import { readControl } from '../generations/control-stream.ts';
 import type { Verification } from '../generations/events.ts';
+import { openGeneration } from '../generations/make-generation.ts';
 import { type Generation, liveGeneration } from '../generations/state.ts';
 import type { Projection } from '../projection.ts';
 import type { ProjectionStore } from '../store.ts';
-import { type Operation, withGeneration } from './operation.ts';
+import type { Operation } from './operation.ts';
 
 /** How far a generation is behind the log. */
 export interface Behind {
@@ -23,9 +24,12 @@ export interface GenerationReport {
   readonly isLive: boolean;
   /**
    * `followed`: a running projector keeps it up to date. `building`: its rebuild is not finished.
-   * `frozen`: a point in time. `version-mismatch`: made by other code. `lost`: the store is gone.
+   * `frozen`: a point in time. `version-mismatch`: made by other code. `lost`: the store is gone, or
+   * was made from another log.
    */
   readonly kind: 'followed' | 'building' | 'frozen' | 'version-mismatch' | 'lost';
+  /** Why it is lost, as a sentence. */
+  readonly lost: string | undefined;
   readonly until: Generation['until'];
   /** Milliseconds since 1970. */
   readonly createdAt: number;
@@ -67,13 +71,15 @@ async function generationReport(
   const { generation, version, workers, until, createdAt, rebuilt, verified } = one;
   const known = { generation, version, workers, isLive, until, createdAt, verified };
   const rebuiltAt = rebuilt?.at;
-  const held = await storeReport(store, generation);
-  if (held === 'lost') {
+  const held = await storeReport(store, projection.name, one);
+  if (held.kind === 'lost') {
     const nothing = { checkpoint: undefined, behind: undefined, parked: undefined };
-    return { ...known, rebuiltAt, kind: 'lost', ...nothing };
+    return { ...known, rebuiltAt, kind: 'lost', lost: held.detail, ...nothing };
   }
   const behind = until ? undefined : await behindOf(log, projection, held.checkpoint, clock.now());
-  return { ...known, rebuiltAt, kind: kindOf(one, projection), ...held, behind };
+  const { checkpoint, parked } = held;
+  const kind = kindOf(one, projection);
+  return { ...known, rebuiltAt, kind, lost: undefined, checkpoint, parked, behind };
 }
 
 function kindOf(one: Generation, projection: Projection): GenerationReport['kind'] {
@@ -82,16 +88,21 @@ function kindOf(one: Generation, projection: Projection): GenerationReport['kind
   return one.rebuilt ? 'followed' : 'building';
 }
 
-function storeReport(store: ProjectionStore, generation: number) {
-  return withGeneration(store, generation, async (opened) => {
+async function storeReport(store: ProjectionStore, projection: string, one: Generation) {
+  const found = await openGeneration(store, projection, one);
+  if (found.kind === 'lost') return found;
+  const { opened } = found;
+  try {
     const snapshot = await opened.snapshot();
     try {
       const parked = await snapshot.count(deadLetterTable.name);
-      return { checkpoint: snapshot.checkpoint, parked };
+      return { kind: 'there', checkpoint: snapshot.checkpoint, parked } as const;
     } finally {
       await snapshot.close();
     }
-  });
+  } finally {
+    await opened.close();
+  }
 }
 
 async function behindOf(

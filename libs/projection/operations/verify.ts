@@ -9,6 +9,7 @@ import {
   refused,
 } from '../generations/decide.ts';
 import type { Verification } from '../generations/events.ts';
+import { openGeneration } from '../generations/make-generation.ts';
 import { type Generation, liveGeneration, type ProjectionState } from '../generations/state.ts';
 import { memoryProjectionStore } from '../memory-projection-store.ts';
 import type { Table } from '../projection.ts';
@@ -68,13 +69,14 @@ const differencesDefault = 10;
  * result is recorded in the log. Dead letters are not compared: when they came is not a matter of rows.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyOutcome> {
-  const { log, store, projection } = options;
+  const { log, projection } = options;
   const { state } = await readControl(log, projection.name);
   const chosen = chosenGeneration(options, state);
   if (chosen.kind === 'refused') return chosen;
   const { generation } = chosen;
-  const opened = await store.open(generation.generation);
-  if (opened === 'lost') return lost(options, generation.generation);
+  const found = await openGeneration(options.store, projection.name, generation);
+  if (found.kind === 'lost') return refused('lost', `${found.detail}: rebuild`);
+  const { opened } = found;
   try {
     const live = await openLive(options, state, generation);
     try {
@@ -123,10 +125,6 @@ function chosenGeneration(
   return refused('other-version', detail);
 }
 
-function lost({ projection }: Operation, generation: number): Refused {
-  return refused('lost', `the store of ${projection.name} g${generation} is lost: rebuild`);
-}
-
 type Live =
   | { readonly kind: 'open'; readonly generation: Generation; readonly store: GenerationStore }
   | { readonly kind: 'none'; readonly why: NotCompared | undefined };
@@ -144,9 +142,9 @@ async function openLive(
   if (!live) return { kind: 'none', why: 'no-live' };
   if (live.generation === generation.generation) return { kind: 'none', why: 'is-live' };
   if (live.version !== generation.version) return { kind: 'none', why: 'live-other-version' };
-  const store = await options.store.open(live.generation);
-  if (store === 'lost') return { kind: 'none', why: 'live-lost' };
-  return { kind: 'open', generation: live, store };
+  const found = await openGeneration(options.store, options.projection.name, live);
+  if (found.kind === 'lost') return { kind: 'none', why: 'live-lost' };
+  return { kind: 'open', generation: live, store: found.opened };
 }
 
 type Pair<T> = readonly [T, T];
@@ -297,11 +295,11 @@ async function refold(
   { checkpoint }: GenerationSnapshot,
 ): Promise<GenerationSnapshot | NotReached> {
   const { projection, log, store } = options;
-  await store.create(generationSpec(projection, generation.generation, 1));
+  const whole = { generation: generation.generation, id: generation.id, workers: 1 };
+  await store.create(generationSpec(projection, whole));
   const { state } = await readControl(log, projection.name);
   const until = { checkpoint: encodeCheckpoint(checkpoint) };
   const { onFailure } = projection;
-  const whole = { generation: generation.generation, workers: 1 };
   const end = await runShares(options, { generation: whole, state, until, onFailure });
   if (end.kind === 'halted') return { kind: 'not-reached', detail: end.halt.detail };
   const opened = await store.open(generation.generation);

@@ -19,7 +19,7 @@ describe('a projector', () => {
     await site.score('ann', 3);
     const projector = site.start([gameProjection()]);
     await site.clock.advance(100);
-    expect(projector.directory.live('game')).toBe(1);
+    expect(projector.directory.live('game')?.generation).toBe(1);
     expect((await site.rows(1)).totals).toEqual(['{"player":"ann","points":3,"games":1}']);
     await site.score('ann', 4);
     await site.score('bob', 1);
@@ -135,7 +135,7 @@ describe('a projector', () => {
     const [first, second] = [site.start([gameProjection()]), site.start([gameProjection()])];
     await site.score('ann', 1);
     await site.clock.advance(2_000);
-    expect(first.directory.live('game')).toBe(1);
+    expect(first.directory.live('game')?.generation).toBe(1);
     expect(site.database.generations).toEqual([1]);
     expect([shareOf(first).state, shareOf(second).state].sort()).toEqual(['live', 'waiting']);
     const [working, waiting] = shareOf(first).state === 'live' ? [first, second] : [second, first];

@@ -117,6 +117,7 @@ class ProjectionRun {
   /** Tries until the projection has a generation, its own or one another process made. */
   async #ensureFirst(): Promise<void> {
     const { log, clock, signal, holder, workersOfFirst, observe } = this.#options;
+    const maker = { store: this.#store, projection: this.#projection, clock, holder };
     const { name, version } = this.#projection;
     let backoffMs: number = projectorLimits.backoffMsMin;
     while (!signal.aborted) {
@@ -124,11 +125,10 @@ class ProjectionRun {
         const { state } = await readControl(log, name);
         if (state.generations.size > 0) return;
         const workers = workersOfFirst?.(this.#projection) ?? 1;
-        const first = nextGeneration(state);
-        const generation = await makeGeneration(this.#store, this.#projection, first, workers);
+        const { generation, id } = await makeGeneration(maker, nextGeneration(state), workers);
         // Where the log has events, readers wait until the first fill has caught up: see ShareSession.
         if (!(await this.#logHasEvents())) await finishBuilding(this.#store, generation);
-        const spec = { generation, version, workers, until: undefined, createdBy: holder };
+        const spec = { generation, id, version, workers, until: undefined, createdBy: holder };
         await decideAndAppend(this.#options, name, (now) => decideFirst(now, spec));
         return;
       } catch (error) {
@@ -146,7 +146,9 @@ class ProjectionRun {
   }
 
   #failing(error: unknown): ShareStatus {
-    const { status } = new ShareWorker(this.#workOf(1, 0, 1, this.#options.signal));
+    const { status } = new ShareWorker(
+      this.#workOf({ generation: 1, id: '', workers: 1 }, 0, this.#options.signal),
+    );
     return { ...status, state: 'failing', detail: messageOf(error), errors: 1 };
   }
 
@@ -160,7 +162,7 @@ class ProjectionRun {
       const wanted = isFollowed(one) && one.version === this.#projection.version;
       if (wanted && !followed) {
         const begun = new FollowedGeneration(one.workers, (worker, stop) =>
-          this.#workOf(one.generation, worker, one.workers, stop),
+          this.#workOf(one, worker, stop),
         );
         this.#followed.set(one.generation, begun);
       }
@@ -168,7 +170,11 @@ class ProjectionRun {
     }
   }
 
-  #workOf(generation: number, worker: number, workers: number, signal: AbortSignal) {
+  #workOf(
+    { generation, id, workers }: Pick<Generation, 'generation' | 'id' | 'workers'>,
+    worker: number,
+    signal: AbortSignal,
+  ) {
     const { log, cipher, clock, holder, observe, directory } = this.#options;
     const projection = this.#projection;
     return {
@@ -177,6 +183,7 @@ class ProjectionRun {
       projection,
       store: this.#store,
       generation,
+      id,
       worker,
       workers,
       holder,

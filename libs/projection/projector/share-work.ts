@@ -41,6 +41,8 @@ export interface ShareWork {
   readonly projection: Projection;
   readonly store: ProjectionStore;
   readonly generation: number;
+  /** The id of its generation, by which the store's is known to be the same one. */
+  readonly id: string;
   readonly worker: number;
   readonly workers: number;
   /** Who holds the lease: another name for each process, also after a restart. */

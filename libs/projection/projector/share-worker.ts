@@ -1,5 +1,6 @@
 import { deadLetterTable } from '../dead-letters.ts';
 import { Fold } from '../fold.ts';
+import { openGeneration } from '../generations/make-generation.ts';
 import { type GenerationStore, type Lease, StoreLostError } from '../store.ts';
 import { messageOf, type SessionEnd, type ShareMemory, ShareSession } from './share-session.ts';
 import { initialStatus, type ShareStatus } from './share-status.ts';
@@ -86,9 +87,10 @@ export class ShareWorker {
     let lease: Lease | undefined;
     try {
       this.#forgetHaltsThatAreDue();
-      const opened = await this.#work.store.open(this.#work.generation);
-      if (opened === 'lost') return { kind: 'lost', detail: `${this.#name} is not in the store` };
-      store = opened;
+      const { projection } = this.#work;
+      const found = await openGeneration(this.#work.store, projection.name, this.#work);
+      if (found.kind === 'lost') return found;
+      store = found.opened;
       const misfit = this.#misfit(store);
       if (misfit) return { kind: 'lost', detail: misfit };
       lease = await this.#acquire(store);

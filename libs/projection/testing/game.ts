@@ -98,13 +98,14 @@ export function gameProjection(
 export class GameSite {
   readonly clock = new VirtualClock();
   readonly log: MemoryEventLog;
-  readonly database = new MemoryProjectionDatabase();
+  readonly database: MemoryProjectionDatabase;
   readonly store: ProjectionStore;
   #events = 0;
   #processes = 0;
 
-  constructor(options: MemoryLogOptions = {}) {
+  constructor(options: MemoryLogOptions = {}, database = new MemoryProjectionDatabase()) {
     this.log = memoryEventLog({ clock: this.clock, ...options });
+    this.database = database;
     this.store = memoryProjectionStore({ clock: this.clock, database: this.database });
   }
 

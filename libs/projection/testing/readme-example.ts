@@ -78,7 +78,7 @@ assert.equal((await rebuild(operation)).kind, 'rebuilt');
 assert.equal((await verify(operation)).kind, 'verified');
 assert.equal((await promote(operation)).kind, 'promoted');
 
-const live = await store.open(directory.live('balances') ?? 0);
+const live = await store.open(directory.live('balances')?.generation ?? 0);
 assert.ok(live !== 'lost');
 const [row] = await live.load([{ table: 'balances', key: ['account-ann'] }]);
 assert.deepEqual(row, { account: 'account-ann', amount: 42 });

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '@annals/core';
-import type { GenerationStore, ProjectionStore } from '@annals/projection';
+import { idFromKey, systemClock } from '@annals/core';
+import type { GenerationSpec, GenerationStore, ProjectionStore } from '@annals/projection';
 import { Share, sampleSpec } from '@annals/projection/contract';
 import { onTestFinished } from 'vitest';
 import { sqliteProjectionStore } from '../sqlite-projection-store.ts';
@@ -20,6 +20,11 @@ export function openStoreIn(folder: string): ProjectionStore {
   return store;
 }
 
+/** The sample tables under this number. */
+export function specOf(generation: number): GenerationSpec {
+  return { ...sampleSpec, generation, id: idFromKey('sample', String(generation)) };
+}
+
 export interface BuiltGeneration {
   readonly folder: string;
   readonly store: ProjectionStore;
@@ -33,7 +38,7 @@ export async function builtGeneration(
   number = 1,
 ): Promise<BuiltGeneration> {
   const store = openStoreIn(folder);
-  await store.create({ ...sampleSpec, generation: number });
+  await store.create(specOf(number));
   const generation = await store.open(number);
   if (generation === 'lost') throw new Error('the new generation is lost');
   await generation.finishBuilding?.();

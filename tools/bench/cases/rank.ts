@@ -6,7 +6,7 @@ import {
   sqliteLeaderboardReadModel,
 } from '@annals/leaderboard';
 import { dataLayout } from '@annals/projector';
-import { type LiveReader, liveReader } from '@annals/store-sqlite';
+import { type LiveReader, liveReader, openGenerationReader } from '@annals/store-sqlite';
 import type { Redis } from 'ioredis';
 import { playerId } from '../data/score-feed.ts';
 import {
@@ -30,10 +30,16 @@ export const rankAmongMany: BenchCase = {
   run: async ({ scale, tell, prepared }) => {
     const players = scale.million;
     const folder = await prepared.service({ players, events: players });
+    const { projections } = dataLayout(folder);
+    const { name: projection } = leaderboardProjection;
+    // Its id comes from the file itself: no log is open here that could tell it.
+    const first = openGenerationReader(projections, projection, 1);
+    const { spec } = first;
+    first.close();
     const live = liveReader({
-      folder: dataLayout(folder).projections,
-      projection: leaderboardProjection.name,
-      liveGeneration: () => 1,
+      folder: projections,
+      projection,
+      liveGeneration: () => spec,
       clock: systemClock,
     });
     const redis = await startRedis();

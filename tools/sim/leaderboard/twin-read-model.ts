@@ -14,7 +14,7 @@ export function twinReadModel(
 ): Pick<LeaderboardReadModel, 'entries' | 'waitFor'> {
   const openLive = async () => {
     const live = directory.live(projection);
-    return live === undefined ? 'lost' : store.open(live);
+    return live === undefined ? 'lost' : store.open(live.generation);
   };
   return {
     entries: async (places) => {
