@@ -11,7 +11,14 @@ import { repositoryRoot } from './read-tree.ts';
 describe('.ci/run', () => {
   let folder = '';
   const bin = () => join(folder, 'bin');
-  const engines = ['strace', 'redis-server', 'curl', 'git'];
+  const wholeRun = [
+    'npm ci',
+    'npm run engines -- fetch',
+    'npm test',
+    'npm run engines -- down --wipe',
+    'npx node tools/tidy/sum-reports.ts',
+  ];
+  const engines = ['strace', 'curl', 'git', 'redis-server', 'redis-cli', 'java', 'mvn'];
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'annals-ci-'));
@@ -58,19 +65,19 @@ describe('.ci/run', () => {
     expect(run()).toEqual({
       status: 0,
       lastLine: '3 passed, 0 failed, 1 skipped',
-      calls: ['npm ci', 'npm test', 'npx node tools/tidy/sum-reports.ts'],
+      calls: wholeRun,
       stderr: '',
     });
   });
 
   it('removes the reports of an earlier run first', () => {
-    program('npm', '[ "$1" = ci ] || ls reports >&2');
+    program('npm', '[ "$1" != test ] || ls reports >&2');
     expect(run().stderr).toContain('reports');
     expect(run().stderr).not.toContain('core.json');
   });
 
   it('keeps the exit code of npm test, when all reports are green, too', () => {
-    program('npm', '[ "$1" = ci ] || exit 3');
+    program('npm', '[ "$1" != test ] || exit 3');
     expect(run()).toMatchObject({ status: 3, lastLine: '3 passed, 0 failed, 1 skipped' });
   });
 
@@ -80,8 +87,20 @@ describe('.ci/run', () => {
   });
 
   it('tests nothing when npm ci fails, and says so', () => {
-    program('npm', 'exit 7');
-    expect(run()).toMatchObject({ status: 7, calls: ['npm ci', expect.stringContaining('npx')] });
+    program('npm', '[ "$1" != ci ] || exit 7');
+    expect(run()).toMatchObject({ status: 7, calls: wholeRun.toSpliced(1, 2) });
+  });
+
+  it('tests nothing when the jars of the engines cannot be fetched, and shows why', () => {
+    program('npm', '[ "$4" != fetch ] || { echo "no such jar"; exit 6; }');
+    const outcome = run();
+    expect(outcome).toMatchObject({ status: 6, calls: wholeRun.toSpliced(2, 1) });
+    expect(outcome.stderr).toContain('no such jar');
+  });
+
+  it('fails when the engines cannot be ended, and still has its last line', () => {
+    program('npm', '[ "$4" != down ] || exit 1');
+    expect(run()).toMatchObject({ status: 1, lastLine: '3 passed, 0 failed, 1 skipped' });
   });
 
   it('has a last line also where npm ci left no Node.js behind', async () => {
@@ -96,9 +115,7 @@ describe('.ci/run', () => {
     expect(run().calls).toEqual([
       'apt-get update -q',
       'apt-get install -q -y --no-install-recommends strace',
-      'npm ci',
-      'npm test',
-      'npx node tools/tidy/sum-reports.ts',
+      ...wholeRun,
     ]);
   });
 
@@ -115,8 +132,7 @@ describe('.ci/run', () => {
     const text = readFileSync(join(repositoryRoot, 'README.md'), 'utf8');
     const commands = commandBlocksOf({ path: 'README.md', text }).map((one) => one.commands);
     expect(commands).toContain('npm ci && npm test');
-    expect(readFileSync(join(repositoryRoot, '.ci', 'run'), 'utf8')).toContain(
-      'npm ci && npm test',
-    );
+    const script = readFileSync(join(repositoryRoot, '.ci', 'run'), 'utf8');
+    expect(script).toContain('npm ci && quietly npm run engines -- fetch && npm test');
   });
 });
