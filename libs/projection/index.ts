@@ -25,6 +25,7 @@ export {
   liveGeneration,
   type ProjectionState,
 } from './generations/state.ts';
+export { holdMsMax, isHolding } from './holds.ts';
 export { lowestCheckpoint } from './lowest-checkpoint.ts';
 export {
   type MemoryDatabaseCopy,

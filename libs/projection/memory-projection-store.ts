@@ -1,5 +1,6 @@
 import type { Clock } from '@annals/core';
 import { type Checkpoint, coversAll, sameCheckpoint } from '@annals/event-log';
+import { isHolding } from './holds.ts';
 import { lowestCheckpoint } from './lowest-checkpoint.ts';
 import type { Cell, Row, Table } from './projection.ts';
 import {
@@ -268,7 +269,7 @@ class MemoryGeneration implements GenerationStore {
           : { kind: 'stale', epoch, checkpoint };
       }
       const hold = this.#data.hold;
-      if (hold && hold.until > this.#clock.now() && !coversAll(hold.at, batch.to)) {
+      if (hold && isHolding(hold.until, this.#clock.now()) && !coversAll(hold.at, batch.to)) {
         return { kind: 'held', at: hold.at };
       }
       this.#write(batch);

@@ -105,7 +105,10 @@ export interface GenerationStore {
   /** Each worker's own checkpoint, by number. */
   workerCheckpoints(): Promise<readonly Checkpoint[]>;
 
-  /** Lets no commit go past `at` until released or until `until` (milliseconds since 1970, bounded by the store's `now`). */
+  /**
+   * Lets no commit go past `at` until released or until `until` (milliseconds since 1970); see `isHolding`.
+   * There is one hold: a new one takes its place, and whoever releases it releases it for all.
+   */
   hold(at: Checkpoint, until: number): Promise<void>;
   unhold(): Promise<void>;
 

@@ -7,6 +7,7 @@ import {
   type GenerationSnapshot,
   type GenerationSpec,
   type GenerationStore,
+  isHolding,
   type Lease,
   lowestCheckpoint,
   type Row,
@@ -146,7 +147,7 @@ export class SqliteGeneration implements GenerationStore {
           ? { kind: 'already-applied' }
           : { kind: 'stale', epoch, checkpoint };
       }
-      if (hold && hold.until > this.#clock.now() && !coversAll(hold.at, batch.to)) {
+      if (hold && isHolding(hold.until, this.#clock.now()) && !coversAll(hold.at, batch.to)) {
         return { kind: 'held', at: hold.at };
       }
       this.#tune(building);

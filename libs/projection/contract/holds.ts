@@ -46,6 +46,14 @@ export function describeHolds(openers: StoreOpeners): void {
       expect(await share.send(share.batch())).toEqual({ kind: 'applied' });
     });
 
+    test('is over when the clock was set back, and does not last as long as that', async () => {
+      const { generation, clock, share } = await sample();
+      await generation.hold({}, clock.now() + 30_000);
+      expect((await share.send(share.batch())).kind).toBe('held');
+      clock.advance(-3_600_000);
+      expect(await share.send(share.batch())).toEqual({ kind: 'applied' });
+    });
+
     test('ends when it is released, and may be set anew', async () => {
       const { generation, clock, share } = await sample();
       await generation.hold({}, clock.now() + 1_000);

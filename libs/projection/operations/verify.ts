@@ -1,4 +1,10 @@
-import { advance, type Checkpoint, encodeCheckpoint, partitionsOf } from '@annals/event-log';
+import {
+  advance,
+  type Checkpoint,
+  coversAll,
+  encodeCheckpoint,
+  partitionsOf,
+} from '@annals/event-log';
 import { deadLetterTable } from '../dead-letters.ts';
 import { decideAndAppend, readControl } from '../generations/control-stream.ts';
 import {
@@ -16,7 +22,14 @@ import type { Table } from '../projection.ts';
 import { generationSpec } from '../shares.ts';
 import type { GenerationSnapshot, GenerationStore } from '../store.ts';
 import { differingRows, type RowDifference, type TableDigest, tableDigest } from './compare.ts';
-import { type Brought, bringTo, type Operation, runShares, seenByDirectory } from './operation.ts';
+import {
+  type Brought,
+  bringTo,
+  type Operation,
+  runShares,
+  seenByDirectory,
+  standsAt,
+} from './operation.ts';
 
 export interface VerifyOptions extends Operation {
   /** The newest rebuilt one unless told. */
@@ -178,12 +191,35 @@ async function snapshotsAtOneCheckpoint(
       if (brought.kind !== 'there') return notReached(generation, brought, holdMs);
     }
     const snapshots = [await stores[0].snapshot(), await stores[1].snapshot()] as const;
-    if (clock.now() < deadline) return snapshots;
+    const moved = await movedFrom(options, target, stores, snapshots);
+    if (clock.now() < deadline && moved === undefined) return snapshots;
     for (const snapshot of snapshots) await snapshot.close();
-    return notReached(generations[0], { kind: 'behind' }, holdMs);
+    return moved ?? notReached(generations[0], { kind: 'behind' }, holdMs);
   } finally {
     for (const store of stores) await store.unhold();
   }
+}
+
+/**
+ * Whether a snapshot may show another moment than `target`: somebody else's operation on the same
+ * generation lets its hold go with its own, and a store may have gone back. Checkpoints only grow
+ * otherwise, so a worker that is not past the target now was not past it when the snapshot was taken.
+ */
+async function movedFrom(
+  options: VerifyOptions,
+  target: Checkpoint,
+  stores: Pair<GenerationStore>,
+  snapshots: Pair<GenerationSnapshot>,
+): Promise<NotReached | undefined> {
+  for (const [index, store] of stores.entries()) {
+    const { checkpoint } = snapshots[index] as GenerationSnapshot;
+    const workers = await store.workerCheckpoints();
+    const wentOn = workers.some((one) => !coversAll(target, one));
+    if (!wentOn && (await standsAt(options, checkpoint, target))) continue;
+    const detail = `g${store.spec.generation} did not stay at the checkpoint: is another operation at work?`;
+    return { kind: 'not-reached', detail };
+  }
+  return undefined;
 }
 
 function furthest(checkpoints: readonly Checkpoint[]): Checkpoint {
