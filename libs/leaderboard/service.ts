@@ -58,6 +58,8 @@ export interface LeaderboardMeans {
   readonly boards: BoardDirectory;
   /** How long an answer waits for the read model, in milliseconds; 5,000 unless told. */
   readonly visibleMsMax?: number;
+  /** Makes the ids of events that have no natural key; UUIDv7 unless told. */
+  readonly newId?: () => string;
 }
 
 /** What a read may say beside its position. */
@@ -108,10 +110,10 @@ type WriteFailure = Overloaded | Unknown;
 
 /** The operations of the leaderboard. What is wrong with a request is a value; broken I/O throws. */
 export class Leaderboard {
-  readonly #means: LeaderboardMeans & { readonly visibleMsMax: number };
+  readonly #means: LeaderboardMeans & Required<Pick<LeaderboardMeans, 'visibleMsMax' | 'newId'>>;
 
   constructor(means: LeaderboardMeans) {
-    this.#means = { visibleMsMax: 5_000, ...means };
+    this.#means = { visibleMsMax: 5_000, newId, ...means };
   }
 
   /** Stores the score of one match. */
@@ -218,7 +220,12 @@ export class Leaderboard {
   ): Promise<
     { readonly kind: 'named'; readonly position: string } | Refused<'player-erased'> | WriteFailure
   > {
-    const { stream, event } = decidePlayer(userId, input, newId(), this.#means.clock.now());
+    const { stream, event } = decidePlayer(
+      userId,
+      input,
+      this.#means.newId(),
+      this.#means.clock.now(),
+    );
     const encoded = await this.#encode(event);
     if (encoded.kind === 'subject-erased') {
       return refused('player-erased', 'this player was erased and cannot be named again');

@@ -20,6 +20,13 @@ const playersMax = 6;
 const matchesMax = 40;
 const pointsMax = 4;
 
+/** What the name of every player begins with, so that it is found wherever it is left. */
+export const namePrefix = 'Name of ';
+
+export function drawPlayer(random: Random): string {
+  return `player-${random.int(1, playersMax)}`;
+}
+
 export function scoreKey({ leaderboard, match_id, user_id }: ScoreInput): string {
   return JSON.stringify([leaderboard, match_id, user_id]);
 }
@@ -27,7 +34,7 @@ export function scoreKey({ leaderboard, match_id, user_id }: ScoreInput): string
 export function drawScore(random: Random): ScoreInput {
   const huge = random.chance(2);
   return scoreInputSchema.parse({
-    user_id: `player-${random.int(1, playersMax)}`,
+    user_id: drawPlayer(random),
     match_id: `match-${random.int(1, matchesMax)}`,
     leaderboard: random.pick(Object.keys(boards)),
     points: huge ? 1_000_000_000_000 : random.int(-1, pointsMax),
@@ -47,6 +54,12 @@ export class Clients {
   readonly pending = new Map<string, ScoreInput>();
   /** Every key that was ever sent, with the points it was first sent with. */
   readonly sent = new Map<string, ScoreInput>();
+  /** Every name that was ever sent, by player. */
+  readonly names = new Map<string, string[]>();
+  /** What was answered that must never be, in words. */
+  readonly alarms: string[] = [];
+  /** Players whose erasure was acknowledged. */
+  readonly erased = new Set<string>();
   readonly #world: World;
   #underWay = 0;
 
@@ -71,6 +84,37 @@ export class Clients {
     });
   }
 
+  /** Names a player, without waiting for the answer. */
+  name(api: ApiProcess, userId: string, number: number): void {
+    const name = `${namePrefix}${userId}, ${number}`;
+    this.names.set(userId, [...(this.names.get(userId) ?? []), name]);
+    const wasErased = this.erased.has(userId);
+    const named = api.leaderboard.putPlayer(userId, { name }).then((result) => {
+      this.#world.trace.say(`name ${userId}: ${result.kind}`);
+      if (wasErased && result.kind === 'named') this.alarms.push(`${userId} was named again`);
+    });
+    this.#count(named);
+  }
+
+  /** Erases a player, without waiting for the answer. */
+  erase(api: ApiProcess, userId: string): void {
+    const erased = api.leaderboard.erasePlayer(userId).then((result) => {
+      this.#world.trace.say(`erase ${userId}: ${result.kind}`);
+      if (result.kind === 'erased') this.erased.add(userId);
+    });
+    this.#count(erased);
+  }
+
+  /** A broken connection tells the caller nothing: scores are sent again later. */
+  #count(request: Promise<void>): void {
+    this.#underWay += 1;
+    request
+      .catch((error: unknown) => this.#world.trace.say(`answer lost: ${String(error)}`))
+      .finally(() => {
+        this.#underWay -= 1;
+      });
+  }
+
   #begin(
     inputs: readonly ScoreInput[],
     send: () => Promise<
@@ -83,18 +127,12 @@ export class Clients {
       this.sent.set(key, first);
       this.pending.set(key, first);
     }
-    this.#underWay += 1;
-    send()
-      .then((results) => {
-        for (const [index, result] of results.entries()) {
-          this.#hear(inputs[index] as ScoreInput, result);
-        }
-      })
-      // A broken connection: the caller knows nothing, and sends again later.
-      .catch((error: unknown) => this.#world.trace.say(`answer lost: ${String(error)}`))
-      .finally(() => {
-        this.#underWay -= 1;
-      });
+    const heard = send().then((results) => {
+      for (const [index, result] of results.entries()) {
+        this.#hear(inputs[index] as ScoreInput, result);
+      }
+    });
+    this.#count(heard);
   }
 
   #hear(

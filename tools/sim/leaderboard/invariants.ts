@@ -13,9 +13,9 @@ import {
   NaiveLeaderboard,
   periodOf,
 } from '@annals/leaderboard';
-import type { ProjectionStore, Row } from '@annals/projection';
+import type { Cell, ProjectionStore, Row } from '@annals/projection';
 import { InvariantError } from '../trace.ts';
-import { boards, type Clients, scoreKey } from './clients.ts';
+import { boards, type Clients, namePrefix, scoreKey } from './clients.ts';
 import { openKeys, openLog, type World } from './world.ts';
 
 /** Every table of a generation as canonical text, by table. */
@@ -55,6 +55,7 @@ export function sameRows(
   }
 }
 
+/** Every event of the log, in an order that keeps that of each partition. */
 export async function allEvents(log: EventLog): Promise<readonly StoredEvent[]> {
   const events: StoredEvent[] = [];
   let from: Checkpoint | 'start' = 'start';
@@ -71,6 +72,8 @@ export async function checkTold(world: World, clients: Clients): Promise<NaiveLe
   const log = openLog(world);
   const stored = await allEvents(log);
   checkStreams(stored);
+  const open = stored.find(({ data }) => data.includes(namePrefix));
+  if (open) throw new InvariantError('sealed', `${open.stream}@${open.revision} shows a name`);
   const { cipher } = openKeys(world);
   const naive = new NaiveLeaderboard();
   const scores = new Map<string, { stream: string; revision: number; points: number }>();
@@ -110,6 +113,18 @@ export async function checkTold(world: World, clients: Clients): Promise<NaiveLe
   return naive;
 }
 
+/** No name of an erased player is left in any row. */
+export function checkErased(clients: Clients, rows: ReadonlyMap<string, readonly string[]>): void {
+  for (const player of clients.erased) {
+    for (const name of clients.names.get(player) ?? []) {
+      for (const [table, texts] of rows) {
+        const left = texts.find((row) => row.includes(name));
+        if (left) throw new InvariantError('erased', `${table} still has ${left}`);
+      }
+    }
+  }
+}
+
 /** Revisions have no gaps, ids are stored once in a stream. */
 function checkStreams(events: readonly StoredEvent[]): void {
   const next = new Map<string, number>();
@@ -132,13 +147,15 @@ export async function checkBoards(
   now: number,
 ): Promise<void> {
   const scores = (rows.get('scores') ?? []).map((row) => JSON.parse(row) as Row);
+  const players = (rows.get('players') ?? []).map((row) => JSON.parse(row) as Row);
+  const nameOf = new Map(players.map(({ user_id, name }) => [user_id, name]));
   for (const [board, { order, reset }] of Object.entries(boards)) {
     const seen = new Set(scores.filter((row) => row.board === board).map((row) => row.period));
     for (const period of new Set([...seen, periodOf(reset, now)]) as Set<string>) {
       const query = { board, period, order, limit: 1_000, offset: 0, ties: 'standard' } as const;
       const top = await naive.top(query);
       if (top.kind !== 'answer') throw new InvariantError('naive', 'the naive model is never lost');
-      const expected = top.rows.map(({ userId, score }) => `${userId} ${score}`);
+      const expected = top.rows.map(({ userId, score, name }) => `${userId} ${score} ${name}`);
       const held = scores
         .filter((row) => row.board === board && row.period === period)
         .sort(
@@ -147,7 +164,7 @@ export async function checkBoards(
             (a.reached_at as number) - (b.reached_at as number) ||
             ((a.reached_by as string) < (b.reached_by as string) ? -1 : 1),
         )
-        .map((row) => `${row.user_id} ${row.score}`);
+        .map((row) => `${row.user_id} ${row.score} ${nameOf.get(row.user_id as Cell) ?? null}`);
       if (canonicalJson(held) !== canonicalJson(expected)) {
         const detail = `${board} ${period}: ${held} is not ${expected}`;
         throw new InvariantError('naive', detail);

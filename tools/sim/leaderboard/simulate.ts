@@ -1,10 +1,28 @@
 import { leaderboardProjection } from '@annals/leaderboard';
-import { liveGeneration, memoryProjectionStore, rebuild } from '@annals/projection';
+import {
+  isFollowed,
+  liveGeneration,
+  memoryProjectionStore,
+  openGeneration,
+  type ProjectionState,
+  rebuild,
+} from '@annals/projection';
 import { VirtualClock } from '@annals/projection/testing';
 import { Random } from '../random.ts';
 import { InvariantError, Trace } from '../trace.ts';
-import { boards, Clients, drawScore } from './clients.ts';
-import { checkBoards, checkTold, fingerprint, isCaughtUp, rowsOf, sameRows } from './invariants.ts';
+import { boards, Clients, drawPlayer, drawScore } from './clients.ts';
+import {
+  checkBoards,
+  checkErased,
+  checkTold,
+  fingerprint,
+  isCaughtUp,
+  rowsOf,
+  sameRows,
+} from './invariants.ts';
+import { type OperatorCommand, Operators } from './operators.ts';
+import { Readers } from './readers.ts';
+import { checkSeen } from './seen-boards.ts';
 import {
   type ApiProcess,
   fair,
@@ -62,6 +80,9 @@ class Simulation {
   readonly #world: World;
   readonly #random: Random;
   readonly #clients: Clients;
+  readonly #operators: Operators;
+  readonly #readers: Readers;
+  #named = 0;
   #apis: ApiProcess[] = [];
   #projectors: ProjectorProcess[] = [];
   #started = 0;
@@ -73,6 +94,8 @@ class Simulation {
     const clock = new VirtualClock(Date.UTC(2026, 10, 24, 12));
     this.#world = makeWorld(this.#random, clock, trace);
     this.#clients = new Clients(this.#world);
+    this.#operators = new Operators(this.#world);
+    this.#readers = new Readers(this.#world);
   }
 
   async run(): Promise<void> {
@@ -102,6 +125,7 @@ class Simulation {
 
   end(): void {
     for (const process of [...this.#apis, ...this.#projectors]) process.kill();
+    this.#operators.end();
   }
 
   #drawWeather() {
@@ -116,6 +140,10 @@ class Simulation {
       [8, ['batch', () => this.#sendBatch()]],
       [8, ['resend', () => this.#resend()]],
       [4, ['close', () => this.#close()]],
+      [8, ['read', () => this.#read()]],
+      [4, ['name', () => this.#name()]],
+      [2, ['erase', () => this.#erase()]],
+      [12, ['operate', () => this.#operate()]],
       [8, ['crash', () => this.#crash()]],
       [3, ['back up', () => this.#backUp()]],
       [3, ['go back', () => this.#goBack()]],
@@ -167,7 +195,37 @@ class Simulation {
       .catch((error: unknown) => this.#world.trace.say(`close broke: ${String(error)}`));
   }
 
+  /** Mostly what was just written, by whichever process. */
+  #read(): void {
+    const told = this.#clients.told.at(-1);
+    const own = told && this.#random.chance(70) ? told : undefined;
+    const board = own?.input.leaderboard ?? this.#random.pick(Object.keys(boards));
+    this.#readers.read(this.#random.pick(this.#apis), board, own?.result.position);
+  }
+
+  #name(): void {
+    this.#named += 1;
+    const player = drawPlayer(this.#random);
+    this.#clients.name(this.#random.pick(this.#apis), player, this.#named);
+  }
+
+  #erase(): void {
+    this.#clients.erase(this.#random.pick(this.#apis), drawPlayer(this.#random));
+  }
+
+  #operate(): void {
+    const command = this.#random.weighted<OperatorCommand>([
+      [4, 'rebuild'],
+      [3, 'verify'],
+      [5, 'promote'],
+      [3, 'rollback'],
+      [1, 'drop'],
+    ]);
+    this.#operators.start(command);
+  }
+
   #crash(): void {
+    if (this.#random.chance(25) && this.#operators.killOne()) return;
     if (this.#random.chance(50)) {
       const [api] = this.#apis.splice(this.#random.int(0, this.#apis.length - 1), 1);
       api?.kill();
@@ -186,7 +244,9 @@ class Simulation {
 
   /** The store fails over to a copy that has not seen the last batches. */
   #goBack(): void {
-    if (this.#backup) this.#world.database.restore(this.#backup);
+    if (!this.#backup) return;
+    this.#world.wentBack += 1;
+    this.#world.database.restore(this.#backup);
   }
 
   #startApi(): void {
@@ -208,7 +268,10 @@ class Simulation {
     await this.#world.clock.advance(1_000);
   }
 
-  /** Fair weather: callers send again what they have no answer for, projectors catch up. */
+  /**
+   * Fair weather: callers send again what they have no answer for, projectors catch up, and an operator
+   * repairs a read model that went back to before it was made.
+   */
   async #settle(): Promise<void> {
     const { clock } = this.#world;
     this.#world.weather = fair;
@@ -218,29 +281,87 @@ class Simulation {
       }
       await clock.advance(settleStepMs);
       if (this.#clients.pending.size > 0 || this.#clients.underWay > 0) continue;
-      const store = memoryProjectionStore({ clock, database: this.#world.database });
-      const live = this.#live();
-      if (await isCaughtUp(store, live, openLog(this.#world))) return;
+      if (this.#operators.busy || (await this.#repairs())) continue;
+      if (await this.#haveCaughtUp()) return;
     }
     throw new InvariantError('settles', 'it did not come to rest in fair weather');
   }
 
+  /** What an operator does about a lost read model, one command at a time; whether there was something to do. */
+  async #repairs(): Promise<boolean> {
+    const state = this.#state();
+    const live = state && liveGeneration(state);
+    if (live === undefined) return false;
+    const present = await this.#present();
+    if (present.includes(live)) return false;
+    const rebuilt = present.some((generation) => generation > live);
+    this.#operators.start(rebuilt ? 'promote' : 'rebuild');
+    return true;
+  }
+
+  #state(): ProjectionState | undefined {
+    return this.#projectors[0]?.directory.state(leaderboardProjection.name);
+  }
+
   #live(): number | undefined {
-    const state = this.#projectors[0]?.directory.state(leaderboardProjection.name);
+    const state = this.#state();
     return state && liveGeneration(state);
+  }
+
+  /** The generations that projectors follow and the store has. */
+  async #present(): Promise<number[]> {
+    const { clock, database } = this.#world;
+    const store = memoryProjectionStore({ clock, database });
+    const present: number[] = [];
+    for (const generation of this.#state()?.generations.values() ?? []) {
+      if (!isFollowed(generation)) continue;
+      const found = await openGeneration(store, leaderboardProjection.name, generation);
+      if (found.kind === 'open') present.push(generation.generation);
+    }
+    return present;
+  }
+
+  async #haveCaughtUp(): Promise<boolean> {
+    const { clock, database } = this.#world;
+    const store = memoryProjectionStore({ clock, database });
+    const log = openLog(this.#world);
+    for (const generation of await this.#present()) {
+      if (!(await isCaughtUp(store, generation, log))) return false;
+    }
+    return this.#live() !== undefined;
   }
 
   async #check(): Promise<void> {
     const { clock, database, trace } = this.#world;
     const live = this.#live();
     if (live === undefined) throw new InvariantError('live', 'no generation is live');
+    this.#checkAlarms();
     const naive = await checkTold(this.#world, this.#clients);
-    const rows = await rowsOf(memoryProjectionStore({ clock, database }), live);
+    await checkSeen(this.#world, this.#readers.seen);
+    const store = memoryProjectionStore({ clock, database });
+    const rows = await rowsOf(store, live);
     await checkBoards(naive, rows, clock.now());
+    // Also those that are not live: a rollback must never show something old.
+    for (const generation of await this.#present()) {
+      const followed = await rowsOf(store, generation);
+      sameRows('followed', rows, followed);
+      checkErased(this.#clients, followed);
+    }
     const log = openLog(this.#world);
-    sameRows('rebuilt', rows, await this.#rebuiltRows());
+    const rebuilt = await this.#rebuiltRows();
+    sameRows('rebuilt', rows, rebuilt);
+    checkErased(this.#clients, rebuilt);
     this.events = [...(await log.count()).values()].reduce((sum, count) => sum + count, 0);
     trace.say(`end ${await fingerprint(log, rows)}`);
+  }
+
+  #checkAlarms(): void {
+    const [told] = this.#clients.alarms;
+    if (told) throw new InvariantError('erased', told);
+    const [read] = this.#readers.alarms;
+    if (read) throw new InvariantError('read', read);
+    const [operated] = this.#operators.alarms;
+    if (operated) throw new InvariantError('operated', operated);
   }
 
   /** A rebuild by another process, with another number of workers, on the same disks. */

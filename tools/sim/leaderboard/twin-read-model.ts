@@ -1,22 +1,33 @@
 import type { Clock } from '@annals/core';
 import { coversAll } from '@annals/event-log';
-import type { LeaderboardReadModel } from '@annals/leaderboard';
-import type { GenerationDirectory, ProjectionStore, RowKey } from '@annals/projection';
+import { type LeaderboardReadModel, scanReadModel } from '@annals/leaderboard';
+import {
+  type GenerationDirectory,
+  openGeneration,
+  type ProjectionStore,
+  type RowKey,
+} from '@annals/projection';
 
 const pollMs = 20;
 
-/** What the write path asks of the read model, answered from the store twin's live generation. */
+/**
+ * The read model over the store twin's live generation: boards by reading and sorting whole tables, and
+ * what the write path asks by its keys.
+ */
 export function twinReadModel(
   store: ProjectionStore,
   directory: GenerationDirectory,
   projection: string,
   clock: Clock,
-): Pick<LeaderboardReadModel, 'entries' | 'waitFor'> {
+): LeaderboardReadModel {
   const openLive = async () => {
     const live = directory.live(projection);
-    return live === undefined ? 'lost' : store.open(live.generation);
+    if (live === undefined) return 'lost';
+    const found = await openGeneration(store, projection, live);
+    return found.kind === 'open' ? found.opened : 'lost';
   };
   return {
+    ...boundTo(scanReadModel(openLive, clock)),
     entries: async (places) => {
       const generation = await openLive();
       if (generation === 'lost') return { kind: 'lost' };
@@ -43,5 +54,17 @@ export function twinReadModel(
       }
       return 'late';
     },
+  };
+}
+
+/** Its methods apart from the object: spreading a class would lose them. */
+function boundTo(model: LeaderboardReadModel): LeaderboardReadModel {
+  return {
+    top: (query) => model.top(query),
+    standing: (query) => model.standing(query),
+    ranks: (query) => model.ranks(query),
+    history: (query) => model.history(query),
+    entries: (places) => model.entries(places),
+    waitFor: (checkpoint, timeoutMs) => model.waitFor(checkpoint, timeoutMs),
   };
 }

@@ -1,4 +1,4 @@
-import type { SubjectCipher } from '@annals/core';
+import { idFromKey, type SubjectCipher } from '@annals/core';
 import {
   type AppendFault,
   type MemoryEventLog,
@@ -9,7 +9,6 @@ import {
   type BoardDirectory,
   followBoards,
   Leaderboard,
-  type LeaderboardReadModel,
   leaderboardProjection,
 } from '@annals/leaderboard';
 import {
@@ -53,12 +52,23 @@ export interface World {
   readonly database: MemoryProjectionDatabase;
   readonly keys: MemorySubjectKeys;
   weather: Weather;
+  /** How often the store was put back to an older copy. */
+  wentBack: number;
 }
 
 export function makeWorld(random: Random, clock: VirtualClock, trace: Trace): World {
   const { storage } = memoryEventLog({ partitions: random.int(1, 3), clock });
   const database = new MemoryProjectionDatabase();
-  return { random, clock, trace, storage, database, keys: memorySubjectKeys(), weather: fair };
+  return {
+    random,
+    clock,
+    trace,
+    storage,
+    database,
+    keys: memorySubjectKeys(),
+    weather: fair,
+    wentBack: 0,
+  };
 }
 
 const appendFaults: readonly AppendFault[] = [
@@ -115,8 +125,6 @@ export interface ApiProcess extends Process {
   readonly boards: BoardDirectory;
 }
 
-const notAsked = () => Promise.reject(new Error('the simulation does not read through the API'));
-
 export function startApi(world: World, name: string): ApiProcess {
   const { clock } = world;
   const log = openLog(world);
@@ -124,13 +132,7 @@ export function startApi(world: World, name: string): ApiProcess {
   const stop = new AbortController();
   const directory = generationDirectory(log, { signal: stop.signal, clock });
   const boards = followBoards({ log, cipher, clock });
-  const readModel: LeaderboardReadModel = {
-    ...twinReadModel(openStore(world), directory, leaderboardProjection.name, clock),
-    top: notAsked,
-    standing: notAsked,
-    ranks: notAsked,
-    history: notAsked,
-  };
+  const readModel = twinReadModel(openStore(world), directory, leaderboardProjection.name, clock);
   const visibleMsMax = 500;
   const leaderboard = new Leaderboard({
     log,
@@ -140,6 +142,7 @@ export function startApi(world: World, name: string): ApiProcess {
     readModel,
     boards,
     visibleMsMax,
+    newId: () => idFromKey('sim', Buffer.from(world.random.bytes(16)).toString('hex')),
   });
   return {
     name,
@@ -175,7 +178,7 @@ export function startProjector(world: World, name: string): ProjectorProcess {
     clock,
     holder: name,
     signal,
-    workersOfFirst: () => 2,
+    workersOfFirst: () => world.random.int(1, 2),
     observe: ({ kind, status }) => {
       if (kind !== 'state') trace.say(`${name} ${kind} g${status.generation}/${status.worker}`);
     },
