@@ -127,6 +127,28 @@ describe('the service starts on another log than the one its read models were ma
   });
 });
 
+describe('the service starts on an older backup of its log', () => {
+  it('reads are 503, nothing is folded onto the read model, and a rebuild brings what the log says', async () => {
+    const { log } = dataLayout(data.path);
+    await platform.stop();
+    await cp(log, `${log}.backup`, { recursive: true });
+    platform = await openPlatform({ folder: data.path });
+    for (const match of ['lost-1', 'lost-2']) await post(match);
+    await platform.stop();
+    await rm(log, { recursive: true });
+    await rename(`${log}.backup`, log);
+
+    platform = await openPlatform({ folder: data.path, visibleMsMax: 500 });
+    for (const match of ['new-1', 'new-2', 'new-3']) {
+      expect((await post(match)).status, match).toBe(202);
+    }
+    await expectLost();
+    await repair();
+    expect((await read()).body.data[0]).toMatchObject({ user_id: 'late', score: 250 });
+    expect((await post('new-4')).status).toBe(200);
+  });
+});
+
 describe('the service starts with every file but the log deleted', () => {
   it('it is lost, not empty: reads are 503, writes go on, nothing is rebuilt unasked', async () => {
     board = (await read()).body.data;

@@ -6,7 +6,7 @@ import {
   sqliteLeaderboardReadModel,
 } from '@annals/leaderboard';
 import { LiveBoards, leaderboardRoutes, repairCommand } from '@annals/leaderboard-api';
-import type { GenerationDirectory } from '@annals/projection';
+import { divergedGenerations, type GenerationDirectory } from '@annals/projection';
 import type { Embedded } from '@annals/projector';
 import { type LiveReader, liveReader } from '@annals/store-sqlite';
 import { liveGenerationOf } from './live-generation.ts';
@@ -23,14 +23,18 @@ export interface OpenLeaderboard {
 
 /** Opens the leaderboard on an embedded platform: its service, its routes, and what it needs to be ready. */
 export async function openLeaderboard(
-  { log, cipher, keys, clock, projectionsFolder: folder }: Embedded,
+  { log, cipher, keys, clock, projectionsFolder: folder, storeFor }: Embedded,
   generations: GenerationDirectory,
   options: { readonly visibleMsMax?: number },
 ): Promise<OpenLeaderboard> {
   const { name: projection } = leaderboardProjection;
   const boards = followBoards({ log, cipher, clock });
   const liveGeneration = () => generations.live(projection);
-  const live = liveReader({ folder, projection, liveGeneration, clock });
+  const diverged = await divergedGenerations(
+    { log, projection: leaderboardProjection, store: storeFor(leaderboardProjection) },
+    generations.state(projection),
+  );
+  const live = liveReader({ folder, projection, liveGeneration, clock, diverged });
   const readModel = sqliteLeaderboardReadModel(liveGenerationOf(live));
   const service = new Leaderboard({ log, cipher, keys, clock, readModel, boards, ...options });
   const liveBoards = new LiveBoards({ service, clock, onChange: live.onChange.bind(live) });

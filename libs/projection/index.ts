@@ -60,7 +60,7 @@ export {
   promote,
   rollback,
 } from './operations/flip.ts';
-export type { Operation } from './operations/operation.ts';
+export { divergedGenerations, type Operation } from './operations/operation.ts';
 export { planRebuild, type RebuildPlan } from './operations/plan-rebuild.ts';
 export {
   type RebuildOptions,
@@ -118,5 +118,6 @@ export {
   type ProjectionStore,
   type RowChange,
   type RowKey,
+  type ShareProgress,
   StoreLostError,
 } from './store.ts';

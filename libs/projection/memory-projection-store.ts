@@ -12,6 +12,7 @@ import {
   type Lease,
   type ProjectionStore,
   type RowKey,
+  type ShareProgress,
   StoreLostError,
 } from './store.ts';
 
@@ -53,6 +54,7 @@ interface WorkerState {
   holder: string | null;
   until: number;
   checkpoint: Checkpoint;
+  tail: string;
 }
 
 interface GenerationData {
@@ -180,6 +182,7 @@ export class MemoryProjectionStore implements ProjectionStore {
           holder: null,
           until: 0,
           checkpoint: {},
+          tail: '',
         })),
         hold: undefined,
       });
@@ -241,7 +244,8 @@ class MemoryGeneration implements GenerationStore {
       if (state.holder !== holder) state.epoch += 1;
       state.holder = holder;
       state.until = now + ttlMs;
-      return { kind: 'acquired', epoch: state.epoch, checkpoint: state.checkpoint };
+      const { epoch, checkpoint, tail } = state;
+      return { kind: 'acquired', epoch, checkpoint, tail };
     });
   }
 
@@ -274,6 +278,7 @@ class MemoryGeneration implements GenerationStore {
       }
       this.#write(batch);
       state.checkpoint = { ...batch.to };
+      state.tail = batch.tail;
       return { kind: 'applied' };
     });
   }
@@ -282,8 +287,10 @@ class MemoryGeneration implements GenerationStore {
     return this.#call('checkpoint', () => this.#lowest());
   }
 
-  workerCheckpoints(): Promise<readonly Checkpoint[]> {
-    return this.#call('checkpoint', () => this.#data.workers.map(({ checkpoint }) => checkpoint));
+  shares(): Promise<readonly ShareProgress[]> {
+    return this.#call('checkpoint', () =>
+      this.#data.workers.map(({ checkpoint, tail }) => ({ checkpoint, tail })),
+    );
   }
 
   hold(at: Checkpoint, until: number): Promise<void> {

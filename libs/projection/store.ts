@@ -54,6 +54,8 @@ export interface Batch {
   /** The checkpoint the batch was folded from; must equal what the store holds. */
   readonly from: Checkpoint;
   readonly to: Checkpoint;
+  /** What the log has at `to`: opaque text of some hundred characters, kept with `to` and given back with the lease. */
+  readonly tail: string;
   /** At most one change for each row. */
   readonly changes: readonly RowChange[];
 }
@@ -67,8 +69,15 @@ export type CommitResult =
   /** Somebody compares generations: nothing past `at` may be written now. */
   | { readonly kind: 'held'; readonly at: Checkpoint };
 
+/** How far one worker has come: where its last batch ended. */
+export interface ShareProgress {
+  readonly checkpoint: Checkpoint;
+  /** As that batch brought it; empty at the beginning. */
+  readonly tail: string;
+}
+
 export type Lease =
-  | { readonly kind: 'acquired'; readonly epoch: number; readonly checkpoint: Checkpoint }
+  | ({ readonly kind: 'acquired'; readonly epoch: number } & ShareProgress)
   /** Another holder works on it until then, unless it renews (milliseconds since 1970). */
   | { readonly kind: 'busy'; readonly holder: string; readonly until: number };
 
@@ -102,8 +111,8 @@ export interface GenerationStore {
    * split by partition it is the one worker that names the partition.
    */
   checkpoint(): Promise<Checkpoint>;
-  /** Each worker's own checkpoint, by number. */
-  workerCheckpoints(): Promise<readonly Checkpoint[]>;
+  /** How far each worker has come, by number. */
+  shares(): Promise<readonly ShareProgress[]>;
 
   /**
    * Lets no commit go past `at` until released or until `until` (milliseconds since 1970); see `isHolding`.

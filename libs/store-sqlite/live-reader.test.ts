@@ -93,6 +93,23 @@ describe('a live reader', () => {
     expect(await live.waitFor({}, patient)).toBe('lost');
   });
 
+  test('of a generation that the log does not bear out is lost, although its file is there', async () => {
+    const { folder } = await builtGeneration();
+    await builtGeneration(folder, 2);
+    let number = 1;
+    const live = liveReader({
+      folder,
+      projection: 'sample',
+      liveGeneration: () => specOf(number),
+      clock: systemClock,
+      diverged: new Set([specOf(1).id]),
+    });
+    onTestFinished(() => live.close());
+    expect(live.current()).toEqual({ kind: 'lost', generation: 1 });
+    number = 2;
+    expect(live.current()).toMatchObject({ kind: 'ready', generation: 2 });
+  });
+
   test('flips to another generation as a whole; who holds the former reader can finish', async () => {
     const folder = temporaryFolder();
     const one = await builtGeneration(folder, 1);

@@ -52,6 +52,8 @@ export interface LiveReaderOptions {
   /** The generation that is live now, from the projection's own events; asked each time, so it must be cheap. */
   readonly liveGeneration: () => Pick<GenerationSpec, 'generation' | 'id'> | undefined;
   readonly clock: Clock;
+  /** Ids of generations that must not be read although their files are there: they are lost. None unless told. */
+  readonly diverged?: ReadonlySet<string>;
 }
 
 /** A read model for a thread that serves requests: follows the live generation, and knows when it is lost. */
@@ -120,7 +122,7 @@ class SqliteLiveReader implements LiveReader {
     const { folder, projection } = this.#options;
     try {
       const reader = openGenerationReader(folder, projection, generation);
-      if (reader.spec.id !== id) {
+      if (reader.spec.id !== id || this.#options.diverged?.has(id)) {
         reader.close();
         return { kind: 'lost', generation };
       }

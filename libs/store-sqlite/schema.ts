@@ -120,7 +120,8 @@ export function createState(database: DatabaseSync, spec: GenerationSpec): void 
        epoch INTEGER NOT NULL,
        holder TEXT,
        until INTEGER NOT NULL,
-       checkpoint TEXT NOT NULL
+       checkpoint TEXT NOT NULL,
+       tail TEXT NOT NULL
      ) STRICT;
      CREATE TABLE annals_state (
        only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -137,7 +138,7 @@ export function createState(database: DatabaseSync, spec: GenerationSpec): void 
      ) STRICT, WITHOUT ROWID;
      CREATE TABLE annals_rank_nodes (id INTEGER PRIMARY KEY, node BLOB NOT NULL) STRICT;`,
   );
-  const insert = database.prepare(`INSERT INTO annals_workers VALUES (?, 0, NULL, 0, '')`);
+  const insert = database.prepare(`INSERT INTO annals_workers VALUES (?, 0, NULL, 0, '', '')`);
   for (let worker = 0; worker < spec.workers; worker += 1) insert.run(worker);
   for (const table of spec.tables) if (table.writeOnly) database.exec(stageSql(table));
 }

@@ -9,9 +9,9 @@ import {
   type GenerationStore,
   isHolding,
   type Lease,
-  lowestCheckpoint,
   type Row,
   type RowKey,
+  type ShareProgress,
   StoreLostError,
 } from '@annals/projection';
 import { BackgroundCheckpoint } from './background-checkpoint.ts';
@@ -20,9 +20,9 @@ import { type FileIdentity, identityOf, sameFile } from './generation-file.ts';
 import { limits } from './limits.ts';
 import { RankedWriter } from './ranked-index.ts';
 import { indexesSql, type Marker, storedCheckpoint } from './schema.ts';
+import { readCheckpoint, readShares } from './shares.ts';
 import { SqliteSnapshot } from './sqlite-snapshot.ts';
 import { TableRows } from './table-rows.ts';
-import { readWorkerCheckpoints } from './worker-checkpoints.ts';
 
 /** What a transaction starts from: one worker's share, and what holds for all of them. */
 interface WorkerState {
@@ -80,7 +80,7 @@ export class SqliteGeneration implements GenerationStore {
        FROM annals_workers, annals_state WHERE worker = ?`,
     );
     this.#setCheckpoint = database.prepare(
-      'UPDATE annals_workers SET checkpoint = ? WHERE worker = ?',
+      'UPDATE annals_workers SET checkpoint = ?, tail = ? WHERE worker = ?',
     );
     this.#instance = database.prepare('SELECT instance FROM annals_marker');
     this.#tune(this.#isBuilding());
@@ -90,7 +90,9 @@ export class SqliteGeneration implements GenerationStore {
     this.#checkWorker(worker);
     return this.#write(() => {
       const held = this.#database
-        .prepare('SELECT epoch, holder, until, checkpoint FROM annals_workers WHERE worker = ?')
+        .prepare(
+          'SELECT epoch, holder, until, checkpoint, tail FROM annals_workers WHERE worker = ?',
+        )
         .get(worker);
       const current = held?.holder;
       const until = Number(held?.until);
@@ -103,7 +105,8 @@ export class SqliteGeneration implements GenerationStore {
       this.#database
         .prepare('UPDATE annals_workers SET epoch = ?, holder = ?, until = ? WHERE worker = ?')
         .run(epoch, holder, now + ttlMs, worker);
-      return { kind: 'acquired', epoch, checkpoint: storedCheckpoint(held?.checkpoint) };
+      const checkpoint = storedCheckpoint(held?.checkpoint);
+      return { kind: 'acquired', epoch, checkpoint, tail: String(held?.tail) };
     });
   }
 
@@ -153,7 +156,7 @@ export class SqliteGeneration implements GenerationStore {
       this.#tune(building);
       if (building) this.#writeBuilding(batch);
       else this.#writeLive(batch);
-      this.#setCheckpoint.run(encodeCheckpoint(batch.to), batch.worker);
+      this.#setCheckpoint.run(encodeCheckpoint(batch.to), batch.tail, batch.worker);
       return { kind: 'applied' };
     });
   }
@@ -176,13 +179,11 @@ export class SqliteGeneration implements GenerationStore {
   }
 
   async checkpoint(): Promise<Checkpoint> {
-    return this.#read(() =>
-      lowestCheckpoint(readWorkerCheckpoints(this.#database), this.spec.split),
-    );
+    return this.#read(() => readCheckpoint(this.#database, this.spec.split));
   }
 
-  async workerCheckpoints(): Promise<readonly Checkpoint[]> {
-    return this.#read(() => readWorkerCheckpoints(this.#database));
+  async shares(): Promise<readonly ShareProgress[]> {
+    return this.#read(() => readShares(this.#database));
   }
 
   async hold(at: Checkpoint, until: number): Promise<void> {

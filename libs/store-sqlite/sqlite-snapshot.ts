@@ -1,19 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Checkpoint } from '@annals/event-log';
-import {
-  type Cell,
-  type GenerationSnapshot,
-  type GenerationSpec,
-  lowestCheckpoint,
-  type Row,
-  type Table,
-} from '@annals/projection';
+import type { Cell, GenerationSnapshot, GenerationSpec, Row, Table } from '@annals/projection';
 import { closedError, storeError } from './errors.ts';
 import { openDatabase } from './generation-file.ts';
 import { limits } from './limits.ts';
 import { rankedProblems } from './ranked-index.ts';
 import { columnsOf, quoted } from './schema.ts';
-import { readWorkerCheckpoints } from './worker-checkpoints.ts';
+import { readCheckpoint } from './shares.ts';
 
 /** A read transaction on a connection of its own: WAL keeps showing it one state while commits go on. */
 export class SqliteSnapshot implements GenerationSnapshot {
@@ -29,7 +22,7 @@ export class SqliteSnapshot implements GenerationSnapshot {
     this.#database = openDatabase(path, 'read-only');
     try {
       this.#database.exec(`PRAGMA cache_size = -${limits.readerCacheKib}; BEGIN`);
-      this.checkpoint = lowestCheckpoint(readWorkerCheckpoints(this.#database), spec.split);
+      this.checkpoint = readCheckpoint(this.#database, spec.split);
       const state = this.#database.prepare('SELECT building FROM annals_state').get();
       this.#building = state?.building === 1;
     } catch (error) {

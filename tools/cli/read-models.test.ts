@@ -250,8 +250,8 @@ describe('dead letters', () => {
         parked_at: event.recordedAt,
       },
     }));
-    const { checkpoint: from, epoch } = lease;
-    const committed = await opened.commit({ worker: 0, epoch, from, to: from, changes });
+    const { checkpoint: from, epoch, tail } = lease;
+    const committed = await opened.commit({ worker: 0, epoch, from, to: from, tail, changes });
     expect(committed.kind).toBe('applied');
     await opened.release(0, epoch);
     await store.close();

@@ -156,11 +156,14 @@ async function problemOf(
   const { name } = projection;
   if (report.kind === 'lost') {
     return report.isLive
-      ? `${report.lost}: annals rebuild ${name}, then annals promote ${name}`
-      : `${report.lost}: annals drop ${name} --generation g${report.generation}`;
+      ? `its store is lost (${report.lost}): annals rebuild ${name}, then annals promote ${name}`
+      : `its store is lost (${report.lost}): annals drop ${name} --generation g${report.generation}`;
   }
   if (report.kind === 'version-mismatch') {
     return `made by version ${report.version}, this program has ${projection.version}: annals rebuild ${name}`;
+  }
+  if (report.diverged !== undefined) {
+    return `${report.diverged} (was the log restored from an older backup?): annals rebuild ${name}`;
   }
   if (report.verified && !(report.verified.same && report.verified.problems === 0)) {
     return `its last verification found differences: annals verify ${name}`;

@@ -133,7 +133,8 @@ export class HistoryFeeder {
       leaderboardProjection.apply(event, rows);
       this.naive.apply(event);
     }
-    const batch = { worker: 0, epoch: this.#epoch, from: this.#checkpoint, to: page.checkpoint };
+    const { checkpoint: to } = page;
+    const batch = { worker: 0, epoch: this.#epoch, from: this.#checkpoint, to, tail: '' };
     const result = await this.#generation.commit({ ...batch, changes: rows.changes() });
     if (result.kind !== 'applied') throw new Error(`the batch was not applied: ${result.kind}`);
     this.#checkpoint = page.checkpoint;

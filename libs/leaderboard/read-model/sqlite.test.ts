@@ -85,7 +85,7 @@ beforeAll(async () => {
   const lease = await generation.acquire(0, 'test', Date.now(), 60_000);
   if (lease.kind !== 'acquired') throw new Error('busy');
   const changes = Array.from({ length: players }, (_, n) => row(n));
-  const batch = { worker: 0, epoch: lease.epoch, from: {}, to: { 0: '1' }, changes };
+  const batch = { worker: 0, epoch: lease.epoch, from: {}, to: { 0: '1' }, tail: '', changes };
   expect(await generation.commit(batch)).toEqual({ kind: 'applied' });
   await generation.finishBuilding?.();
   await generation.close();

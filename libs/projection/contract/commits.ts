@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { at, entries, entry, loadEntries, putEntry, remove, rowsOf, Share } from './samples.ts';
+import {
+  acquired,
+  at,
+  entries,
+  entry,
+  loadEntries,
+  putEntry,
+  remove,
+  rowsOf,
+  Share,
+} from './samples.ts';
 import { openSample, type StoreOpeners } from './site.ts';
 
 const many = 4_000;
@@ -48,7 +58,7 @@ export function describeCommits(openers: StoreOpeners): void {
       const { generation, share } = await sample();
       const to = { 0: '0000000000000007', 3: '0000000000000002', 12: 'a.b_C9' };
       expect(await generation.commit(share.batch([], to))).toEqual({ kind: 'applied' });
-      expect(await generation.workerCheckpoints()).toEqual([to]);
+      expect((await generation.shares()).map(({ checkpoint }) => checkpoint)).toEqual([to]);
       expect(await generation.checkpoint()).toEqual(to);
     });
 
@@ -120,6 +130,29 @@ export function describeCommits(openers: StoreOpeners): void {
     expect(results.filter(({ kind }) => kind === 'stale')).toHaveLength(7);
     expect(await rowsOf(generation, entries)).toEqual([entry('b', `p${winner}`, winner)]);
     expect(await generation.checkpoint()).toEqual(at(10 + winner));
+  });
+
+  test('what comes with a checkpoint changes with it, and with nothing else', async () => {
+    const { generation, share, clock } = await sample();
+    const leased = () => generation.acquire(0, 'first', 1_000, 60_000);
+    expect(await leased()).toEqual(acquired(share.epoch, {}));
+    await share.commit(putEntry(entry('b', 'ann', 1)));
+    expect(await leased()).toEqual(acquired(share.epoch, at(1)));
+    const next = share.batch([putEntry(entry('b', 'ann', 2))]);
+    const other = { ...next, tail: 'of a batch that is refused' };
+    expect((await generation.commit({ ...other, epoch: share.epoch + 1 })).kind).toBe('stale');
+    expect((await generation.commit({ ...other, from: at(7), to: at(8) })).kind).toBe('stale');
+    await generation.hold(at(1), clock.now() + 1_000);
+    expect((await generation.commit(other)).kind).toBe('held');
+    await generation.unhold();
+    expect(await leased()).toEqual(acquired(share.epoch, at(1)));
+    await share.send(next);
+    expect((await generation.commit({ ...other })).kind).toBe('already-applied');
+    expect(await leased()).toEqual(acquired(share.epoch, at(2)));
+    // A batch that only changes rows (letters worked off) brings its own, too.
+    const same = { ...share.batch([], at(2)), tail: 'another text at the same checkpoint' };
+    expect((await generation.commit(same)).kind).toBe('applied');
+    expect(await leased()).toMatchObject({ checkpoint: at(2), tail: same.tail });
   });
 
   test('a worker that is not in the spec is a bug', async () => {

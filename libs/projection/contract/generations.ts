@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { StoreLostError } from '../store.ts';
-import { at, entries, entry, loadEntries, putEntry, rowsOf, Share, sampleSpec } from './samples.ts';
+import {
+  acquired,
+  at,
+  entries,
+  entry,
+  loadEntries,
+  putEntry,
+  rowsOf,
+  Share,
+  sampleSpec,
+} from './samples.ts';
 import {
   openAgain,
   openFresh,
@@ -29,7 +39,7 @@ export function describeGenerations(openers: StoreOpeners): void {
     test('a new generation is empty, at the beginning, and present', async () => {
       const { generation } = await openSample(openers);
       expect(await generation.checkpoint()).toEqual({});
-      expect(await generation.workerCheckpoints()).toEqual([{}]);
+      expect(await generation.shares()).toEqual([{ checkpoint: {}, tail: '' }]);
       expect(await rowsOf(generation, entries)).toEqual([]);
       expect(await generation.present()).toBe(true);
     });
@@ -65,6 +75,8 @@ export function describeGenerations(openers: StoreOpeners): void {
       const again = await openGeneration(await openAgain(site), 1);
       expect(await again.checkpoint()).toEqual(at(1));
       expect(await loadEntries(again, ['b', 'ann'])).toEqual([entry('b', 'ann', 1)]);
+      const lease = await again.acquire(0, 'second', 100_000, 1_000);
+      expect(lease).toEqual(acquired(2, at(1)));
     });
 
     test('closing twice is closing once', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import { type CommitResult, StoreLostError } from '../store.ts';
-import { at, entries, entry, putEntry, rowsOf, Share } from './samples.ts';
+import { acquired, at, entries, entry, putEntry, rowsOf, Share } from './samples.ts';
 import { openAgain, openGeneration, openSample, type StoreOpeners, testWith } from './site.ts';
 
 export function describeGoingBack(openers: StoreOpeners): void {
@@ -23,6 +23,8 @@ export function describeGoingBack(openers: StoreOpeners): void {
       expect(await again.commit(batch)).toEqual(stale);
       expect(await rowsOf(again, entries)).toEqual([entry('b', 'ann', 1)]);
 
+      const lease = await again.acquire(0, 'first', 1_000, 60_000);
+      expect(lease).toEqual(acquired(share.epoch, at(1)));
       const next = await Share.take(again);
       expect(next.checkpoint).toEqual(at(1));
       await next.commit(putEntry(entry('b', 'ann', 2)));

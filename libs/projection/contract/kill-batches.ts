@@ -1,5 +1,5 @@
 import type { Batch } from '../store.ts';
-import { at, entry, matches, put, putEntry } from './samples.ts';
+import { at, entry, matches, put, putEntry, tailOf } from './samples.ts';
 
 /** What the committing child is told. */
 export interface KillTask {
@@ -26,6 +26,7 @@ export function killBatch(worker: number, epoch: number, n: number): Batch {
     epoch,
     from: at(n - 1),
     to: at(n),
+    tail: tailOf(at(n)),
     changes: [
       ...rows.map((row) => putEntry(entry(`w${worker}`, `p${row}`, n))),
       ...rows.map((row) => put(matches, { id: `w${worker}-${n}-${row}`, points: row })),

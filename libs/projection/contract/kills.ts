@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect } from 'vitest';
 import { type KillTask, killBatchRows, killWorkers } from './kill-batches.ts';
-import { entries, matches, rowsOf, sampleSpec } from './samples.ts';
+import { entries, matches, rowsOf, sampleSpec, tailOf } from './samples.ts';
 import {
   openAgain,
   openFresh,
@@ -119,7 +119,8 @@ async function expectWhole(site: ProjectionSite, acknowledged: Map<number, numbe
     await rowsOf(generation, entries),
     await rowsOf(generation, matches),
   ];
-  for (const [worker, checkpoint] of (await generation.workerCheckpoints()).entries()) {
+  for (const [worker, { checkpoint, tail }] of (await generation.shares()).entries()) {
+    expect(tail).toBe(tailOf(checkpoint));
     const batch = Number(checkpoint[0] ?? 0);
     expect(batch).toBeGreaterThanOrEqual(acknowledged.get(worker) ?? 0);
     const own = inEntries.filter(({ board }) => board === `w${worker}`);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { at, Share } from './samples.ts';
+import { acquired, at, Share } from './samples.ts';
 import { openSample, type StoreOpeners } from './site.ts';
 
 export function describeLeases(openers: StoreOpeners): void {
@@ -7,7 +7,7 @@ export function describeLeases(openers: StoreOpeners): void {
     test('is acquired with an epoch and the checkpoint to go on from', async () => {
       const { generation } = await openSample(openers);
       const first = await generation.acquire(0, 'a', 1_000, 500);
-      expect(first).toEqual({ kind: 'acquired', epoch: 1, checkpoint: {} });
+      expect(first).toEqual(acquired(1, {}));
     });
 
     test('keeps others out until it ends, and says who holds it and until when', async () => {
@@ -23,7 +23,7 @@ export function describeLeases(openers: StoreOpeners): void {
       const share = await Share.take(generation, 0, 'a');
       await share.commit();
       const { epoch } = share;
-      const renewed = { kind: 'acquired', epoch, checkpoint: at(1) };
+      const renewed = acquired(epoch, at(1));
       expect(await generation.acquire(0, 'a', 30_000, 60_000)).toEqual(renewed);
       const busy = { kind: 'busy', holder: 'a', until: 90_000 };
       expect(await generation.acquire(0, 'b', 70_000, 60_000)).toEqual(busy);
@@ -36,12 +36,12 @@ export function describeLeases(openers: StoreOpeners): void {
       await share.commit();
       const epoch = share.epoch + 1;
       const taken = await generation.acquire(0, 'b', 61_000, 1_000);
-      expect(taken).toEqual({ kind: 'acquired', epoch, checkpoint: at(1) });
+      expect(taken).toEqual(acquired(epoch, at(1)));
       const refused = { kind: 'stale', epoch, checkpoint: at(1) };
       expect(await share.send(share.batch())).toEqual(refused);
       expect((await generation.acquire(0, 'a', 61_500, 1_000)).kind).toBe('busy');
       const back = await generation.acquire(0, 'a', 62_000, 1_000);
-      expect(back).toEqual({ kind: 'acquired', epoch: epoch + 1, checkpoint: at(1) });
+      expect(back).toEqual(acquired(epoch + 1, at(1)));
     });
 
     test('that ended but was not taken over still commits: only the checkpoint decides', async () => {
@@ -56,7 +56,7 @@ export function describeLeases(openers: StoreOpeners): void {
       const share = await Share.take(generation, 0, 'a');
       await generation.release(0, share.epoch);
       const next = await generation.acquire(0, 'b', 1_001, 500);
-      expect(next).toEqual({ kind: 'acquired', epoch: share.epoch + 1, checkpoint: {} });
+      expect(next).toEqual(acquired(share.epoch + 1, {}));
     });
 
     test('is not released by an epoch that no longer holds it', async () => {
@@ -72,7 +72,7 @@ export function describeLeases(openers: StoreOpeners): void {
       const share = await Share.take(generation, 0, 'a');
       expect((await generation.acquire(0, 'a', 5_000_000, 60_000)).kind).toBe('acquired');
       const taken = await generation.acquire(0, 'b', 1_000_000, 60_000);
-      expect(taken).toEqual({ kind: 'acquired', epoch: share.epoch + 1, checkpoint: {} });
+      expect(taken).toEqual(acquired(share.epoch + 1, {}));
       expect((await generation.acquire(0, 'a', 1_000_001, 60_000)).kind).toBe('busy');
     });
 

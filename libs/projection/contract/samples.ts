@@ -7,6 +7,7 @@ import type {
   GenerationSnapshot,
   GenerationSpec,
   GenerationStore,
+  Lease,
   RowChange,
 } from '../store.ts';
 
@@ -75,6 +76,16 @@ export function position(n: number): string {
   return String(n).padStart(16, '0');
 }
 
+/** What a store is given to keep with a checkpoint: to it, any text. */
+export function tailOf(checkpoint: Checkpoint): string {
+  return checkpoint[0] === undefined ? '' : `0:${checkpoint[0]}:1700000000000:é`;
+}
+
+/** The lease of a share that stands at `checkpoint`. */
+export function acquired(epoch: number, checkpoint: Checkpoint): Lease {
+  return { kind: 'acquired', epoch, checkpoint, tail: tailOf(checkpoint) };
+}
+
 /** One worker's share as its projector has it: the lease, and how far it has come. */
 export class Share {
   readonly generation: GenerationStore;
@@ -104,7 +115,8 @@ export class Share {
 
   /** The next batch of this share, one position on. */
   batch(changes: readonly RowChange[] = [], to: Checkpoint = at(this.#at + 1)): Batch {
-    return { worker: this.worker, epoch: this.epoch, from: this.checkpoint, to, changes };
+    const { worker, epoch, checkpoint: from } = this;
+    return { worker, epoch, from, to, tail: tailOf(to), changes };
   }
 
   async send(batch: Batch): Promise<CommitResult> {

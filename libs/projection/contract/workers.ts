@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { at, entries, entry, position, putEntry, rowsOf, Share } from './samples.ts';
+import {
+  acquired,
+  at,
+  entries,
+  entry,
+  position,
+  putEntry,
+  rowsOf,
+  Share,
+  tailOf,
+} from './samples.ts';
 import { openSample, type StoreOpeners } from './site.ts';
 
 export function describeWorkers(openers: StoreOpeners): void {
@@ -13,9 +23,10 @@ export function describeWorkers(openers: StoreOpeners): void {
       await one.commit(putEntry(entry('b', 'ann', 1)));
       await two.commit(putEntry(entry('b', 'bob', 2)));
       await two.commit();
-      expect(await generation.workerCheckpoints()).toEqual([at(1), {}, at(2)]);
+      const progress = [at(1), {}, at(2)].map((to) => ({ checkpoint: to, tail: tailOf(to) }));
+      expect(await generation.shares()).toEqual(progress);
       const taken = await generation.acquire(2, 'c', 100_000, 1_000);
-      expect(taken).toEqual({ kind: 'acquired', epoch: two.epoch + 1, checkpoint: at(2) });
+      expect(taken).toEqual(acquired(two.epoch + 1, at(2)));
       expect(await one.send(one.batch())).toEqual({ kind: 'applied' });
       expect((await two.send(two.batch())).kind).toBe('stale');
       expect(await rowsOf(generation, entries)).toHaveLength(2);

@@ -50,8 +50,8 @@ async function unusedLike(
       version === spec.version &&
       workers === spec.workers &&
       JSON.stringify(tables) === JSON.stringify(spec.tables);
-    const checkpoints = await opened.workerCheckpoints();
-    const isUnused = isSame && checkpoints.every((one) => partitionsOf(one).length === 0);
+    const shares = await opened.shares();
+    const isUnused = isSame && shares.every((one) => partitionsOf(one.checkpoint).length === 0);
     return isUnused ? opened.spec : undefined;
   } finally {
     await opened.close();

@@ -12,6 +12,7 @@ import { type Generation, liveGeneration, type ProjectionState } from '../genera
 import {
   type Brought,
   bringTo,
+  divergenceOf,
   type Operation,
   seenByDirectory,
   withGeneration,
@@ -90,9 +91,10 @@ async function flip(
     const isVerified = compared && verified.same && verified.problems === 0;
     return { kind, generation, previous, verified: isVerified };
   };
-  const there = await withGeneration(options, target, async () => 'there');
-  if (there === 'lost') {
-    return refused('lost', `the store of ${projection.name} g${generation} is lost: rebuild`);
+  const unsound = await withGeneration(options, target, (opened) => divergenceOf(options, opened));
+  if (unsound !== undefined) {
+    const why = unsound === 'lost' ? 'its store is lost' : unsound;
+    return refused('lost', `${projection.name} g${generation}: ${why}: rebuild`);
   }
   const deadline = clock.now() + waitMs;
   const flipped =
@@ -117,7 +119,7 @@ async function flip(
 
 function behind(generation: number, brought: Brought): FlipOutcome {
   const detail =
-    brought.kind === 'halted'
+    'detail' in brought
       ? `g${generation} is halted: ${brought.detail}`
       : `g${generation} did not come to where the live generation stands`;
   return { kind: 'behind', generation, detail };

@@ -11,6 +11,7 @@ import type { Until } from '../generations/events.ts';
 import { openGeneration } from '../generations/make-generation.ts';
 import type { Generation, ProjectionState } from '../generations/state.ts';
 import type { FailurePolicy, Projection } from '../projection.ts';
+import { divergence } from '../projector/log-tail.ts';
 import type { Observe } from '../projector/share-status.ts';
 import type { ShareEnd } from '../projector/share-work.ts';
 import { ShareWorker } from '../projector/share-worker.ts';
@@ -110,10 +111,41 @@ export async function standsAt(
   return true;
 }
 
+/** Why the log is not the one that a generation was folded from, as the end of a sentence; undefined when it is. */
+export async function divergenceOf(
+  { log, projection }: Pick<Operation, 'log' | 'projection'>,
+  opened: GenerationStore,
+): Promise<string | undefined> {
+  for (const share of await opened.shares()) {
+    const reason = await divergence(log, projection.categories, share);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+/**
+ * The ids of the generations that were folded from what the log does not hold. Asked when a process
+ * starts that reads them: a log is put in the place of another one only while nobody has it open.
+ */
+export async function divergedGenerations(
+  operation: Pick<Operation, 'log' | 'projection' | 'store'>,
+  state: ProjectionState,
+): Promise<ReadonlySet<string>> {
+  const diverged = new Set<string>();
+  for (const one of state.generations.values()) {
+    if (one.dropped) continue;
+    const reason = await withGeneration(operation, one, (opened) =>
+      divergenceOf(operation, opened),
+    );
+    if (reason !== undefined && reason !== 'lost') diverged.add(one.id);
+  }
+  return diverged;
+}
+
 export type Brought =
   | { readonly kind: 'there' }
   | { readonly kind: 'behind' | 'lost' }
-  | { readonly kind: 'halted'; readonly detail: string };
+  | { readonly kind: 'halted' | 'diverged'; readonly detail: string };
 
 /**
  * Waits until a generation stands at `target`: the projector brings it there, or, when none holds
@@ -139,6 +171,7 @@ export async function bringTo(
       const { onFailure } = projection;
       const end = await runShares(operation, { generation, state, until, onFailure });
       if (end.kind === 'halted') return { kind: 'halted', detail: end.halt.detail };
+      if (end.kind === 'diverged') return end;
     }
     await clock.sleep(pollMs, signal);
   }

@@ -113,6 +113,10 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildOutcome> 
     }
     case 'lost':
       return lost(generation, end.detail);
+    case 'diverged':
+      // What an earlier run has filled is of no use: a new generation starts from nothing.
+      await discard(options, generation);
+      return rebuild(options);
     default:
       return { ...end, generation };
   }
@@ -175,10 +179,7 @@ async function unfinishedOrNew(options: RebuildOptions): Promise<Target> {
       if (opened !== 'lost')
         return { kind: 'target', generation: unfinished, state, resumed: true };
       // Its rows are gone, and a number is never used again.
-      await options.store.drop(unfinished.generation);
-      await decideAndAppend(options, projection.name, (now) =>
-        decideDrop(now, unfinished.generation),
-      );
+      await discard(options, unfinished.generation);
       continue;
     }
     const created = await create(options, state);
@@ -187,6 +188,11 @@ async function unfinishedOrNew(options: RebuildOptions): Promise<Target> {
     refusal = created;
   }
   return refusal ?? refused('exists', `${projection.name}: generations come and go too fast`);
+}
+
+async function discard(options: RebuildOptions, generation: number): Promise<void> {
+  await options.store.drop(generation);
+  await decideAndAppend(options, options.projection.name, (now) => decideDrop(now, generation));
 }
 
 async function create(options: RebuildOptions, state: ProjectionState): Promise<Target> {

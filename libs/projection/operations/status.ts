@@ -5,8 +5,7 @@ import type { Verification } from '../generations/events.ts';
 import { openGeneration } from '../generations/make-generation.ts';
 import { type Generation, liveGeneration } from '../generations/state.ts';
 import type { Projection } from '../projection.ts';
-import type { ProjectionStore } from '../store.ts';
-import type { Operation } from './operation.ts';
+import { divergenceOf, type Operation } from './operation.ts';
 
 /** How far a generation is behind the log. */
 export interface Behind {
@@ -35,6 +34,8 @@ export interface GenerationReport {
   readonly createdAt: number;
   readonly rebuiltAt: number | undefined;
   readonly verified: (Verification & { readonly at: number }) | undefined;
+  /** Why the log is not the one that it was folded from, as the end of a sentence. */
+  readonly diverged: string | undefined;
   readonly checkpoint: Checkpoint | undefined;
   readonly behind: Behind | undefined;
   readonly parked: number | undefined;
@@ -64,22 +65,24 @@ export async function projectionStatus(options: StatusOptions): Promise<Projecti
 }
 
 async function generationReport(
-  { log, store, projection, clock }: StatusOptions,
+  options: StatusOptions,
   one: Generation,
   isLive: boolean,
 ): Promise<GenerationReport> {
   const { generation, version, workers, until, createdAt, rebuilt, verified } = one;
   const known = { generation, version, workers, isLive, until, createdAt, verified };
   const rebuiltAt = rebuilt?.at;
-  const held = await storeReport(store, projection.name, one);
+  const { log, projection, clock } = options;
+  const held = await storeReport(options, one);
   if (held.kind === 'lost') {
     const nothing = { checkpoint: undefined, behind: undefined, parked: undefined };
-    return { ...known, rebuiltAt, kind: 'lost', lost: held.detail, ...nothing };
+    const { detail: lost } = held;
+    return { ...known, rebuiltAt, kind: 'lost', lost, diverged: undefined, ...nothing };
   }
   const behind = until ? undefined : await behindOf(log, projection, held.checkpoint, clock.now());
-  const { checkpoint, parked } = held;
+  const { checkpoint, parked, diverged } = held;
   const kind = kindOf(one, projection);
-  return { ...known, rebuiltAt, kind, lost: undefined, checkpoint, parked, behind };
+  return { ...known, rebuiltAt, kind, lost: undefined, diverged, checkpoint, parked, behind };
 }
 
 function kindOf(one: Generation, projection: Projection): GenerationReport['kind'] {
@@ -88,15 +91,16 @@ function kindOf(one: Generation, projection: Projection): GenerationReport['kind
   return one.rebuilt ? 'followed' : 'building';
 }
 
-async function storeReport(store: ProjectionStore, projection: string, one: Generation) {
-  const found = await openGeneration(store, projection, one);
+async function storeReport(options: StatusOptions, one: Generation) {
+  const found = await openGeneration(options.store, options.projection.name, one);
   if (found.kind === 'lost') return found;
   const { opened } = found;
   try {
     const snapshot = await opened.snapshot();
     try {
       const parked = await snapshot.count(deadLetterTable.name);
-      return { kind: 'there', checkpoint: snapshot.checkpoint, parked } as const;
+      const diverged = await divergenceOf(options, opened);
+      return { kind: 'there', checkpoint: snapshot.checkpoint, parked, diverged } as const;
     } finally {
       await snapshot.close();
     }

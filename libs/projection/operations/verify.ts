@@ -25,6 +25,7 @@ import { differingRows, type RowDifference, type TableDigest, tableDigest } from
 import {
   type Brought,
   bringTo,
+  divergenceOf,
   type Operation,
   runShares,
   seenByDirectory,
@@ -36,7 +37,7 @@ export interface VerifyOptions extends Operation {
   readonly generation?: number | undefined;
   /**
    * Compares with a second, independent fold of the log instead of the live generation. Also done when
-   * the live one is lost: then the log is all there is to compare with. All its rows are in memory.
+   * the live one is lost, or the log does not bear it out any more: then the log is all there is to compare with. All its rows are in memory.
    */
   readonly refold?: boolean | undefined;
   /** How long both generations may be held back while they come to one checkpoint; 30,000 unless told. */
@@ -46,7 +47,13 @@ export interface VerifyOptions extends Operation {
 }
 
 /** Why a generation was not compared with the live one. */
-export type NotCompared = 'no-live' | 'is-live' | 'live-lost' | 'live-other-version' | 'frozen';
+export type NotCompared =
+  | 'no-live'
+  | 'is-live'
+  | 'live-lost'
+  | 'live-diverged'
+  | 'live-other-version'
+  | 'frozen';
 
 export interface VerifyReport {
   readonly generation: number;
@@ -93,20 +100,12 @@ export async function verify(options: VerifyOptions): Promise<VerifyOutcome> {
   try {
     const live = await openLive(options, state, generation);
     try {
-      const seen =
-        live.kind === 'open'
-          ? await snapshotsAtOneCheckpoint(
-              options,
-              state,
-              [generation, live.generation],
-              [opened, live.store],
-            )
-          : await opened.snapshot().then((one) => [one] as const);
+      const seen = await seenOf(options, state, [generation, opened], live);
       if ('kind' in seen) return { ...seen, generation: generation.generation };
       try {
-        return await judge(options, generation, seen, live);
+        return await judge(options, generation, seen.snapshots, seen.live);
       } finally {
-        for (const snapshot of seen) await snapshot.close();
+        for (const snapshot of seen.snapshots) await snapshot?.close();
       }
     } finally {
       if (live.kind === 'open') await live.store.close();
@@ -160,6 +159,26 @@ async function openLive(
   return { kind: 'open', generation: live, store: found.opened };
 }
 
+/** The snapshots to judge by, and what they are of: one only, where the live generation is no measure. */
+async function seenOf(
+  options: VerifyOptions,
+  state: ProjectionState,
+  [generation, opened]: readonly [Generation, GenerationStore],
+  live: Live,
+): Promise<
+  | { readonly snapshots: readonly [GenerationSnapshot, GenerationSnapshot?]; readonly live: Live }
+  | NotReached
+> {
+  if (live.kind === 'none') return { snapshots: [await opened.snapshot()], live };
+  if ((await divergenceOf(options, live.store)) !== undefined) {
+    const alone = { kind: 'none', why: 'live-diverged' } as const;
+    return { snapshots: [await opened.snapshot()], live: alone };
+  }
+  const generations = [generation, live.generation] as const;
+  const seen = await snapshotsAtOneCheckpoint(options, state, generations, [opened, live.store]);
+  return 'kind' in seen ? seen : { snapshots: seen, live };
+}
+
 type Pair<T> = readonly [T, T];
 type NotReached = { readonly kind: 'not-reached'; readonly detail: string };
 
@@ -182,8 +201,8 @@ async function snapshotsAtOneCheckpoint(
     await holdBoth(await log.head());
     const target = furthest([
       await log.head(),
-      ...(await stores[0].workerCheckpoints()),
-      ...(await stores[1].workerCheckpoints()),
+      ...(await stores[0].shares()).map(({ checkpoint }) => checkpoint),
+      ...(await stores[1].shares()).map(({ checkpoint }) => checkpoint),
     ]);
     await holdBoth(target);
     for (const generation of generations) {
@@ -233,13 +252,14 @@ function furthest(checkpoints: readonly Checkpoint[]): Checkpoint {
 }
 
 function notReached({ generation }: Generation, brought: Brought, holdMs: number): NotReached {
-  const reasons = {
-    there: 'stands there',
-    behind: `did not come to the checkpoint within ${holdMs} ms: is a projector behind or halted?`,
-    lost: 'was lost meanwhile',
-    halted: brought.kind === 'halted' ? `is halted: ${brought.detail}` : 'is halted',
-  };
-  return { kind: 'not-reached', detail: `g${generation} ${reasons[brought.kind]}` };
+  const late = `did not come to the checkpoint within ${holdMs} ms: is a projector behind or halted?`;
+  const reason =
+    'detail' in brought
+      ? `is halted: ${brought.detail}`
+      : brought.kind === 'lost'
+        ? 'was lost meanwhile'
+        : late;
+  return { kind: 'not-reached', detail: `g${generation} ${reason}` };
 }
 
 /** Compares the snapshots, or the only one with a second fold where that was asked for; records the result. */
@@ -249,7 +269,9 @@ async function judge(
   [snapshot, liveSnapshot]: readonly [GenerationSnapshot, GenerationSnapshot?],
   live: Live,
 ): Promise<VerifyOutcome> {
-  const refolds = options.refold || (live.kind === 'none' && live.why === 'live-lost');
+  const refolds =
+    options.refold ||
+    (live.kind === 'none' && (live.why === 'live-lost' || live.why === 'live-diverged'));
   if (!refolds) return judgeWith(options, generation, [snapshot, liveSnapshot], live, undefined);
   const store = memoryProjectionStore({ clock: options.clock });
   const refolded = await refold({ ...options, store }, generation, snapshot);

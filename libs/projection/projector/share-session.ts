@@ -23,6 +23,7 @@ import { type InShare, partitionsOfShare, shareOf } from '../shares.ts';
 import { type Batch, type CommitResult, type GenerationStore, StoreLostError } from '../store.ts';
 import { bounded, End } from './bounds.ts';
 import { Latch } from './latch.ts';
+import { LogTail } from './log-tail.ts';
 import type { ShareStatus } from './share-status.ts';
 import { type Halt, projectorLimits, type ShareEnd, type ShareWork } from './share-work.ts';
 
@@ -62,6 +63,7 @@ export class ShareSession {
   readonly #report: (change: Partial<ShareStatus>, error?: unknown) => void;
   readonly #inShare: InShare;
   readonly #parked: ParkedStreams;
+  readonly #tail: LogTail;
   readonly #latch = new Latch();
   readonly #abort = new AbortController();
   readonly #end: End | undefined;
@@ -86,7 +88,7 @@ export class ShareSession {
     work: ShareWork,
     memory: ShareMemory,
     store: GenerationStore,
-    lease: { readonly epoch: number; readonly checkpoint: Checkpoint },
+    lease: { readonly epoch: number; readonly checkpoint: Checkpoint; readonly tail: string },
     report: (change: Partial<ShareStatus>, error?: unknown) => void,
   ) {
     this.#work = work;
@@ -96,6 +98,7 @@ export class ShareSession {
     this.#report = report;
     this.#inShare = shareOf(work.projection, work.worker, work.workers);
     this.#parked = new ParkedStreams(memory.fold);
+    this.#tail = new LogTail(lease.tail);
     this.#end = work.until && new End(work.until);
     const now = work.clock.now();
     this.#lastCommitAt = now;
@@ -350,6 +353,7 @@ export class ShareSession {
       return this.#halt(events, mine[error.index] as StoredEvent, 'handler-failed', error);
     }
     this.#count(mine);
+    this.#tail.take(events);
     this.#pending.to = to;
     return undefined;
   }
@@ -404,7 +408,9 @@ export class ShareSession {
     reason: string,
     error: Error,
   ): Promise<SessionEnd> {
-    for (const { partition, position } of events.slice(0, events.indexOf(event))) {
+    const before = events.slice(0, events.indexOf(event));
+    this.#tail.take(before);
+    for (const { partition, position } of before) {
       this.#pending.to = advance(this.#pending.to, partition, position);
     }
     const end = await this.#commit();
@@ -473,7 +479,8 @@ export class ShareSession {
     const changes = this.#memory.fold.changes();
     if (changes.length === 0 && sameCheckpoint(from, to)) return this.#applied(to, 0);
     const { worker } = this.#work;
-    let batch: Batch = { worker, epoch: this.#epoch, from, to, changes };
+    const tail = this.#tail.upTo(to);
+    let batch: Batch = { worker, epoch: this.#epoch, from, to, tail, changes };
     let backoffMs: number = projectorLimits.backoffMsMin;
     for (;;) {
       const result = await this.#send(batch);
@@ -513,7 +520,7 @@ export class ShareSession {
     if (this.#pending.events === 0 && batch.changes.length === 0) {
       // Nothing to write but the checkpoint: as far as it may go now, the rest some other time.
       const isStuck = sameCheckpoint(to, batch.from) || sameCheckpoint(to, batch.to);
-      return isStuck ? undefined : { ...batch, to };
+      return isStuck ? undefined : { ...batch, to, tail: this.#tail.upTo(to) };
     }
     if (!sameCheckpoint(to, batch.from)) {
       // Also where no event of ours lies before the hold: whoever compares waits for our checkpoint.

@@ -77,4 +77,6 @@ export type ShareEnd =
   | { readonly kind: 'finished'; readonly checkpoint: Checkpoint }
   | { readonly kind: 'halted'; readonly halt: Halt }
   | { readonly kind: 'busy'; readonly holder: string; readonly until: number }
-  | { readonly kind: 'lost'; readonly detail: string };
+  | { readonly kind: 'lost'; readonly detail: string }
+  /** The log does not hold what the generation was folded from: it went back, and may have grown again. */
+  | { readonly kind: 'diverged'; readonly detail: string };

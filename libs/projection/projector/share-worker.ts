@@ -2,6 +2,7 @@ import { deadLetterTable } from '../dead-letters.ts';
 import { Fold } from '../fold.ts';
 import { openGeneration } from '../generations/make-generation.ts';
 import { type GenerationStore, type Lease, StoreLostError } from '../store.ts';
+import { divergence } from './log-tail.ts';
 import { messageOf, type SessionEnd, type ShareMemory, ShareSession } from './share-session.ts';
 import { initialStatus, type ShareStatus } from './share-status.ts';
 import { projectorLimits, type ShareEnd, type ShareWork } from './share-work.ts';
@@ -36,9 +37,8 @@ export class ShareWorker {
       const end = await this.#session();
       const next = await this.#after(end);
       if (!next) continue;
-      this.#report({
-        state: next.kind === 'halted' || next.kind === 'lost' ? next.kind : 'stopped',
-      });
+      const state = next.kind === 'diverged' ? 'halted' : next.kind;
+      this.#report({ state: state === 'halted' || state === 'lost' ? state : 'stopped' });
       return next;
     }
   }
@@ -53,6 +53,11 @@ export class ShareWorker {
       return undefined;
     }
     if (mode === 'build') return end;
+    if (end.kind === 'diverged') {
+      this.#report({ state: 'halted', detail: end.detail, caughtUp: false });
+      await clock.sleep(projectorLimits.tickMs, signal);
+      return undefined;
+    }
     if (end.kind === 'halted') {
       const { halt } = end;
       const retryAt = clock.now() + projectorLimits.haltRetryMs;
@@ -95,6 +100,8 @@ export class ShareWorker {
       if (misfit) return { kind: 'lost', detail: misfit };
       lease = await this.#acquire(store);
       if (lease.kind === 'busy') return lease;
+      const diverged = await this.#divergence(lease);
+      if (diverged) return diverged;
       return await this.#workUnder(store, lease);
     } catch (error) {
       if (error instanceof StoreLostError) return { kind: 'lost', detail: error.message };
@@ -143,6 +150,17 @@ export class ShareWorker {
       lease = next;
     }
     return lease;
+  }
+
+  /** Rows that the log does not bear out must not be built on: positions are only good in their own log. */
+  async #divergence(lease: Acquired): Promise<SessionEnd | undefined> {
+    const { log, projection } = this.#work;
+    const reason = await divergence(log, projection.categories, lease);
+    if (reason === undefined) return undefined;
+    const detail =
+      `${this.#name}: ${reason}. Was the log restored from an older backup? ` +
+      `Run annals rebuild ${projection.name}`;
+    return { kind: 'diverged', detail };
   }
 
   async #workUnder(store: GenerationStore, lease: Acquired): Promise<SessionEnd> {

@@ -100,6 +100,7 @@ const whyNotCompared: { readonly [why in NotCompared]: string } = {
   'no-live': 'there is no live generation',
   'is-live': 'it is the live one itself',
   'live-lost': 'the store of the live one is lost',
+  'live-diverged': 'the live one was made from events that the log does not hold',
   'live-other-version': 'the live one was made by another version of the projection',
   frozen: 'it is a point in time',
 };
