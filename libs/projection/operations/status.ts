@@ -5,6 +5,7 @@ import type { Verification } from '../generations/events.ts';
 import { openGeneration } from '../generations/make-generation.ts';
 import { type Generation, liveGeneration } from '../generations/state.ts';
 import type { Projection } from '../projection.ts';
+import type { GenerationStore } from '../store.ts';
 import { divergenceOf, type Operation } from './operation.ts';
 
 /** How far a generation is behind the log. */
@@ -38,6 +39,7 @@ export interface GenerationReport {
   readonly diverged: string | undefined;
   readonly checkpoint: Checkpoint | undefined;
   readonly behind: Behind | undefined;
+  /** Undefined while it is being built. */
   readonly parked: number | undefined;
 }
 
@@ -96,17 +98,26 @@ async function storeReport(options: StatusOptions, one: Generation) {
   if (found.kind === 'lost') return found;
   const { opened } = found;
   try {
-    const snapshot = await opened.snapshot();
-    try {
-      const parked = await snapshot.count(deadLetterTable.name);
-      const diverged = await divergenceOf(options, opened);
-      return { kind: 'there', checkpoint: snapshot.checkpoint, parked, diverged } as const;
-    } finally {
-      await snapshot.close();
-    }
+    const diverged = await divergenceOf(options, opened);
+    const held = one.rebuilt ? await snapshotReport(opened) : await buildingReport(opened);
+    return { kind: 'there', diverged, ...held } as const;
   } finally {
     await opened.close();
   }
+}
+
+async function snapshotReport(opened: GenerationStore) {
+  const snapshot = await opened.snapshot();
+  try {
+    return { checkpoint: snapshot.checkpoint, parked: await snapshot.count(deadLetterTable.name) };
+  } finally {
+    await snapshot.close();
+  }
+}
+
+/** A snapshot would make the store sort in what it has put aside: whoever looks must not slow a rebuild down. */
+async function buildingReport(opened: GenerationStore) {
+  return { checkpoint: await opened.checkpoint(), parked: undefined };
 }
 
 async function behindOf(
