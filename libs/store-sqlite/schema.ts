@@ -75,9 +75,20 @@ export function stageName(table: Table): string {
   return `"annals_staged_${quoted(table.name).slice(1)}`;
 }
 
+/** How often the rows put aside for each table were merged: sequences begin anew each time. */
+export const stagesTable = 'annals_stages';
+
 function stageSql(table: Table): string {
-  const columns = ['annals_sequence INTEGER PRIMARY KEY', ...columnSql(table)];
-  return `CREATE TABLE ${stageName(table)} (${columns.join(', ')}) STRICT`;
+  const columns = [
+    'annals_sequence INTEGER PRIMARY KEY',
+    ...columnSql(table),
+    'annals_deleted INTEGER',
+  ];
+  const stage = stageName(table);
+  const deletions = `"annals_deletions_${quoted(table.name).slice(1)}`;
+  return `CREATE TABLE ${stage} (${columns.join(', ')}) STRICT;
+    CREATE INDEX ${deletions} ON ${stage} (annals_deleted) WHERE annals_deleted = 1;
+    INSERT INTO ${stagesTable} VALUES ('${table.name}', 0)`;
 }
 
 /** The marker: without it a file is not a generation. `instance` tells two files of one generation apart. */
@@ -136,11 +147,15 @@ export function createState(database: DatabaseSync, spec: GenerationSpec): void 
        root INTEGER NOT NULL,
        PRIMARY KEY (ranked, cells)
      ) STRICT, WITHOUT ROWID;
-     CREATE TABLE annals_rank_nodes (id INTEGER PRIMARY KEY, node BLOB NOT NULL) STRICT;`,
+     CREATE TABLE annals_rank_nodes (id INTEGER PRIMARY KEY, node BLOB NOT NULL) STRICT;
+     CREATE TABLE ${stagesTable} (
+       name TEXT PRIMARY KEY,
+       merges INTEGER NOT NULL
+     ) STRICT, WITHOUT ROWID;`,
   );
   const insert = database.prepare(`INSERT INTO annals_workers VALUES (?, 0, NULL, 0, '', '')`);
   for (let worker = 0; worker < spec.workers; worker += 1) insert.run(worker);
-  for (const table of spec.tables) if (table.writeOnly) database.exec(stageSql(table));
+  for (const table of spec.tables) database.exec(stageSql(table));
 }
 
 /** A checkpoint as `encodeCheckpoint` wrote it; anything else means that the file is damaged. */

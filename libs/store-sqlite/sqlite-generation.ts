@@ -44,6 +44,7 @@ export class SqliteGeneration implements GenerationStore {
   readonly #background: BackgroundCheckpoint;
   readonly #state: StatementSync;
   readonly #setCheckpoint: StatementSync;
+  readonly #building: StatementSync;
   readonly #instance: StatementSync;
   readonly #markedInstance: string;
   readonly #closed: (generation: SqliteGeneration) => void;
@@ -69,7 +70,7 @@ export class SqliteGeneration implements GenerationStore {
     database.exec('PRAGMA journal_mode = WAL');
     // NORMAL syncs only when the WAL is written back: a power cut may take the last commits. It takes
     // their checkpoint with their rows, and the log, which is synced, has the events: they come again.
-    database.exec('PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON');
+    database.exec('PRAGMA synchronous = NORMAL');
     for (const table of this.spec.tables) {
       this.#tables.set(table.name, new TableRows(database, table));
     }
@@ -82,6 +83,7 @@ export class SqliteGeneration implements GenerationStore {
     this.#setCheckpoint = database.prepare(
       'UPDATE annals_workers SET checkpoint = ?, tail = ? WHERE worker = ?',
     );
+    this.#building = database.prepare('SELECT building FROM annals_state');
     this.#instance = database.prepare('SELECT instance FROM annals_marker');
     this.#tune(this.#isBuilding());
   }
@@ -124,12 +126,28 @@ export class SqliteGeneration implements GenerationStore {
     const distinct = new Set(tables);
     for (;;) {
       const rows = this.#read(() => {
-        for (const { staged } of distinct) if (staged && staged.count() > 0) return undefined;
-        return keys.map(({ key }, n) => (tables[n] as TableRows).load(key));
+        if (!this.#isBuilding())
+          return keys.map(({ key }, n) => (tables[n] as TableRows).load(key));
+        return this.#loadBuilding(keys, tables);
       });
       if (rows) return rows;
       this.#write(() => this.#mergeAll(distinct));
     }
+  }
+
+  /** Undefined when what is put aside must be merged first. */
+  #loadBuilding(
+    keys: readonly RowKey[],
+    tables: readonly TableRows[],
+  ): readonly (Row | undefined)[] | undefined {
+    for (const { staged } of new Set(tables)) if (!staged.isReadable()) return undefined;
+    const rows: (Row | undefined)[] = [];
+    for (let n = 0; n < keys.length; n += 1) {
+      const row = (tables[n] as TableRows).loadBuilding((keys[n] as RowKey).key);
+      if (row === 'unsure') return undefined;
+      rows.push(row);
+    }
+    return rows;
   }
 
   async commit(batch: Batch): Promise<CommitResult> {
@@ -244,6 +262,7 @@ export class SqliteGeneration implements GenerationStore {
         return result;
       } catch (error) {
         this.#counts.rollback();
+        for (const rows of this.#tables.values()) rows.forgetStaged();
         if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
         throw error;
       }
@@ -301,29 +320,25 @@ export class SqliteGeneration implements GenerationStore {
     this.#counts.flush();
   }
 
-  /** Rows of write-only tables are put aside, but where a batch deletes some: those must find their place first. */
   #writeBuilding({ changes }: Batch): void {
-    const staged = new Set<TableRows>();
-    const direct = new Set<TableRows>();
-    for (const { table, row } of changes) {
-      const rows = this.#table(table);
-      if (rows.staged) staged.add(rows);
-      if (row === null) direct.add(rows);
-    }
-    for (const rows of direct) rows.staged?.merge();
+    const written = new Set<TableRows>();
     for (const change of changes) {
       const rows = this.#table(change.table);
-      if (change.row !== null && rows.staged && !direct.has(rows)) rows.stage(change.row);
-      else rows.writeBuilding(change);
+      if (!written.has(rows)) rows.staged.begin();
+      written.add(rows);
+      rows.stage(change);
     }
-    for (const rows of staged) if (rows.staged?.isFull) rows.staged.merge();
+    for (const { staged } of written) {
+      if (staged.count() >= limits.stagedRowsMax) staged.merge();
+    }
   }
 
   /** Merges what is put aside in these tables; whether there was any. */
   #mergeAll(tables: Iterable<TableRows>): boolean {
+    if (!this.#isBuilding()) return false;
     let merged = false;
     for (const { staged } of tables) {
-      if (!staged || staged.count() === 0) continue;
+      if (staged.count() === 0) continue;
       staged.merge();
       merged = true;
     }
@@ -353,7 +368,7 @@ export class SqliteGeneration implements GenerationStore {
   }
 
   #isBuilding(): boolean {
-    return this.#database.prepare('SELECT building FROM annals_state').get()?.building === 1;
+    return this.#building.get()?.building === 1;
   }
 
   #checkWorker(worker: number): void {
@@ -366,8 +381,11 @@ export class SqliteGeneration implements GenerationStore {
     this.#tunedForBuilding = building;
     const cacheKib = building ? limits.buildingCacheKib : limits.liveCacheKib;
     const walPages = building ? limits.buildingWalPages : limits.liveWalPages;
+    // What is put aside leaves bytes behind while building; a purge writes the file anew in any case.
+    const secureDelete = building ? 'OFF' : 'ON';
     this.#database.exec(
-      `PRAGMA cache_size = -${cacheKib}; PRAGMA wal_autocheckpoint = ${walPages}`,
+      `PRAGMA cache_size = -${cacheKib}; PRAGMA wal_autocheckpoint = ${walPages};
+       PRAGMA secure_delete = ${secureDelete}`,
     );
   }
 

@@ -7,21 +7,20 @@ import { StagedRows } from './staged-rows.ts';
 /** The rows of one table through one connection, with its statements prepared once. */
 export class TableRows {
   readonly table: Table;
-  /** Only where rows are never read by a handler. */
-  readonly staged: StagedRows | undefined;
   readonly #columns: readonly string[];
   readonly #types: readonly ColumnType[];
   readonly #isKey: readonly boolean[];
   readonly #get: StatementSync;
   readonly #put: StatementSync;
-  readonly #replace: StatementSync;
   readonly #delete: StatementSync;
   readonly #scored: Scored | undefined;
   readonly #cells: SQLInputValue[];
+  readonly #database: DatabaseSync;
+  #staged: StagedRows | undefined;
 
   constructor(database: DatabaseSync, table: Table) {
     this.table = table;
-    this.staged = table.writeOnly ? new StagedRows(database, table) : undefined;
+    this.#database = database;
     this.#columns = columnsOf(table);
     this.#types = this.#columns.map((column) => table.columns[column] as ColumnType);
     this.#isKey = this.#columns.map((column) => table.key.includes(column));
@@ -32,7 +31,6 @@ export class TableRows {
     this.#get = database.prepare(`SELECT ${all} FROM ${name} WHERE ${byKey}`);
     this.#get.setReturnArrays(true);
     this.#put = database.prepare(`INSERT ${this.#intoSql(name)} ${this.#onConflictSql()}`);
-    this.#replace = database.prepare(`INSERT OR REPLACE ${this.#intoSql(name)}`);
     this.#delete = database.prepare(`DELETE FROM ${name} WHERE ${byKey}`);
     this.#scored = table.ranked && new Scored(database, table, table.ranked, byKey);
   }
@@ -51,9 +49,30 @@ export class TableRows {
     return `ON CONFLICT (${key}) ${set.length === 0 ? 'DO NOTHING' : `DO UPDATE SET ${set.join(', ')}`}`;
   }
 
+  /** What is put aside while the generation is built. */
+  get staged(): StagedRows {
+    this.#staged ??= new StagedRows(this.#database, this.table);
+    return this.#staged;
+  }
+
+  forgetStaged(): void {
+    this.#staged?.forget();
+  }
+
   load(key: readonly Cell[]): Row | undefined {
     const cells = this.#get.get(...(key as SQLInputValue[])) as unknown as Cell[] | undefined;
-    if (!cells) return undefined;
+    return cells && this.#row(cells);
+  }
+
+  /** The same while the generation is built, where `staged.isReadable()`. */
+  loadBuilding(key: readonly Cell[]): Row | undefined | 'unsure' {
+    const staged = this.staged.find(key);
+    if (staged === 'absent') return this.load(key);
+    if (staged === 'unsure') return staged;
+    return staged === 'deleted' ? undefined : this.#row(staged);
+  }
+
+  #row(cells: readonly Cell[]): Row {
     const row: { [column: string]: Cell } = {};
     for (let n = 0; n < cells.length; n += 1) row[this.#columns[n] as string] = cells[n] as Cell;
     return row;
@@ -66,15 +85,10 @@ export class TableRows {
     else this.#put.run(...this.#checked(change.row));
   }
 
-  /** Writes one change while there are no ranked counts and no indexes: then replacing is quicker. */
-  writeBuilding({ key, row }: RowChange): void {
-    if (row === null) this.#delete.run(...(key as SQLInputValue[]));
-    else this.#replace.run(...this.#checked(row));
-  }
-
-  /** Puts a row of a write-only table aside while the generation is built. */
-  stage(row: Row): void {
-    this.staged?.put(this.#checked(row));
+  /** Puts one change aside while the generation is built. */
+  stage({ key, row }: RowChange): void {
+    if (row === null) this.staged.putDeleted(key);
+    else this.staged.put(key, this.#checked(row));
   }
 
   /**
