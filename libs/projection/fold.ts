@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import { KeyFilter } from './key-filter.ts';
 import type { AnyRecordedEvent, Cell, Projection, Row, Rows, Table } from './projection.ts';
 import type { RowChange, RowKey } from './store.ts';
@@ -51,8 +50,8 @@ export interface FoldOptions {
 }
 
 export const foldLimits = {
-  /** Rows kept in memory from batch to batch. */
-  rowsMax: 200_000,
+  /** Rows kept in memory from batch to batch, of all tables together. More cost the garbage collector more than they save. */
+  rowsMax: 20_000,
   /** Keys in one call of the loader. */
   loadKeysMax: 10_000,
 } as const;
@@ -67,18 +66,18 @@ interface Slot {
   /** Put or deleted since the last commit, and not undone. Only asked of write-only tables. */
   written: boolean;
   queued: boolean;
-  /** Whether it is in the cache that outlives the batch. */
-  cached: boolean;
+  /** The age in which it was touched last. */
+  age: number;
 }
 
+/**
+ * Rows are kept in two ages: those touched in this age, and those touched in the one before. A row of a
+ * write-only table is not kept beyond its batch.
+ */
 interface FoldTable {
   readonly shape: TableShape;
-  /** Rows touched since the last commit: never evicted, for the store knows less than they do. */
-  readonly batch: Map<string, Slot>;
-  /** Undefined for write-only tables, whose rows are not kept. */
-  readonly makeCache: (() => LRUCache<string, Slot>) | undefined;
-  /** Made with the first row: it allocates a place for every row it may hold. */
-  cache: LRUCache<string, Slot> | undefined;
+  young: Map<string, Slot>;
+  old: Map<string, Slot>;
 }
 
 /**
@@ -94,35 +93,20 @@ export class Fold {
   readonly #rows: EventRows;
   readonly #queue: Slot[] = [];
   readonly #evicted = new KeyFilter();
+  readonly #ageRowsMax: number;
+  #age = 0;
   #load: RowLoader = () => Promise.resolve([]);
   #startedEmpty = false;
 
   constructor(options: FoldOptions) {
     this.#projection = options.projection;
     const tables = [...options.projection.tables, ...(options.tables ?? [])];
-    const read = tables.filter((table) => !table.writeOnly).length;
-    const rowsMax = Math.max(1, Math.floor((options.rowsMax ?? foldLimits.rowsMax) / read));
-    for (const table of tables) this.#tables.set(table.name, this.#foldTable(table, rowsMax));
+    this.#ageRowsMax = Math.max(1, Math.floor((options.rowsMax ?? foldLimits.rowsMax) / 2));
+    for (const table of tables) {
+      const shape = tableShape(table);
+      this.#tables.set(table.name, { shape, young: new Map(), old: new Map() });
+    }
     this.#rows = new EventRows(this.#tables, this.#queue);
-  }
-
-  #foldTable(table: Table, rowsMax: number): FoldTable {
-    const shape = tableShape(table);
-    const makeCache = () =>
-      new LRUCache<string, Slot>({
-        max: rowsMax,
-        dispose: (slot, text, reason) => {
-          if (reason !== 'evict') return;
-          slot.cached = false;
-          this.#evicted.add(slot.shape.table.name, text);
-        },
-      });
-    return {
-      shape,
-      batch: new Map(),
-      makeCache: table.writeOnly ? undefined : makeCache,
-      cache: undefined,
-    };
   }
 
   /** Rows that would be written now, as an upper bound. */
@@ -136,9 +120,9 @@ export class Fold {
     this.#startedEmpty = startedEmpty;
     this.#evicted.clear();
     this.#queue.length = 0;
-    for (const { batch, cache } of this.#tables.values()) {
-      batch.clear();
-      cache?.clear();
+    for (const { young, old } of this.#tables.values()) {
+      young.clear();
+      old.clear();
     }
   }
 
@@ -215,34 +199,42 @@ export class Fold {
       slot.written = false;
     }
     this.#queue.length = 0;
-    for (const table of this.#tables.values()) {
-      const { batch, makeCache } = table;
-      if (makeCache && batch.size > 0) {
-        table.cache ??= makeCache();
-        for (const slot of batch.values()) {
-          // What came from the cache is in it still, and was counted as used when it was found.
-          if (slot.cached) continue;
-          slot.cached = true;
-          table.cache.set(slot.text, slot);
-        }
-      }
-      batch.clear();
+    let rows = 0;
+    for (const { shape, young } of this.#tables.values()) {
+      if (shape.table.writeOnly) young.clear();
+      rows += young.size;
     }
+    // Only here may rows be forgotten: in the midst of a batch the store knows less than they do.
+    if (rows >= this.#ageRowsMax) this.#grow();
+  }
+
+  /** Forgets what was not touched in this age, and begins the next. */
+  #grow(): void {
+    for (const table of this.#tables.values()) {
+      const { shape, young, old } = table;
+      for (const { age, text } of old.values()) {
+        if (age < this.#age) this.#evicted.add(shape.table.name, text);
+      }
+      table.old = young;
+      table.young = new Map();
+    }
+    this.#age += 1;
   }
 
   #touch(name: string, key: readonly Cell[], event: AnyRecordedEvent, missing: Slot[]): Slot {
     const table = this.#tables.get(name);
     if (!table) throw new UntouchedRowError(name, key, event);
-    const { shape, batch, cache, makeCache } = table;
+    const { shape, young, old } = table;
     const text = shape.keyText(key);
-    const held = batch.get(text);
+    const held = young.get(text);
     if (held) return held;
-    let slot = cache?.get(text);
+    let slot = old.get(text);
     if (!slot) {
       slot = newSlot(shape, key, text);
-      if (makeCache && !this.#knownAbsent(name, text)) missing.push(slot);
+      if (!shape.table.writeOnly && !this.#knownAbsent(name, text)) missing.push(slot);
     }
-    batch.set(text, slot);
+    slot.age = this.#age;
+    young.set(text, slot);
     return slot;
   }
 
@@ -263,7 +255,7 @@ export class Fold {
       }
     } catch (error) {
       // A slot that was never filled must not be taken for a row that is not there.
-      for (const slot of missing) this.#tables.get(slot.shape.table.name)?.batch.delete(slot.text);
+      for (const slot of missing) this.#tables.get(slot.shape.table.name)?.young.delete(slot.text);
       throw error;
     }
   }
@@ -278,7 +270,7 @@ function newSlot(shape: TableShape, key: readonly Cell[], text: string): Slot {
     stored: undefined,
     written: false,
     queued: false,
-    cached: false,
+    age: 0,
   };
 }
 
@@ -362,10 +354,10 @@ class EventRows implements Rows {
     const table = this.#tables.get(name);
     if (!table?.shape.table.writeOnly) throw this.#untouched(name, key);
     const text = table.shape.keyText(key);
-    let slot = table.batch.get(text);
+    let slot = table.young.get(text);
     if (!slot) {
       slot = newSlot(table.shape, key, text);
-      table.batch.set(text, slot);
+      table.young.set(text, slot);
     }
     return slot;
   }

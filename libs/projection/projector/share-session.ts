@@ -323,18 +323,21 @@ export class ShareSession {
   async #commitIfDue(nearHead: boolean): Promise<SessionEnd | undefined> {
     const { events, dataLength, since } = this.#pending;
     if (events === 0) return this.#commitIdle();
-    const { batchEventsMax, throttledBatchEventsMax, batchRowsMax } = projectorLimits;
-    const eventsMax =
-      this.#work.throttleShare === undefined ? batchEventsMax : throttledBatchEventsMax;
     const waited = this.#work.clock.now() - since;
     const due =
       (this.#caughtUp && nearHead) ||
-      events >= eventsMax ||
-      this.#memory.fold.dirtyRows >= batchRowsMax ||
+      events >= this.#batchEventsMax() ||
+      this.#memory.fold.dirtyRows >= projectorLimits.batchRowsMax ||
       dataLength >= projectorLimits.batchDataLengthMax ||
       waited >= projectorLimits.batchFillMs ||
       waited < 0;
     return due ? this.#commit() : undefined;
+  }
+
+  #batchEventsMax(): number {
+    const { throttleShare, mode } = this.#work;
+    if (throttleShare !== undefined) return projectorLimits.throttledBatchEventsMax;
+    return mode === 'build' ? projectorLimits.buildBatchEventsMax : projectorLimits.batchEventsMax;
   }
 
   async #apply(events: readonly StoredEvent[], to: Checkpoint): Promise<SessionEnd | undefined> {

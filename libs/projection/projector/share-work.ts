@@ -11,6 +11,8 @@ export const projectorLimits = {
   pageEventsMax: 2_000,
   /** Events in one batch while catching up. */
   batchEventsMax: 20_000,
+  /** The same in a rebuild, whose store only appends: few enough that the garbage collector meets them young. */
+  buildBatchEventsMax: 4_000,
   /** Events in one batch of a throttled rebuild: short bursts between its pauses. */
   throttledBatchEventsMax: 2_000,
   /** Changed rows in one batch, checked between pages. */
