@@ -24,6 +24,8 @@ export {
   isFollowed,
   liveGeneration,
   type ProjectionState,
+  type Verdict,
+  verdictOf,
 } from './generations/state.ts';
 export { holdMsMax, isHolding } from './holds.ts';
 export { lowestCheckpoint } from './lowest-checkpoint.ts';

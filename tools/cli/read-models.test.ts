@@ -58,7 +58,9 @@ describe('rebuild, verify, promote', () => {
     expect((await leaderboardIn(folder)).live).toBeNull();
     expect((await done(folder, 'rebuild')).out).toMatch(/^leaderboard g1 rebuilt: 300 events in /);
     expect((await done(folder, 'verify')).out).toMatch(/^leaderboard g1 at .*consistent in itself/);
-    expect((await done(folder, 'promote')).out).toBe('leaderboard g1 is live (none was before)\n');
+    const first = await done(folder, 'promote');
+    expect(first.out).toBe('leaderboard g1 is live (none was before)\n');
+    expect(first.err).toMatch(/consistent in itself, but compared with nothing/);
 
     await appendScores(folder, 300, 400);
     expect((await done(folder, 'rebuild', '--workers', '3')).out).toMatch(/g2 rebuilt: 400 events/);
@@ -126,6 +128,17 @@ describe('rebuild, verify, promote', () => {
     expect(told.differences).toHaveLength(1);
     const [, g2] = (await leaderboardIn(folder)).generations;
     expect(g2?.problem).toMatch(/its last verification found differences/);
+
+    const promote = ['promote', 'leaderboard', '--data', folder];
+    const refused = await annals(promote);
+    expect(refused).toMatchObject({ code: exitCodes.refused, out: '' });
+    expect(refused.err).toMatch(
+      /g2 found differences from g1: .*Nothing was changed.*verify leaderboard --generation g2 --refold/,
+    );
+    expect((await leaderboardIn(folder)).live).toBe('g1');
+    const forced = await annals([...promote, '--despite-differences']);
+    expect(forced.out).toBe('leaderboard g2 is live (before it was g1)\n');
+    expect(forced.err).toMatch(/It is live although its last verification found differences/);
   });
 
   it('are told by status to be needed where a store is lost', async () => {

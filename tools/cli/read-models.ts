@@ -15,6 +15,7 @@ import {
   type ProjectionReport,
   type ProjectionStore,
   projectionStatus,
+  verdictOf,
 } from '@annals/projection';
 import { dataLayout, projections } from '@annals/projector';
 import { sqliteProjectionStore } from '@annals/store-sqlite';
@@ -165,8 +166,9 @@ async function problemOf(
   if (report.diverged !== undefined) {
     return `${report.diverged} (was the log restored from an older backup?): annals rebuild ${name}`;
   }
-  if (report.verified && !(report.verified.same && report.verified.problems === 0)) {
-    return `its last verification found differences: annals verify ${name}`;
+  if (verdictOf(report) === 'found-different') {
+    const again = `annals verify ${name} --generation g${report.generation}`;
+    return `its last verification found differences: ${again}`;
   }
   if (report.kind !== 'followed' || moved || !report.checkpoint || !report.behind?.events) {
     return undefined;

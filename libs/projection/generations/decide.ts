@@ -1,7 +1,7 @@
 import type { Checkpoint } from '@annals/event-log';
 import { encodeCheckpoint } from '@annals/event-log';
 import type { Until, Verification } from './events.ts';
-import { type Generation, liveGeneration, type ProjectionState } from './state.ts';
+import { type Generation, liveGeneration, type ProjectionState, verdictOf } from './state.ts';
 
 export type RefusalReason =
   | 'no-generation'
@@ -10,6 +10,7 @@ export type RefusalReason =
   | 'frozen'
   | 'dropped'
   | 'already-live'
+  | 'found-different'
   | 'live'
   | 'other-version'
   | 'nothing-before'
@@ -25,6 +26,8 @@ export interface Refused {
   readonly kind: 'refused';
   readonly reason: RefusalReason;
   readonly detail: string;
+  /** The generation that was found different. */
+  readonly generation?: number;
 }
 
 export function refused(reason: RefusalReason, detail: string): Refused {
@@ -138,10 +141,19 @@ export function decideVerified(state: ProjectionState, result: Verification): De
   return events({ type: 'generation-verified', data: result });
 }
 
+/** What a generation must be to become live. */
+export interface FlipTerms {
+  /** The version of the projection this program has. */
+  readonly version: number;
+  /** Also makes a generation live whose last verification found differences. */
+  readonly despiteDifferences?: boolean | undefined;
+}
+
+/** A generation that was never verified may become live; one that was found different only when told so. */
 export function decidePromote(
   state: ProjectionState,
   generation: number,
-  version: number,
+  { version, despiteDifferences }: FlipTerms,
 ): Decision {
   const held = existing(state, generation);
   if ('kind' in held) return held;
@@ -152,11 +164,16 @@ export function decidePromote(
   if (held.until)
     return refused('frozen', `${name} is a point in time: it does not follow the log`);
   if (held.version !== version) return otherVersion(held, state.projection, version);
+  if (!despiteDifferences && verdictOf(held) === 'found-different') return different(held, state);
   const data = live === undefined ? { generation } : { generation, previous: live };
   return events({ type: 'generation-promoted', data });
 }
 
-export function decideRollback(state: ProjectionState, version: number): Decision {
+/** The same terms as for promote: going back must not make a wrong read model live unseen either. */
+export function decideRollback(
+  state: ProjectionState,
+  { version, despiteDifferences }: FlipTerms,
+): Decision {
   const live = liveGeneration(state);
   const generation = state.promotions.at(-2);
   if (live === undefined || generation === undefined) {
@@ -165,6 +182,7 @@ export function decideRollback(state: ProjectionState, version: number): Decisio
   const held = existing(state, generation);
   if ('kind' in held) return held;
   if (held.version !== version) return otherVersion(held, state.projection, version);
+  if (!despiteDifferences && verdictOf(held) === 'found-different') return different(held, state);
   return events({ type: 'generation-rolled-back', data: { generation, previous: live } });
 }
 
@@ -230,6 +248,17 @@ function noSuch(state: ProjectionState, generation: number): Refused {
   const names = known.map((one) => `g${one.generation}`).join(', ') || 'none';
   const detail = `${state.projection} has no generation g${generation} (there is: ${names})`;
   return refused('no-such-generation', detail);
+}
+
+function different({ generation, verified }: Generation, { projection }: ProjectionState): Refused {
+  const against = verified?.against;
+  const detail =
+    `the last verification of ${projection} g${generation} found differences` +
+    // Of two generations either may be the wrong one; the log itself decides.
+    (typeof against === 'number'
+      ? ` from g${against}: compare it with the log itself`
+      : ': rebuild');
+  return { ...refused('found-different', detail), generation };
 }
 
 function otherVersion(held: Generation, projection: string, version: number): Refused {

@@ -96,7 +96,7 @@ describe('the control stream of a projection', () => {
     expect(await decided((state) => decideCreate(state, spec(4)))).toMatchObject({
       reason: 'exists',
     });
-    expect(await decided((state) => decidePromote(state, 5, 1))).toMatchObject({
+    expect(await decided((state) => decidePromote(state, 5, { version: 1 }))).toMatchObject({
       reason: 'not-rebuilt',
     });
   });
@@ -153,7 +153,7 @@ describe('the directory', () => {
     for (let generation = 2; generation < 8; generation += 1) {
       await decided((state) => decideCreate(state, spec(generation)));
       await decided((state) => decideRebuilt(state, generation, at));
-      await decided((state) => decidePromote(state, generation, 1));
+      await decided((state) => decidePromote(state, generation, { version: 1 }));
       await clock.advance(1_000);
     }
     await clock.advance(60_000);

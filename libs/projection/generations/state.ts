@@ -57,6 +57,20 @@ export function isFollowed(generation: Generation): boolean {
   return !generation.dropped && generation.rebuilt !== undefined && generation.until === undefined;
 }
 
+/** What the last verification of a generation says of it. */
+export type Verdict =
+  | 'never-verified'
+  /** It was compared with nothing; what its store derives from rows is right. */
+  | 'consistent-in-itself'
+  | 'found-same'
+  | 'found-different';
+
+export function verdictOf({ verified }: Pick<Generation, 'verified'>): Verdict {
+  if (!verified) return 'never-verified';
+  if (!verified.same || verified.problems > 0) return 'found-different';
+  return verified.against === undefined ? 'consistent-in-itself' : 'found-same';
+}
+
 export function evolve(
   state: ProjectionState,
   event: RecordedEvent<ControlEventType>,

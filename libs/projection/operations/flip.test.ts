@@ -4,6 +4,7 @@ import { liveGeneration } from '../generations/state.ts';
 import { GameSite, gameProjection } from '../testing/game.ts';
 import { drop, promote, rollback } from './flip.ts';
 import { rebuild } from './rebuild.ts';
+import { verify } from './verify.ts';
 
 const projection = gameProjection();
 
@@ -32,7 +33,7 @@ describe('promote and rollback', () => {
       kind: 'promoted',
       generation: 2,
       previous: 1,
-      verified: false,
+      verdict: 'never-verified',
     });
     await site.clock.advance(10);
     expect(projector.directory.live('game')?.generation).toBe(2);
@@ -163,6 +164,59 @@ describe('promote and rollback', () => {
       'dropped',
     ]);
     expect(await liveOf(site)).toBe(1);
+    await projector.stop();
+  });
+
+  test('a generation that was found different is not made live unless told so, by promote or by rollback', async () => {
+    const { site, projector, operation } = await rebuiltSite();
+    const spoil = (generation: number) => {
+      const rows = site.database.get(generation)?.tables.get('totals');
+      for (const [key, row] of rows ?? []) rows?.set(key, { ...row, points: 77 });
+    };
+    const despite = { ...operation, despiteDifferences: true };
+    spoil(2);
+    const found = await site.clock.until(verify(operation));
+    expect(found).toMatchObject({ kind: 'different', generation: 2 });
+    expect(await site.clock.until(promote(operation))).toEqual({
+      kind: 'refused',
+      reason: 'found-different',
+      generation: 2,
+      detail:
+        'the last verification of game g2 found differences from g1: compare it with the log itself',
+    });
+    expect(await liveOf(site)).toBe(1);
+    expect(await site.clock.until(promote(despite))).toMatchObject({
+      kind: 'promoted',
+      verdict: 'found-different',
+    });
+    // The one that was live before is looked at only now, and is wrong as well.
+    spoil(1);
+    await site.clock.until(verify({ ...operation, generation: 1, refold: true }));
+    expect(await site.clock.until(rollback(operation))).toEqual({
+      kind: 'refused',
+      reason: 'found-different',
+      generation: 1,
+      detail: 'the last verification of game g1 found differences: rebuild',
+    });
+    expect(await liveOf(site)).toBe(2);
+    expect(await site.clock.until(rollback(despite))).toMatchObject({ kind: 'rolled-back' });
+    expect(await liveOf(site)).toBe(1);
+    await projector.stop();
+  });
+
+  test('the last verification counts, not one before it', async () => {
+    const { site, projector, operation } = await rebuiltSite();
+    const rows = site.database.get(1)?.tables.get('totals');
+    const before = [...(rows ?? [])];
+    for (const [key, row] of before) rows?.set(key, { ...row, points: 77 });
+    // It is the live one that is wrong: only a second fold of the log can tell.
+    await site.clock.until(verify(operation));
+    expect(await site.clock.until(promote(operation))).toMatchObject({ reason: 'found-different' });
+    await site.clock.until(verify({ ...operation, refold: true }));
+    expect(await site.clock.until(promote(operation))).toMatchObject({
+      kind: 'promoted',
+      verdict: 'found-same',
+    });
     await projector.stop();
   });
 

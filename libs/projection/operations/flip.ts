@@ -4,11 +4,18 @@ import {
   decideDrop,
   decidePromote,
   decideRollback,
+  type FlipTerms,
   newestRebuilt,
   type Refused,
   refused,
 } from '../generations/decide.ts';
-import { type Generation, liveGeneration, type ProjectionState } from '../generations/state.ts';
+import {
+  type Generation,
+  liveGeneration,
+  type ProjectionState,
+  type Verdict,
+  verdictOf,
+} from '../generations/state.ts';
 import {
   type Brought,
   bringTo,
@@ -21,6 +28,8 @@ import {
 export interface FlipOptions extends Operation {
   /** How long to wait for the generation to come to where the live one stands; 60,000 unless told. */
   readonly waitMs?: number | undefined;
+  /** Also makes a generation live whose last verification found differences. */
+  readonly despiteDifferences?: boolean | undefined;
 }
 
 export interface PromoteOptions extends FlipOptions {
@@ -34,8 +43,8 @@ export type FlipOutcome =
       readonly generation: number;
       /** The generation that was live before. */
       readonly previous: number | undefined;
-      /** Whether its last verification compared it with something, and found everything right. */
-      readonly verified: boolean;
+      /** What the last verification of the one that is live now says. */
+      readonly verdict: Verdict;
     }
   /** It did not come to where the live one stands: nothing was changed. */
   | { readonly kind: 'behind'; readonly generation: number; readonly detail: string }
@@ -51,22 +60,28 @@ const flipHoldMsMax = 5_000;
  */
 export async function promote(options: PromoteOptions): Promise<FlipOutcome> {
   const { log, projection } = options;
+  const terms = termsOf(options);
   const { state } = await readControl(log, projection.name);
   const generation = options.generation ?? newestRebuilt(state)?.generation;
   if (generation === undefined) {
     const detail = `${projection.name} has no rebuilt generation beside the live one: rebuild first`;
     return refused('no-generation', detail);
   }
-  const decide = (now: ProjectionState) => decidePromote(now, generation, projection.version);
+  const decide = (now: ProjectionState) => decidePromote(now, generation, terms);
   return flip(options, state, generation, decide, 'promoted');
 }
 
 /** Goes back to the generation that was live before, which the projector has kept up to date. */
 export async function rollback(options: FlipOptions): Promise<FlipOutcome> {
   const { log, projection } = options;
+  const terms = termsOf(options);
   const { state } = await readControl(log, projection.name);
-  const decide = (now: ProjectionState) => decideRollback(now, projection.version);
+  const decide = (now: ProjectionState) => decideRollback(now, terms);
   return flip(options, state, state.promotions.at(-2) ?? 0, decide, 'rolled-back');
+}
+
+function termsOf({ projection, despiteDifferences }: FlipOptions): FlipTerms {
+  return { version: projection.version, despiteDifferences };
 }
 
 async function flip(
@@ -86,10 +101,8 @@ async function flip(
     const decided = await decideAndAppend(options, projection.name, decide);
     if (decided.kind === 'refused') return decided;
     await seenByDirectory(options, decided.state);
-    const { verified } = target;
-    const compared = verified?.against !== undefined;
-    const isVerified = compared && verified.same && verified.problems === 0;
-    return { kind, generation, previous, verified: isVerified };
+    const flipped = decided.state.generations.get(generation) as Generation;
+    return { kind, generation, previous, verdict: verdictOf(flipped) };
   };
   const unsound = await withGeneration(options, target, (opened) => divergenceOf(options, opened));
   if (unsound !== undefined) {

@@ -233,7 +233,7 @@ describe('the drill: the read model is lost, rebuilt, verified and promoted', ()
       kind: 'promoted',
       generation: 3,
       previous: 1,
-      verified: true,
+      verdict: 'found-same',
     });
     await site.clock.advance(1_500);
     expect(await site.rows(3)).toEqual(before);

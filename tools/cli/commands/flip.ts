@@ -1,4 +1,11 @@
-import { drop, type FlipOutcome, promote, rollback } from '@annals/projection';
+import {
+  drop,
+  type FlipOutcome,
+  promote,
+  type Refused,
+  rollback,
+  type Verdict,
+} from '@annals/projection';
 import type { Command } from 'commander';
 import { confirmed } from '../confirm.ts';
 import { type CommandContext, knownProjection, withEmbedded } from '../context.ts';
@@ -16,6 +23,7 @@ export function addFlips(annals: Command, act: Act): void {
       .description('makes a rebuilt generation live, at once for every reader')
       .argument('<name>', 'the projection')
       .option('--generation <gN>', 'this one, not the newest rebuilt one', generationNumber)
+      .option('--despite-differences', 'also when its last verification found differences')
       .action(act(promoteNamed)),
     ['annals promote leaderboard', 'after annals verify leaderboard'],
     ['annals promote leaderboard --generation g3', 'a generation of your choice'],
@@ -25,6 +33,7 @@ export function addFlips(annals: Command, act: Act): void {
       .command('rollback')
       .description('makes the generation live again that was live before: it is up to date')
       .argument('<name>', 'the projection')
+      .option('--despite-differences', 'also when its last verification found differences')
       .action(act(rollbackNamed)),
     ['annals rollback leaderboard', 'undoes the last promote'],
   );
@@ -40,22 +49,31 @@ export function addFlips(annals: Command, act: Act): void {
   );
 }
 
+interface FlipFlags {
+  readonly despiteDifferences?: boolean;
+}
+
 async function promoteNamed(
   context: CommandContext,
   name: string,
-  { generation }: { readonly generation?: number },
+  { generation, despiteDifferences }: FlipFlags & { readonly generation?: number },
 ): Promise<ExitCode> {
   const projection = knownProjection(name);
   return withEmbedded(context, async (embedded) => {
     const operation = operationOn(context, embedded, projection);
-    return flipped(context, name, await promote({ ...operation, generation }));
+    return flipped(context, name, await promote({ ...operation, generation, despiteDifferences }));
   });
 }
 
-async function rollbackNamed(context: CommandContext, name: string): Promise<ExitCode> {
+async function rollbackNamed(
+  context: CommandContext,
+  name: string,
+  { despiteDifferences }: FlipFlags,
+): Promise<ExitCode> {
   const projection = knownProjection(name);
   return withEmbedded(context, async (embedded) => {
-    return flipped(context, name, await rollback(operationOn(context, embedded, projection)));
+    const operation = operationOn(context, embedded, projection);
+    return flipped(context, name, await rollback({ ...operation, despiteDifferences }));
   });
 }
 
@@ -65,27 +83,28 @@ async function flipped(
   outcome: FlipOutcome,
 ): Promise<ExitCode> {
   const { output, io } = context;
-  if (outcome.kind === 'refused') throw refusal(outcome);
+  if (outcome.kind === 'refused') throw refusalToFlip(name, outcome);
   if (outcome.kind === 'behind') {
     if (io.signal.aborted) throw interrupted('stopped: nothing was changed');
     const message = `${name} ${outcome.detail}: nothing was changed`;
     throw new CommandError(exitCodes.refused, 'behind', message);
   }
-  const { kind, generation, previous, verified } = outcome;
+  const { kind, generation, previous, verdict } = outcome;
   const document = {
     projection: name,
     result: kind,
     generation: `g${generation}`,
     previous: previous === undefined ? null : `g${previous}`,
-    verified,
+    verified: verdict === 'found-same',
+    verdict,
   };
   await output.result(document, () => {
     const before = previous === undefined ? 'none was before' : `before it was g${previous}`;
     return `${name} g${generation} is live (${before})`;
   });
-  if (kind === 'promoted' && !verified) {
+  if (verdict !== 'found-same' && (kind === 'promoted' || verdict === 'found-different')) {
     const check = `annals verify ${name} --generation g${generation} --refold`;
-    output.remark(`It was not verified. To check it: ${check}`);
+    output.remark(`${unproven[verdict]}. To check it: ${check}`);
   }
   if (kind === 'promoted' && previous !== undefined) {
     const gone = `annals drop ${name} --generation g${previous}`;
@@ -94,6 +113,21 @@ async function flipped(
     );
   }
   return exitCodes.ok;
+}
+
+const unproven: { readonly [verdict in Exclude<Verdict, 'found-same'>]: string } = {
+  'never-verified': 'It was not verified',
+  'consistent-in-itself': 'It was found consistent in itself, but compared with nothing',
+  'found-different': 'It is live although its last verification found differences',
+};
+
+function refusalToFlip(name: string, outcome: Refused): CommandError {
+  if (outcome.reason !== 'found-different') return refusal(outcome);
+  const check = `annals verify ${name} --generation g${outcome.generation} --refold`;
+  const message =
+    `${outcome.detail}. Nothing was changed. To see what differs from the log: ${check}; ` +
+    'to make it live all the same: --despite-differences';
+  return new CommandError(exitCodes.refused, outcome.reason, message);
 }
 
 async function dropNamed(
