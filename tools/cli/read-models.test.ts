@@ -69,6 +69,7 @@ describe('rebuild, verify, promote', () => {
     expect(verified.err).toContain('Next: annals promote leaderboard');
     const promoted = await done(folder, 'promote');
     expect(promoted.out).toBe('leaderboard g2 is live (before it was g1)\n');
+    expect(promoted.err).toMatch(/^Back: annals rollback leaderboard/m);
     expect(await leaderboardIn(folder)).toMatchObject({
       live: 'g2',
       generations: [
@@ -154,7 +155,9 @@ describe('rebuild, verify, promote', () => {
     expect(out).toMatch(
       /compared with a second fold of the log, as the store of the live one is lost: the same in every row/,
     );
-    await done(folder, 'promote');
+    const { err } = await done(folder, 'promote');
+    expect(err).toMatch(/^There is no way back to g1\. To remove it: annals drop leaderboard /m);
+    expect(err).not.toContain('annals rollback');
     expect((await leaderboardIn(folder)).live).toBe('g2');
   });
 });

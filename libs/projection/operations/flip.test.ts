@@ -34,6 +34,7 @@ describe('promote and rollback', () => {
       generation: 2,
       previous: 1,
       verdict: 'never-verified',
+      canGoBack: true,
     });
     await site.clock.advance(10);
     expect(projector.directory.live('game')?.generation).toBe(2);
@@ -216,6 +217,29 @@ describe('promote and rollback', () => {
     expect(await site.clock.until(promote(operation))).toMatchObject({
       kind: 'promoted',
       verdict: 'found-same',
+      canGoBack: true,
+    });
+    await projector.stop();
+  });
+
+  test('a promote tells whether a rollback would undo it', async () => {
+    const { site, projector, operation } = await rebuiltSite();
+    await site.clock.until(verify({ ...operation, generation: 1, refold: true }));
+    site.database.lose(1);
+    expect(await site.clock.until(promote(operation))).toMatchObject({
+      kind: 'promoted',
+      previous: 1,
+      canGoBack: false,
+    });
+    expect(await site.clock.until(rollback(operation))).toMatchObject({ reason: 'lost' });
+    // Nor where the one before is there and was found different.
+    await site.clock.until(rebuild(operation));
+    const rows = site.database.get(2)?.tables.get('totals');
+    for (const [key, row] of rows ?? []) rows?.set(key, { ...row, points: 77 });
+    await site.clock.until(verify({ ...operation, generation: 2, refold: true }));
+    expect(await site.clock.until(promote(operation))).toMatchObject({
+      previous: 2,
+      canGoBack: false,
     });
     await projector.stop();
   });

@@ -45,6 +45,8 @@ export type FlipOutcome =
       readonly previous: number | undefined;
       /** What the last verification of the one that is live now says. */
       readonly verdict: Verdict;
+      /** Of a promote: whether a rollback would undo it, as the generation before is there and may be live. */
+      readonly canGoBack: boolean;
     }
   /** It did not come to where the live one stands: nothing was changed. */
   | { readonly kind: 'behind'; readonly generation: number; readonly detail: string }
@@ -97,12 +99,14 @@ async function flip(
   const target = state.generations.get(generation) as Generation;
   const previous = liveGeneration(state);
   const before = previous === undefined ? undefined : state.generations.get(previous);
-  const change = async (): Promise<FlipOutcome> => {
+  const change = async (isBeforeThere: boolean): Promise<FlipOutcome> => {
     const decided = await decideAndAppend(options, projection.name, decide);
     if (decided.kind === 'refused') return decided;
     await seenByDirectory(options, decided.state);
     const flipped = decided.state.generations.get(generation) as Generation;
-    return { kind, generation, previous, verdict: verdictOf(flipped) };
+    const back = decideRollback(decided.state, termsOf(options));
+    const canGoBack = kind === 'promoted' && isBeforeThere && back.kind === 'events';
+    return { kind, generation, previous, verdict: verdictOf(flipped), canGoBack };
   };
   const unsound = await withGeneration(options, target, (opened) => divergenceOf(options, opened));
   if (unsound !== undefined) {
@@ -122,12 +126,12 @@ async function flip(
             await live.hold(at, until);
             const held = await live.checkpoint();
             const last = await bringTo(options, target, state, held, until);
-            return last.kind === 'there' ? await change() : behind(generation, last);
+            return last.kind === 'there' ? await change(true) : behind(generation, last);
           } finally {
             await live.unhold();
           }
         });
-  return flipped === 'lost' ? change() : flipped;
+  return flipped === 'lost' ? change(false) : flipped;
 }
 
 function behind(generation: number, brought: Brought): FlipOutcome {

@@ -89,7 +89,7 @@ async function flipped(
     const message = `${name} ${outcome.detail}: nothing was changed`;
     throw new CommandError(exitCodes.refused, 'behind', message);
   }
-  const { kind, generation, previous, verdict } = outcome;
+  const { kind, generation, previous, verdict, canGoBack } = outcome;
   const document = {
     projection: name,
     result: kind,
@@ -109,7 +109,9 @@ async function flipped(
   if (kind === 'promoted' && previous !== undefined) {
     const gone = `annals drop ${name} --generation g${previous}`;
     output.remark(
-      `Back: annals rollback ${name}. When g${previous} is not needed any more: ${gone}`,
+      canGoBack
+        ? `Back: annals rollback ${name}. When g${previous} is not needed any more: ${gone}`
+        : `There is no way back to g${previous}. To remove it: ${gone}`,
     );
   }
   return exitCodes.ok;
