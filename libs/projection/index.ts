@@ -63,13 +63,14 @@ export {
   rollback,
 } from './operations/flip.ts';
 export { divergedGenerations, type Operation } from './operations/operation.ts';
-export { planRebuild, type RebuildPlan } from './operations/plan-rebuild.ts';
+export { type PlanOptions, planRebuild, type RebuildPlan } from './operations/plan-rebuild.ts';
 export {
   type RebuildOptions,
   type RebuildOutcome,
   type RebuildProgress,
   rebuild,
 } from './operations/rebuild.ts';
+export type { RebuildRequest } from './operations/rebuild-request.ts';
 export {
   type Behind,
   type GenerationReport,

@@ -9,7 +9,7 @@ import { sqliteProjectionStore } from '@annals/store-sqlite';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { exitCodes } from './exit-codes.ts';
 import { annals, annalsJson } from './testing/cli.ts';
-import { appendScores, scoredFolder, streamOf } from './testing/data-folder.ts';
+import { appendScores, filesBelow, scoredFolder, streamOf } from './testing/data-folder.ts';
 
 // Files are synced, and the machine may be busy: slow is no failure here.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
@@ -179,6 +179,39 @@ describe('rebuild', () => {
     expect((await leaderboardIn(folder)).generations).toEqual([]);
   });
 
+  it('--dry-run counts up to --until, and refuses what a rebuild refuses', async () => {
+    const folder = await scoredFolder(200);
+    const head = await annalsJson<{ checkpoint: string }>(['log', 'head', '--data', folder]);
+    await appendScores(folder, 200, 260);
+    const planOf = (...flags: readonly string[]) =>
+      annals(['rebuild', 'leaderboard', '--dry-run', '--data', folder, ...flags]);
+    const upTo = await planOf('--until', head.checkpoint);
+    expect(upTo.out).toMatch(/^leaderboard g1 would be filled: 200 events, until 0:\d+\n/);
+    expect(upTo.out).toMatch(/^too few events to tell how long/m);
+    const nothing = await planOf('--until', '2020-01-01');
+    expect(nothing.out).toMatch(/: 0 events, until 2020-01-01T00:00:00.000Z\n.*nothing to read/);
+    const future = await planOf('--until', '2126-01-01');
+    expect(future).toMatchObject({ code: exitCodes.usage, out: '' });
+    expect(future.err).toMatch(/in the future/);
+  });
+
+  it('--dry-run writes a sample elsewhere and takes --throttle and --workers into account', async () => {
+    const folder = await scoredFolder(3_000);
+    const before = [...(await filesBelow(folder)).keys()].sort();
+    const flags = ['--dry-run', '--throttle', '0.5', '--workers', '2', '--data', folder];
+    const argv = ['rebuild', 'leaderboard', ...flags];
+    const { out } = await annals(argv);
+    expect(out).toMatch(
+      /^about .* at [\d,]+ events\/s, as a sample was .* by 2 workers, working 0.5 of the time$/m,
+    );
+    const plan = await annalsJson<{ events_per_second: number; estimated_seconds: number }>(argv);
+    expect(plan).toMatchObject({ events: 3_000, workers: 2, throttle: 0.5, stops_at: null });
+    expect(plan.events_per_second * plan.estimated_seconds).toBeCloseTo(3_000, -2);
+    const files = [...(await filesBelow(folder)).keys()].sort();
+    const own = files.filter((path) => !before.includes(path));
+    expect(own.filter((path) => path.includes('projections'))).toEqual([]);
+  });
+
   it('--until makes a point in time, by position or by time, that is never live', async () => {
     const folder = await scoredFolder(200);
     const { checkpoint } = await annalsJson<{ checkpoint: string }>([
@@ -222,9 +255,12 @@ describe('rebuild', () => {
     expect(stopped.code).toBe(exitCodes.interrupted);
     expect(stopped.err).toMatch(/stopped at 0:\d+ after [\d,]+ events; the same command goes on/);
     expect((await leaderboardIn(folder)).generations[0]?.state).toBe('building');
+    const plan = await done(folder, 'rebuild', '--dry-run');
+    const [, left = ''] = /g1 would be gone on with: ([\d,]+) events left\n/.exec(plan.out) ?? [];
     const again = await done(folder, 'rebuild');
     const [, events = ''] =
       /finished an interrupted rebuild: ([\d,]+) events/.exec(again.out) ?? [];
+    expect(events).toBe(left);
     expect(Number(events.replace(',', ''))).toBeLessThan(9_000);
     const { out } = await done(folder, 'verify', '--refold');
     expect(out).toMatch(/the same in every row/);

@@ -7,6 +7,7 @@ import { GameSite, gameProjection } from '../testing/game.ts';
 import { drop } from './flip.ts';
 import { planRebuild } from './plan-rebuild.ts';
 import { type RebuildOptions, rebuild } from './rebuild.ts';
+import type { RebuildRequest } from './rebuild-request.ts';
 
 async function filledSite(options: { partitions?: number } = {}): Promise<GameSite> {
   const site = new GameSite(options);
@@ -16,6 +17,18 @@ async function filledSite(options: { partitions?: number } = {}): Promise<GameSi
     await site.clock.advance(10);
   }
   return site;
+}
+
+/** The plan of a rebuild, which writes nothing but a sample, and that elsewhere. */
+async function planned(site: GameSite, request: RebuildRequest) {
+  const scratch = memoryProjectionStore({ clock: site.clock });
+  const before = (await readControl(site.log, 'game')).head;
+  const { generations } = site.database;
+  const plan = await site.clock.until(planRebuild({ ...request, scratch }));
+  expect((await readControl(site.log, 'game')).head).toBe(before);
+  expect(site.database.generations).toEqual(generations);
+  if (plan.kind === 'refused') throw new Error(plan.detail);
+  return plan;
 }
 
 describe('a rebuild', () => {
@@ -252,7 +265,10 @@ describe('a rebuild', () => {
   ])('refuses %s, and writes nothing', async (_, change, reason) => {
     const site = await filledSite();
     const options = { ...site.operation(gameProjection()), ...change(site) };
+    const scratch = memoryProjectionStore({ clock: site.clock });
     expect(await site.clock.until(rebuild(options))).toMatchObject({ kind: 'refused', reason });
+    const plan = await site.clock.until(planRebuild({ ...options, scratch }));
+    expect(plan).toMatchObject({ kind: 'refused', reason });
     expect((await readControl(site.log, 'game')).head).toBe('no-stream');
     expect(site.database.generations).toEqual([]);
   });
@@ -309,7 +325,7 @@ describe('a rebuild', () => {
     const site = await filledSite();
     const seen: [number, number][] = [];
     const operation = site.operation(gameProjection());
-    const plan = await site.clock.until(planRebuild(operation));
+    const plan = await planned(site, operation);
     expect(plan).toMatchObject({ generation: 1, resumes: false, events: 60 });
     expect([...plan.eventsByType]).toEqual([['scored', 60]]);
     const onProgress: RebuildOptions['onProgress'] = ({ events, total }) => {
@@ -318,6 +334,74 @@ describe('a rebuild', () => {
     await site.clock.until(rebuild({ ...operation, onProgress }));
     expect(seen.at(-1)).toEqual([60, 60]);
     expect(site.database.generations).toEqual([1]);
+  });
+
+  test('is planned up to its end, which may lie before the first event', async () => {
+    const site = await filledSite({ partitions: 2 });
+    const operation = site.operation(gameProjection());
+    const at = await site.log.head();
+    const until = { time: site.clock.now() };
+    await site.clock.advance(5);
+    for (let round = 0; round < 20; round += 1) await site.score(`p${round}`, 1);
+    const ends = [until, { checkpoint: encodeCheckpoint(at) }, { time: 0 }];
+    const plans = [];
+    for (const one of ends) plans.push(await planned(site, { ...operation, until: one }));
+    expect(plans.map(({ events, resumes }) => [events, resumes])).toEqual([
+      [60, false],
+      [60, false],
+      [0, false],
+    ]);
+    for (const [index, one] of ends.entries()) {
+      const rebuilt = await site.clock.until(rebuild({ ...operation, until: one }));
+      expect(rebuilt).toMatchObject({ kind: 'rebuilt', events: plans[index]?.events });
+    }
+  });
+
+  test.each([1, 3])(
+    'interrupted with %i workers, its plan counts what is left',
+    async (workers) => {
+      const site = await filledSite();
+      const trouble = { stumbles: true };
+      const operation = site.operation(gameProjection({}, trouble));
+      await site.stumble('p3');
+      for (let round = 0; round < 40; round += 1) await site.score(`p${round % 7}`, 1);
+      const halted = await site.clock.until(rebuild({ ...operation, workers }));
+      expect(halted.kind).toBe('halted');
+      trouble.stumbles = false;
+      const plan = await planned(site, { ...operation, workers: 2 });
+      expect(plan).toMatchObject({ generation: 1, resumes: true, workers });
+      expect(plan.events).toBeGreaterThan(0);
+      expect(plan.events).toBeLessThan(101);
+      // A rebuild to another end is another one.
+      const until = { checkpoint: encodeCheckpoint(await site.log.head()) };
+      expect(await planned(site, { ...operation, until })).toMatchObject({
+        generation: 2,
+        resumes: false,
+        events: 101,
+      });
+      const rebuilt = await site.clock.until(rebuild(operation));
+      expect(rebuilt).toMatchObject({ kind: 'rebuilt', resumed: true, events: plan.events });
+    },
+  );
+
+  test('is planned with the rate of a sample, a throttle counted in, and with what stops it', async () => {
+    const site = new GameSite();
+    for (let round = 0; round < 1_500; round += 1) await site.score(`p${round % 7}`, round);
+    const trouble = { stumbles: true };
+    let now = site.clock.now();
+    // Every look at the clock takes a millisecond: that is the work.
+    const clock = { ...site.clock, now: () => ++now, sleep: site.clock.sleep.bind(site.clock) };
+    const operation = { ...site.operation(gameProjection({}, trouble)), clock };
+    const full = await planned(site, operation);
+    const quarter = await planned(site, { ...operation, throttle: { share: 0.25 } });
+    expect(full.eventsPerSecond).toBeGreaterThan(0);
+    expect(quarter.eventsPerSecond).toBe((full.eventsPerSecond as number) / 4);
+    expect(quarter.estimateMs).toBe((full.estimateMs as number) * 4);
+    await site.stumble('p1');
+    expect(await planned(site, operation)).toMatchObject({
+      eventsPerSecond: undefined,
+      halt: { reason: 'handler-failed', event: { stream: 'game-p1' } },
+    });
   });
 
   test('errors of the log are waited out', async () => {

@@ -1,10 +1,4 @@
-import {
-  type Checkpoint,
-  coversAll,
-  decodeCheckpoint,
-  encodeCheckpoint,
-  partitionsOf,
-} from '@annals/event-log';
+import type { Checkpoint } from '@annals/event-log';
 import { decideAndAppend, readControl } from '../generations/control-stream.ts';
 import {
   decideCreate,
@@ -15,21 +9,15 @@ import {
   type Refused,
   refused,
 } from '../generations/decide.ts';
-import type { Until } from '../generations/events.ts';
 import { finishBuilding, makeGeneration } from '../generations/make-generation.ts';
 import type { Generation, ProjectionState } from '../generations/state.ts';
 import type { FailurePolicy } from '../projection.ts';
 import type { Observation } from '../projector/share-status.ts';
 import type { Halt } from '../projector/share-work.ts';
 import { type Operation, runShares, seenByDirectory, withGeneration } from './operation.ts';
+import { goesOnWith, type RebuildRequest, requestProblem } from './rebuild-request.ts';
 
-export interface RebuildOptions extends Operation {
-  /** Shares the work is split in; 1 unless told. An unfinished rebuild goes on with its own number. */
-  readonly workers?: number | undefined;
-  /** Ends the generation there: a point in time, which is never live and never followed. */
-  readonly until?: Until | undefined;
-  /** `share`: the part of the time the rebuild may work, above 0, at most 1. */
-  readonly throttle?: { readonly share: number } | undefined;
+export interface RebuildOptions extends RebuildRequest {
   /** What a failing handler does; `halt` unless told: a rebuild is strict. */
   readonly onFailure?: FailurePolicy | undefined;
   readonly onProgress?: ((progress: RebuildProgress) => void) | undefined;
@@ -131,34 +119,6 @@ async function checkpointOf(operation: Operation, generation: Generation): Promi
   return checkpoint === 'lost' ? {} : checkpoint;
 }
 
-/** What of a request makes no sense, before anything is written. */
-async function requestProblem(options: RebuildOptions): Promise<Refused | undefined> {
-  const { log, projection, workers = 1, until, clock } = options;
-  const head = await log.head();
-  const partitions = Math.max(1, partitionsOf(head).length);
-  if (!Number.isSafeInteger(workers) || workers < 1) {
-    return refused('too-many-workers', `${workers} is not a number of workers`);
-  }
-  if (projection.split === 'partition' && workers > partitions) {
-    const detail =
-      `${projection.name} is split by partition, and the log has ${partitions}: ` +
-      `at most ${partitions} workers`;
-    return refused('too-many-workers', detail);
-  }
-  if (!until) return undefined;
-  if ('time' in until) {
-    if (until.time <= clock.now()) return undefined;
-    return refused('until-invalid', 'the time to end at is in the future');
-  }
-  const checkpoint = decodeCheckpoint(until.checkpoint);
-  if (!checkpoint) return refused('until-invalid', `${until.checkpoint} is not a position`);
-  if (coversAll(head, checkpoint)) return undefined;
-  return refused(
-    'until-invalid',
-    `the log ends at ${encodeCheckpoint(head)}, before that position`,
-  );
-}
-
 type Target =
   | {
       readonly kind: 'target';
@@ -169,12 +129,12 @@ type Target =
   | Refused;
 
 async function unfinishedOrNew(options: RebuildOptions): Promise<Target> {
-  const { log, projection, until } = options;
+  const { log, projection } = options;
   let refusal: Refused | undefined;
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
     const { state } = await readControl(log, projection.name);
     const unfinished = newestUnfinished(state);
-    if (unfinished && isWanted(unfinished, projection.version, until)) {
+    if (unfinished && goesOnWith(unfinished, options)) {
       const opened = await withGeneration(options, unfinished, async () => 'there');
       if (opened !== 'lost')
         return { kind: 'target', generation: unfinished, state, resumed: true };
@@ -205,13 +165,6 @@ async function create(options: RebuildOptions, state: ProjectionState): Promise<
   const made = decided.state.generations.get(generation);
   if (!made) throw new Error(`${name} g${generation} was created and is not there`);
   return { kind: 'target', generation: made, state: decided.state, resumed: false };
-}
-
-function isWanted(generation: Generation, version: number, until: Until | undefined): boolean {
-  return (
-    generation.version === version &&
-    JSON.stringify(generation.until ?? null) === JSON.stringify(until ?? null)
-  );
 }
 
 async function finish(

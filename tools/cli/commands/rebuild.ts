@@ -1,12 +1,17 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { encodeCheckpoint } from '@annals/event-log';
 import {
-  type Projection,
+  type Halt,
   planRebuild,
   type RebuildOutcome,
+  type RebuildPlan,
+  type RebuildRequest,
   rebuild,
   type Until,
 } from '@annals/projection';
-import type { Embedded } from '@annals/projector';
+import { sqliteProjectionStore } from '@annals/store-sqlite';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type CommandContext, knownProjection, withEmbedded } from '../context.ts';
 import { withExamples } from '../examples.ts';
@@ -37,7 +42,10 @@ export function addRebuild(annals: Command, act: Act): void {
         shareOfTime,
       )
       .option('--until <time|position>', 'as it was then: a point in time, never live', untilText)
-      .option('--dry-run', 'only say what it would read, and about how long it would take')
+      .option(
+        '--dry-run',
+        'only say what it would read, and about how long it would take, from a sample written elsewhere',
+      )
       .action(act(rebuildNamed)),
     ['annals rebuild leaderboard', 'then: annals verify leaderboard, annals promote leaderboard'],
     ['annals rebuild leaderboard --throttle', 'beside live traffic'],
@@ -66,19 +74,20 @@ async function rebuildNamed(
 ): Promise<ExitCode> {
   const projection = knownProjection(name);
   return withEmbedded(context, async (embedded) => {
-    const { workers, until, throttle, dryRun } = flags;
-    if (dryRun) return planned(context, embedded, projection);
+    const request = {
+      ...operationOn(context, embedded, projection),
+      workers: flags.workers,
+      until: flags.until,
+      throttle: throttleOf(flags),
+    };
+    if (flags.dryRun) return withScratchFolder((folder) => planned(context, request, folder));
     const startedAt = context.io.clock.now();
     const shown = progress(context.io, `rebuilding ${name}`, {
       unit: 'events',
       quiet: context.json,
     });
-    const share = throttle === true ? throttledShare : throttle;
     const outcome = await rebuild({
-      ...operationOn(context, embedded, projection),
-      workers,
-      until,
-      throttle: share === undefined ? undefined : { share },
+      ...request,
       onProgress: ({ events, total }) => shown.update(events, total),
     }).finally(() => shown.stop());
     const seconds = (context.io.clock.now() - startedAt) / 1_000;
@@ -86,46 +95,79 @@ async function rebuildNamed(
   });
 }
 
+function throttleOf({ throttle }: RebuildFlags): RebuildRequest['throttle'] {
+  if (throttle === undefined) return undefined;
+  return { share: throttle === true ? throttledShare : throttle };
+}
+
+/** A folder of our own, only while it is needed: a sample may hold personal data. */
+async function withScratchFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'annals-dry-run-'));
+  try {
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 async function planned(
   context: CommandContext,
-  embedded: Embedded,
-  projection: Projection,
+  request: RebuildRequest,
+  folder: string,
 ): Promise<ExitCode> {
   const { output } = context;
-  const plan = await planRebuild(operationOn(context, embedded, projection));
+  const { projection, clock, until, throttle } = request;
+  const scratch = sqliteProjectionStore({ folder, projection: projection.name, clock });
+  const plan = await planRebuild({ ...request, scratch }).finally(() => scratch.close());
+  if (plan.kind === 'refused') throw refusal(plan);
+  if (request.signal?.aborted) throw interrupted('stopped: nothing was written');
+  const { eventsPerSecond, estimateMs, halt } = plan;
   const document = {
     projection: plan.projection,
     version: plan.version,
     generation: `g${plan.generation}`,
     resumes: plan.resumes,
+    until: until ? shownUntil(until) : null,
+    workers: plan.workers,
+    throttle: throttle?.share ?? null,
     events: plan.events,
     events_by_type: plan.eventsByType,
-    sampled_events_per_second: plan.sampledEventsPerSecond ?? null,
-    estimated_seconds: plan.estimateMs === undefined ? null : plan.estimateMs / 1_000,
+    events_per_second: eventsPerSecond === undefined ? null : Math.round(eventsPerSecond),
+    estimated_seconds: estimateMs === undefined ? null : estimateMs / 1_000,
+    stops_at: halt ? haltText(halt) : null,
   };
   await output.result(document, () => {
     const types = [...plan.eventsByType].sort(([, a], [, b]) => b - a);
+    const rows = types.map(([type, events]) => [type, count(events)]);
     const what = plan.resumes ? 'would be gone on with' : 'would be filled';
+    const left = plan.resumes ? ' left' : '';
+    const end = until ? `, until ${shownUntil(until)}` : '';
     return [
-      `${plan.projection} g${plan.generation} ${what}: ${plural(plan.events, 'event')}`,
-      ...(types.length === 0
-        ? []
-        : [
-            output.table(
-              ['type', 'events'],
-              types.map(([type, events]) => [type, count(events)]),
-            ),
-          ]),
-      estimate(plan.sampledEventsPerSecond, plan.estimateMs),
+      `${plan.projection} g${plan.generation} ${what}: ${plural(plan.events, 'event')}${left}${end}`,
+      ...(types.length === 0 ? [] : [output.table(['type', 'events'], rows)]),
+      estimate(plan, throttle),
     ].join('\n');
   });
   return exitCodes.ok;
 }
 
-function estimate(rate: number | undefined, estimateMs: number | undefined): string {
-  if (rate === undefined || estimateMs === undefined) return 'there is nothing to read';
-  const measured = `${count(Math.round(rate))} events/s`;
-  return `about ${duration(estimateMs / 1_000)}, at the ${measured} that a sample was folded with; writing comes on top`;
+function estimate(
+  { events, eventsPerSecond, estimateMs, halt, workers }: RebuildPlan,
+  throttle: RebuildRequest['throttle'],
+): string {
+  if (events === 0) return 'there is nothing to read';
+  if (halt) return `it would stop at ${haltText(halt)}`;
+  if (eventsPerSecond === undefined || estimateMs === undefined) {
+    return 'too few events to tell how long: a matter of a second or so';
+  }
+  const rate = `${count(Math.round(eventsPerSecond))} events/s`;
+  const shares = workers === 1 ? '' : ` by ${workers} workers`;
+  const pauses = throttle ? `, working ${throttle.share} of the time` : '';
+  return `about ${duration(estimateMs / 1_000)}, at ${rate}, as a sample was read, folded and written${shares}${pauses}`;
+}
+
+function haltText({ event, detail }: Halt): string {
+  return `${event.stream}@${event.revision} (${event.type}, ${event.id}): ${detail}`;
 }
 
 async function told(
@@ -180,9 +222,7 @@ function ended(
   const named = `${name} g${outcome.generation}`;
   switch (outcome.kind) {
     case 'halted': {
-      const { event, detail } = outcome.halt;
-      const at = `${event.stream}@${event.revision} (${event.type}, ${event.id})`;
-      const message = `the rebuild of ${named} stops at ${at}: ${detail}`;
+      const message = `the rebuild of ${named} stops at ${haltText(outcome.halt)}`;
       return new CommandError(exitCodes.failed, 'halted', message);
     }
     case 'busy': {
