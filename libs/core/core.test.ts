@@ -1,9 +1,11 @@
+import { mkdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
   canonicalJson,
   configFrom,
+  fileProblem,
   hmacSha256,
   idFromKey,
   isId,
@@ -73,6 +75,39 @@ describe('the clock', () => {
     stop.abort();
     await slept;
     await systemClock.sleep(3_600_000, stop.signal);
+  });
+});
+
+describe('an error of the file system', () => {
+  test.each([
+    [
+      'a file in place of a folder',
+      () => mkdirSync('/dev/null/x'),
+      /^\/dev\/null\/x .*not a folder$/,
+    ],
+    ['nothing there', () => readFileSync('/nowhere/x'), /^\/nowhere\/x .*no such file or folder$/],
+    ['a folder in place of a file', () => readFileSync('/'), undefined],
+  ])('of %s is told as a sentence', (_name, fail, sentence) => {
+    let error: unknown;
+    try {
+      fail();
+    } catch (thrown) {
+      error = thrown;
+    }
+    // Reading a folder fails without a path: there is nothing to say of a file.
+    if (sentence) expect(fileProblem(error)?.sentence).toMatch(sentence);
+    else expect(fileProblem(error)).toBeUndefined();
+  });
+
+  test('is not any other error', () => {
+    for (const other of [
+      new Error('no'),
+      'no',
+      undefined,
+      Object.assign(new Error(), { code: 1 }),
+    ]) {
+      expect(fileProblem(other)).toBeUndefined();
+    }
   });
 });
 

@@ -98,6 +98,9 @@ describe('a wrong command line', () => {
     ['rollback leaderboard', refused, /no earlier generation/],
     ['dead-letters list leaderboard', refused, /no live generation/],
     ['log show frob-1', unavailable, /no stream "frob-1"/],
+    ['log export FOLDER/no/out.ndjson', usage, /there is no folder \S+\/no to write out.ndjson to/],
+    ['log export FOLDER --yes', usage, /is a folder: name a file in it/],
+    ['log export FOLDER/log/events.sqlite/out.gz', usage, /a part of its path is a file/],
     ['log export out.ndjson --from frob', usage, /A checkpoint looks as/],
     ['log verify --hash abc', usage, /64 hex digits/],
     ['subjects erase ann --yes', usage, /not of the form kind:id/],
@@ -114,8 +117,8 @@ describe('a wrong command line', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it.each(table)('annals %s', async (line, exitCode, message) => {
-    const argv = [...line.split(' '), '--data', folder];
-    await expectRefusal({ argv, exitCode, message }, folder);
+    const words = line.split(' ').map((word) => word.replace('FOLDER', folder));
+    await expectRefusal({ argv: [...words, '--data', folder], exitCode, message }, folder);
   });
 
   it('may hold control characters: they are not printed', async () => {

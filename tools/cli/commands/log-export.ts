@@ -1,9 +1,10 @@
-import { createWriteStream, existsSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
+import { fileProblem } from '@annals/core';
 import {
   type Checkpoint,
   type EventLog,
@@ -15,7 +16,7 @@ import type { Command } from 'commander';
 import { confirmed } from '../confirm.ts';
 import { type CommandContext, withLog } from '../context.ts';
 import { withExamples } from '../examples.ts';
-import { type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
+import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { eventsIn } from '../log-head.ts';
 import { checkpointText } from '../option-values.ts';
 import { plural } from '../output.ts';
@@ -61,11 +62,13 @@ async function exportTo(
       context.output.remark(summary(done));
       return exitCodes.ok;
     }
+    mustBeAFile(file);
     if (existsSync(file)) await confirmed(context, `${file} is there. Write over it?`);
     // Under its own name only when it is whole and on disk.
     const draft = `${file}.${process.pid}.partial`;
+    const handle = await openDraft(draft, file);
     try {
-      const to = createWriteStream(draft, { mode: 0o600, flush: true });
+      const to = handle.createWriteStream({ flush: true });
       const done = await writeLines(context, log, to, { ...options, gzip });
       if (!done) throw interrupted(`stopped: ${file} was not written`);
       await rename(draft, file);
@@ -79,6 +82,29 @@ async function exportTo(
       await rm(draft, { force: true });
     }
   });
+}
+
+/** Throws CommandError for a target that is a folder, or lies in none. */
+function mustBeAFile(file: string): void {
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there?.isDirectory()) {
+    throw new CommandError(exitCodes.usage, 'not-a-file', `${file} is a folder: name a file in it`);
+  }
+  const folder = dirname(file);
+  if (existsSync(folder)) return;
+  const message = `there is no folder ${folder} to write ${basename(file)} to`;
+  throw new CommandError(exitCodes.usage, 'no-such-folder', message);
+}
+
+async function openDraft(draft: string, file: string): Promise<FileHandle> {
+  try {
+    return await open(draft, 'w', 0o600);
+  } catch (cause) {
+    const problem = fileProblem(cause);
+    if (!problem) throw cause;
+    const message = `${file} cannot be written. ${problem.sentence}`;
+    throw new CommandError(exitCodes.usage, 'not-writable', message);
+  }
 }
 
 interface Done {
