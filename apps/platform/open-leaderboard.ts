@@ -59,6 +59,7 @@ export async function openLeaderboard(
 
 const pollMs = 10;
 
+/** A lost read model leaves the writes, so it must not take the process out of its balancer (decision 008). */
 function readinessOf(live: LiveReader): ReadinessCheck {
   return {
     name: 'leaderboard',
@@ -69,7 +70,7 @@ function readinessOf(live: LiveReader): ReadinessCheck {
         case 'building':
           return { kind: 'not-ready', detail: 'the read model is filled for the first time' };
         case 'lost':
-          return { kind: 'not-ready', detail: `the read model is lost: ${repairCommand}` };
+          return { kind: 'degraded', detail: `the read model is lost: ${repairCommand}` };
       }
     },
   };

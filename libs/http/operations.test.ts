@@ -25,6 +25,25 @@ describe('/readyz', () => {
     expect(answer.json()).toEqual({ status: 'ready', checks: [{ name: 'log', ready: true }] });
   });
 
+  it('is 200 and says what is degraded: a server that serves in part is to be sent requests', async () => {
+    const detail = 'lost: npx annals rebuild leaderboard';
+    const { server } = await open({
+      readiness: [
+        { name: 'log', check: () => ({ kind: 'ready' }) },
+        { name: 'board', check: () => ({ kind: 'degraded', detail }) },
+      ],
+    });
+    const answer = await server.inject('/readyz');
+    expect(answer.statusCode).toBe(200);
+    expect(answer.json()).toEqual({
+      status: 'degraded',
+      checks: [
+        { name: 'log', ready: true },
+        { name: 'board', ready: true, degraded: true, detail },
+      ],
+    });
+  });
+
   it('says 503 and which checks failed, and tells nothing of how they broke', async () => {
     const readiness: ReadinessCheck[] = [
       { name: 'log', check: () => ({ kind: 'ready' }) },

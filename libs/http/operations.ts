@@ -7,6 +7,8 @@ import type { Problem } from './problem.ts';
 
 export type Readiness =
   | { readonly kind: 'ready' }
+  /** It can be sent requests, and does not serve all of them. `detail` as below. */
+  | { readonly kind: 'degraded'; readonly detail: string }
   /** `detail` is shown to whoever asks: say what is missing and the command that repairs it. */
   | { readonly kind: 'not-ready'; readonly detail: string };
 
@@ -21,7 +23,7 @@ export interface ReadinessCheck {
 export const operationsScope = 'ops:read';
 
 /**
- * `/healthz` (the process answers), `/readyz` (everything it needs is there; 503 while it stops) and
+ * `/healthz` (the process answers), `/readyz` (it can be sent requests; 503 while it stops) and
  * `/metrics` (Prometheus text). Without a key from this machine, or from anywhere if the app says so.
  */
 export function serveOperations(
@@ -40,9 +42,9 @@ export function serveOperations(
   app.get('/readyz', { config }, async (_request, reply) => {
     const answers = await Promise.all(checks.map((check) => run(app, check)));
     if (keeper.stopping) answers.push({ name: 'server', ready: false, detail: 'it is stopping' });
-    return answers.every((answer) => answer.ready)
-      ? { status: 'ready', checks: answers }
-      : notReady(reply, answers);
+    if (!answers.every((answer) => answer.ready)) return notReady(reply, answers);
+    const status = answers.some((answer) => answer.degraded) ? 'degraded' : 'ready';
+    return { status, checks: answers };
   });
 
   app.get('/metrics', { config }, async (_request, reply) => {
@@ -55,6 +57,7 @@ export function serveOperations(
 interface CheckAnswer {
   readonly name: string;
   readonly ready: boolean;
+  readonly degraded?: true;
   readonly detail?: string;
 }
 
@@ -66,9 +69,14 @@ async function run(app: FastifyInstance, check: ReadinessCheck): Promise<CheckAn
     if (!found) {
       return { name: check.name, ready: false, detail: `no answer in ${limits.readinessMsMax} ms` };
     }
-    return found.kind === 'ready'
-      ? { name: check.name, ready: true }
-      : { name: check.name, ready: false, detail: found.detail };
+    switch (found.kind) {
+      case 'ready':
+        return { name: check.name, ready: true };
+      case 'degraded':
+        return { name: check.name, ready: true, degraded: true, detail: found.detail };
+      case 'not-ready':
+        return { name: check.name, ready: false, detail: found.detail };
+    }
   } catch (error) {
     app.log.error({ err: loggableError(error), check: check.name }, 'readiness check failed');
     return { name: check.name, ready: false, detail: 'the check failed; the log says how' };

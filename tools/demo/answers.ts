@@ -5,7 +5,12 @@ import { z } from 'zod';
 export const readinessAnswer = z.object({
   status: z.string(),
   checks: z.array(
-    z.object({ name: z.string(), ready: z.boolean(), detail: z.string().optional() }),
+    z.object({
+      name: z.string(),
+      ready: z.boolean(),
+      degraded: z.boolean().optional(),
+      detail: z.string().optional(),
+    }),
   ),
 });
 

@@ -51,6 +51,18 @@ describe('a service that runs', () => {
       page,
       'not-ready',
     ],
+    [
+      'has lost its board',
+      {
+        status: 200,
+        body: {
+          status: 'degraded',
+          checks: [{ name: 'board', ready: true, degraded: true, detail: 'lost' }],
+        },
+      },
+      page,
+      'not-ready',
+    ],
   ])('and %s is an error', async (_what, readyz, scores, code) => {
     await expect(find(readyz, scores)).rejects.toMatchObject({ code, exitCode: 5 });
   });

@@ -49,19 +49,19 @@ export async function findService(options: Options, signal: AbortSignal): Promis
   return startService(options.keep, signal);
 }
 
-/** Throws DemoError unless an Annals service answers and is ready, or keeps its readiness to itself. */
+/** Throws DemoError unless an Annals service answers and is wholly ready, or keeps its readiness to itself. */
 async function checkReady(client: Client): Promise<void> {
   const { status, body } = await client.send({ path: '/readyz' });
   const readiness = readinessAnswer.safeParse(body);
   // From another machine it takes a key with `ops:read`; a key for playing need not have that.
   const kept = (status === 401 || status === 403) && problemIn(body).code !== 'unknown';
-  if (kept || (readiness.success && status === 200)) return;
+  if (kept || (readiness.success && readiness.data.status === 'ready')) return;
   if (!readiness.success) {
     const message = `what answers at ${client.url} is no Annals service (GET /readyz: ${status})`;
     throw new DemoError(exitCodes.unavailable, 'not-annals', message);
   }
   const reasons = readiness.data.checks
-    .filter((check) => !check.ready)
+    .filter((check) => !check.ready || check.degraded)
     .map((check) => `${check.name}: ${check.detail ?? 'not ready'}`);
   const message = `the service at ${client.url} is not ready: ${reasons.join('; ')}`;
   throw new DemoError(exitCodes.unavailable, 'not-ready', message);
