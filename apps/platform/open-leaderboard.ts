@@ -59,7 +59,7 @@ export async function openLeaderboard(
 
 const pollMs = 10;
 
-/** A lost read model leaves the writes, so it must not take the process out of its balancer (decision 008). */
+/** A lost read model leaves the writes, so it must not take the process out of its balancer (decision 009). */
 function readinessOf(live: LiveReader): ReadinessCheck {
   return {
     name: 'leaderboard',

@@ -74,8 +74,8 @@ export async function planRebuild(options: PlanOptions): Promise<RebuildPlan | R
 async function begunRebuild(options: PlanOptions, state: ProjectionState) {
   const unfinished = newestUnfinished(state);
   if (!unfinished || !goesOnWith(unfinished, options)) return undefined;
-  const checkpoints = await withGeneration(options, unfinished, (opened) =>
-    opened.workerCheckpoints(),
+  const checkpoints = await withGeneration(options, unfinished, async (opened) =>
+    (await opened.shares()).map(({ checkpoint }) => checkpoint),
   );
   return checkpoints === 'lost' ? undefined : { ...unfinished, checkpoints };
 }

@@ -232,8 +232,8 @@ async function movedFrom(
 ): Promise<NotReached | undefined> {
   for (const [index, store] of stores.entries()) {
     const { checkpoint } = snapshots[index] as GenerationSnapshot;
-    const workers = await store.workerCheckpoints();
-    const wentOn = workers.some((one) => !coversAll(target, one));
+    const shares = await store.shares();
+    const wentOn = shares.some((share) => !coversAll(target, share.checkpoint));
     if (!wentOn && (await standsAt(options, checkpoint, target))) continue;
     const detail = `g${store.spec.generation} did not stay at the checkpoint: is another operation at work?`;
     return { kind: 'not-reached', detail };

@@ -133,7 +133,7 @@ function slowGeneration(world: World, opened: GenerationStore): GenerationStore 
     commit: (batch) => late(() => opened.commit(batch)),
     finishBuilding: () => late(async () => opened.finishBuilding?.()),
     checkpoint: () => late(() => opened.checkpoint()),
-    workerCheckpoints: () => late(() => opened.workerCheckpoints()),
+    shares: () => late(() => opened.shares()),
     hold: (...args) => late(() => opened.hold(...args)),
     unhold: () => late(() => opened.unhold()),
     snapshot: () => late(() => opened.snapshot()),
