@@ -147,7 +147,7 @@ class Simulation {
       [8, ['crash', () => this.#crash()]],
       [3, ['back up', () => this.#backUp()]],
       [3, ['go back', () => this.#goBack()]],
-      [3, ['jump', () => clock.jump(this.#random.int(-3_600_000, 3_600_000))]],
+      [5, ['jump', () => clock.jump(this.#random.int(-3_600_000, 1_800_000))]],
       [3, ['day', () => clock.jump(this.#random.int(1, 30) * 3_600_000)]],
       [4, ['weather', () => this.#turnWeather()]],
     ]);
@@ -225,7 +225,7 @@ class Simulation {
   }
 
   #crash(): void {
-    if (this.#random.chance(25) && this.#operators.killOne()) return;
+    if (this.#random.chance(40) && this.#operators.killOne()) return;
     if (this.#random.chance(50)) {
       const [api] = this.#apis.splice(this.#random.int(0, this.#apis.length - 1), 1);
       api?.kill();
@@ -275,6 +275,8 @@ class Simulation {
   async #settle(): Promise<void> {
     const { clock } = this.#world;
     this.#world.weather = fair;
+    // The last fault: an operator's machine fails, and the clocks are set back to before that.
+    if (this.#operators.killOne()) clock.jump(-this.#random.int(0, 3_600_000));
     for (let waited = 0; waited < settleMsMax; waited += settleStepMs) {
       for (const input of this.#clients.pending.values()) {
         if (this.#clients.underWay === 0) this.#clients.send(this.#random.pick(this.#apis), input);
