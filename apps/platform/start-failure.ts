@@ -1,3 +1,4 @@
+import { fileProblem } from '@annals/core';
 import type { Config } from './config.ts';
 
 /** Why the platform could not start, as one line for whoever started it. */
@@ -12,14 +13,20 @@ export function startFailure(
     case 'EACCES':
       return isListening(error)
         ? `port ${PORT} needs more rights than this user has: set PORT to 1024 or higher`
-        : error.message;
+        : fileFailure(error);
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return `this machine has no address ${HOST}: set HOST`;
     default:
-      return error.message;
+      return fileFailure(error);
   }
+}
+
+/** Of the files it opens while it starts, all lie below the data folder. */
+function fileFailure(error: Error): string {
+  const problem = fileProblem(error);
+  return problem ? `${problem.sentence}. ANNALS_DATA says where the data is` : error.message;
 }
 
 function isListening(error: NodeJS.ErrnoException): boolean {

@@ -191,6 +191,16 @@ describe('a data folder', () => {
     }
   });
 
+  it('that is no folder', async () => {
+    const folder = await scoredFolder(3);
+    const file = join(folder, 'export.ndjson');
+    await annals(['log', 'export', file, '--data', folder]);
+    const argv = ['log', 'import', file, '--data', file];
+    const message =
+      /export\.ndjson\/log cannot be used: a part of its path is a file, not a folder$/m;
+    await expectRefusal({ argv, exitCode: unavailable, message }, folder);
+  });
+
   it('that is named by ANNALS_DATA, unless --data names another', async () => {
     const folder = await scoredFolder(3);
     const env = { ANNALS_DATA: folder };

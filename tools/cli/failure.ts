@@ -1,3 +1,4 @@
+import { fileProblem } from '@annals/core';
 import { EventLogError } from '@annals/event-log';
 import { NoDataFolderError } from '@annals/projector';
 import { MasterKeyError, SubjectKeyStoreError } from '@annals/subject-keys';
@@ -38,6 +39,11 @@ export function failureOf(error: unknown): Failure {
   if (error.name === 'ExitPromptError' || error.name === 'AbortPromptError') {
     return failure(exitCodes.interrupted, 'interrupted', 'stopped: nothing was changed');
   }
+  const file = fileProblem(error);
+  if (file) {
+    const exitCode = machineCodes.has(file.code) ? exitCodes.failed : exitCodes.unavailable;
+    return failure(exitCode, 'file-system', file.sentence);
+  }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : 'failed';
   const exitCode = unavailableCodes.has(code) ? exitCodes.unavailable : exitCodes.failed;
   return failure(
@@ -46,6 +52,9 @@ export function failureOf(error: unknown): Failure {
     isNamed(error) ? error.message : `${error.name}: ${error.message}`,
   );
 }
+
+/** What the machine fails at, where a file would be fine; all others say that the file cannot be used. */
+const machineCodes: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE']);
 
 /** Errors whose message alone is a sentence for an operator. */
 function isNamed(error: Error): boolean {
