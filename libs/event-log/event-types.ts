@@ -1,16 +1,8 @@
-import {
-  canonicalJson,
-  type JsonObject,
-  type SubjectCipher,
-  type SubjectKeyring,
-  sha256,
-} from '@annals/core';
+import { type JsonObject, type SubjectCipher, type SubjectKeyring, sha256 } from '@annals/core';
 import type { z } from 'zod';
+import { contentText, sealedMember } from './content.ts';
 import { EncodedEvent } from './encoded-event.ts';
 import type { Metadata, NewEvent, StoredEvent } from './port.ts';
-
-/** The member of stored data that holds the sealed personal fields. */
-const sealedMember = '$personal';
 
 /** One event type of a product: a stored format. Declared once; version it with care. */
 export interface EventType<
@@ -204,7 +196,7 @@ function encodeOne(
 ): NewEvent {
   // Else input of a loose schema could pass for sealed data, and stop every reader.
   if (sealedMember in data) throw new TypeError(`event data may not have ${sealedMember}`);
-  const content = canonicalJson([type.name, type.schemaVersion, data]);
+  const content = contentText(type.name, type.schemaVersion, data);
   const envelope = {
     id: event.id,
     type: type.name,

@@ -1,4 +1,5 @@
 import { coversAll } from './checkpoint.ts';
+import { ChangedEventError, isContentChanged } from './content.ts';
 import { LogHash } from './log-hash.ts';
 import type { Checkpoint, EventLog } from './port.ts';
 import { eventLine, headerLine, manifestLine } from './transfer-format.ts';
@@ -20,6 +21,7 @@ export interface ExportProgress {
 /**
  * The log as lines of text, without line ends; see `transfer-format.ts`. It holds everything stored
  * when it began, and of later events a prefix of each stream, so that writers may go on meanwhile.
+ * Throws ChangedEventError at an event that is not what its content hash was made of.
  */
 export async function* exportLog(
   log: EventLog,
@@ -33,7 +35,11 @@ export async function* exportLog(
     if (options.signal?.aborted) return;
     const page = await log.read(at);
     at = page.checkpoint;
-    for (const event of page.events) yield eventLine(event, hash.add(event));
+    for (const event of page.events) {
+      // A line of its own hash would vouch for it from here on.
+      if (isContentChanged(event)) throw new ChangedEventError(event);
+      yield eventLine(event, hash.add(event));
+    }
     options.onProgress?.({ events: hash.events, checkpoint: at });
     if (page.end || coversAll(at, goal)) break;
   }

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '@annals/core';
 import { appendBytes } from './append-rules.ts';
+import { changedMessage, isContentChanged } from './content.ts';
 import { limits } from './limits.ts';
 import { eventHash, LogHash, type PortableEvent } from './log-hash.ts';
 import type { EventLog, Revision, StoredEvent } from './port.ts';
@@ -26,6 +27,8 @@ export type ImportRefusal =
   | 'not-an-export'
   | 'newer-format'
   | 'corrupted-line'
+  /** The line is whole, and its data is not what its content hash was made of. */
+  | 'changed-event'
   /** The lines end before the manifest. */
   | 'truncated'
   /** Counts or hash of the events are not those of the manifest: lines are missing or come twice. */
@@ -160,6 +163,9 @@ class Import {
       return this.#refused('not-an-export', detail);
     }
     if (line.kind === 'corrupted') return this.#refused('corrupted-line', line.detail);
+    if (line.kind === 'event' && isContentChanged(line.event)) {
+      return this.#refused('changed-event', changedMessage(line.event));
+    }
     if (line.kind === 'header') return this.#refused('corrupted-line', 'a second header');
     return this.#manifest
       ? this.#refused('corrupted-line', 'there is more behind the manifest')

@@ -12,6 +12,7 @@ export {
   type Verdict,
 } from './append-rules.ts';
 export * from './checkpoint.ts';
+export { ChangedEventError, changedMessage, isContentChanged } from './content.ts';
 export {
   type DomainEvent,
   type Encoded,

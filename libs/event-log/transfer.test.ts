@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { ChangedEventError } from './content.ts';
 import { sampleEvent, sampleEvents } from './contract/index.ts';
+import type { SampleContent } from './contract/sample-events.ts';
 import { exportLog } from './export-log.ts';
 import { type ImportOptions, type ImportResult, importLog } from './import-log.ts';
 import { limits } from './limits.ts';
-import { hashLog, LogHash } from './log-hash.ts';
+import { hashLog, LogHash, type PortableEvent } from './log-hash.ts';
 import { type AppendFault, type MemoryEventLog, memoryEventLog } from './memory-event-log.ts';
 import type { EventLog, NewEvent } from './port.ts';
 import { eventLine, manifestLine } from './transfer-format.ts';
@@ -22,7 +24,7 @@ async function filledLog(rounds = 60): Promise<MemoryEventLog> {
     await log.append(`sample-${round % 12}-日本`, events, any);
   }
   const odd = { data: '{ "a":\n1e2,"a":1.0 }', occurredAt: 0, recordedAt: 253_402_300_799_999 };
-  await log.append('odd-1', [sampleEvent({}, odd)], any);
+  await log.append('odd-1', [sampleEvent({ data: { a: 1 } }, odd)], any);
   return log;
 }
 
@@ -135,12 +137,9 @@ describe('export and import', () => {
   test('data as large as the limits allow comes through, in appends that fit', async () => {
     const log = memoryEventLog();
     const filling = '\\"'.repeat((limits.eventDataBytesMax - 8) / 2);
-    const large = sampleEvent({}, { data: `{"a":"${filling}"}` });
-    expect(Buffer.byteLength(large.data)).toBe(limits.eventDataBytesMax);
-    const events = [
-      large,
-      ...Array.from({ length: 6 }, () => sampleEvent({}, { data: large.data })),
-    ];
+    const data = { a: JSON.parse(`"${filling}"`) as string };
+    const events = Array.from({ length: 7 }, () => sampleEvent({ data }));
+    expect(Buffer.byteLength(events[0]?.data ?? '')).toBe(limits.eventDataBytesMax);
     for (const event of events) await log.append('sample-1', [event], any);
     await log.append('sample-2', sampleEvents(1_000), any);
     await log.append('sample-2', sampleEvents(500), any);
@@ -402,6 +401,41 @@ describe('a damaged file is refused with its line', () => {
       const result = await importLog(memoryEventLog(), lines);
       expect(result).toEqual(refused('corrupted-line', 2, detail));
     }
+  });
+
+  test('an event whose data was changed under its content hash, though its check digits fit', async () => {
+    const lines = await linesOf(await filledLog(10));
+    const place = lines.findIndex((line) => line.includes('"odd-1"'));
+    const { check: _, ...line } = JSON.parse(lines[place] ?? '') as PortableEvent & {
+      check: string;
+    };
+    const event = {
+      ...line,
+      occurredAt: Date.parse(String(line.occurredAt)),
+      recordedAt: Date.parse(String(line.recordedAt)),
+      data: line.data.replace('1.0', '2.0'),
+    };
+    const changed = lines.with(place, eventLine(event, new LogHash().add(event)));
+    const copy = memoryEventLog();
+    const detail = new RegExp(`^changed: event ${event.id} \\(odd-1@0\\): its data is not what`);
+    expect(await importLog(copy, changed)).toEqual(refused('changed-event', place + 1, detail));
+    expect((await copy.readStream('odd-1')).head).toBe('no-stream');
+  });
+
+  test('an export stops at an event that was changed; sealed data it cannot tell', async () => {
+    const log = memoryEventLog();
+    const tampered = (content: SampleContent) => {
+      const event = sampleEvent({ data: { points: 3 }, ...content });
+      return { ...event, data: event.data.replace('3', '4') };
+    };
+    await log.append('sealed-1', [tampered({ nonce: 'n' })], any);
+    expect(await linesOf(log)).toHaveLength(3);
+    await log.append('open-1', [sampleEvent(), tampered({})], any);
+    await expect(linesOf(log)).rejects.toThrow(ChangedEventError);
+    await expect(linesOf(log)).rejects.toMatchObject({
+      code: 'changed-event',
+      message: expect.stringMatching(/ \(open-1@1\): its data is not what its content hash/),
+    });
   });
 
   test('what stands before the damage is stored, so that the repaired file goes on from there', async () => {

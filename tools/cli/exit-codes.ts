@@ -20,7 +20,7 @@ export const exitCodeMeanings: { readonly [name in keyof typeof exitCodes]: stri
     'The command line is wrong: an unknown command, option or projection, a wrong value or file.',
   refused:
     'The command was understood and refused; the message says what was changed, if anything.',
-  different: 'verify found a difference, or log verify found damage.',
+  different: 'verify found a difference, or a log or an export holds an event that was changed.',
   unavailable: 'Something needed is not there or cannot be used: data folder, log, store, key.',
   interrupted: 'Stopped by Ctrl-C or SIGTERM, cleanly; what was done so far is kept.',
   pipeClosed: 'The program that read the output went away, as head does.',

@@ -1,5 +1,5 @@
 import { fileProblem } from '@annals/core';
-import { EventLogError } from '@annals/event-log';
+import { ChangedEventError, EventLogError } from '@annals/event-log';
 import { NoDataFolderError } from '@annals/projector';
 import { MasterKeyError, SubjectKeyStoreError } from '@annals/subject-keys';
 import { CommanderError } from 'commander';
@@ -38,6 +38,10 @@ export function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) return failure(exitCodes.failed, 'failed', String(error));
   if (error.name === 'ExitPromptError' || error.name === 'AbortPromptError') {
     return failure(exitCodes.interrupted, 'interrupted', 'stopped: nothing was changed');
+  }
+  if (error instanceof ChangedEventError) {
+    const message = `${error.message}. annals log verify finds all such events`;
+    return failure(exitCodes.different, error.code, message);
   }
   const file = fileProblem(error);
   if (file) {

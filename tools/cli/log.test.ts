@@ -2,6 +2,7 @@ import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync } from 'node:zlib';
+import { eventHash, type PortableEvent } from '@annals/event-log';
 import { logFileName } from '@annals/event-log-sqlite';
 import { dataLayout } from '@annals/projector';
 import { keyFileName } from '@annals/subject-keys';
@@ -206,6 +207,59 @@ describe('log export and import', () => {
     const again = await annals(['log', 'import', '-', ...target], { stdin: exported.out });
     expect(again.out).toMatch(/^0 events added, 40 were there already/);
     expect(again.err).toBe('');
+  });
+});
+
+describe('an event that was changed behind the log', () => {
+  const change = `UPDATE events SET data = replace(data, '"points":4', '"points":9')
+    WHERE position = (SELECT min(position) FROM events WHERE data LIKE '%"points":4%')`;
+  const named = /changed: event \S+ \(scores-default~\d+@\d+\): its data is not what/;
+
+  it('is not carried into an export, whatever it is written to', async () => {
+    const folder = await scoredFolder(60);
+    using db = new DatabaseSync(join(dataLayout(folder).log, logFileName));
+    db.exec(change);
+    const found = await annals(['log', 'verify', '--data', folder]);
+    expect(found).toMatchObject({
+      code: exitCodes.different,
+      out: expect.stringMatching(named),
+    });
+    for (const target of [join(folder, 'log.ndjson'), join(folder, 'log.gz'), '-']) {
+      const argv = ['log', 'export', target, '--data', folder];
+      const { code, err } = await annals(argv);
+      expect(code).toBe(exitCodes.different);
+      expect(err).toMatch(named);
+      expect(err).toMatch(/annals log verify finds all such events\n$/);
+      const json = await annals([...argv, '--json']);
+      expect(JSON.parse(json.err)).toMatchObject({ code: 'changed-event', exit_code: 4 });
+    }
+    expect(await filesHolding(folder, 'annals-log')).toEqual([]);
+  });
+
+  it('is not taken out of an export, though the line vouches for it', async () => {
+    const source = await scoredFolder(60);
+    const { out } = await annals(['log', 'export', '-', '--data', source]);
+    const lines = out.split('\n');
+    const place = lines.findIndex((line) => line.includes('\\"points\\":4'));
+    const { check: _, ...event } = JSON.parse(lines[place] ?? '') as PortableEvent & {
+      check: string;
+    };
+    const data = event.data.replace('"points":4', '"points":9');
+    const times = {
+      occurredAt: Date.parse(String(event.occurredAt)),
+      recordedAt: Date.parse(String(event.recordedAt)),
+    };
+    const check = eventHash({ ...event, ...times, data }).slice(0, 16);
+    lines[place] = JSON.stringify({ ...event, data, check });
+    const folder = await temporaryFolder();
+    const file = join(folder, 'changed.ndjson');
+    await writeFile(file, lines.join('\n'));
+    const argv = ['log', 'import', file, '--data', join(folder, 'new')];
+    const { code, err } = await annals(argv);
+    expect(code).toBe(exitCodes.different);
+    expect(err).toMatch(named);
+    expect(err).toContain(`line ${place + 1}: `);
+    expect(await filesHolding(folder, '')).toEqual([file]);
   });
 });
 

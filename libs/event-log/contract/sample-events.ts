@@ -11,7 +11,7 @@ export interface SampleContent {
   readonly nonce?: string;
 }
 
-/** An event whose content hash covers type and data, but not the nonce that its bytes hold as well. */
+/** An event whose content hash covers type and data, but not the nonce that its bytes hold as well, as in a seal. */
 export function sampleEvent(
   { type = 'sampled', data = { points: 1 }, nonce }: SampleContent = {},
   rest: Partial<NewEvent> = {},
@@ -20,7 +20,7 @@ export function sampleEvent(
     id: newId(),
     type,
     schemaVersion: 1,
-    data: JSON.stringify(nonce === undefined ? data : { ...data, nonce }),
+    data: JSON.stringify(nonce === undefined ? data : { ...data, $personal: nonce }),
     contentHash: sha256(canonicalJson([type, 1, data])),
     occurredAt,
     ...rest,

@@ -29,7 +29,7 @@ export function addLogExport(log: Command, act: Act): void {
       .command('export')
       .description(
         'writes the log as lines of JSON; personal data stays sealed, keys are not in it; ' +
-          'writers may go on meanwhile',
+          'writers may go on meanwhile. Stops at an event whose data was changed',
       )
       .argument('<file>', 'where to; - is standard output')
       .option('--gzip', 'compress (also without it when the name ends in .gz)')

@@ -177,14 +177,16 @@ async function* gunzipped(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   }
 }
 
-/** Refusals that lie with the file. */
-const badFile: ReadonlySet<ImportRefusal> = new Set([
-  'not-an-export',
-  'newer-format',
-  'corrupted-line',
-  'truncated',
-  'manifest-mismatch',
-]);
+/** The others are refusals of the log. */
+const exitCodeOf: { readonly [reason in ImportRefusal]?: ExitCode } = {
+  'not-an-export': exitCodes.usage,
+  'newer-format': exitCodes.usage,
+  'corrupted-line': exitCodes.usage,
+  truncated: exitCodes.usage,
+  'manifest-mismatch': exitCodes.usage,
+  'changed-event': exitCodes.different,
+  'append-failed': exitCodes.failed,
+};
 
 function ended(
   file: string,
@@ -197,12 +199,7 @@ function ended(
 }
 
 function refusal(file: string, { reason, line, detail }: ImportRefused): CommandError {
-  const exitCode =
-    reason === 'append-failed'
-      ? exitCodes.failed
-      : badFile.has(reason)
-        ? exitCodes.usage
-        : exitCodes.refused;
+  const exitCode = exitCodeOf[reason] ?? exitCodes.refused;
   const name = file === '-' ? 'standard input' : file;
   return new CommandError(exitCode, reason, `${name}: line ${line}: ${detail}`, { line });
 }

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { canonicalJson, type SubjectCipher, sha256 } from '@annals/core';
+import type { SubjectCipher } from '@annals/core';
 import {
   type Checkpoint,
+  changedMessage,
   type EventLog,
   encodeCheckpoint,
+  isContentChanged,
   LogHash,
-  type StoredEvent,
 } from '@annals/event-log';
 import { checkIntegrity } from '@annals/event-log-sqlite';
 import { dataLayout } from '@annals/projector';
@@ -36,8 +37,9 @@ export function addLogVerify(log: Command, act: Act): void {
     log
       .command('verify')
       .description(
-        'checks every page, index and event of the log, that no event was changed and this program ' +
-          'can read each (and open its personal data, where the keys are), and tells the log hash',
+        'proves the log sound: checks every page, index and event, that no data was changed (where it ' +
+          'is sealed, that the seal opens, given the keys) and this program can read each event, and ' +
+          'tells the log hash. Of read models it says nothing: see annals verify',
       )
       .option('--hash <hash>', 'also compare with this log hash, as log export tells it', hashText)
       .action(act(verifyLog)),
@@ -128,7 +130,7 @@ async function hashAndDecode(
     at = page.checkpoint;
     const found = [
       ...(await unreadable(page.events, cipher, namedMax)).map((error) => error.message),
-      ...page.events.filter(isChanged).map(changedMessage),
+      ...page.events.filter(isContentChanged).map(changedMessage),
     ];
     problems.push(...found.slice(0, namedMax - problems.length));
     shown.update(hash.events, total);
@@ -137,19 +139,6 @@ async function hashAndDecode(
   if (problems.length >= namedMax) problems.push('there may be more that cannot be read');
   const { events, streams } = hash;
   return { events, streams, hash: hash.digest(), checkpoint: encodeCheckpoint(at), problems };
-}
-
-/**
- * Whether an event's data is not what its content hash was made of. Of sealed data the hash is keyed
- * by the subject's key, and the seal itself tells of changes.
- */
-function isChanged({ type, schemaVersion, data, contentHash }: StoredEvent): boolean {
-  if (data.includes('"$personal"')) return false;
-  return sha256(canonicalJson([type, schemaVersion, JSON.parse(data)])) !== contentHash;
-}
-
-function changedMessage({ id, stream, revision }: StoredEvent): string {
-  return `changed: event ${id} (${stream}@${revision}): its data is not what its content hash was made of`;
 }
 
 /** Takes every subject for erased: the rest of each event is checked all the same. */

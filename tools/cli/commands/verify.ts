@@ -25,7 +25,8 @@ export function addVerify(annals: Command, act: Act): void {
       .description(
         'proves a rebuilt generation right: holds it and the live one at one checkpoint, compares ' +
           'counts and hashes of all rows, and shows the rows that differ. Where the live one is lost, ' +
-          'it compares with a second fold of the whole log, in memory',
+          'it compares with a second fold of the whole log, in memory. It takes the log for true: ' +
+          'whether that was changed is for annals log verify to find',
       )
       .argument('<name>', 'the projection')
       .option('--generation <gN>', 'this one, not the newest rebuilt one', generationNumber)
