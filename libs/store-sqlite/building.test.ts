@@ -244,16 +244,12 @@ describe('finishing the building', () => {
 });
 
 describe('problems of a snapshot', () => {
-  test.each([
-    ['a count that is wrong', "UPDATE entries SET score = 99 WHERE player = 'ann'"],
-    ['a row that is not counted', `INSERT INTO entries VALUES ('x', 'cid', 1, NULL)`],
-    ['a group that is not counted', `INSERT INTO entries VALUES ('y', 'cid', 1, NULL)`],
-    ['a row that is counted and not there', `DELETE FROM entries WHERE player = 'bob'`],
-    ['a group that is counted and not there', 'DELETE FROM entries'],
-  ])('name %s', async (_, damage) => {
+  /** What is said of ranked counts after the file was changed behind the store. */
+  async function problemsAfter(damage: string, scores: readonly number[] = [3, 5]) {
     const { folder, generation } = await building();
     const share = await Share.take(generation);
-    await share.commit(putEntry(entry('x', 'ann', 3)), putEntry(entry('x', 'bob', 5)));
+    const changes = scores.map((score, index) => putEntry(entry('x', `p${index}`, score)));
+    await share.commit(...changes);
     await generation.finishBuilding?.();
     const database = new DatabaseSync(generationPath(folder, 'sample', 1));
     database.exec(damage);
@@ -261,7 +257,59 @@ describe('problems of a snapshot', () => {
     const snapshot = await generation.snapshot();
     const problems = await snapshot.problems();
     await snapshot.close();
-    expect(problems).not.toEqual([]);
-    expect(problems.join()).toContain('entries');
+    return problems;
+  }
+
+  const x = 'entries "x:';
+  test.each<[string, string, readonly string[]]>([
+    [
+      'a score that was raised',
+      "UPDATE entries SET score = 99 WHERE player = 'p0'",
+      [`${x} score 3 is held by none, counted as 1`, `${x} score 99 is held by 1, not counted`],
+    ],
+    [
+      'a score that was made that of another row',
+      "UPDATE entries SET score = 5 WHERE player = 'p0'",
+      [`${x} score 3 is held by none, counted as 1`, `${x} score 5 is held by 2, counted as 1`],
+    ],
+    [
+      'a row that is not counted',
+      `INSERT INTO entries VALUES ('x', 'cid', 1, NULL)`,
+      [`${x} score 1 is held by 1, not counted`],
+    ],
+    [
+      'a group that is not counted',
+      `INSERT INTO entries VALUES ('y', 'cid', 1, NULL)`,
+      ['entries "y: score 1 is held by 1, not counted'],
+    ],
+    [
+      'a row that is counted and not there',
+      `DELETE FROM entries WHERE player = 'p1'`,
+      [`${x} score 5 is held by none, counted as 1`],
+    ],
+    [
+      'a group that is counted and not there',
+      'DELETE FROM entries',
+      [`${x} is counted and has no rows`],
+    ],
+  ])('name %s', async (_, damage, problems) => {
+    expect(await problemsAfter(damage)).toEqual(problems);
+  });
+
+  test('one changed row among many gives two, whatever comes behind it', async () => {
+    const scores = Array.from({ length: 500 }, (_, index) => index);
+    expect(await problemsAfter("UPDATE entries SET score = 7 WHERE player = 'p2'", scores)).toEqual(
+      [`${x} score 2 is held by none, counted as 1`, `${x} score 7 is held by 2, counted as 1`],
+    );
+  });
+
+  test('a tree that is wrong in itself is told, and the other groups are compared', async () => {
+    const wrong = `
+      UPDATE annals_rank_nodes SET node = (SELECT x'0000000000000000000000000000084000000000000000C0');
+      INSERT INTO entries VALUES ('y', 'cid', 1, NULL)`;
+    expect(await problemsAfter(wrong)).toEqual([
+      `${x} node 1: score 3 counts -2`,
+      'entries "y: score 1 is held by 1, not counted',
+    ]);
   });
 });

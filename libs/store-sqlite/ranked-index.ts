@@ -300,42 +300,63 @@ function* countedScores(database: DatabaseSync, table: Table): Generator<Counted
   }
 }
 
+/** Problems that are told of one table; then looking ends. */
+const problemsMax = 1_000;
+
 /** Compares a ranked table's counts with its rows, and each tree with itself. */
 export function rankedProblems(database: DatabaseSync, table: Table): string[] {
   const problems: string[] = [];
+  for (const problem of eachRankedProblem(database, table)) {
+    problems.push(`${table.name} ${problem}`);
+    if (problems.length >= problemsMax) break;
+  }
+  return problems;
+}
+
+function* eachRankedProblem(database: DatabaseSync, table: Table): Generator<string> {
   const nodes = new SqliteNodes(database);
   const groups = new Groups(database);
   const listed = database.prepare('SELECT cells FROM annals_rank_groups WHERE ranked = ?');
   const unseen = new Set(listed.all(table.name).map((row) => String(row.cells)));
-  let open: string | undefined;
-  let kept: Iterator<readonly [number, number]> | undefined;
-  const finish = () => {
-    const more = kept?.next();
-    if (more && !more.done)
-      problems.push(`${table.name} ${open}: counts a score ${more.value[0]} too many`);
-  };
-  for (const { group, score, count } of countedScores(database, table)) {
-    if (group !== open) {
-      finish();
-      open = group;
-      unseen.delete(group);
-      const root = groups.root(table.name, group);
-      problems.push(...treeProblems(nodes, root).map((text) => `${table.name} ${group}: ${text}`));
-      kept = treeScores(nodes, root);
-    }
-    const next = kept?.next();
-    const said = next && !next.done ? next.value : undefined;
-    if (said?.[0] !== score || said[1] !== count) {
-      problems.push(
-        `${table.name} ${group}: score ${score} is held by ${count}, counted as ${said}`,
-      );
-      kept = undefined;
-    }
-    if (problems.length >= problemsMax) return problems;
+  const held = countedScores(database, table);
+  let first = held.next();
+  while (!first.done) {
+    const { group } = first.value;
+    unseen.delete(group);
+    const root = groups.root(table.name, group);
+    const own = treeProblems(nodes, root);
+    for (const problem of own) yield `${group}: ${problem}`;
+    // The scores of a tree that is wrong in itself need not ascend: there is nothing to compare in order.
+    const counted = own.length === 0 ? treeScores(nodes, root) : undefined;
+    first = yield* differingCounts(first.value, held, counted);
   }
-  finish();
-  for (const group of unseen) problems.push(`${table.name} ${group}: is counted and has no rows`);
-  return problems;
+  for (const group of unseen) yield `${group}: is counted and has no rows`;
 }
 
-const problemsMax = 20;
+/**
+ * Walks the scores of one group, beginning with `first`, beside what its tree counts, both ascending.
+ * Returns the first of the next group.
+ */
+function* differingCounts(
+  first: CountedScore,
+  held: Generator<CountedScore>,
+  counted: Generator<readonly [score: number, count: number]> | undefined,
+): Generator<string, IteratorResult<CountedScore>> {
+  const { group } = first;
+  const here = (row: IteratorResult<CountedScore>) => !row.done && row.value.group === group;
+  let row: IteratorResult<CountedScore> = { value: first };
+  let said = counted?.next();
+  while (here(row) || (said && !said.done)) {
+    const score = here(row) ? row.value.score : Number.POSITIVE_INFINITY;
+    const saidScore = said && !said.done ? said.value[0] : Number.POSITIVE_INFINITY;
+    const count = score <= saidScore ? (row.value as CountedScore).count : 'none';
+    const countedAs = saidScore <= score ? said?.value[1] : undefined;
+    if (counted && count !== countedAs) {
+      const told = countedAs === undefined ? 'not counted' : `counted as ${countedAs}`;
+      yield `${group}: score ${Math.min(score, saidScore)} is held by ${count}, ${told}`;
+    }
+    if (score <= saidScore) row = held.next();
+    if (saidScore <= score) said = counted?.next();
+  }
+  return row;
+}

@@ -113,7 +113,7 @@ describe('rebuild, verify, promote', () => {
     await done(folder, 'rebuild');
     using db = new DatabaseSync(generationFile(folder, 2));
     db.exec(`
-      UPDATE scores SET matches = 77 WHERE user_id = 'user-7';
+      UPDATE scores SET matches = 77, score = score + 1000 WHERE user_id = 'user-7';
       DELETE FROM entries WHERE (stream, revision) IN (SELECT stream, revision FROM entries LIMIT 1);
     `);
     const argv = ['verify', 'leaderboard', '--data', folder];
@@ -122,10 +122,19 @@ describe('rebuild, verify, promote', () => {
     expect(out).toMatch(/compared with g1: different/);
     expect(out).toMatch(/^~ scores "default", "2026-11", "user-7": matches is 77 here, 2 there$/m);
     expect(out).toMatch(/^- entries .*: missing here$/m);
+    expect(out).toMatch(
+      /^problem: scores .*: score \d{1,3} is held by (none|\d+), counted as \d+$/m,
+    );
+    expect(out).toMatch(/^problem: scores .*: score 1\d\d\d is held by 1, not counted$/m);
+    const none = await annals([...argv, '--rows', '0']);
+    expect(none.out).not.toMatch(/^problem: /m);
+    expect(none.out).toMatch(/^2 more problems: --rows shows more$/m);
     const json = await annals([...argv, '--json', '--rows', '1']);
     expect(json.code).toBe(exitCodes.different);
-    const told = JSON.parse(json.out) as { result: string; differences: unknown[] };
-    expect(told.result).toBe('different');
+    const told = JSON.parse(json.out) as Record<'differences' | 'problems', unknown[]>;
+    expect(told).toMatchObject({ problems_found: 2 });
+    expect(told.problems).toHaveLength(1);
+    expect(told).toMatchObject({ result: 'different' });
     expect(told.differences).toHaveLength(1);
     const [, g2] = (await leaderboardIn(folder)).generations;
     expect(g2?.problem).toMatch(/its last verification found differences/);

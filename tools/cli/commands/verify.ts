@@ -31,7 +31,12 @@ export function addVerify(annals: Command, act: Act): void {
       .argument('<name>', 'the projection')
       .option('--generation <gN>', 'this one, not the newest rebuilt one', generationNumber)
       .option('--refold', 'compare with the second fold in any case')
-      .option('--rows <number>', 'how many differing rows to show', wholeNumber(0, 10_000), 10)
+      .option(
+        '--rows <number>',
+        'how many differing rows, and problems, to show',
+        wholeNumber(0, 10_000),
+        10,
+      )
       .action(act(verifyNamed)),
     ['annals verify leaderboard', 'the newest rebuilt generation with the live one'],
     [
@@ -66,7 +71,9 @@ async function verifyNamed(
       throw new CommandError(exitCodes.failed, 'not-reached', `${name} ${outcome.detail}`);
     }
     const { output } = context;
-    await output.result(document(projection, outcome), () => shown(output, projection, outcome));
+    await output.result(document(projection, outcome, rows), () =>
+      shown(output, projection, outcome, rows),
+    );
     if (outcome.kind === 'different') return exitCodes.different;
     output.remark(nextStep(name, outcome));
     return exitCodes.ok;
@@ -75,7 +82,7 @@ async function verifyNamed(
 
 type Judged = Extract<VerifyOutcome, VerifyReport>;
 
-function document(projection: Projection, outcome: Judged) {
+function document(projection: Projection, outcome: Judged, most: number) {
   return {
     projection: projection.name,
     result: outcome.kind,
@@ -86,7 +93,8 @@ function document(projection: Projection, outcome: Judged) {
     tables: outcome.tables,
     other_tables: outcome.otherTables,
     differences: outcome.differences,
-    problems: outcome.problems,
+    problems: outcome.problems.slice(0, most),
+    problems_found: outcome.problems.length,
     parked: outcome.parked,
     other_parked: outcome.otherParked ?? null,
   };
@@ -106,7 +114,7 @@ const whyNotCompared: { readonly [why in NotCompared]: string } = {
   frozen: 'it is a point in time',
 };
 
-function shown(output: Output, projection: Projection, outcome: Judged): string {
+function shown(output: Output, projection: Projection, outcome: Judged, most: number): string {
   const { paint } = output;
   const own = `${projection.name} g${outcome.generation}`;
   const other = otherName(outcome);
@@ -134,9 +142,15 @@ function shown(output: Output, projection: Projection, outcome: Judged): string 
     `${own} at ${at}, ${compared}: ${verdict}`,
     output.table(['table', 'rows', 'rows there', 'hash', 'result'], tables),
     ...outcome.differences.flatMap((one) => differenceLines(projection, one)),
-    ...outcome.problems.map((problem) => paint.red(`problem: ${printable(problem)}`)),
+    ...problemLines(outcome, most).map(paint.red),
     ...parkedLines(outcome),
   ].join('\n');
+}
+
+function problemLines({ problems }: Judged, most: number): string[] {
+  const lines = problems.slice(0, most).map((problem) => `problem: ${printable(problem)}`);
+  const more = problems.length - lines.length;
+  return more === 0 ? lines : [...lines, `${plural(more, 'more problem')}: --rows shows more`];
 }
 
 function parkedLines({ parked, otherParked = 0 }: Judged): string[] {
