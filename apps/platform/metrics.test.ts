@@ -63,6 +63,7 @@ describe('the lag of a projection', () => {
     worker: 1,
     state: 'catching-up',
     detail: undefined,
+    leased: true,
     checkpoint: {},
     caughtUp: false,
     events: 0,
@@ -74,32 +75,83 @@ describe('the lag of a projection', () => {
     errors: 0,
   };
 
-  it('is counted in events of its categories behind the checkpoint, and in seconds', async () => {
-    const log = memoryEventLog({ clock: { now: () => 10_000 } });
-    for (const at of [1, 2, 3]) await log.append('scores-a~1', [event(at)], { expected: 'any' });
+  let now = 10_000;
+  const labels = (generation: number) =>
+    `{projection="leaderboard",generation="g${generation}",worker="1"}`;
+  const open = async (status: () => readonly GenerationStatus[]) => {
+    now = 10_000;
+    const log = memoryEventLog({ clock: { now: () => now } });
+    for (const at of [1, 2, 3]) {
+      await log.append('scores-a~1', [event(at)], { expected: 'any' });
+      now += 1_000;
+    }
     await log.append('key-a', [event(4)], { expected: 'any' });
-    const first = await log.read('start', {}, { limit: 1 });
-    let shares = [{ ...share, checkpoint: first.checkpoint }];
-    const status = (): GenerationStatus[] => [
-      { projection: 'leaderboard', generation: 3, isLive: true, kind: 'followed', shares },
-      { projection: 'leaderboard', generation: 4, isLive: false, kind: 'building' },
-    ];
     const registry = new Registry() as Parameters<typeof registerProjectionMetrics>[0];
-    registerProjectionMetrics(registry, { log, projections, status, now: () => 12_500 });
-    const labels = '{projection="leaderboard",generation="g3",worker="1"}';
+    registerProjectionMetrics(registry, { log, projections, status, now: () => now });
+    return { log, registry, first: await log.read('start', {}, { limit: 1 }) };
+  };
+  const followed = (generation: number, shares: readonly ShareStatus[]): GenerationStatus => {
+    return { projection: 'leaderboard', generation, isLive: true, kind: 'followed', shares };
+  };
+
+  it('is counted in events of its categories behind the checkpoint, and since the first of them', async () => {
+    let shares = [share];
+    const { log, registry, first } = await open(() => [
+      followed(3, shares),
+      { projection: 'leaderboard', generation: 4, isLive: false, kind: 'building' },
+    ]);
+    shares = [{ ...share, checkpoint: first.checkpoint }];
     const text = await registry.metrics();
-    expect(text).toContain(`annals_projection_lag_events${labels} 2\n`);
-    expect(text).toContain(`annals_projection_lag_seconds${labels} 2.5\n`);
-    expect(text).toContain(`annals_projection_parked${labels} 2\n`);
-    expect(text).toContain(`annals_projection_up${labels} 1\n`);
+    expect(text).toContain(`annals_projection_lag_events${labels(3)} 2\n`);
+    // The second event was recorded at 11 s, and it is 13 s.
+    expect(text).toContain(`annals_projection_lag_seconds${labels(3)} 2\n`);
+    expect(text).toContain(`annals_projection_parked${labels(3)} 2\n`);
+    expect(text).toContain(`annals_projection_up${labels(3)} 1\n`);
     expect(text).not.toContain('g4');
 
-    shares = [{ ...share, caughtUp: true, state: 'live' }];
-    expect(await registry.metrics()).toContain(`annals_projection_lag_events${labels} 0\n`);
-    shares = [{ ...share, state: 'halted' }];
-    expect(await registry.metrics()).toContain(`annals_projection_up${labels} 0\n`);
+    now += 60_000;
+    expect(await registry.metrics()).toContain(`annals_projection_lag_seconds${labels(3)} 62\n`);
+    shares = [{ ...share, state: 'live', caughtUp: true, checkpoint: await log.head() }];
+    const caughtUp = await registry.metrics();
+    expect(caughtUp).toContain(`annals_projection_lag_events${labels(3)} 0\n`);
+    expect(caughtUp).toContain(`annals_projection_lag_seconds${labels(3)} 0\n`);
+    shares = [{ ...share, state: 'halted', checkpoint: first.checkpoint }];
+    const halted = await registry.metrics();
+    expect(halted).toContain(`annals_projection_up${labels(3)} 0\n`);
+    expect(halted).toContain(`annals_projection_lag_events${labels(3)} 2\n`);
     shares = [];
     expect(await registry.metrics()).not.toContain('g3');
+    await log.close();
+  });
+
+  it('is told by the process that works on it, and by none for a generation that is lost', async () => {
+    const without = { ...share, leased: false, checkpoint: {} };
+    const { log, registry } = await open(() => [
+      followed(3, [{ ...without, state: 'waiting' }]),
+      followed(4, [{ ...without, state: 'lost', generation: 4 }]),
+    ]);
+    const text = await registry.metrics();
+    expect(text).not.toMatch(/^annals_projection_lag_\w+\{/m);
+    expect(text).not.toMatch(/^annals_projection_parked\{/m);
+    const state = (generation: number, name: string) =>
+      `annals_projection_state${labels(generation).replace('}', `,state="${name}"}`)} 1\n`;
+    expect(text).toContain(state(3, 'waiting'));
+    expect(text).toContain(state(4, 'lost'));
+    expect(text).toContain(`annals_projection_up${labels(4)} 0\n`);
+    await log.close();
+  });
+
+  it('its totals are counters, and say what the share says at each scrape', async () => {
+    let events = 5;
+    const { log, registry } = await open(() => [followed(3, [{ ...share, events }])]);
+    const line = () => `annals_projection_events_total${labels(3)} ${events}\n`;
+    expect(await registry.metrics()).toContain(line());
+    events = 9;
+    const text = await registry.metrics();
+    expect(text).toContain(line());
+    for (const name of ['events', 'batches', 'errors']) {
+      expect(text).toContain(`# TYPE annals_projection_${name}_total counter`);
+    }
     await log.close();
   });
 });

@@ -2,7 +2,7 @@ import { type EventLog, limits } from '@annals/event-log';
 import type { SqliteEventLog } from '@annals/event-log-sqlite';
 import type { HttpServer } from '@annals/http';
 import type { GenerationStatus, Projection, ShareStatus } from '@annals/projection';
-import { Gauge } from 'prom-client';
+import { Counter, Gauge } from 'prom-client';
 
 type Registry = HttpServer['registry'];
 
@@ -11,20 +11,30 @@ export function registerLogMetrics(
   registry: Registry,
   log: Pick<SqliteEventLog, 'statistics'>,
 ): void {
-  const figures = {
+  const registers = [registry];
+  const counters = {
     annals_log_commits_total: ['Transactions committed: appends that wait share one.', 'commits'],
     annals_log_appends_total: ['Appends stored.', 'appends'],
     annals_log_events_total: ['Events stored.', 'events'],
     annals_log_duplicates_total: ['Appends answered with an earlier result.', 'duplicates'],
     annals_log_failures_total: ['Appends that failed by broken I/O.', 'failures'],
+  } as const;
+  for (const [name, [help, figure]] of Object.entries(counters)) {
+    new Counter({
+      ...{ name, help, registers },
+      collect() {
+        this.reset();
+        this.inc(log.statistics()[figure]);
+      },
+    });
+  }
+  const gauges = {
     annals_log_queue_appends: ['Appends waiting for the writer.', 'queueDepth'],
     annals_log_queue_bytes: ['Bytes waiting for the writer.', 'queueBytes'],
   } as const;
-  for (const [name, [help, figure]] of Object.entries(figures)) {
+  for (const [name, [help, figure]] of Object.entries(gauges)) {
     new Gauge({
-      name,
-      help,
-      registers: [registry],
+      ...{ name, help, registers },
       collect() {
         this.set(log.statistics()[figure]);
       },
@@ -44,53 +54,112 @@ export interface ProjectionMetrics {
 
 /** How far every generation of every projection is, as this process knows it. */
 export function registerProjectionMetrics(registry: Registry, metrics: ProjectionMetrics): void {
-  const { log, projections, status, now } = metrics;
-  const gauge = (
-    name: string,
-    help: string,
-    value: (share: ShareStatus) => number | Promise<number>,
-  ) =>
-    new Gauge({
-      name,
-      help,
-      labelNames,
-      registers: [registry],
-      async collect() {
-        const shares = status().flatMap((one) => (one.kind === 'followed' ? one.shares : []));
-        const values = await Promise.all(shares.map(value));
+  const { status } = metrics;
+  const registers = [registry];
+  const shares = () => status().flatMap((one) => (one.kind === 'followed' ? one.shares : []));
+  const counter = (name: string, help: string, value: (share: ShareStatus) => number) =>
+    new Counter({
+      ...{ name, help, labelNames, registers },
+      collect() {
         this.reset();
-        for (const [at, { projection, generation, worker }] of shares.entries()) {
-          const labels = { projection, generation: `g${generation}`, worker: String(worker) };
-          this.set(labels, values[at] as number);
+        for (const share of shares()) this.inc(labelsOf(share), value(share));
+      },
+    });
+  const gauge = (name: string, help: string, value: (share: ShareStatus) => number | undefined) =>
+    new Gauge({
+      ...{ name, help, labelNames, registers },
+      collect() {
+        this.reset();
+        for (const share of shares()) {
+          const present = value(share);
+          if (present !== undefined) this.set(labelsOf(share), present);
         }
       },
     });
-  gauge('annals_projection_events_total', 'Events applied by this process.', (s) => s.events);
-  gauge('annals_projection_batches_total', 'Batches committed by this process.', (s) => s.batches);
-  gauge('annals_projection_errors_total', 'Errors met by this process.', (s) => s.errors);
-  gauge('annals_projection_parked', 'Dead letters.', (s) => s.parked);
+  counter('annals_projection_events_total', 'Events applied by this process.', (s) => s.events);
+  counter(
+    'annals_projection_batches_total',
+    'Batches committed by this process.',
+    (s) => s.batches,
+  );
+  counter('annals_projection_errors_total', 'Errors met by this process.', (s) => s.errors);
+  gauge('annals_projection_parked', 'Dead letters. Only where this process works on it.', (s) =>
+    s.leased ? s.parked : undefined,
+  );
   gauge('annals_projection_up', '1 while this process keeps it up to date.', (s) =>
     isUp(s) ? 1 : 0,
   );
+  new Gauge({
+    name: 'annals_projection_state',
+    help: '1 for the state it is in: live, catching-up, held, waiting (another process works on it), lost, halted, failing, starting, stopped.',
+    labelNames: [...labelNames, 'state'],
+    registers,
+    collect() {
+      this.reset();
+      for (const share of shares()) this.set({ ...labelsOf(share), state: share.state }, 1);
+    },
+  });
+  registerLag(registry, metrics, shares);
+}
+
+interface Lag {
+  readonly share: ShareStatus;
+  readonly events: number;
+  readonly seconds: number;
+}
+
+/**
+ * The lag of the shares that this process works on. What another process works on, that one tells; and a
+ * generation that is lost has no lag, it has to be rebuilt. So the highest of all is that of the service.
+ */
+function registerLag(
+  registry: Registry,
+  { log, projections, now }: ProjectionMetrics,
+  shares: () => readonly ShareStatus[],
+): void {
+  const lagOf = async (share: ShareStatus): Promise<Lag> => {
+    const categories = projections.find(({ name }) => name === share.projection)?.categories ?? [];
+    const { events } = await log.read(share.checkpoint, { categories }, { limit: lagEventsMax });
+    const since = events[0]?.recordedAt;
+    const seconds = since === undefined ? 0 : Math.max(0, now() - since) / 1_000;
+    return { share, events: events.length, seconds };
+  };
+  let reading: Promise<readonly Lag[]> | undefined;
+  // The two metrics are collected in one turn: what the one begins to read serves the other.
+  const lags = () => {
+    const leased = shares().filter((share) => share.leased);
+    reading ??= Promise.all(leased.map(lagOf)).finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
+  const gauge = (name: string, help: string, value: (lag: Lag) => number) =>
+    new Gauge({
+      ...{ name, help, labelNames, registers: [registry] },
+      async collect() {
+        const found = await lags();
+        this.reset();
+        for (const lag of found) this.set(labelsOf(lag.share), value(lag));
+      },
+    });
   gauge(
     'annals_projection_lag_seconds',
-    'Age of the last event applied, while there are newer ones; 0 when caught up.',
-    (s) => (s.caughtUp || s.lastRecordedAt === undefined ? 0 : (now() - s.lastRecordedAt) / 1_000),
+    'Age of the first event that is not applied yet; 0 when there is none. Only where this process works on it.',
+    (lag) => lag.seconds,
   );
   gauge(
     'annals_projection_lag_events',
-    `Events of its categories that are not applied yet, counted up to ${lagEventsMax}.`,
-    async ({ projection, checkpoint, caughtUp }) => {
-      const categories = projections.find(({ name }) => name === projection)?.categories ?? [];
-      if (caughtUp) return 0;
-      const page = await log.read(checkpoint, { categories }, { limit: lagEventsMax });
-      return page.events.length;
-    },
+    `Events of its categories that are not applied yet, counted up to ${lagEventsMax}. Only where this process works on it.`,
+    (lag) => lag.events,
   );
 }
 
 /** They are read to be counted, on the thread that serves HTTP. */
 const lagEventsMax = limits.pageEventsDefault;
+
+function labelsOf({ projection, generation, worker }: ShareStatus) {
+  return { projection, generation: `g${generation}`, worker: String(worker) };
+}
 
 function isUp({ state }: ShareStatus): boolean {
   return state === 'live' || state === 'catching-up';

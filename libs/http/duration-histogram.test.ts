@@ -23,7 +23,7 @@ describe('the histogram of durations', () => {
           buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
           registers: [reference],
         });
-        const ours = new DurationHistogram(registry, 'durations', 'x');
+        const ours = new DurationHistogram(registry, 'durations', 'x', []);
         const observers = new Map(
           ['/a', '/b"\\n'].map((route) => [route, ours.observer({ route })]),
         );
@@ -39,7 +39,7 @@ describe('the histogram of durations', () => {
 
   it('can be reset like any other', async () => {
     const registry = new Registry();
-    new DurationHistogram(registry, 'durations', 'x').observer({})(200, 1);
+    new DurationHistogram(registry, 'durations', 'x', []).observer({})(200, 1);
     registry.resetMetrics();
     expect(await registry.metrics()).toContain('durations_count{status="200"} 0');
   });

@@ -28,11 +28,13 @@ export class DurationHistogram {
   readonly help: string;
   readonly type = 'histogram';
   readonly aggregator = 'sum';
+  readonly labelNames: readonly string[];
   readonly #series: Series[] = [];
 
-  constructor(registry: Registry, name: string, help: string) {
+  constructor(registry: Registry, name: string, help: string, labelNames: readonly string[]) {
     this.name = name;
     this.help = help;
+    this.labelNames = [...labelNames, 'status'];
     // A registry asks no more of a metric than what is here, but its types name its own classes.
     registry.registerMetric(this as unknown as Metric);
   }

@@ -17,6 +17,7 @@ export class HttpMetrics {
       this.registry,
       'http_request_duration_seconds',
       'From the first header to the end of the answer, by route pattern. Event streams are not in it.',
+      ['method', 'route'],
     );
     const inFlight = () => this.inFlight;
     new Gauge({

@@ -139,11 +139,13 @@ describe('a projector', () => {
     expect(site.database.generations).toEqual([1]);
     expect([shareOf(first).state, shareOf(second).state].sort()).toEqual(['live', 'waiting']);
     const [working, waiting] = shareOf(first).state === 'live' ? [first, second] : [second, first];
-    expect(shareOf(waiting).events).toBe(0);
+    expect(shareOf(working).leased).toBe(true);
+    expect(shareOf(waiting)).toMatchObject({ events: 0, leased: false });
     await working.stop();
     await site.score('ann', 1);
     await site.clock.advance(2_000);
-    expect(shareOf(waiting)).toMatchObject({ state: 'live', events: 1 });
+    expect(shareOf(waiting)).toMatchObject({ state: 'live', events: 1, leased: true });
+    expect(shareOf(working).leased).toBe(false);
     expect((await site.rows(1)).totals).toEqual(await site.naiveTotals());
     await waiting.stop();
   });
@@ -189,6 +191,7 @@ describe('a projector', () => {
     await site.clock.advance(1_050);
     expect(shareOf(projector)).toMatchObject({
       state: 'lost',
+      leased: false,
       detail: expect.stringContaining('annals rebuild game'),
     });
     await site.score('ann', 1);

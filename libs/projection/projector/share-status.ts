@@ -24,6 +24,8 @@ export interface ShareStatus {
   readonly state: ShareState;
   /** What the state is due to, as a sentence; undefined while all is well. */
   readonly detail: string | undefined;
+  /** Whether this process had the lease when it last asked. Without it the figures below are not the share's. */
+  readonly leased: boolean;
   readonly checkpoint: Checkpoint;
   /** Whether nothing was left to read when it last looked. */
   readonly caughtUp: boolean;
@@ -32,7 +34,7 @@ export interface ShareStatus {
   readonly batches: number;
   readonly lastBatchEvents: number;
   readonly lastBatchRows: number;
-  /** When the last event applied was recorded (milliseconds since 1970): now minus this is the lag while not caught up. */
+  /** When the last event applied was recorded (milliseconds since 1970). */
   readonly lastRecordedAt: number | undefined;
   /** Dead letters in this share. */
   readonly parked: number;
@@ -56,6 +58,7 @@ export function initialStatus(projection: string, generation: number, worker: nu
     worker,
     state: 'starting',
     detail: undefined,
+    leased: false,
     checkpoint: {},
     caughtUp: false,
     events: 0,

@@ -38,7 +38,10 @@ export class ShareWorker {
       const next = await this.#after(end);
       if (!next) continue;
       const state = next.kind === 'diverged' ? 'halted' : next.kind;
-      this.#report({ state: state === 'halted' || state === 'lost' ? state : 'stopped' });
+      this.#report({
+        state: state === 'halted' || state === 'lost' ? state : 'stopped',
+        leased: false,
+      });
       return next;
     }
   }
@@ -69,7 +72,8 @@ export class ShareWorker {
       end.kind === 'lost'
         ? `${end.detail}: run annals rebuild ${this.#work.projection.name}`
         : `${end.holder} works on it`;
-    this.#report({ state: end.kind === 'lost' ? 'lost' : 'waiting', detail, caughtUp: false });
+    const state = end.kind === 'lost' ? 'lost' : 'waiting';
+    this.#report({ state, detail, leased: false, caughtUp: false });
     await clock.sleep(projectorLimits.tickMs, signal);
     return undefined;
   }
@@ -166,7 +170,8 @@ export class ShareWorker {
   async #workUnder(store: GenerationStore, lease: Acquired): Promise<SessionEnd> {
     const halted = this.#memory.halted.values().next().value;
     const state = halted ? 'halted' : 'catching-up';
-    this.#report({ state, detail: halted?.halt.detail, caughtUp: false });
+    const { checkpoint } = lease;
+    this.#report({ state, detail: halted?.halt.detail, leased: true, checkpoint, caughtUp: false });
     const session = new ShareSession(this.#work, this.#memory, store, lease, (change, error) => {
       this.#report(change, error);
     });
