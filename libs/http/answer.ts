@@ -7,6 +7,9 @@ import { Problem, problemJson } from './problem.ts';
 
 const problemType = 'application/problem+json; charset=utf-8';
 
+/** On an answer: the code of the problem it is. */
+export const problemCode = Symbol('problem code');
+
 /** Sends a problem. Also where no gate has stamped the headers: for URLs that could not be routed. */
 export function sendProblem(
   reply: FastifyReply,
@@ -16,6 +19,7 @@ export function sendProblem(
   if (!reply.hasHeader('x-request-id')) {
     reply.headers(headers).header('x-request-id', reply.request.id);
   }
+  Object.assign(reply.raw, { [problemCode]: problem.code });
   reply
     .code(problem.status)
     .headers(problem.headers)

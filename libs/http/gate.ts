@@ -6,11 +6,13 @@ import type {
   HookHandlerDoneFunction,
   onRequestHookHandler,
 } from 'fastify';
+import { problemCode } from './answer.ts';
 import { type Authentication, type Authenticator, accessProblem, bearerToken } from './auth.ts';
 import { limits } from './limits.ts';
 import type { HttpMetrics } from './metrics.ts';
 import { Problem } from './problem.ts';
 import { addressSubject, type RateLimiter, type RateLimits } from './rate-limit.ts';
+import type { RefusalLog } from './refusal-log.ts';
 
 /** What the gates of one server share. */
 export interface GateKeeper {
@@ -23,6 +25,7 @@ export interface GateKeeper {
   readonly headers: { readonly [name: string]: string };
   readonly log: FastifyBaseLogger;
   readonly logsEveryRequest: boolean;
+  readonly refusals: RefusalLog;
   stopping: boolean;
 }
 
@@ -47,6 +50,7 @@ const servedRequest = Symbol('request');
 interface Served extends ServerResponse {
   [startedAt]: number;
   [servedRequest]: FastifyRequest;
+  [problemCode]?: string;
 }
 
 /**
@@ -76,9 +80,8 @@ function accounting(keeper: GateKeeper, route: GateRoute) {
     const status = served.headersSent ? served.statusCode : 499;
     metrics.inFlight -= 1;
     if (!route.streams || status >= 400) observe(status, seconds);
-    if (keeper.logsEveryRequest || status >= 500) {
-      logRequest(keeper.log, route, served[servedRequest], status, seconds);
-    }
+    if (keeper.logsEveryRequest || status >= 500)
+      logRequest(keeper, route, served, seconds, status);
   }
 
   return (request: FastifyRequest, reply: FastifyReply) => {
@@ -93,23 +96,27 @@ function accounting(keeper: GateKeeper, route: GateRoute) {
   };
 }
 
+/** 500 is a bug or broken I/O. Other 5xx are expected, as a lost read model is, and may be very many. */
 function logRequest(
-  log: FastifyBaseLogger,
+  { log, logsEveryRequest, refusals }: GateKeeper,
   route: GateRoute,
-  request: FastifyRequest,
-  status: number,
+  served: Served,
   seconds: number,
+  status: number,
 ): void {
-  const line = {
+  const request = served[servedRequest];
+  const line = () => ({
     request_id: request.id,
     method: request.method,
     route: route.pattern,
     status,
     ms: Math.round(seconds * 1e5) / 100,
     key: request.caller?.keyId,
-  };
-  if (status >= 500) log.error(line, 'request failed');
-  else log.info(line, 'request');
+  });
+  if (status < 500) log.info(line(), 'request');
+  else if (status === 500) log.error(line(), 'request failed');
+  else if (logsEveryRequest) log.warn(line(), 'request refused');
+  else refusals.tell(served[problemCode] ?? String(status), line);
 }
 
 function accessCheck(keeper: GateKeeper, route: GateRoute) {

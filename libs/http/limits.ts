@@ -24,6 +24,8 @@ export const limits = {
   requestsPerKeyMax: 300_000,
   /** Requests without a valid key, of one address, in one window. */
   requestsPerAddressMax: 20_000,
+  /** Time in which requests refused with one 5xx code share a line of the log. */
+  refusalLogMs: 1_000,
   /** The window of the rate limit. */
   rateWindowMs: 10_000,
   /** Keys and addresses counted one by one in a window; what comes after them shares one count. */

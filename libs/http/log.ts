@@ -8,7 +8,10 @@ export interface LogOptions {
   readonly level?: LogLevel;
   /** Where the lines go. Default: standard output, written in blocks. */
   readonly stream?: { write(line: string): void };
-  /** One line for each request, or only for those answered 500 and above. Default: `failures`; the metrics count all. */
+  /**
+   * One line for each request, or only for those answered 500, and one a second for each code of the other
+   * 5xx. Default: `failures`; the metrics count all.
+   */
   readonly requests?: 'all' | 'failures';
 }
 

@@ -261,8 +261,25 @@ describe('the log', () => {
     });
     await server.inject('/v1/scores/m-1');
     await server.inject('/v1/failing');
-    const routes = lines.map((line) => JSON.parse(line).route).filter(Boolean);
-    expect(routes).toEqual(['/v1/failing']);
+    const requests = lines.map((line) => JSON.parse(line)).filter(({ route }) => route);
+    expect(requests).toMatchObject([{ route: '/v1/failing', status: 500, level: 50 }]);
+  });
+
+  it('warns of what is refused for a while, and says it once for many', async () => {
+    const lines: string[] = [];
+    const { server } = await open({
+      routes: [failing(unavailable('the board is lost', 1))],
+      log: { stream: { write: (line) => lines.push(line) } },
+    });
+    for (let time = 0; time < 40; time += 1) await server.inject('/v1/failing');
+    await server.stop();
+    const told = lines.map((line) => JSON.parse(line)).filter(({ code }) => code === 'unavailable');
+    expect(told[0]).toMatchObject({ level: 40, status: 503, route: '/v1/failing' });
+    expect(told.every(({ level }) => level === 40)).toBe(true);
+    // However slow the machine is, they are far fewer than the requests, and none is forgotten.
+    expect(told.length).toBeLessThan(20);
+    const counted = told.reduce((sum, { requests = 1 }) => sum + requests, 0);
+    expect(counted).toBe(40);
   });
 });
 

@@ -25,6 +25,7 @@ import { type ApiDescription, openApiOptions, problemDirectory, serveDocs } from
 import { type ReadinessCheck, serveOperations } from './operations.ts';
 import { type ErrorTable, Problem } from './problem.ts';
 import { RateLimiter, type RateLimits } from './rate-limit.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { requestIds } from './request-id.ts';
 import { checkRoute, type Route } from './route.ts';
 import { addRoute, checkedSerializer, plainSerializer, refuseMethods } from './route-on-fastify.ts';
@@ -207,6 +208,7 @@ function keeperOf(
     rates,
     headers,
     log: app.log,
+    refusals: new RefusalLog(app.log),
     logsEveryRequest: options.log !== false && options.log?.requests === 'all',
     stopping: false,
   };
@@ -316,6 +318,7 @@ function stopOnce(
     await clock.sleep(options.drainMs ?? 0);
     streams.stop();
     await closeServer(app, options.stopMsMax ?? limits.stopMsMax);
+    keeper.refusals.close();
     await closeInOrder(app, options.closing ?? []);
   };
   return () => {
