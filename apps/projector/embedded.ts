@@ -3,8 +3,12 @@ import { join } from 'node:path';
 import { type Clock, type SubjectCipher, systemClock } from '@annals/core';
 import { type EventLog, EventTypes, eventType } from '@annals/event-log';
 import { type SqliteEventLog, sqliteEventLog } from '@annals/event-log-sqlite';
-import type { Projection, ProjectionStore } from '@annals/projection';
-import { sqliteProjectionStore } from '@annals/store-sqlite';
+import type { Projection, ProjectionStore, ScratchStore } from '@annals/projection';
+import {
+  removeAbandonedScratch,
+  sqliteProjectionStore,
+  sqliteScratchStore,
+} from '@annals/store-sqlite';
 import {
   enforceErasures,
   erasureCategory,
@@ -24,6 +28,8 @@ export function dataLayout(dataFolder: string) {
     keys: join(dataFolder, 'keys'),
     masterKeyFile: join(dataFolder, 'keys', 'master.key'),
     projections: join(dataFolder, 'projections'),
+    /** Rows that are needed once, while something is verified. */
+    scratch: join(dataFolder, 'scratch'),
     /** What was purged of erased people's data; see `purge-notes.ts`. */
     purgeNotes: join(dataFolder, 'purged.json'),
   };
@@ -46,6 +52,8 @@ export interface Embedded {
   readonly clock: Clock;
   readonly projectionsFolder: string;
   storeFor(projection: Projection): ProjectionStore;
+  /** A store that is gone again when it is not needed any more, or its process has died. */
+  scratchFor(projection: Projection): ScratchStore;
   close(): Promise<void>;
 }
 
@@ -69,6 +77,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
   for (const folder of [layout.log, layout.keys, layout.projections]) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   }
+  removeAbandonedScratch(layout.scratch);
   const masterKey = options.masterKey
     ? masterKeyFrom(options.masterKey)
     : loadMasterKey({ file: layout.masterKeyFile });
@@ -95,6 +104,8 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<Embedded> 
       stores.set(projection.name, store);
       return store;
     },
+    scratchFor: ({ name: projection }) =>
+      sqliteScratchStore({ folder: layout.scratch, projection, clock }),
     close: async () => {
       for (const store of stores.values()) await store.close();
       await keys.close();

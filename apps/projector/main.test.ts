@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { openEmbedded } from './embedded.ts';
+import { dataLayout, openEmbedded } from './embedded.ts';
 import { projectionNamed } from './registry.ts';
 import { startProjectorThread } from './start-projector-thread.ts';
 
@@ -54,6 +54,19 @@ async function madeBoard(dataFolder: string) {
 }
 
 describe('the projector as a process of its own', () => {
+  it('removes the rows that a verification has left behind when it was killed', async () => {
+    const dataFolder = join(folder, 'left-over');
+    await (await openEmbedded({ dataFolder })).close();
+    const { scratch } = dataLayout(dataFolder);
+    await mkdir(join(scratch, 'killed', 'leaderboard'), { recursive: true });
+    await writeFile(join(scratch, 'killed', 'leaderboard', 'g1.sqlite'), 'rows');
+    await writeFile(join(scratch, 'killed.lock'), '');
+    const { child, ended } = run({ ANNALS_DATA: dataFolder });
+    await until(async () => ((await readdir(scratch)).length === 0 ? true : undefined));
+    child.kill('SIGTERM');
+    expect((await ended).code).toBe(0);
+  });
+
   it('refuses a folder without a log: one line, exit code 1', async () => {
     const { code, err } = await run({ ANNALS_DATA: join(folder, 'nothing') }).ended;
     expect(code).toBe(1);

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -13,9 +13,10 @@ import {
   rebuild,
   runProjector,
 } from '@annals/projection';
+import { removeAbandonedScratch } from '@annals/store-sqlite';
 import { erasureEvent, erasureStream, subjectErased } from '@annals/subject-keys';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Embedded, openEmbedded } from './embedded.ts';
+import { dataLayout, type Embedded, openEmbedded } from './embedded.ts';
 import { purgeErased, purgeLimits } from './purge-erased.ts';
 import { PurgeNotes } from './purge-notes.ts';
 import { projections } from './registry.ts';
@@ -91,6 +92,7 @@ function startPurging(storeFor: () => ProjectionStore = watched): void {
       holder: 'purge',
       signal: stop.signal,
       notes: new PurgeNotes(notesFile()),
+      removeAbandoned: () => removeAbandonedScratch(dataLayout(folder).scratch),
       onTrouble: (name, detail) => troubles.push(`${name}: ${detail}`),
     }),
   );
@@ -170,6 +172,18 @@ describe('after an erasure', () => {
     await erase('player:ann');
     await until(() => purges.length === 2);
     expect(purges.toSorted()).toEqual([1, 2]);
+  });
+
+  it('what a verification has left behind when it was killed is removed, too', async () => {
+    const { scratch } = dataLayout(folder);
+    const left = join(scratch, 'killed', 'leaderboard');
+    await rebuild(operation());
+    startProjecting();
+    startPurging();
+    await mkdir(left, { recursive: true });
+    await writeFile(join(left, 'g1.sqlite'), 'rows with the name of ann');
+    await erase('player:ann');
+    await until(async () => (await readdir(scratch)).length === 0);
   });
 
   it('without notes it is done again at the next start', async () => {

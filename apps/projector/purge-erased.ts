@@ -26,6 +26,8 @@ export interface PurgeMeans {
   readonly signal: AbortSignal;
   /** What was purged already, also by an earlier process. */
   readonly notes: PurgeNotes;
+  /** Removes rows that a process which was killed has left beside the generations. */
+  readonly removeAbandoned: () => void;
   readonly onTrouble: (projection: string, detail: string) => void;
 }
 
@@ -138,7 +140,8 @@ class Purge {
   }
 
   async #purgeAll(erased: Checkpoint): Promise<boolean> {
-    const { directory, projections, signal } = this.#means;
+    const { directory, projections, signal, removeAbandoned } = this.#means;
+    removeAbandoned();
     await directory.ready();
     let isDone = true;
     for (const projection of projections) {

@@ -1,4 +1,5 @@
 import { generationDirectory, type Projector, runProjector } from '@annals/projection';
+import { removeAbandonedScratch } from '@annals/store-sqlite';
 import { dataLayout, type EmbeddedOptions, openEmbedded } from './embedded.ts';
 import { purgeErased } from './purge-erased.ts';
 import { PurgeNotes } from './purge-notes.ts';
@@ -38,10 +39,12 @@ export async function runEmbeddedProjector(
       onTrouble(projection, detail ?? messageOf(observation.error));
     },
   });
-  const notes = new PurgeNotes(dataLayout(options.dataFolder).purgeNotes);
+  const layout = dataLayout(options.dataFolder);
+  const notes = new PurgeNotes(layout.purgeNotes);
   const purging = purgeErased({
     ...{ log, cipher, clock, projections, storeFor, directory, notes, signal, onTrouble },
     holder: `${holder}/purge`,
+    removeAbandoned: () => removeAbandonedScratch(layout.scratch),
   });
   return {
     status: () => projector.status(),

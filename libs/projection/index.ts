@@ -80,6 +80,7 @@ export {
 } from './operations/status.ts';
 export {
   type NotCompared,
+  type ScratchStore,
   type VerifyOptions,
   type VerifyOutcome,
   type VerifyReport,

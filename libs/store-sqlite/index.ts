@@ -8,6 +8,7 @@ export {
 } from './live-reader.ts';
 export type { RankedReads } from './ranked-index.ts';
 export { type GenerationReader, openGenerationReader, type ReadTransaction } from './reader.ts';
+export { removeAbandonedScratch, sqliteScratchStore } from './scratch-store.ts';
 export {
   type SqliteProjectionStoreOptions,
   sqliteProjectionStore,

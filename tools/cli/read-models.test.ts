@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { idFromKey, systemClock } from '@annals/core';
@@ -164,6 +164,8 @@ describe('rebuild, verify, promote', () => {
     expect(out).toMatch(
       /compared with a second fold of the log, as the store of the live one is lost: the same in every row/,
     );
+    // The fold went to a folder there, and left nothing in it.
+    expect(await readdir(dataLayout(folder).scratch)).toEqual([]);
     const { err } = await done(folder, 'promote');
     expect(err).toMatch(/^There is no way back to g1\. To remove it: annals drop leaderboard /m);
     expect(err).not.toContain('annals rollback');

@@ -1,6 +1,7 @@
 import { encodeCheckpoint } from '@annals/event-log';
 import { describe, expect, test } from 'vitest';
 import { readControl } from '../generations/control-stream.ts';
+import { MemoryProjectionDatabase, memoryProjectionStore } from '../memory-projection-store.ts';
 import type { Row } from '../projection.ts';
 import { GameSite, gameProjection, type ProjectorProcess } from '../testing/game.ts';
 import { promote } from './flip.ts';
@@ -141,6 +142,35 @@ describe('verify', () => {
     expect((await site.clock.until(verify(refolded))).kind).toBe('verified');
     tamper(site, 2, (rows) => rows.clear());
     expect((await site.clock.until(verify(refolded))).kind).toBe('different');
+    await projector.stop();
+  });
+
+  test('the second fold goes to the store it is given, which is removed whatever comes of it', async () => {
+    const { site, projector } = await rebuiltSite();
+    site.database.lose(1);
+    const folded: (readonly number[])[] = [];
+    const scratch = () => {
+      const database = new MemoryProjectionDatabase();
+      const store = memoryProjectionStore({ clock: site.clock, database });
+      return { store, remove: async () => void folded.push(database.generations) };
+    };
+    const operation = { ...site.operation(projection), scratch };
+    const proven = reportOf(await site.clock.until(verify(operation)));
+    expect(proven).toMatchObject({ kind: 'verified', against: 'refold' });
+    expect(folded).toEqual([[2]]);
+
+    const strange = { ...projection, decode: () => Promise.reject(new Error('no key')) };
+    const stop = new AbortController();
+    const failing = verify({
+      ...operation,
+      projection: strange,
+      refold: true,
+      signal: stop.signal,
+    });
+    await site.clock.advance(1_000);
+    stop.abort();
+    expect(await site.clock.until(failing)).toMatchObject({ kind: 'not-reached' });
+    expect(folded).toEqual([[2], [2]]);
     await projector.stop();
   });
 

@@ -1,3 +1,4 @@
+import type { Clock } from '@annals/core';
 import {
   advance,
   type Checkpoint,
@@ -20,7 +21,7 @@ import { type Generation, liveGeneration, type ProjectionState } from '../genera
 import { memoryProjectionStore } from '../memory-projection-store.ts';
 import type { Table } from '../projection.ts';
 import { generationSpec } from '../shares.ts';
-import type { GenerationSnapshot, GenerationStore } from '../store.ts';
+import type { GenerationSnapshot, GenerationStore, ProjectionStore } from '../store.ts';
 import { differingRows, type RowDifference, type TableDigest, tableDigest } from './compare.ts';
 import {
   type Brought,
@@ -37,13 +38,22 @@ export interface VerifyOptions extends Operation {
   readonly generation?: number | undefined;
   /**
    * Compares with a second, independent fold of the log instead of the live generation. Also done when
-   * the live one is lost, or the log does not bear it out any more: then the log is all there is to compare with. All its rows are in memory.
+   * the live one is lost, or the log does not bear it out any more: then the log is all there is to compare with.
    */
   readonly refold?: boolean | undefined;
+  /** Makes the store that a second fold goes to. Unless told all its rows are in memory. */
+  readonly scratch?: (() => ScratchStore) | undefined;
   /** How long both generations may be held back while they come to one checkpoint; 30,000 unless told. */
   readonly holdMs?: number | undefined;
   /** Differing rows shown; 10 unless told. */
   readonly differencesMax?: number | undefined;
+}
+
+/** A store for rows that are needed once. */
+export interface ScratchStore {
+  readonly store: ProjectionStore;
+  /** Closes it and leaves nothing of it. */
+  remove(): Promise<void>;
 }
 
 /** Why a generation was not compared with the live one. */
@@ -273,10 +283,22 @@ async function judge(
     options.refold ||
     (live.kind === 'none' && (live.why === 'live-lost' || live.why === 'live-diverged'));
   if (!refolds) return judgeWith(options, generation, [snapshot, liveSnapshot], live, undefined);
-  const store = memoryProjectionStore({ clock: options.clock });
-  const refolded = await refold({ ...options, store }, generation, snapshot);
-  if ('kind' in refolded) return { ...refolded, generation: generation.generation };
-  return judgeWith(options, generation, [snapshot, undefined], live, refolded);
+  const { store, remove } = options.scratch?.() ?? inMemory(options.clock);
+  try {
+    const refolded = await refold({ ...options, store }, generation, snapshot);
+    if ('kind' in refolded) return { ...refolded, generation: generation.generation };
+    try {
+      return await judgeWith(options, generation, [snapshot, undefined], live, refolded);
+    } finally {
+      await refolded.close();
+    }
+  } finally {
+    await remove();
+  }
+}
+
+function inMemory(clock: Clock): ScratchStore {
+  return { store: memoryProjectionStore({ clock }), remove: async () => undefined };
 }
 
 async function judgeWith(

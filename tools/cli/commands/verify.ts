@@ -25,8 +25,9 @@ export function addVerify(annals: Command, act: Act): void {
       .description(
         'proves a rebuilt generation right: holds it and the live one at one checkpoint, compares ' +
           'counts and hashes of all rows, and shows the rows that differ. Where the live one is lost, ' +
-          'it compares with a second fold of the whole log, in memory. It takes the log for true: ' +
-          'whether that was changed is for annals log verify to find',
+          'it compares with a second fold of the whole log, which takes as much space on the disk as ' +
+          'the read model while it lasts. It takes the log for true: whether that was changed is for ' +
+          'annals log verify to find',
       )
       .argument('<name>', 'the projection')
       .option('--generation <gN>', 'this one, not the newest rebuilt one', generationNumber)
@@ -63,6 +64,7 @@ async function verifyNamed(
       ...operationOn(context, embedded, projection),
       generation,
       refold,
+      scratch: () => embedded.scratchFor(projection),
       differencesMax: rows,
     });
     if (outcome.kind === 'refused') throw refusal(outcome);
