@@ -6,7 +6,7 @@ export const limits = {
   /** The same for a reader, which a writer stops only for moments: it must not stop its thread for long. */
   readerBusyMsMax: 2_000,
   /** Page cache of a writing connection while a generation is built; sorting takes as much again for a while. */
-  buildingCacheKib: 32_768,
+  buildingCacheKib: 8_192,
   /** The same when it is live. */
   liveCacheKib: 16_384,
   /** Page cache of a reading connection. */

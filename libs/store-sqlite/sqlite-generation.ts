@@ -329,6 +329,7 @@ export class SqliteGeneration implements GenerationStore {
       rows.stage(change);
     }
     for (const { staged } of written) {
+      staged.flush();
       if (staged.count() >= limits.stagedRowsMax) staged.merge();
     }
   }
