@@ -29,7 +29,7 @@ export interface Kind {
   readonly type: string;
 }
 
-/** The log has one partition. */
+/** The one partition of a log. A replica has a file for each of its partitions. */
 export const partition = 0;
 
 const positionDigits = 16;
@@ -47,7 +47,12 @@ export function decodePosition(position: Position): number {
 
 const noMetadata: Metadata = Object.freeze({});
 
-export function storedEvent(row: EventRow, stream: string, kind: Kind): StoredEvent {
+export function storedEvent(
+  row: EventRow,
+  stream: string,
+  kind: Kind,
+  inPartition: number,
+): StoredEvent {
   const [position, , revision, , schemaVersion, occurredAt, recordedAt, hex, metadata, data] = row;
   if (hex.length !== 96) {
     throw new EventLogError('corrupt', `the id or hash of event ${position} has a wrong length`);
@@ -63,7 +68,7 @@ export function storedEvent(row: EventRow, stream: string, kind: Kind): StoredEv
     recordedAt,
     stream,
     revision,
-    partition,
+    partition: inPartition,
     position: encodePosition(position),
   };
 }

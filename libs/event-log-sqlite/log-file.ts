@@ -10,11 +10,19 @@ import { sqliteLimits } from './sqlite-limits.ts';
 /** The file in a log's folder; SQLite keeps `-wal` and `-shm` beside it. */
 export const logFileName = 'events.sqlite';
 
-/** "AnnL" in ASCII: tells a log from every other SQLite file (`PRAGMA application_id`). */
-const applicationId = 0x416e6e4c;
-
-/** The version of the tables below (`PRAGMA user_version`). A program refuses newer ones. */
+/** The version of a log's tables (`PRAGMA user_version`). A program refuses newer ones. */
 export const logFormatVersion = 1;
+
+/** What is in a file that holds events: a log, or one partition of a replica (`replica-file.ts`). */
+export interface FileFormat {
+  /** "an event log", for messages. */
+  readonly name: string;
+  /** Tells such a file from every other SQLite file (`PRAGMA application_id`). */
+  readonly applicationId: number;
+  /** Of its tables (`PRAGMA user_version`). A program refuses newer ones. */
+  readonly version: number;
+  readonly tables: string;
+}
 
 /**
  * An event's position is its rowid: ascending in the order of commits, since SQLite has one writer
@@ -22,7 +30,7 @@ export const logFormatVersion = 1;
  * looking at the events that do not match. Small columns come first, so that a scan that skips an
  * event does not read the pages its data overflows to.
  */
-const tables = `
+export const eventTables = `
   CREATE TABLE streams (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE
@@ -51,19 +59,27 @@ const tables = `
   CREATE INDEX events_by_kind ON events (kind_id);
 `;
 
+const logFormat: FileFormat = {
+  name: 'an event log',
+  /** "AnnL" in ASCII. */
+  applicationId: 0x416e6e4c,
+  version: logFormatVersion,
+  tables: eventTables,
+};
+
 /**
  * Makes the log's file unless it is there. It is built under another name and linked into place in
  * one step: a file under the real name is always whole, so an empty one is damage and not a
  * creation that was interrupted.
  */
-export function createLogFile(folder: string): void {
+export function createLogFile(folder: string, format = logFormat): void {
   const path = join(folder, logFileName);
   try {
     makeFolder(folder);
     if (existsSync(path)) return;
     const draft = join(folder, `${logFileName}.new-${process.pid}-${performance.now()}`);
     try {
-      fillNewFile(draft);
+      fillNewFile(draft, format);
       // Another process may have been quicker: its file is as good as this one.
       placeFile(draft, path);
     } finally {
@@ -75,11 +91,11 @@ export function createLogFile(folder: string): void {
   }
 }
 
-function fillNewFile(draft: string): void {
+function fillNewFile(draft: string, { applicationId, version, tables }: FileFormat): void {
   using db = new DatabaseSync(draft);
   db.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE');
   db.exec(tables);
-  db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${logFormatVersion}`);
+  db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}`);
   db.exec('COMMIT; PRAGMA journal_mode = WAL');
 }
 
@@ -87,7 +103,11 @@ function fillNewFile(draft: string): void {
  * A connection to the log in `folder`, its format checked. Throws EventLogError: `not-a-log`,
  * `newer-format`, `corrupt`, `read-only`, `io`.
  */
-export function connect(folder: string, access: 'read-write' | 'read' | 'read-only'): DatabaseSync {
+export function connect(
+  folder: string,
+  access: 'read-write' | 'read' | 'read-only',
+  format = logFormat,
+): DatabaseSync {
   const path = join(folder, logFileName);
   let db: DatabaseSync | undefined;
   try {
@@ -96,7 +116,7 @@ export function connect(folder: string, access: 'read-write' | 'read' | 'read-on
       readOnly: access === 'read-only',
       timeout: sqliteLimits.readLockWaitMsMax,
     });
-    checkFormat(db, path);
+    checkFormat(db, path, format);
     // A reader keeps the right to write, which SQLite needs to recover the write-ahead log of a crashed process.
     if (access === 'read') db.exec('PRAGMA query_only = ON');
     return db;
@@ -150,20 +170,20 @@ function mustHoldSomething(path: string): void {
   }
 }
 
-function checkFormat(db: DatabaseSync, path: string): void {
+function checkFormat(db: DatabaseSync, path: string, format: FileFormat): void {
   const { application_id: application } = db.prepare('PRAGMA application_id').get() as {
     application_id: number;
   };
-  if (application !== applicationId) {
-    throw new EventLogError('not-a-log', `${path} is an SQLite database, but not an event log`);
+  if (application !== format.applicationId) {
+    throw new EventLogError('not-a-log', `${path} is an SQLite database, but not ${format.name}`);
   }
   const { user_version: version } = db.prepare('PRAGMA user_version').get() as {
     user_version: number;
   };
-  if (version > logFormatVersion) {
+  if (version > format.version) {
     throw new EventLogError(
       'newer-format',
-      `${path} has format ${version}, and this program knows formats up to ${logFormatVersion}: use a newer program`,
+      `${path} has format ${version}, and this program knows formats up to ${format.version}: use a newer program`,
     );
   }
   if (version < 1) throw new EventLogError('corrupt', `${path} has the format ${version}`);

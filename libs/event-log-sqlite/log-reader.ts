@@ -16,7 +16,6 @@ import {
   encodePosition,
   eventColumns,
   type Kind,
-  partition,
   storedEvent,
 } from './event-rows.ts';
 import { toEventLogError } from './sqlite-errors.ts';
@@ -25,11 +24,22 @@ import { sqliteLimits } from './sqlite-limits.ts';
 /** The kinds a filter lets through; `all` when nothing is left out. */
 type KindChoice = 'all' | readonly number[];
 
+export interface LogReaderOptions {
+  /** Which partition the file holds. */
+  readonly partition: number;
+  /** How far apart the positions of two neighbours usually are: 1 where they are dense. */
+  readonly positionStride: number;
+}
+
 /**
  * Reads on one connection, in the calling thread. No transaction is needed for a page to be of one
  * moment: the head is read first, and events at or below it never change.
  */
 export class LogReader {
+  readonly partition: number;
+  /** How many positions one call may look at when it counts. */
+  readonly countedPositionsMax: number;
+  readonly #scannedPositionsMax: number;
   readonly #db: DatabaseSync;
   readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
@@ -37,9 +47,12 @@ export class LogReader {
   readonly #kinds = new Map<number, Kind>();
   #lastKind = 0;
 
-  constructor(db: DatabaseSync, path: string) {
+  constructor(db: DatabaseSync, path: string, { partition, positionStride }: LogReaderOptions) {
     this.#db = db;
     this.#path = path;
+    this.partition = partition;
+    this.countedPositionsMax = sqliteLimits.countedPositionsMax * positionStride;
+    this.#scannedPositionsMax = sqliteLimits.scannedPositionsMax * positionStride;
   }
 
   /** The position of the last event, 0 when there is none. */
@@ -81,19 +94,19 @@ export class LogReader {
     const limit = pageLimit(options.limit);
     return this.#guarded(() => {
       const head = this.#head();
-      if (!(filter.partitions?.includes(partition) ?? true)) {
-        return { events: [], checkpoint: startOf(from, head), end: true };
+      if (!(filter.partitions?.includes(this.partition) ?? true)) {
+        return { events: [], checkpoint: startOf(from, this.partition, head), end: true };
       }
       return options.direction === 'backward'
         ? this.#pageBackward(from, filter, limit, head)
-        : this.#pageForward(startOf(from, head), filter, limit, head);
+        : this.#pageForward(startOf(from, this.partition, head), filter, limit, head);
     });
   }
 
   /** Kinds `filter` lets through. */
   kindsOf(filter: Filter): readonly Kind[] {
     return this.#guarded(() => {
-      if (!(filter.partitions?.includes(partition) ?? true)) return [];
+      if (!(filter.partitions?.includes(this.partition) ?? true)) return [];
       this.#loadNewKinds();
       return [...this.#kinds.values()].filter((kind) => letsThrough(filter, kind));
     });
@@ -114,7 +127,7 @@ export class LogReader {
   }
 
   #pageForward(from: Checkpoint, filter: Filter, limit: number, head: number): Page {
-    const after = decodeCheckpointPosition(from);
+    const after = decodeCheckpointPosition(from, this.partition);
     const { rows, exhausted, scanned } = this.#fetch(
       { after, last: head, descending: false },
       this.#choose(filter),
@@ -123,7 +136,7 @@ export class LogReader {
     const reached = exhausted ? Math.max(after, head) : scanned;
     return {
       events: rows.map((row) => this.#event(row)),
-      checkpoint: reached === 0 ? from : { ...from, [partition]: encodePosition(reached) },
+      checkpoint: reached === 0 ? from : { ...from, [this.partition]: encodePosition(reached) },
       end: reached >= head,
     };
   }
@@ -135,7 +148,11 @@ export class LogReader {
     head: number,
   ): Page {
     const before =
-      from === 'end' ? head + 1 : from === 'start' ? 0 : decodeCheckpointPosition(from);
+      from === 'end'
+        ? head + 1
+        : from === 'start'
+          ? 0
+          : decodeCheckpointPosition(from, this.partition);
     const { rows, exhausted, scanned } = this.#fetch(
       { after: 0, last: Math.min(head, before - 1), descending: true },
       this.#choose(filter),
@@ -143,7 +160,7 @@ export class LogReader {
     );
     return {
       events: rows.map((row) => this.#event(row)),
-      checkpoint: exhausted ? {} : { [partition]: encodePosition(scanned) },
+      checkpoint: exhausted ? {} : { [this.partition]: encodePosition(scanned) },
       end: exhausted,
     };
   }
@@ -162,7 +179,7 @@ export class LogReader {
       if (after >= last || choice.length === 0)
         return { rows, exhausted: true, scanned: scanned() };
       const count = Math.min(limit - rows.length, sqliteLimits.fetchRowsMax);
-      const window = windowOf(after, last, range.descending, choice);
+      const window = windowOf(after, last, range.descending, choice, this.#scannedPositionsMax);
       const fetched = this.#query(window, range.descending, choice, count);
       for (const row of fetched) {
         rows.push(row);
@@ -235,7 +252,7 @@ export class LogReader {
   }
 
   #event(row: EventRow): StoredEvent {
-    return storedEvent(row, this.#streamName(row[1]), this.#kind(row[3]));
+    return storedEvent(row, this.#streamName(row[1]), this.#kind(row[3]), this.partition);
   }
 
   #streamName(id: number): string {
@@ -295,14 +312,15 @@ function windowOf(
   last: number,
   descending: boolean,
   choice: KindChoice,
+  scannedMax: number,
 ): { after: number; last: number; cut: boolean } {
   const scans = choice !== 'all' && choice.length > sqliteLimits.mergedKindsMax;
-  if (!scans || last - after <= sqliteLimits.scannedPositionsMax) {
+  if (!scans || last - after <= scannedMax) {
     return { after, last, cut: false };
   }
   return descending
-    ? { after: last - sqliteLimits.scannedPositionsMax, last, cut: true }
-    : { after, last: after + sqliteLimits.scannedPositionsMax, cut: true };
+    ? { after: last - scannedMax, last, cut: true }
+    : { after, last: after + scannedMax, cut: true };
 }
 
 function letsThrough(filter: Filter, kind: Kind): boolean {
@@ -312,13 +330,13 @@ function letsThrough(filter: Filter, kind: Kind): boolean {
   );
 }
 
-function startOf(from: Checkpoint | 'start' | 'end', head: number): Checkpoint {
+function startOf(from: Checkpoint | 'start' | 'end', partition: number, head: number): Checkpoint {
   if (from === 'start') return {};
   if (from === 'end') return head === 0 ? {} : { [partition]: encodePosition(head) };
   return from;
 }
 
-function decodeCheckpointPosition(from: Checkpoint): number {
+function decodeCheckpointPosition(from: Checkpoint, partition: number): number {
   const position = from[partition];
   return position === undefined ? 0 : decodePosition(position);
 }

@@ -1,6 +1,11 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { judgeAppend, type KnownEvent } from '@annals/event-log/append-rules';
-import { EventLogError, type Revision } from '@annals/event-log/port';
+import {
+  judgeAppend,
+  type KnownEvent,
+  type StreamView,
+  type Verdict,
+} from '@annals/event-log/append-rules';
+import { EventLogError, type Expected, type Revision } from '@annals/event-log/port';
 import { categoryOf } from '@annals/event-log/stream-name';
 import { retryWhileBusy } from './log-file.ts';
 import { isBusy, toEventLogError } from './sqlite-errors.ts';
@@ -18,6 +23,13 @@ export interface Committed {
   readonly results: readonly WrittenResult[];
   readonly events: number;
 }
+
+/** `judgeAppend`, or what stands for it where another log has ordered the appends. */
+export type Judge = (
+  view: StreamView,
+  events: readonly RequestedEvent[],
+  expected: Expected,
+) => Verdict;
 
 interface StreamState {
   readonly id: number;
@@ -50,16 +62,23 @@ export class LogWriter {
    * (but for a failing disk, which may show them after a crash).
    */
   commit(appends: readonly TimedAppend[]): Committed {
+    const committed = this.transaction(() => {
+      const before = this.#position;
+      const results = appends.map(({ request, now }) => this.append(request, now));
+      return { results, events: this.#position - before };
+    });
+    return committed ?? { results: appends.map(lockedOut), events: 0 };
+  }
+
+  /** What `work` gives, committed; undefined when another process holds the write lock for too long. */
+  transaction<Result>(work: () => Result): Result | undefined {
     const { begin, commit } = this.#statements;
     try {
-      if (!retryWhileBusy(() => begin.run(), sqliteLimits.writeLockWaitMsMax)) {
-        return { results: appends.map(lockedOut), events: 0 };
-      }
+      if (!retryWhileBusy(() => begin.run(), sqliteLimits.writeLockWaitMsMax)) return undefined;
       this.#noticeOtherWriters();
-      const before = this.#position;
-      const results = appends.map(({ request, now }) => this.#append(request, now));
+      const result = work();
       commit.run();
-      return { results, events: this.#position - before };
+      return result;
     } catch (error) {
       this.#rollBack();
       throw toEventLogError(error, this.#path);
@@ -74,19 +93,26 @@ export class LogWriter {
    * Most appends are new and meet what they expect. Such a one is inserted at once: the unique index
    * finds an id that is known after all, and saves a look-up for each event. Only then, or when the
    * head is not the expected one, are the known ids looked up and the append judged with them.
+   * Only within `transaction`. Its first event gets `firstPosition`, or the one behind the last.
    */
-  #append({ stream, expected, events }: AppendRequest, now: number): WrittenResult {
+  append(
+    { stream, expected, events }: AppendRequest,
+    now: number,
+    judge: Judge = judgeAppend,
+    firstPosition = this.#position + 1,
+  ): WrittenResult {
     const state = this.#stream(stream);
     const head = state?.head ?? 'no-stream';
-    const asNew = judgeAppend({ head, known: () => undefined }, events, expected);
+    const asNew = judge({ head, known: () => undefined }, events, expected);
     if (asNew.kind === 'accept') {
       const target = state ?? this.#createStream(stream);
-      const written = this.#store(target, categoryOf(stream), events, asNew.firstRevision, now);
+      const first = { revision: asNew.firstRevision, position: firstPosition };
+      const written = this.#store(target, categoryOf(stream), events, first, now);
       if (written) return written;
     }
     if (!state) return asNew as Exclude<typeof asNew, { kind: 'accept' | 'duplicate' }>;
     const known = (id: string) => this.#known(state.id, id);
-    const verdict = judgeAppend({ head, known }, events, expected);
+    const verdict = judge({ head, known }, events, expected);
     if (verdict.kind === 'duplicate') return this.#written(state.id, verdict.lastRevision);
     if (verdict.kind === 'accept') {
       throw new EventLogError('corrupt', `${this.#path}: its index of event ids is damaged`);
@@ -99,13 +125,13 @@ export class LogWriter {
     state: StreamState,
     category: string,
     events: readonly RequestedEvent[],
-    firstRevision: Revision,
+    first: { readonly revision: Revision; readonly position: number },
     now: number,
   ): Written | undefined {
     // Stamps never go back, whatever the clock does: they are what orders events across streams.
     const stamp = Math.max(now, this.#recordedAt);
-    let position = this.#position;
-    let revision = firstRevision - 1;
+    let position = first.position - 1;
+    let revision = first.revision - 1;
     let recordedAt = stamp;
     for (const event of events) {
       position += 1;
@@ -113,7 +139,7 @@ export class LogWriter {
       recordedAt = event.recordedAt ?? stamp;
       const kind = this.#kind(category, event.type);
       if (!this.#insert(position, state.id, revision, kind, recordedAt, event)) {
-        if (position - 1 > this.#position) this.#statements.deleteAfter.run(this.#position);
+        if (position > first.position) this.#statements.deleteAfter.run(this.#position);
         return undefined;
       }
     }

@@ -1,28 +1,23 @@
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Clock, systemClock } from '@annals/core';
 import {
   type AppendResult,
   type Checkpoint,
   checkAppend,
-  coversAll,
   type Delivery,
-  type Direction,
   type EventLog,
   EventLogError,
   type Expected,
   type Filter,
   type NewEvent,
   type Page,
-  pageLimit,
-  type Revision,
   type StreamPage,
 } from '@annals/event-log';
-import { encodePosition, partition } from './event-rows.ts';
+import { partition } from './event-rows.ts';
 import { HeadWatch } from './head-watch.ts';
 import { connect, createLogFile, logFileName, type WriterSettings } from './log-file.ts';
 import { LogReader } from './log-reader.ts';
-import { sqliteLimits } from './sqlite-limits.ts';
+import { LogReads, type ReadOptions, type StreamReadOptions } from './log-reads.ts';
 import { type QueueLimits, WriterClient, type WriterStatistics } from './writer-client.ts';
 
 export interface SqliteEventLogOptions {
@@ -55,25 +50,24 @@ export async function sqliteEventLog(options: SqliteEventLogOptions): Promise<Sq
   const { folder, readOnly = false, create = !readOnly, clock = systemClock } = options;
   if (create) createLogFile(folder);
   const db = connect(folder, readOnly ? 'read-only' : 'read');
-  const reader = new LogReader(db, join(folder, logFileName));
+  const reader = new LogReader(db, join(folder, logFileName), {
+    partition,
+    positionStride: 1,
+  });
   const watch = new HeadWatch(() => reader.head());
-  if (readOnly) return new SqliteLog(folder, reader, watch, undefined);
+  const reads = new LogReads([reader], watch);
+  if (readOnly) return new SqliteLog(folder, reads, undefined);
   try {
     const writer = await WriterClient.open(folder, {
       clock,
       onStored: () => watch.wakeAll(),
       ...(options.queueLimits ? { limits: options.queueLimits } : {}),
     });
-    return new SqliteLog(folder, reader, watch, writer);
+    return new SqliteLog(folder, reads, writer);
   } catch (error) {
     reader.close();
     throw error;
   }
-}
-
-interface ReadOptions {
-  readonly direction?: Direction;
-  readonly limit?: number;
 }
 
 const noStatistics: WriterStatistics = {
@@ -88,20 +82,13 @@ const noStatistics: WriterStatistics = {
 
 class SqliteLog implements SqliteEventLog {
   readonly folder: string;
-  readonly #reader: LogReader;
-  readonly #watch: HeadWatch;
+  readonly #reads: LogReads;
   readonly #writer: WriterClient | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(
-    folder: string,
-    reader: LogReader,
-    watch: HeadWatch,
-    writer: WriterClient | undefined,
-  ) {
+  constructor(folder: string, reads: LogReads, writer: WriterClient | undefined) {
     this.folder = folder;
-    this.#reader = reader;
-    this.#watch = watch;
+    this.#reads = reads;
     this.#writer = writer;
   }
 
@@ -118,7 +105,7 @@ class SqliteLog implements SqliteEventLog {
     events: readonly NewEvent[],
     { expected }: { readonly expected: Expected },
   ): Promise<AppendResult> {
-    this.#mustBeOpen();
+    this.#reads.mustBeOpen();
     const checked = checkAppend(stream, events);
     if (checked.kind === 'refused') return checked;
     if (!this.#writer) {
@@ -127,58 +114,28 @@ class SqliteLog implements SqliteEventLog {
     return this.#writer.append(stream, events, expected, checked.bytes);
   }
 
-  async readStream(
-    stream: string,
-    options: ReadOptions & { readonly from?: Revision } = {},
-  ): Promise<StreamPage> {
-    this.#mustBeOpen();
-    return this.#reader.readStream(stream, options);
+  readStream(stream: string, options?: StreamReadOptions): Promise<StreamPage> {
+    return this.#reads.readStream(partition, stream, options);
   }
 
-  async read(
-    from: Checkpoint | 'start' | 'end',
-    filter: Filter = {},
-    options: ReadOptions = {},
-  ): Promise<Page> {
-    pageLimit(options.limit);
-    // A caller that reads page after page lets the rest of the process have its turn between two.
-    await nextTurn();
-    this.#mustBeOpen();
-    return this.#reader.page(from, filter, options);
+  read(from: Checkpoint | 'start' | 'end', filter?: Filter, options?: ReadOptions): Promise<Page> {
+    return this.#reads.read(from, filter, options);
   }
 
   subscribe(
     from: Checkpoint,
-    filter: Filter = {},
-    options: { readonly signal?: AbortSignal; readonly limit?: number } = {},
+    filter?: Filter,
+    options?: { readonly signal?: AbortSignal; readonly limit?: number },
   ): AsyncIterable<Delivery> {
-    const limit = pageLimit(options.limit);
-    return {
-      [Symbol.asyncIterator]: () => this.#deliveries(from, filter, limit, options.signal),
-    };
+    return this.#reads.subscribe(from, filter, options);
   }
 
-  async count(filter: Filter = {}): Promise<ReadonlyMap<string, number>> {
-    this.#mustBeOpen();
-    const head = this.#reader.head();
-    const counts = new Map<string, number>();
-    for (const kind of this.#reader.kindsOf(filter)) {
-      let events = 0;
-      for (let after = 0; after < head; after += sqliteLimits.countedPositionsMax) {
-        const last = Math.min(head, after + sqliteLimits.countedPositionsMax);
-        events += this.#reader.countOf(kind, after, last);
-        await nextTurn();
-        this.#mustBeOpen();
-      }
-      if (events > 0) counts.set(kind.type, (counts.get(kind.type) ?? 0) + events);
-    }
-    return counts;
+  count(filter?: Filter): Promise<ReadonlyMap<string, number>> {
+    return this.#reads.count(filter);
   }
 
-  async head(): Promise<Checkpoint> {
-    this.#mustBeOpen();
-    const head = this.#reader.head();
-    return head === 0 ? {} : { [partition]: encodePosition(head) };
+  head(): Promise<Checkpoint> {
+    return this.#reads.head();
   }
 
   close(): Promise<void> {
@@ -187,41 +144,8 @@ class SqliteLog implements SqliteEventLog {
   }
 
   async #close(): Promise<void> {
-    this.#watch.wakeAll();
+    this.#reads.end();
     await this.#writer?.close();
-    this.#reader.close();
-  }
-
-  async *#deliveries(
-    from: Checkpoint,
-    filter: Filter,
-    limit: number,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<Delivery, void, undefined> {
-    const ended = () => this.#closed !== undefined || signal?.aborted === true;
-    let at = from;
-    let said: Checkpoint | undefined;
-    while (!ended()) {
-      await nextTurn();
-      if (ended()) return;
-      const head = this.#reader.head();
-      const page = this.#reader.page(at, filter, { limit });
-      at = page.checkpoint;
-      if (page.events.length > 0) {
-        said = undefined;
-        yield { kind: 'events', events: page.events, checkpoint: at };
-      } else if (!page.end) {
-        said = undefined;
-      } else if (said === undefined || !coversAll(said, at)) {
-        said = at;
-        yield { kind: 'caught-up', checkpoint: at };
-      } else {
-        await this.#watch.wait(head, signal);
-      }
-    }
-  }
-
-  #mustBeOpen(): void {
-    if (this.#closed) throw new EventLogError('closed', 'the event log is closed');
+    this.#reads.close();
   }
 }

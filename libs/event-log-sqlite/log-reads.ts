@@ -1,0 +1,233 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import {
+  type Checkpoint,
+  coversAll,
+  type Delivery,
+  type Direction,
+  EventLogError,
+  type Filter,
+  type Page,
+  type Position,
+  pageLimit,
+  type Revision,
+  type StoredEvent,
+  type StreamPage,
+} from '@annals/event-log';
+import { encodePosition } from './event-rows.ts';
+import type { HeadWatch } from './head-watch.ts';
+import type { LogReader } from './log-reader.ts';
+import { sqliteLimits } from './sqlite-limits.ts';
+
+export interface ReadOptions {
+  readonly direction?: Direction;
+  readonly limit?: number;
+}
+
+export interface StreamReadOptions extends ReadOptions {
+  readonly from?: Revision;
+}
+
+/**
+ * The reading half of the port over one file or several, one for each partition: the SQLite log has
+ * one, a replica of another engine's log as many as it serves.
+ */
+export class LogReads {
+  readonly #readers: readonly LogReader[];
+  readonly #watch: HeadWatch;
+  #ended = false;
+
+  /** `watch` is asked with `headSum` of the same readers. */
+  constructor(readers: readonly LogReader[], watch: HeadWatch) {
+    this.#readers = readers;
+    this.#watch = watch;
+  }
+
+  mustBeOpen(): void {
+    if (this.#ended) throw new EventLogError('closed', 'the event log is closed');
+  }
+
+  async readStream(
+    partition: number,
+    stream: string,
+    options: StreamReadOptions = {},
+  ): Promise<StreamPage> {
+    this.mustBeOpen();
+    const reader = this.#readers.find((one) => one.partition === partition);
+    if (!reader) {
+      throw new RangeError(`${stream} is in partition ${partition}, which is not served here`);
+    }
+    return reader.readStream(stream, options);
+  }
+
+  async read(
+    from: Checkpoint | 'start' | 'end',
+    filter: Filter = {},
+    options: ReadOptions = {},
+  ): Promise<Page> {
+    const limit = pageLimit(options.limit);
+    // A caller that reads page after page lets the rest of the process have its turn between two.
+    await nextTurn();
+    this.mustBeOpen();
+    if (options.direction === 'backward') return this.#pageBackward(from, filter, limit);
+    if (from === 'end') return { events: [], checkpoint: this.#head(), end: true };
+    return this.#pageForward(from === 'start' ? {} : from, filter, limit);
+  }
+
+  subscribe(
+    from: Checkpoint,
+    filter: Filter = {},
+    options: { readonly signal?: AbortSignal; readonly limit?: number } = {},
+  ): AsyncIterable<Delivery> {
+    const limit = pageLimit(options.limit);
+    return {
+      [Symbol.asyncIterator]: () => this.#deliveries(from, filter, limit, options.signal),
+    };
+  }
+
+  async count(filter: Filter = {}): Promise<ReadonlyMap<string, number>> {
+    this.mustBeOpen();
+    const counts = new Map<string, number>();
+    for (const reader of this.#readers) {
+      const head = reader.head();
+      const step = reader.countedPositionsMax;
+      for (const kind of reader.kindsOf(filter)) {
+        let events = 0;
+        for (let after = 0; after < head; after += step) {
+          events += reader.countOf(kind, after, Math.min(head, after + step));
+          await nextTurn();
+          this.mustBeOpen();
+        }
+        if (events > 0) counts.set(kind.type, (counts.get(kind.type) ?? 0) + events);
+      }
+    }
+    return counts;
+  }
+
+  async head(): Promise<Checkpoint> {
+    this.mustBeOpen();
+    return this.#head();
+  }
+
+  /** From here on nothing is served; who waits for new events is woken and ends. */
+  end(): void {
+    this.#ended = true;
+    this.#watch.wakeAll();
+  }
+
+  /** Lets go of the connections, after `end`. */
+  close(): void {
+    for (const reader of this.#readers) reader.close();
+  }
+
+  async *#deliveries(
+    from: Checkpoint,
+    filter: Filter,
+    limit: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Delivery, void, undefined> {
+    const ended = () => this.#ended || signal?.aborted === true;
+    let at = from;
+    let said: Checkpoint | undefined;
+    while (!ended()) {
+      await nextTurn();
+      if (ended()) return;
+      const head = headSum(this.#readers);
+      const page = this.#pageForward(at, filter, limit);
+      at = page.checkpoint;
+      if (page.events.length > 0) {
+        said = undefined;
+        yield { kind: 'events', events: page.events, checkpoint: at };
+      } else if (!page.end) {
+        said = undefined;
+      } else if (said === undefined || !coversAll(said, at)) {
+        said = at;
+        yield { kind: 'caught-up', checkpoint: at };
+      } else {
+        await this.#watch.wait(head, signal);
+      }
+    }
+  }
+
+  /**
+   * Every partition gets its share of the page first, so that a busy one does not keep the others
+   * back; what they leave goes to those that have more.
+   */
+  #pageForward(from: Checkpoint, filter: Filter, limit: number): Page {
+    const [only] = this.#readers;
+    if (only && this.#readers.length === 1) return only.page(from, filter, { limit });
+    const events: StoredEvent[] = [];
+    let checkpoint = from;
+    let dataUnits = 0;
+    let cut = false;
+    let open = this.#readers;
+    while (open.length > 0 && events.length < limit) {
+      const share = Math.max(1, Math.floor((limit - events.length) / open.length));
+      const more: LogReader[] = [];
+      for (const reader of open) {
+        const asked = Math.min(share, limit - events.length);
+        if (asked === 0 || dataUnits > sqliteLimits.pageDataUnitsMax) return pageOf(false);
+        const page = reader.page(checkpoint, filter, { limit: asked });
+        checkpoint = page.checkpoint;
+        for (const event of page.events) {
+          events.push(event);
+          dataUnits += event.data.length;
+        }
+        if (page.end) continue;
+        // One that stopped short of its share has done enough work for one call.
+        if (page.events.length < asked) cut = true;
+        else more.push(reader);
+      }
+      open = more;
+    }
+    return pageOf(open.length === 0 && !cut);
+
+    function pageOf(end: boolean): Page {
+      return { events, checkpoint, end };
+    }
+  }
+
+  #pageBackward(from: Checkpoint | 'start' | 'end', filter: Filter, limit: number): Page {
+    const events: StoredEvent[] = [];
+    let checkpoint: Checkpoint = {};
+    let end = true;
+    for (const reader of this.#readers) {
+      const asked = limit - events.length;
+      if (asked > 0) {
+        const page = reader.page(from, filter, { direction: 'backward', limit: asked });
+        events.push(...page.events);
+        checkpoint = { ...checkpoint, ...page.checkpoint };
+        end &&= page.end;
+      } else {
+        const rest = backwardStart(reader, from);
+        if (rest === undefined) continue;
+        checkpoint = { ...checkpoint, [reader.partition]: rest };
+        end = false;
+      }
+    }
+    return { events, checkpoint, end };
+  }
+
+  #head(): Checkpoint {
+    const head: { [partition: number]: Position } = {};
+    for (const reader of this.#readers) {
+      const last = reader.head();
+      if (last > 0) head[reader.partition] = encodePosition(last);
+    }
+    return head;
+  }
+}
+
+/** A number that grows whenever an event is added to one of the files. */
+export function headSum(readers: readonly LogReader[]): number {
+  return readers.reduce((sum, reader) => sum + reader.head(), 0);
+}
+
+/** Where a page that had no room for this partition goes on; undefined when nothing is before `from`. */
+function backwardStart(
+  reader: LogReader,
+  from: Checkpoint | 'start' | 'end',
+): Position | undefined {
+  if (typeof from === 'object') return from[reader.partition];
+  const head = from === 'end' ? reader.head() : 0;
+  return head === 0 ? undefined : encodePosition(head + 1);
+}
