@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { EventLogError } from '@annals/event-log/port';
+import { makeFolder } from './place-file.ts';
+import { isBusy, toEventLogError } from './sqlite-errors.ts';
+
+/** Holds a replica's folder for this process; the operating system lets go of it when the process is gone. */
+export interface ReplicaOwner {
+  release(): void;
+}
+
+/**
+ * Makes the folder of a replica and takes it for this process. Two followers in one folder would each
+ * skip what the other has stored. Throws EventLogError `io` when another process has it.
+ */
+export function ownReplicaFolder(folder: string): ReplicaOwner {
+  const path = join(folder, 'owner.sqlite');
+  let db: DatabaseSync | undefined;
+  try {
+    makeFolder(folder);
+    db = new DatabaseSync(path, { timeout: 0 });
+    db.exec('BEGIN EXCLUSIVE');
+    const held = db;
+    return { release: () => held.close() };
+  } catch (error) {
+    db?.close();
+    if (!isBusy(error)) throw toEventLogError(error, path);
+    throw new EventLogError(
+      'io',
+      `${folder} is the replica of another process: give each process a folder of its own`,
+    );
+  }
+}

@@ -1,0 +1,123 @@
+import { join } from 'node:path';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { EventLogError } from '@annals/event-log/port';
+import { logFileName } from './log-file.ts';
+import { type Judge, LogWriter } from './log-writer.ts';
+import { connectReplica, firstPositionOf, partitionFolder, removeReplica } from './replica-file.ts';
+import { toEventLogError } from './sqlite-errors.ts';
+import type { AppendRequest, RequestedEvent, WrittenResult } from './writer-protocol.ts';
+
+export type { Judge, WrittenResult };
+/** `recordedAt` of each event is known: the other log, or the rules of its records, have stamped it. */
+export type ReplicaAppend = AppendRequest;
+export type ReplicaEvent = RequestedEvent;
+
+/** A key an engine will be asked for again, and where in the other log it was marked. */
+export interface Mark {
+  readonly key: Uint8Array;
+  readonly place: number;
+}
+
+/**
+ * What a follower needs of the place where it keeps one partition. `SqliteReplica` is the real one;
+ * a simulation has one in memory.
+ */
+export interface Replica {
+  /** All that `work` does is kept, or none of it when it throws. */
+  transaction<Result>(work: () => Result): Result;
+  /** Stores the events of the record at `offset` if `judge` accepts them. Only within `transaction`. */
+  append(append: ReplicaAppend, offset: number, judge: Judge): WrittenResult;
+  mark(mark: Mark): void;
+  marks(): Mark[];
+  /** Forgets the marks before `place`. */
+  dropMarks(before: number): void;
+  /** What `keepProgress` was given last. */
+  progress(): string | undefined;
+  keepProgress(state: string): void;
+  close(): void;
+}
+
+/** How a replica came to be what it is as it is opened. */
+export type ReplicaFound = 'new' | 'kept' | 'damaged';
+
+/**
+ * Opens the file of one partition for its one writer. One that is damaged, of another format or no
+ * replica at all is removed, and begun anew: the log it follows has everything.
+ */
+export function openReplica(
+  folder: string,
+  partition: number,
+): { readonly replica: Replica; readonly found: ReplicaFound } {
+  try {
+    const replica = new SqliteReplica(folder, partition);
+    return { replica, found: replica.progress() === undefined ? 'new' : 'kept' };
+  } catch (error) {
+    const damage = toEventLogError(error, partitionFolder(folder, partition));
+    if (!isDamage(damage)) throw damage;
+    removeReplica(folder, partition);
+    return { replica: new SqliteReplica(folder, partition), found: 'damaged' };
+  }
+}
+
+/** Whether a replica that fails with `error` is to be made again. A full disk would only be full again. */
+export function isDamage(error: unknown): boolean {
+  return (
+    error instanceof EventLogError &&
+    (error.code === 'corrupt' || error.code === 'not-a-log' || error.code === 'newer-format')
+  );
+}
+
+class SqliteReplica implements Replica {
+  readonly #db: DatabaseSync;
+  readonly #writer: LogWriter;
+  readonly #path: string;
+  readonly #mark: StatementSync;
+  readonly #dropMarks: StatementSync;
+  readonly #keepProgress: StatementSync;
+
+  constructor(folder: string, partition: number) {
+    this.#path = join(partitionFolder(folder, partition), logFileName);
+    this.#db = connectReplica(folder, partition);
+    this.#writer = new LogWriter(this.#db, this.#path);
+    this.#mark = this.#db.prepare('INSERT OR REPLACE INTO marks (key, place) VALUES (?, ?)');
+    this.#dropMarks = this.#db.prepare('DELETE FROM marks WHERE place < ?');
+    this.#keepProgress = this.#db.prepare(
+      'INSERT OR REPLACE INTO progress (id, state) VALUES (0, ?)',
+    );
+  }
+
+  transaction<Result>(work: () => Result): Result {
+    const done = this.#writer.transaction(() => ({ result: work() }));
+    if (done) return done.result;
+    throw new EventLogError('io', `${this.#path} is being written by another process`);
+  }
+
+  append(append: ReplicaAppend, offset: number, judge: Judge): WrittenResult {
+    return this.#writer.append(append, 0, judge, firstPositionOf(offset));
+  }
+
+  mark({ key, place }: Mark): void {
+    this.#mark.run(key, place);
+  }
+
+  marks(): Mark[] {
+    return this.#db.prepare('SELECT key, place FROM marks ORDER BY place').all() as never as Mark[];
+  }
+
+  dropMarks(before: number): void {
+    this.#dropMarks.run(before);
+  }
+
+  progress(): string | undefined {
+    const row = this.#db.prepare('SELECT state FROM progress').get();
+    return (row as { readonly state: string } | undefined)?.state;
+  }
+
+  keepProgress(state: string): void {
+    this.#keepProgress.run(state);
+  }
+
+  close(): void {
+    this.#writer.close();
+  }
+}
