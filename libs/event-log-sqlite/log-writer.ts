@@ -24,12 +24,17 @@ export interface Committed {
   readonly events: number;
 }
 
-/** `judgeAppend`, or what stands for it where another log has ordered the appends. */
+/** The append does not count, whatever the stream holds. */
+export interface Ignored {
+  readonly kind: 'ignored';
+}
+
+/** `judgeAppend`, which ignores nothing, or what stands for it where another log has ordered the appends. */
 export type Judge = (
   view: StreamView,
   events: readonly RequestedEvent[],
   expected: Expected,
-) => Verdict;
+) => Verdict | Ignored;
 
 interface StreamState {
   readonly id: number;
@@ -64,7 +69,7 @@ export class LogWriter {
   commit(appends: readonly TimedAppend[]): Committed {
     const committed = this.transaction(() => {
       const before = this.#position;
-      const results = appends.map(({ request, now }) => this.append(request, now));
+      const results = appends.map(({ request, now }) => this.append(request, now) as WrittenResult);
       return { results, events: this.#position - before };
     });
     return committed ?? { results: appends.map(lockedOut), events: 0 };
@@ -100,7 +105,7 @@ export class LogWriter {
     now: number,
     judge: Judge = judgeAppend,
     firstPosition = this.#position + 1,
-  ): WrittenResult {
+  ): WrittenResult | Ignored {
     const state = this.#stream(stream);
     const head = state?.head ?? 'no-stream';
     const asNew = judge({ head, known: () => undefined }, events, expected);

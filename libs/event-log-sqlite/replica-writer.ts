@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { EventLogError } from '@annals/event-log/port';
 import { logFileName } from './log-file.ts';
-import { type Judge, LogWriter } from './log-writer.ts';
+import { type Ignored, type Judge, LogWriter } from './log-writer.ts';
 import { connectReplica, firstPositionOf, partitionFolder, removeReplica } from './replica-file.ts';
 import { toEventLogError } from './sqlite-errors.ts';
 import type { AppendRequest, RequestedEvent, WrittenResult } from './writer-protocol.ts';
 
-export type { Judge, WrittenResult };
+export type { Ignored, Judge, WrittenResult };
 /** `recordedAt` of each event is known: the other log, or the rules of its records, have stamped it. */
 export type ReplicaAppend = AppendRequest;
 export type ReplicaEvent = RequestedEvent;
@@ -26,7 +26,7 @@ export interface Replica {
   /** All that `work` does is kept, or none of it when it throws. */
   transaction<Result>(work: () => Result): Result;
   /** Stores the events of the record at `offset` if `judge` accepts them. Only within `transaction`. */
-  append(append: ReplicaAppend, offset: number, judge: Judge): WrittenResult;
+  append(append: ReplicaAppend, offset: number, judge: Judge): WrittenResult | Ignored;
   mark(mark: Mark): void;
   marks(): Mark[];
   /** Forgets the marks before `place`. */
@@ -92,7 +92,7 @@ class SqliteReplica implements Replica {
     throw new EventLogError('io', `${this.#path} is being written by another process`);
   }
 
-  append(append: ReplicaAppend, offset: number, judge: Judge): WrittenResult {
+  append(append: ReplicaAppend, offset: number, judge: Judge): WrittenResult | Ignored {
     return this.#writer.append(append, 0, judge, firstPositionOf(offset));
   }
 

@@ -9,6 +9,7 @@ export { headSum, LogReads, type ReadOptions, type StreamReadOptions } from './l
 export { firstPositionOf, offsetOf, removeReplica, replicaReader } from './replica-file.ts';
 export { ownReplicaFolder, type ReplicaOwner } from './replica-owner.ts';
 export {
+  type Ignored,
   isDamage,
   type Judge,
   type Mark,

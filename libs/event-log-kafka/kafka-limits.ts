@@ -1,0 +1,35 @@
+/** Bounds of the Kafka log, beside the limits of the port. Units are last in the name. */
+export const kafkaLimits = {
+  /** Appends waiting or under way; the next one is refused as `overloaded`. */
+  queueAppendsMax: 10_000,
+  /** The same in bytes of their records. */
+  queueBytesMax: 67_108_864,
+  /** Bytes of the records of one partition in one request: below Kafka's `max.message.bytes` of 1 MiB. */
+  batchBytesMax: 950_000,
+  /** Records in one request, so that the first caller of a long queue is not kept waiting for the last. */
+  batchRecordsMax: 2_000,
+  /** How long the broker may take for one request before its outcome is in doubt. */
+  produceMsMax: 10_000,
+  /** How long a connection may take; nothing is in doubt after that. */
+  connectMsMax: 5_000,
+  /** How long an append in doubt is tried to be settled before it is answered `unknown`. */
+  settleMsMax: 15_000,
+  /** How long an acknowledged record may take to come back. */
+  answerMsMax: 30_000,
+  /** Pause before a broker that was away is asked again. */
+  retryPauseMs: 100,
+  /** How long opening may take until the topic was found or made. */
+  openMsMax: 20_000,
+  /** A refused append id stays refused for copies of its record up to so many offsets on. Part of format 1. */
+  refusedOffsetsMax: 10_000,
+  /** Verdict hashes a follower remembers to compare with what other processes say. */
+  rememberedHashes: 16_384,
+  /** Times a follower asks again for the offset it needs before it says that the topic has lost it. */
+  seeksMax: 5,
+  /** Partitions of a topic that is made, unless told. */
+  partitionsDefault: 4,
+  /** Of one fetch: longest wait of the broker for something new. It also bounds how long closing takes. */
+  fetchWaitMsMax: 500,
+  /** Of one fetch, for each partition: bounds the transaction that applies it. */
+  fetchBytesMax: 1_048_576,
+} as const;
