@@ -10,6 +10,10 @@ export const kafkaLimits = {
   batchRecordsMax: 2_000,
   /** How long the broker may take for one request before its outcome is in doubt. */
   produceMsMax: 10_000,
+  /** How long the broker may wait for its replicas. */
+  brokerAckMsMax: 4_000,
+  /** Times kafkajs sends one request again, under the same number, so that it counts once. */
+  produceRetries: 8,
   /** How long a connection may take; nothing is in doubt after that. */
   connectMsMax: 5_000,
   /** How long an append in doubt is tried to be settled before it is answered `unknown`. */

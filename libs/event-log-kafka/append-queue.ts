@@ -1,0 +1,229 @@
+import type { AppendResult } from '@annals/event-log/port';
+import type { Message } from 'kafkajs';
+import { kafkaLimits } from './kafka-limits.ts';
+import type { Outcome } from './partition-follower.ts';
+import type { Produced } from './produce-line.ts';
+
+/** How a record that was sent is answered in the end. */
+export type Answer = AppendResult | { readonly kind: 'seen' };
+
+/** One record on its way. */
+interface Sent {
+  readonly number: number;
+  readonly partition: number;
+  readonly message: Message;
+  readonly bytes: number;
+  /** The append that this void is to settle. */
+  readonly settles: Sent | undefined;
+  /** Only a barrier may be sent twice without being settled. */
+  readonly isBarrier: boolean;
+  /** In the topic, replicated as the topic asks. */
+  acknowledged: boolean;
+  /** What the follower read. */
+  read: Outcome['result'] | undefined;
+  /** By when it is answered, by the clock of `performance.now()`. */
+  deadline: number;
+  answer(answer: Answer): void;
+}
+
+export interface AppendQueueOptions {
+  send(messages: Message[]): Promise<Produced>;
+  /** The message of a record that voids `voided`, which has the given number. */
+  voidOf(voided: { readonly number: number; readonly partition: number }): {
+    readonly number: number;
+    readonly message: Message;
+    readonly bytes: number;
+  };
+  readonly queueAppendsMax: number;
+  readonly queueBytesMax: number;
+}
+
+/**
+ * Records between their callers and the topic. What waits while a request is under way goes into the
+ * next one, in order. A record is answered when it was acknowledged *and* read back with its verdict. One
+ * in doubt is settled by a `void` record in the same partition: whichever comes first counts.
+ */
+export class AppendQueue {
+  readonly #options: AppendQueueOptions;
+  #waiting: Sent[] = [];
+  readonly #underWay = new Map<number, Sent>();
+  #bytes = 0;
+  #pumping = false;
+  #timer: NodeJS.Timeout | undefined;
+  #idle = Promise.withResolvers<void>();
+
+  constructor(options: AppendQueueOptions) {
+    this.#options = options;
+    this.#idle.resolve();
+  }
+
+  get depth(): number {
+    return this.#underWay.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Why one more record of `bytes` is too much, or undefined. */
+  overload(bytes: number): string | undefined {
+    const { queueAppendsMax, queueBytesMax } = this.#options;
+    const tooMany = this.depth >= queueAppendsMax;
+    if (!tooMany && (this.depth === 0 || this.#bytes + bytes <= queueBytesMax)) return undefined;
+    return `${this.depth} appends of ${this.#bytes} bytes are waiting: try again later`;
+  }
+
+  send(record: {
+    readonly number: number;
+    readonly partition: number;
+    readonly message: Message;
+    readonly bytes: number;
+    readonly isBarrier: boolean;
+  }): Promise<Answer> {
+    return new Promise((answer) => {
+      const sent: Sent = {
+        ...record,
+        ...{ settles: undefined, acknowledged: false, read: undefined, answer },
+        deadline: performance.now() + kafkaLimits.answerMsMax,
+      };
+      this.#add(sent);
+      this.#waiting.push(sent);
+    });
+  }
+
+  /** What the follower has read of our records. */
+  read({ number, result }: Outcome): void {
+    const sent = this.#underWay.get(number);
+    if (!sent) return;
+    sent.read = result;
+    this.#answerIfKnown(sent);
+  }
+
+  /** Nobody follows the topic any more: what is under way cannot be known. */
+  abandon(detail: string): void {
+    for (const sent of this.#underWay.values()) this.#end(sent, { kind: 'unknown', detail });
+    this.#waiting = [];
+  }
+
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void> {
+    return this.#idle.promise;
+  }
+
+  #add(sent: Sent): void {
+    if (this.#underWay.size === 0) this.#idle = Promise.withResolvers();
+    this.#underWay.set(sent.number, sent);
+    this.#bytes += sent.bytes;
+    this.#timer ??= setTimeout(() => this.#lookAtDeadlines(), deadlineLookMs);
+    if (this.#pumping) return;
+    this.#pumping = true;
+    // After this turn's microtasks: callers that were answered together send together again.
+    process.nextTick(() => void this.#pump());
+  }
+
+  async #pump(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#takeBatch();
+      const produced = await this.#options.send(batch.map((sent) => sent.message));
+      for (const sent of batch) this.#afterSending(sent, produced);
+      if (produced !== 'acknowledged' && this.#waiting.length > 0) await pause();
+    }
+    this.#pumping = false;
+  }
+
+  /** The first of those that wait, as far as one request holds them. */
+  #takeBatch(): Sent[] {
+    const bytesOf = new Map<number, number>();
+    let count = 0;
+    for (const { partition, bytes } of this.#waiting) {
+      const sum = (bytesOf.get(partition) ?? 0) + bytes;
+      const isFull = sum > kafkaLimits.batchBytesMax || count >= kafkaLimits.batchRecordsMax;
+      if (isFull && count > 0) break;
+      bytesOf.set(partition, sum);
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  #afterSending(sent: Sent, produced: Produced): void {
+    if (!this.#underWay.has(sent.number)) return;
+    if (produced === 'acknowledged') {
+      sent.acknowledged = true;
+      this.#answerIfKnown(sent);
+    } else if (sent.settles) {
+      // A void in doubt needs no settling: another one is sent, until there is no more time.
+      this.#end(sent, { kind: 'seen' });
+      this.#settle(sent.settles);
+    } else if (sent.isBarrier || produced === 'not-sent') {
+      this.#end(sent, refused('no Kafka broker takes it: nothing was stored'));
+    } else {
+      sent.deadline = performance.now() + kafkaLimits.settleMsMax;
+      this.#settle(sent);
+    }
+  }
+
+  #settle(sent: Sent): void {
+    if (!this.#underWay.has(sent.number)) return;
+    const { partition } = sent;
+    const settling: Sent = {
+      ...this.#options.voidOf(sent),
+      ...{ partition, settles: sent, isBarrier: false, acknowledged: false, read: undefined },
+      deadline: Number.POSITIVE_INFINITY,
+      answer: () => undefined,
+    };
+    this.#add(settling);
+    this.#waiting.unshift(settling);
+  }
+
+  #answerIfKnown(sent: Sent): void {
+    const { read, settles } = sent;
+    if (!sent.acknowledged || !read) return;
+    if (settles) {
+      this.#end(sent, { kind: 'seen' });
+      if (!this.#underWay.has(settles.number)) return;
+      // The void is replicated, and with it all before it in its partition: so is the append, if it was there.
+      settles.acknowledged = true;
+      settles.read ??= { kind: 'void' };
+      this.#answerIfKnown(settles);
+    } else if (read.kind === 'void') {
+      this.#end(sent, refused('Kafka did not take it in time: nothing was stored'));
+    } else this.#end(sent, read);
+  }
+
+  #end(sent: Sent, answer: Answer): void {
+    if (!this.#underWay.delete(sent.number)) return;
+    this.#bytes -= sent.bytes;
+    sent.answer(answer);
+    if (this.#underWay.size > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#idle.resolve();
+  }
+
+  #lookAtDeadlines(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const sent of this.#underWay.values()) {
+      if (sent.deadline > now) continue;
+      const detail = 'Kafka has not said in time whether it is stored';
+      const waiting = this.#waiting.indexOf(sent);
+      if (waiting >= 0) {
+        this.#waiting.splice(waiting, 1);
+        this.#end(sent, refused('it has waited too long: nothing was stored'));
+      } else this.#end(sent, { kind: 'unknown', detail });
+    }
+    if (this.#underWay.size > 0) {
+      this.#timer ??= setTimeout(() => this.#lookAtDeadlines(), deadlineLookMs);
+    }
+  }
+}
+
+const deadlineLookMs = 250;
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, kafkaLimits.retryPauseMs));
+}
+
+function refused(detail: string): AppendResult {
+  return { kind: 'refused', reason: 'overloaded', detail };
+}

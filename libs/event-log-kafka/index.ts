@@ -1,0 +1,12 @@
+export { FollowError, type FollowProblem } from './follow-error.ts';
+export type { ClientReport, KafkaConnection, OnReport } from './kafka-connection.ts';
+export {
+  type CatchUpProgress,
+  type KafkaEventLog,
+  type KafkaEventLogOptions,
+  kafkaEventLog,
+  type PartitionStatus,
+} from './kafka-event-log.ts';
+export { kafkaLimits } from './kafka-limits.ts';
+export { partitionOf } from './partition-of.ts';
+export type { Compression } from './produce-line.ts';

@@ -1,0 +1,52 @@
+import { type ISocketFactory, Kafka, logLevel, type SASLOptions } from 'kafkajs';
+import { mendRequestQueue } from './mend-request-queue.ts';
+
+/** How to reach the cluster. Plain data: it crosses to the follower's thread. */
+export interface KafkaConnection {
+  /** `host:port` of some of the brokers. */
+  readonly brokers: readonly string[];
+  readonly ssl?: boolean;
+  readonly sasl?: SASLOptions;
+  readonly clientId?: string;
+}
+
+/** What the client reports, for the log of the process that uses it. */
+export interface ClientReport {
+  readonly level: 'error' | 'warn' | 'info';
+  readonly message: string;
+  readonly fields: { readonly [field: string]: unknown };
+}
+
+export type OnReport = (report: ClientReport) => void;
+
+/** A client that logs through `onReport`, and whose every attempt is bounded. */
+export function kafkaClient(
+  connection: KafkaConnection,
+  bounds: { readonly requestMsMax: number; readonly retries: number },
+  onReport: OnReport,
+  socketFactory?: ISocketFactory,
+): Kafka {
+  mendRequestQueue();
+  const { brokers, ssl, sasl, clientId = 'annals' } = connection;
+  return new Kafka({
+    brokers: [...brokers],
+    clientId,
+    ...(ssl === undefined ? {} : { ssl }),
+    ...(sasl === undefined ? {} : { sasl }),
+    ...(socketFactory === undefined ? {} : { socketFactory }),
+    connectionTimeout: bounds.requestMsMax,
+    requestTimeout: bounds.requestMsMax,
+    retry: { retries: bounds.retries, initialRetryTime: 50, maxRetryTime: 1_000 },
+    logLevel: logLevel.WARN,
+    logCreator: () => (entry) => {
+      const { message, timestamp: _, logger: __, ...fields } = entry.log;
+      const level = levelOf(entry.level);
+      onReport({ level, message: `${entry.namespace}: ${message}`, fields });
+    },
+  });
+}
+
+function levelOf(level: logLevel): ClientReport['level'] {
+  if (level === logLevel.ERROR) return 'error';
+  return level === logLevel.WARN ? 'warn' : 'info';
+}

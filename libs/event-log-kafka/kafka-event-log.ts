@@ -1,0 +1,389 @@
+import { randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '@annals/core';
+import {
+  type AppendResult,
+  type Checkpoint,
+  checkAppend,
+  type Delivery,
+  type EventLog,
+  EventLogError,
+  type Expected,
+  type Filter,
+  type NewEvent,
+  type Page,
+  type StreamPage,
+} from '@annals/event-log';
+import {
+  HeadWatch,
+  LogReads,
+  ownReplicaFolder,
+  type ReadOptions,
+  type ReplicaOwner,
+  replicaReader,
+  type StreamReadOptions,
+} from '@annals/event-log-sqlite/replica';
+import type { ISocketFactory, Message } from 'kafkajs';
+import { AppendQueue } from './append-queue.ts';
+import { FollowerClient } from './follower-client.ts';
+import { beginning, type FollowerProgress } from './follower-progress.ts';
+import type { FollowerTask } from './follower-protocol.ts';
+import { type KafkaConnection, kafkaClient, type OnReport } from './kafka-connection.ts';
+import { kafkaLimits } from './kafka-limits.ts';
+import type { Outcome } from './partition-follower.ts';
+import { partitionOf } from './partition-of.ts';
+import { type Compression, ProduceLine } from './produce-line.ts';
+import { appendIdOf, type Witness } from './record.ts';
+import type { RecordToEncode } from './record-format-1.ts';
+import {
+  type RecordFormat,
+  type RecordFormats,
+  recordFormats,
+  writtenFormat,
+} from './record-formats.ts';
+import { openTopic, type TopicSettings } from './topic.ts';
+import { verdictHashText } from './verdict-hash.ts';
+
+export interface CatchUpProgress {
+  /** Records of the topic that are in the replica, and that were in the topic as it was opened. */
+  readonly records: number;
+  readonly recordsTotal: number;
+}
+
+export interface KafkaEventLogOptions extends Partial<Omit<TopicSettings, 'topic'>> {
+  readonly connection: KafkaConnection;
+  readonly topic: string;
+  /** Where this process keeps its replica. No other process may use it; it can be removed at any time it is closed. */
+  readonly folder: string;
+  /** The partitions this process follows; all unless told. Streams of others can be neither read nor written here. */
+  readonly served?: readonly number[];
+  /** Stamps `recordedAt`. */
+  readonly clock?: Pick<Clock, 'now'>;
+  readonly compression?: Compression;
+  /** `readStream` waits until it has read all that was acknowledged before it was called, by any process. */
+  readonly linearizableReads?: boolean;
+  readonly queueAppendsMax?: number;
+  readonly queueBytesMax?: number;
+  /** The record format that is written; raised once all processes can read it. */
+  readonly writtenFormat?: number;
+  /** URL of a module that exports other `recordFormats`, for tests of formats that do not exist yet. */
+  readonly formatsModule?: string;
+  /** Opens the connections that write; for a proxy, say. */
+  readonly socketFactory?: ISocketFactory;
+  /** While the replica catches up, before the log is opened. */
+  readonly onProgress?: (progress: CatchUpProgress) => void;
+  /** What kafkajs and the follower have to say. */
+  readonly onReport?: OnReport;
+}
+
+/** How far one partition was followed. Two processes at the same offset have the same hash. */
+export interface PartitionStatus {
+  readonly partition: number;
+  readonly offset: number;
+  readonly verdictHash: string;
+  readonly events: number;
+  /** Records that are not ours: skipped. */
+  readonly foreign: number;
+  readonly voids: number;
+  readonly barriers: number;
+}
+
+/** The port, and what an operator wants to know of it. */
+export interface KafkaEventLog extends EventLog {
+  readonly folder: string;
+  readonly partitions: number;
+  /** Resolves when all that was acknowledged in the stream's partition before the call has been read here. */
+  barrier(stream: string): Promise<void>;
+  status(): readonly PartitionStatus[];
+  statistics(): { readonly queueDepth: number; readonly queueBytes: number };
+}
+
+/**
+ * Opens the log in a topic, which is made when it is not there, and catches up with it before anything
+ * is served. Throws EventLogError: `io` when no broker answers or the folder belongs to another process,
+ * `not-a-log` for a topic with wrong settings, and FollowError when it is not the topic it was.
+ */
+export async function kafkaEventLog(options: KafkaEventLogOptions): Promise<KafkaEventLog> {
+  const owner = ownReplicaFolder(options.folder);
+  try {
+    return await open(options, owner);
+  } catch (error) {
+    owner.release();
+    throw error;
+  }
+}
+
+async function open(options: KafkaEventLogOptions, owner: ReplicaOwner): Promise<KafkaEventLog> {
+  const { connection, topic: topicName, folder, onReport = () => undefined } = options;
+  const formats = options.formatsModule
+    ? ((await import(options.formatsModule)) as { recordFormats: RecordFormats }).recordFormats
+    : recordFormats;
+  const format = formats.get(options.writtenFormat ?? writtenFormat);
+  if (!format) throw new RangeError(`record format ${options.writtenFormat} is not known`);
+  const bounds = { requestMsMax: kafkaLimits.connectMsMax, retries: 3 };
+  const kafka = kafkaClient(connection, bounds, onReport);
+  const topic = await openTopic(kafka, connection.brokers, {
+    topic: topicName,
+    partitions: options.partitions,
+    replicationFactor: options.replicationFactor,
+    minInSyncReplicas: options.minInSyncReplicas,
+    create: options.create ?? true,
+  });
+  const all = Array.from({ length: topic.partitions }, (_, partition) => partition);
+  const task: FollowerTask = {
+    ...{ connection, topicName, topic, folder },
+    served: options.served ?? all,
+    instance: randomBytes(10).toString('hex'),
+    ...(options.formatsModule ? { formatsModule: options.formatsModule } : {}),
+  };
+  const producing = kafkaClient(connection, bounds, onReport, options.socketFactory);
+  const line = new ProduceLine(producing, topicName, options.compression ?? 'none', onReport);
+  const log = new KafkaLog({ ...options, onReport }, { task, format, line, owner });
+  try {
+    await log.catchUp();
+    return log;
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly task: FollowerTask;
+  readonly format: RecordFormat;
+  readonly line: ProduceLine;
+  readonly owner: ReplicaOwner;
+}
+
+class KafkaLog implements KafkaEventLog {
+  readonly folder: string;
+  readonly partitions: number;
+  readonly #options: KafkaEventLogOptions & { readonly onReport: OnReport };
+  readonly #parts: Parts;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #queue: AppendQueue;
+  readonly #watch: HeadWatch;
+  readonly #progress = new Map<number, FollowerProgress>();
+  readonly #barriers = new Map<number, Promise<void>>();
+  #follower: FollowerClient | undefined;
+  #reads: LogReads | undefined;
+  #commits = 0;
+  #lastNumber = 0;
+  #failure: Error | undefined;
+  #closed: Promise<void> | undefined;
+  #moved = Promise.withResolvers<void>();
+
+  constructor(options: KafkaEventLogOptions & { readonly onReport: OnReport }, parts: Parts) {
+    const { task, line } = parts;
+    this.folder = options.folder;
+    this.partitions = task.topic.partitions;
+    this.#options = options;
+    this.#parts = parts;
+    this.#clock = options.clock ?? systemClock;
+    this.#watch = new HeadWatch(() => this.#commits);
+    this.#queue = new AppendQueue({
+      send: (messages) => line.send(messages),
+      voidOf: ({ number, partition }) => this.#voidOf(number, partition),
+      queueAppendsMax: options.queueAppendsMax ?? kafkaLimits.queueAppendsMax,
+      queueBytesMax: options.queueBytesMax ?? kafkaLimits.queueBytesMax,
+    });
+  }
+
+  /** Follows the topic up to where it ended as it was opened. A damaged replica begins anew by itself. */
+  async catchUp(): Promise<void> {
+    const { task } = this.#parts;
+    this.#follower = new FollowerClient(task, {
+      onApplied: (...applied) => this.#applied(...applied),
+      onFailed: (error) => this.#fail(error),
+      onReport: this.#options.onReport,
+    });
+    for (const { partition, found, progress } of await this.#follower.opened()) {
+      this.#progress.set(partition, progress);
+      if (found !== 'damaged') continue;
+      const message = `the replica of partition ${partition} was damaged: it is made anew`;
+      this.#options.onReport({ level: 'warn', message, fields: {} });
+    }
+    const readers = task.served.map((partition) => replicaReader(this.folder, partition));
+    this.#reads = new LogReads(readers, this.#watch);
+    while (this.#lag() > 0) {
+      if (this.#failure) throw this.#failure;
+      await this.#moved.promise;
+    }
+  }
+
+  async append(
+    stream: string,
+    events: readonly NewEvent[],
+    { expected }: { readonly expected: Expected },
+  ): Promise<AppendResult> {
+    this.#mustServe();
+    const checked = checkAppend(stream, events);
+    if (checked.kind === 'refused') return checked;
+    const partition = this.#servedPartitionOf(stream);
+    const overload = this.#queue.overload(checked.bytes);
+    if (overload !== undefined) {
+      return { kind: 'refused', reason: 'overloaded', detail: overload };
+    }
+    const stampedAt = this.#clock.now();
+    const record = this.#encode(partition, stream, { kind: 'append', expected, stampedAt, events });
+    const answer = await this.#queue.send({ ...record, partition, isBarrier: false });
+    if (answer.kind !== 'seen') return answer;
+    throw new Error('an append was answered like a barrier');
+  }
+
+  async readStream(stream: string, options?: StreamReadOptions): Promise<StreamPage> {
+    const reads = this.#mustServe();
+    // A name that no stream can have has no home either.
+    const partition = partitionOf(stream, this.partitions);
+    if (this.#options.linearizableReads === true) await this.barrier(stream);
+    return reads.readStream(partition, stream, options);
+  }
+
+  async read(
+    from: Checkpoint | 'start' | 'end',
+    filter?: Filter,
+    options?: ReadOptions,
+  ): Promise<Page> {
+    return this.#mustServe().read(from, filter, options);
+  }
+
+  subscribe(
+    from: Checkpoint,
+    filter?: Filter,
+    options?: { readonly signal?: AbortSignal; readonly limit?: number },
+  ): AsyncIterable<Delivery> {
+    if (!this.#reads) throw new EventLogError('closed', 'the log is not open');
+    return this.#reads.subscribe(from, filter, options);
+  }
+
+  async count(filter?: Filter): Promise<ReadonlyMap<string, number>> {
+    return this.#mustServe().count(filter);
+  }
+
+  async head(): Promise<Checkpoint> {
+    return this.#mustServe().head();
+  }
+
+  /** Those who wait for the same partition wait for the next barrier together. */
+  async barrier(stream: string): Promise<void> {
+    this.#mustServe();
+    const partition = this.#servedPartitionOf(stream);
+    const next = this.#barriers.get(partition) ?? this.#sendBarrier(partition);
+    await next;
+  }
+
+  status(): readonly PartitionStatus[] {
+    return [...this.#progress].map(([partition, progress]) => ({
+      partition,
+      offset: progress.lastOffset,
+      verdictHash: verdictHashText(progress.hash),
+      ...{ events: progress.events, foreign: progress.foreign },
+      ...{ voids: progress.voids, barriers: progress.barriers },
+    }));
+  }
+
+  statistics(): { readonly queueDepth: number; readonly queueBytes: number } {
+    return { queueDepth: this.#queue.depth, queueBytes: this.#queue.bytes };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#reads?.end();
+    await this.#queue.idle();
+    await Promise.all([this.#parts.line.close(), this.#follower?.close()]);
+    this.#reads?.close();
+    this.#parts.owner.release();
+  }
+
+  async #sendBarrier(partition: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    promise.catch(() => undefined);
+    this.#barriers.set(partition, promise);
+    // Whoever asks from here on must not share this barrier: it may be sent before they asked.
+    await new Promise((nextTurn) => setImmediate(nextTurn));
+    this.#barriers.delete(partition);
+    const record = this.#encode(partition, undefined, { kind: 'barrier' });
+    const answer = await this.#queue.send({ ...record, partition, isBarrier: true });
+    if (answer.kind === 'seen') resolve();
+    else reject(new EventLogError('io', `the barrier was not read back in time: ${answer.kind}`));
+    return promise;
+  }
+
+  #applied(partition: number, progress: FollowerProgress, outcomes: readonly Outcome[]): void {
+    this.#progress.set(partition, progress);
+    this.#commits += 1;
+    this.#watch.wakeAll();
+    this.#moved.resolve();
+    this.#moved = Promise.withResolvers();
+    for (const outcome of outcomes) this.#queue.read(outcome);
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    this.#options.onReport({ level: 'error', message: error.message, fields: {} });
+    this.#moved.resolve();
+    this.#watch.wakeAll();
+    this.#queue.abandon(`the topic is not followed any more: ${error.message}`);
+  }
+
+  /** Records still to be read until the topic is followed to where it ended as it was opened. */
+  #lag(): number {
+    const { topic, served } = this.#parts.task;
+    let records = 0;
+    let recordsTotal = 0;
+    for (const partition of served) {
+      const end = topic.offsets[partition]?.end ?? 0;
+      recordsTotal += end;
+      records += Math.min(end, this.#progress.get(partition)?.nextOffset ?? 0);
+    }
+    this.#options.onProgress?.({ records, recordsTotal });
+    return recordsTotal - records;
+  }
+
+  #voidOf(voided: number, partition: number): { number: number; message: Message; bytes: number } {
+    const voids = appendIdOf(this.#parts.task.instance, voided);
+    return this.#encode(partition, undefined, { kind: 'void', voids });
+  }
+
+  #encode(
+    partition: number,
+    key: string | undefined,
+    said: DistributiveOmit<RecordToEncode, 'appendId' | 'witness'>,
+  ): { number: number; message: Message; bytes: number } {
+    this.#lastNumber += 1;
+    const number = this.#lastNumber;
+    const appendId = appendIdOf(this.#parts.task.instance, number);
+    const value = this.#parts.format.encode({
+      ...said,
+      appendId,
+      witness: this.#witness(partition),
+    });
+    return { number, message: { key: key ?? null, value, partition }, bytes: value.length + 600 };
+  }
+
+  #witness(partition: number): Witness {
+    const { lastOffset, hash } = this.#progress.get(partition) ?? beginning('', 0);
+    return { offset: lastOffset, hash };
+  }
+
+  #servedPartitionOf(stream: string): number {
+    const partition = partitionOf(stream, this.partitions);
+    if (this.#parts.task.served.includes(partition)) return partition;
+    throw new RangeError(`${stream} is in partition ${partition}, which is not served here`);
+  }
+
+  #mustServe(): LogReads {
+    if (this.#closed || !this.#reads) {
+      throw new EventLogError('closed', 'the event log is closed');
+    }
+    if (this.#failure) throw this.#failure;
+    return this.#reads;
+  }
+}
+
+type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown
+  ? Omit<Union, Key>
+  : never;

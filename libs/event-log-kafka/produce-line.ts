@@ -1,0 +1,96 @@
+import { CompressionTypes, type Kafka, type Message, type Producer } from 'kafkajs';
+import type { OnReport } from './kafka-connection.ts';
+import { kafkaLimits } from './kafka-limits.ts';
+import { within } from './within.ts';
+
+/**
+ * What became of one request. `not-sent`: no broker could be reached, so nothing of it will ever be in
+ * the topic. `in-doubt`: it may be there, or come there later.
+ */
+export type Produced = 'acknowledged' | 'not-sent' | 'in-doubt';
+
+export type Compression = 'none' | 'gzip';
+
+/**
+ * Sends one request at a time with acks=all through an idempotent producer. After any failure the
+ * producer is replaced: kafkajs would number its next record like one that may be in the topic
+ * already, and the broker would then take the new one for the old and drop it.
+ */
+export class ProduceLine {
+  readonly #kafka: Kafka;
+  readonly #topic: string;
+  readonly #compression: CompressionTypes;
+  readonly #onReport: OnReport;
+  #producer: Producer | undefined;
+
+  constructor(kafka: Kafka, topic: string, compression: Compression, onReport: OnReport) {
+    this.#kafka = kafka;
+    this.#topic = topic;
+    this.#compression = compression === 'gzip' ? CompressionTypes.GZIP : CompressionTypes.None;
+    this.#onReport = onReport;
+  }
+
+  /** Never rejects. Each message names its partition. */
+  async send(messages: Message[]): Promise<Produced> {
+    const producer = this.#producer ?? (await this.#connect());
+    if (!producer) return 'not-sent';
+    this.#producer = producer;
+    try {
+      const sending = producer.send({
+        topic: this.#topic,
+        acks: -1,
+        timeout: kafkaLimits.brokerAckMsMax,
+        compression: this.#compression,
+        messages,
+      });
+      const sent = await within(sending, kafkaLimits.produceMsMax, () => undefined);
+      if (sent) return 'acknowledged';
+      this.#report(`no answer within ${kafkaLimits.produceMsMax} ms`);
+    } catch (error) {
+      this.#report((error as Error).message);
+    }
+    this.#drop(producer);
+    return 'in-doubt';
+  }
+
+  async close(): Promise<void> {
+    const producer = this.#producer;
+    this.#producer = undefined;
+    if (producer) await within(ended(producer), kafkaLimits.connectMsMax, () => undefined);
+  }
+
+  async #connect(): Promise<Producer | undefined> {
+    const producer = this.#kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner:
+        () =>
+        ({ message }) =>
+          message.partition ?? 0,
+      retry: { retries: kafkaLimits.produceRetries, initialRetryTime: 50, maxRetryTime: 500 },
+    });
+    try {
+      const connecting = producer.connect().then(() => true);
+      if (await within(connecting, kafkaLimits.connectMsMax, () => false)) return producer;
+      this.#report(`no broker answers within ${kafkaLimits.connectMsMax} ms`);
+    } catch (error) {
+      this.#report((error as Error).message);
+    }
+    this.#drop(producer);
+    return undefined;
+  }
+
+  #drop(producer: Producer): void {
+    this.#producer = undefined;
+    void ended(producer);
+  }
+
+  #report(message: string): void {
+    this.#onReport({ level: 'warn', message: `producing: ${message}`, fields: {} });
+  }
+}
+
+function ended(producer: Producer): Promise<void> {
+  return producer.disconnect().catch(() => undefined);
+}

@@ -1,0 +1,12 @@
+import { kafkaClient } from '../kafka-connection.ts';
+
+export async function removeTopic(brokers: readonly string[], topic: string): Promise<void> {
+  const bounds = { requestMsMax: 10_000, retries: 3 };
+  const admin = kafkaClient({ brokers }, bounds, () => undefined).admin();
+  await admin.connect();
+  try {
+    await admin.deleteTopics({ topics: [topic] });
+  } finally {
+    await admin.disconnect();
+  }
+}

@@ -1,0 +1,164 @@
+import { EventLogError } from '@annals/event-log/port';
+import { type Admin, ConfigResourceTypes, type Kafka } from 'kafkajs';
+import { kafkaLimits } from './kafka-limits.ts';
+import { within } from './within.ts';
+
+export interface TopicSettings {
+  readonly topic: string;
+  /** Fixed when the topic is made. Undefined: as many as it has, `partitionsDefault` for a new one. */
+  readonly partitions?: number | undefined;
+  /** Of a topic that is made; 3, or as many as there are brokers. */
+  readonly replicationFactor?: number | undefined;
+  /** What the topic must have at least; 2 where it has three replicas, else 1. */
+  readonly minInSyncReplicas?: number | undefined;
+  /** False: a topic that is not there is an error. */
+  readonly create: boolean;
+}
+
+export interface Topic {
+  /** Cluster and name. */
+  readonly name: string;
+  readonly partitions: number;
+  /** For each partition: the first offset it has, and the one its next record gets. */
+  readonly offsets: readonly { readonly low: number; readonly end: number }[];
+}
+
+/**
+ * Finds the topic or makes it, and refuses one that would lose events or answer for less than it should.
+ * Throws EventLogError: `io` when no broker answers, `not-a-log` when the settings are wrong.
+ */
+export async function openTopic(
+  kafka: Kafka,
+  brokers: readonly string[],
+  settings: TopicSettings,
+): Promise<Topic> {
+  const admin = kafka.admin();
+  try {
+    const opening = connectAndOpen(admin, settings);
+    return await within(opening, kafkaLimits.openMsMax, () => {
+      throw new EventLogError('io', `no Kafka broker answers at ${brokers.join(', ')}`);
+    });
+  } catch (error) {
+    if (error instanceof EventLogError) throw error;
+    const { message } = error as Error;
+    throw new EventLogError('io', `Kafka at ${brokers.join(', ')}: ${message}`, { cause: error });
+  } finally {
+    void admin.disconnect().catch(() => undefined);
+  }
+}
+
+async function connectAndOpen(admin: Admin, settings: TopicSettings): Promise<Topic> {
+  await admin.connect();
+  const { topic } = settings;
+  const { clusterId, brokers } = await admin.describeCluster();
+  const there = await admin.listTopics();
+  if (!there.includes(topic)) {
+    if (!settings.create) throw wrong(topic, 'is not there', 'make it, or let this program do so');
+    await make(admin, settings, brokers.length);
+  }
+  const partitions = await check(admin, settings);
+  const offsets = await offsetsOf(admin, topic, partitions);
+  return { name: `${clusterId}/${topic}`, partitions, offsets };
+}
+
+async function make(admin: Admin, settings: TopicSettings, brokers: number): Promise<void> {
+  const { topic, partitions = kafkaLimits.partitionsDefault } = settings;
+  const replicationFactor = settings.replicationFactor ?? Math.min(3, brokers);
+  const inSync = settings.minInSyncReplicas ?? inSyncDefault(replicationFactor);
+  // When another process is quicker, its topic is checked like any other.
+  await admin.createTopics({
+    waitForLeaders: true,
+    topics: [
+      {
+        topic,
+        numPartitions: partitions,
+        replicationFactor,
+        configEntries: Object.entries({
+          'retention.ms': '-1',
+          'retention.bytes': '-1',
+          'cleanup.policy': 'delete',
+          'min.insync.replicas': String(inSync),
+        }).map(([name, value]) => ({ name, value })),
+      },
+    ],
+  });
+}
+
+function inSyncDefault(replicas: number): number {
+  return replicas >= 3 ? 2 : 1;
+}
+
+async function check(admin: Admin, settings: TopicSettings): Promise<number> {
+  const { topic } = settings;
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  const metadata = topics[0]?.partitions ?? [];
+  const partitions = metadata.length;
+  if (settings.partitions !== undefined && settings.partitions !== partitions) {
+    throw wrong(
+      topic,
+      `has ${partitions} partitions, and ${settings.partitions} are configured`,
+      `configure ${partitions}: a stream lives in the partition its name hashes to, so their number never changes`,
+    );
+  }
+  const replicas = Math.min(...metadata.map((one) => one.replicas.length));
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+  });
+  const config = new Map(
+    resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]),
+  );
+  const mustBe = (name: string, value: string, why: string) => {
+    const found = config.get(name);
+    if (found !== value) throw wrongSetting(topic, name, found, value, why);
+  };
+  mustBe('cleanup.policy', 'delete', 'compaction would remove events');
+  mustBe('retention.ms', '-1', 'events would be removed when they are old');
+  mustBe('retention.bytes', '-1', 'events would be removed when there are many');
+  const inSync = settings.minInSyncReplicas ?? inSyncDefault(replicas);
+  const found = Number(config.get('min.insync.replicas'));
+  if (!(found >= inSync)) {
+    const why = 'an acknowledged event could be on one broker alone';
+    throw wrongSetting(topic, 'min.insync.replicas', String(found), String(inSync), why);
+  }
+  const bytes = Number(config.get('max.message.bytes'));
+  if (!(bytes >= messageBytesMin)) {
+    const why = 'the largest append would not fit';
+    throw wrongSetting(topic, 'max.message.bytes', String(bytes), String(messageBytesMin), why);
+  }
+  return partitions;
+}
+
+/** A batch, and the frame Kafka puts around it. */
+const messageBytesMin = 1_000_000;
+
+async function offsetsOf(
+  admin: Admin,
+  topic: string,
+  partitions: number,
+): Promise<Topic['offsets']> {
+  const found = await admin.fetchTopicOffsets(topic);
+  return Array.from({ length: partitions }, (_, partition) => {
+    const one = found.find((offset) => offset.partition === partition);
+    if (!one) throw new EventLogError('io', `partition ${partition} of ${topic} has no leader`);
+    return { low: Number(one.low), end: Number(one.high) };
+  });
+}
+
+function wrongSetting(
+  topic: string,
+  name: string,
+  found: string | undefined,
+  needed: string,
+  why: string,
+): EventLogError {
+  return wrong(
+    topic,
+    `has ${name}=${found}: ${why}`,
+    `kafka-configs.sh --alter --entity-type topics --entity-name ${topic} --add-config ${name}=${needed}`,
+  );
+}
+
+function wrong(topic: string, problem: string, fix: string): EventLogError {
+  return new EventLogError('not-a-log', `topic ${topic} ${problem}. To mend it: ${fix}`);
+}
