@@ -125,3 +125,4 @@ export {
   type ShareProgress,
   StoreLostError,
 } from './store.ts';
+export { type Waiter, WaitingLine } from './waiting-line.ts';

@@ -1,9 +1,8 @@
 import type { Clock } from '@annals/core';
 import { type Checkpoint, coversAll } from '@annals/event-log';
-import { type GenerationSpec, StoreLostError } from '@annals/projection';
+import { type GenerationSpec, StoreLostError, type Waiter, WaitingLine } from '@annals/projection';
 import { SqliteStoreError } from './errors.ts';
 import { type GenerationReader, openGenerationReader } from './reader.ts';
-import { type Waiter, WaitingLine } from './waiting-line.ts';
 
 export const liveReaderLimits = {
   /** How old the knowledge may be that the file is still the one that was opened. */
