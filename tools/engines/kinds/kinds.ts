@@ -1,10 +1,18 @@
 import { EnginesError } from '../errors.ts';
 import { cassandra } from './cassandra/cassandra.ts';
+import { eventstoredb } from './eventstoredb.ts';
 import { kafka, kafka3 } from './kafka/kafka.ts';
 import type { EngineKind } from './kind.ts';
 import { redis, redisCluster } from './redis.ts';
 
-const kinds = { redis, 'redis-cluster': redisCluster, kafka, kafka3, cassandra } as const;
+const kinds = {
+  redis,
+  'redis-cluster': redisCluster,
+  kafka,
+  kafka3,
+  cassandra,
+  eventstoredb,
+} as const;
 
 export const engineNames: readonly string[] = Object.keys(kinds);
 
