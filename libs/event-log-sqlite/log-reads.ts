@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type Checkpoint,
-  coversAll,
   type Delivery,
   type Direction,
+  type EventLog,
   EventLogError,
   type Filter,
   type Page,
@@ -12,6 +12,7 @@ import {
   type Revision,
   type StoredEvent,
   type StreamPage,
+  subscription,
 } from '@annals/event-log';
 import { encodePosition } from './event-rows.ts';
 import type { HeadWatch } from './head-watch.ts';
@@ -73,15 +74,17 @@ export class LogReads {
     return this.#pageForward(from === 'start' ? {} : from, filter, limit);
   }
 
-  subscribe(
-    from: Checkpoint,
-    filter: Filter = {},
-    options: { readonly signal?: AbortSignal; readonly limit?: number } = {},
-  ): AsyncIterable<Delivery> {
-    const limit = pageLimit(options.limit);
-    return {
-      [Symbol.asyncIterator]: () => this.#deliveries(from, filter, limit, options.signal),
-    };
+  subscribe(...how: Parameters<EventLog['subscribe']>): AsyncIterable<Delivery> {
+    return subscription(
+      async (from, filter, limit) => {
+        await nextTurn();
+        if (this.#ended) return undefined;
+        const head = headSum(this.#readers);
+        const page = this.#pageForward(from, filter, limit);
+        return { page, changed: (signal) => this.#watch.wait(head, signal) };
+      },
+      ...how,
+    );
   }
 
   async count(filter: Filter = {}): Promise<ReadonlyMap<string, number>> {
@@ -117,35 +120,6 @@ export class LogReads {
   /** Lets go of the connections, after `end`. */
   close(): void {
     for (const reader of this.#readers) reader.close();
-  }
-
-  async *#deliveries(
-    from: Checkpoint,
-    filter: Filter,
-    limit: number,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<Delivery, void, undefined> {
-    const ended = () => this.#ended || signal?.aborted === true;
-    let at = from;
-    let said: Checkpoint | undefined;
-    while (!ended()) {
-      await nextTurn();
-      if (ended()) return;
-      const head = headSum(this.#readers);
-      const page = this.#pageForward(at, filter, limit);
-      at = page.checkpoint;
-      if (page.events.length > 0) {
-        said = undefined;
-        yield { kind: 'events', events: page.events, checkpoint: at };
-      } else if (!page.end) {
-        said = undefined;
-      } else if (said === undefined || !coversAll(said, at)) {
-        said = at;
-        yield { kind: 'caught-up', checkpoint: at };
-      } else {
-        await this.#watch.wait(head, signal);
-      }
-    }
   }
 
   /**

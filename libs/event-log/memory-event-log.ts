@@ -1,6 +1,5 @@
 import { type Clock, systemClock } from '@annals/core';
 import { checkAppend } from './append-rules.ts';
-import { coversAll } from './checkpoint.ts';
 import { matches } from './filter.ts';
 import { indexAtOrAfter, justAfter, MemoryStorage } from './memory-storage.ts';
 import { pageLimit } from './page-limit.ts';
@@ -19,6 +18,7 @@ import {
   type StoredEvent,
   type StreamPage,
 } from './port.ts';
+import { type LookAfter, subscription } from './subscription.ts';
 
 /** What befalls one append. `stored` and `not-stored` say what the caller cannot know. */
 export type AppendFault =
@@ -139,15 +139,17 @@ class MemoryLog implements MemoryEventLog {
     return this.#pageForward(from === 'start' ? {} : from, filter, limit);
   }
 
-  subscribe(
-    from: Checkpoint,
-    filter: Filter = {},
-    options: { readonly signal?: AbortSignal; readonly limit?: number } = {},
-  ): AsyncIterable<Delivery> {
-    const limit = pageLimit(options.limit);
-    return {
-      [Symbol.asyncIterator]: () => this.#deliveries(from, filter, limit, options.signal),
+  subscribe(...[from, ...how]: Parameters<EventLog['subscribe']>): AsyncIterable<Delivery> {
+    const look: LookAfter = async (at, filter, limit) => {
+      if (this.#state !== 'open') return undefined;
+      const change = this.#change.promise;
+      const page = this.#pageForward(at, filter, limit);
+      return { page, changed: (signal) => this.#changed(change, signal) };
     };
+    const begin = () => subscription(look, this.#faults.subscribe?.(from) ?? from, ...how);
+    // A limit that is none is refused by the call, not by the first delivery.
+    pageLimit(how[1]?.limit);
+    return { [Symbol.asyncIterator]: () => this.#handOver(begin(), how[1]?.signal) };
   }
 
   async count(filter: Filter = {}): Promise<ReadonlyMap<string, number>> {
@@ -223,44 +225,24 @@ class MemoryLog implements MemoryEventLog {
     if (fault === 'throw') throw broken();
   }
 
-  async *#deliveries(
-    from: Checkpoint,
-    filter: Filter,
-    limit: number,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<Delivery, void, undefined> {
-    const ended = () => this.#state !== 'open' || signal?.aborted === true;
+  async #changed(change: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
     const onAbort = () => this.#wake();
     signal?.addEventListener('abort', onAbort);
-    try {
-      let at = this.#faults.subscribe?.(from) ?? from;
-      let said: Checkpoint | undefined;
-      while (!ended()) {
-        const change = this.#change.promise;
-        const page = this.#pageForward(at, filter, limit);
-        at = page.checkpoint;
-        if (page.events.length > 0) {
-          yield* this.#handOver({ kind: 'events', events: page.events, checkpoint: at }, ended);
-        } else if (said === undefined || !coversAll(said, at)) {
-          said = at;
-          yield* this.#handOver({ kind: 'caught-up', checkpoint: at }, ended);
-        } else {
-          await change;
-        }
-      }
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
+    await change;
+    signal?.removeEventListener('abort', onAbort);
   }
 
+  /** Deliveries with the faults that were asked for. */
   async *#handOver(
-    delivery: Delivery,
-    ended: () => boolean,
+    deliveries: AsyncIterable<Delivery>,
+    signal: AbortSignal | undefined,
   ): AsyncGenerator<Delivery, void, undefined> {
-    const fault = this.#faults.deliver?.(delivery);
-    if (fault === 'throw') throw broken();
-    yield delivery;
-    if (fault === 'repeat' && !ended()) yield delivery;
+    for await (const delivery of deliveries) {
+      const fault = this.#faults.deliver?.(delivery);
+      if (fault === 'throw') throw broken();
+      yield delivery;
+      if (fault === 'repeat' && this.#state === 'open' && !signal?.aborted) yield delivery;
+    }
   }
 
   #pageForward(from: Checkpoint, filter: Filter, limit: number): Page {
