@@ -1,15 +1,11 @@
 import type { Clock, SubjectCipher } from '@annals/core';
 import { advance, type Checkpoint, coversAll, type EventLog } from '@annals/event-log';
 import {
-  drop,
   type Generation,
   type GenerationDirectory,
-  type GenerationStore,
-  isFollowed,
-  liveGeneration,
   type Projection,
   type ProjectionStore,
-  projectorLimits,
+  purge,
 } from '@annals/projection';
 import { erasureCategory } from '@annals/subject-keys';
 import type { PurgeNotes } from './purge-notes.ts';
@@ -145,13 +141,10 @@ class Purge {
     await directory.ready();
     let isDone = true;
     for (const projection of projections) {
-      const state = directory.state(projection.name);
-      const live = liveGeneration(state);
-      for (const one of state.generations.values()) {
+      for (const one of directory.state(projection.name).generations.values()) {
         if (signal.aborted) return false;
         if (one.dropped || one.createdAt > this.#erasedAt + purgeLimits.cleanAfterMs) continue;
-        const isLive = one.generation === live;
-        if (!(await this.#purgeOne(projection, one, isLive, erased))) isDone = false;
+        if (!(await this.#purgeOne(projection, one.generation, erased))) isDone = false;
       }
     }
     return isDone;
@@ -160,76 +153,50 @@ class Purge {
   /** Whether nothing is left to do for this generation. */
   async #purgeOne(
     projection: Projection,
-    one: Generation,
-    isLive: boolean,
-    erased: Checkpoint,
-  ): Promise<boolean> {
-    const { storeFor, onTrouble } = this.#means;
-    const { generation, version } = one;
-    const store = storeFor(projection);
-    const name = `${projection.name}/g${generation}`;
-    if (isFollowed(one) && version === projection.version) {
-      return this.#purgeFollowed(store, generation, name, erased);
-    }
-    if (isLive) {
-      const detail = `${name} is of another version and may hold data of erased people: rebuild it`;
-      onTrouble(projection.name, detail);
-      return false;
-    }
-    if (!one.rebuilt && !(await this.#isAbandoned(store, generation, name))) return false;
-    const outcome = await drop({ ...this.#means, projection, store, generation });
-    return outcome.kind === 'dropped';
-  }
-
-  async #purgeFollowed(
-    store: ProjectionStore,
     generation: number,
-    name: string,
     erased: Checkpoint,
   ): Promise<boolean> {
-    const { notes } = this.#means;
-    const opened = await store.open(generation);
-    if (opened === 'lost') return true;
-    try {
-      const checkpoint = await opened.checkpoint();
-      if (notes.isPurged(name, { erased, checkpoint })) return true;
-      if (!coversAll(checkpoint, erased)) return false;
-      if ((await opened.purge?.()) === 'blocked') return false;
-      await notes.note(name, { erased, checkpoint });
-      return true;
-    } finally {
-      await opened.close();
+    const { storeFor, onTrouble, notes } = this.#means;
+    const name = `${projection.name}/g${generation}`;
+    const noteOf = ({ id }: Generation) => `${name}/${id}`;
+    const outcome = await purge({
+      ...this.#means,
+      ...{ projection, generation, erased },
+      store: storeFor(projection),
+      isAbandoned: (isWorkedOn) => this.#isAbandoned(name, isWorkedOn),
+      isPurged: (of, checkpoint) => notes.isPurged(noteOf(of), { erased, checkpoint }),
+    });
+    switch (outcome.kind) {
+      case 'purged': {
+        const { of, checkpoint } = outcome;
+        if (!notes.isPurged(noteOf(of), { erased, checkpoint })) {
+          await notes.note(noteOf(of), { erased, checkpoint });
+        }
+        return true;
+      }
+      case 'live':
+        onTrouble(
+          projection.name,
+          `${name} is of another version and may hold data of erased people: rebuild it`,
+        );
+        return false;
+      case 'dropped':
+      case 'lost':
+        return true;
+      case 'behind':
+      case 'blocked':
+        return false;
     }
   }
 
-  async #isAbandoned(store: ProjectionStore, generation: number, name: string): Promise<boolean> {
-    const { clock, holder } = this.#means;
-    const opened = await store.open(generation);
-    if (opened === 'lost') return true;
-    const isIdle = await withoutLeases(opened, holder, clock).finally(() => opened.close());
-    if (!isIdle) {
+  #isAbandoned(name: string, isWorkedOn: boolean): boolean {
+    if (isWorkedOn) {
       this.#idleSince.delete(name);
       return false;
     }
-    const since = this.#idleSince.get(name) ?? clock.now();
+    const now = this.#means.clock.now();
+    const since = this.#idleSince.get(name) ?? now;
     this.#idleSince.set(name, since);
-    return clock.now() - since >= purgeLimits.abandonedMs;
+    return now - since >= purgeLimits.abandonedMs;
   }
-}
-
-/**
- * Whether nobody works on a generation: no share of it is leased. Asked with the length of every other
- * lease: one that runs for longer than that counts as given before a clock was set back.
- */
-async function withoutLeases(
-  opened: GenerationStore,
-  holder: string,
-  clock: Clock,
-): Promise<boolean> {
-  for (let worker = 0; worker < opened.spec.workers; worker += 1) {
-    const lease = await opened.acquire(worker, holder, clock.now(), projectorLimits.leaseTtlMs);
-    if (lease.kind === 'busy') return false;
-    await opened.release(worker, lease.epoch);
-  }
-  return true;
 }

@@ -64,6 +64,7 @@ export {
 } from './operations/flip.ts';
 export { divergedGenerations, type Operation } from './operations/operation.ts';
 export { type PlanOptions, planRebuild, type RebuildPlan } from './operations/plan-rebuild.ts';
+export { type PurgeOptions, type PurgeOutcome, purge } from './operations/purge.ts';
 export {
   type RebuildOptions,
   type RebuildOutcome,

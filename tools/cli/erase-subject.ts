@@ -1,13 +1,12 @@
 import { hostname } from 'node:os';
 import { newId } from '@annals/core';
-import { type Checkpoint, coversAll, EventTypes, eventType } from '@annals/event-log';
+import { type Checkpoint, EventTypes, eventType } from '@annals/event-log';
 import {
-  drop,
   type GenerationReport,
-  type Operation,
   type Projection,
-  type ProjectionStore,
+  type PurgeOutcome,
   projectionStatus,
+  purge,
 } from '@annals/projection';
 import { type Embedded, projections, runEmbeddedProjector } from '@annals/projector';
 import {
@@ -30,12 +29,7 @@ export interface Place {
 export interface Purge {
   readonly projection: string;
   readonly generation: number;
-  /**
-   * `purged`: it has passed the erasure, and no byte of older rows is left. `dropped`: it could not
-   * pass it, and is gone. `lost`: its store was gone already. `behind`: it did not come to the
-   * erasure in time. `blocked`: a reader held older bytes for too long. `live`: made by other code.
-   */
-  readonly result: 'purged' | 'dropped' | 'lost' | 'behind' | 'blocked' | 'live';
+  readonly result: PurgeOutcome['kind'];
 }
 
 const erasures = new EventTypes([eventType(subjectErased)]);
@@ -93,7 +87,7 @@ export async function purgeAll(
     return await Promise.all(
       places.map(async (place): Promise<Purge> => {
         const { projection, report } = place;
-        const result = await purge(context, embedded, place, { goal: options.goal, deadline });
+        const result = await purgePlace(context, embedded, place, { goal: options.goal, deadline });
         return { projection: projection.name, generation: report.generation, result };
       }),
     );
@@ -103,68 +97,22 @@ export async function purgeAll(
   }
 }
 
-async function purge(
+/** Purges one place, again and again until it has passed the erasure or the time is over. */
+async function purgePlace(
   context: CommandContext,
   embedded: Embedded,
-  place: Place,
-  wanted: { readonly goal: Checkpoint; readonly deadline: number },
-): Promise<Purge['result']> {
-  const { projection, report } = place;
-  const { generation, kind, isLive } = report;
-  if (kind === 'lost') return 'lost';
-  const store = embedded.storeFor(projection);
-  const operation = operationOn(context, embedded, projection);
-  const isRebuilt = kind === 'building' && (await isLeased(store, generation, operation));
-  if (standsStill(place) && !isRebuilt) {
-    if (isLive) return 'live';
-    const outcome = await drop({ ...operation, generation });
-    return outcome.kind === 'dropped' ? 'dropped' : 'live';
-  }
-  const reached = await reachedBy(context, store, generation, wanted);
-  if (reached !== 'reached') return reached;
-  const opened = await store.open(generation);
-  if (opened === 'lost') return 'lost';
-  try {
-    return (await opened.purge?.()) ?? 'purged';
-  } finally {
-    await opened.close();
-  }
-}
-
-/** How long a lease is taken to find out that nobody works on a generation. */
-const probeTtlMs = 1_000;
-
-/** Whether somebody works on an unfinished rebuild: it comes to the erasure by itself then. */
-async function isLeased(
-  store: ProjectionStore,
-  generation: number,
-  { holder, clock }: Pick<Operation, 'holder' | 'clock'>,
-): Promise<boolean> {
-  const opened = await store.open(generation);
-  if (opened === 'lost') return false;
-  try {
-    for (let worker = 0; worker < opened.spec.workers; worker += 1) {
-      const lease = await opened.acquire(worker, holder, clock.now(), probeTtlMs);
-      if (lease.kind === 'busy') return true;
-      await opened.release(worker, lease.epoch);
-    }
-    return false;
-  } finally {
-    await opened.close();
-  }
-}
-
-async function reachedBy(
-  { io }: CommandContext,
-  store: ProjectionStore,
-  generation: number,
+  { projection, report }: Place,
   { goal, deadline }: { readonly goal: Checkpoint; readonly deadline: number },
-): Promise<'reached' | 'behind' | 'lost'> {
+): Promise<Purge['result']> {
+  const { io } = context;
   for (;;) {
-    const opened = await store.open(generation);
-    if (opened === 'lost') return 'lost';
-    const checkpoint = await opened.checkpoint().finally(() => opened.close());
-    if (coversAll(checkpoint, goal)) return 'reached';
+    const outcome = await purge({
+      ...operationOn(context, embedded, projection),
+      generation: report.generation,
+      erased: goal,
+      isAbandoned: (isWorkedOn) => !isWorkedOn,
+    });
+    if (outcome.kind !== 'behind') return outcome.kind;
     if (io.signal.aborted || io.clock.now() >= deadline) return 'behind';
     await io.clock.sleep(pollMs, io.signal);
   }
