@@ -119,6 +119,7 @@ export {
   type GenerationSnapshot,
   type GenerationSpec,
   type GenerationStore,
+  type HeldLease,
   type Lease,
   type ProjectionStore,
   type RowChange,

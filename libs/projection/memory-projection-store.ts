@@ -9,6 +9,7 @@ import {
   type GenerationSnapshot,
   type GenerationSpec,
   type GenerationStore,
+  type HeldLease,
   type Lease,
   type ProjectionStore,
   type RowKey,
@@ -23,6 +24,7 @@ export type StoreOperation =
   | 'drop'
   | 'acquire'
   | 'release'
+  | 'leases'
   | 'load'
   | 'commit'
   | 'checkpoint'
@@ -254,6 +256,14 @@ class MemoryGeneration implements GenerationStore {
       const state = this.#worker(worker);
       if (state.epoch === epoch) state.holder = null;
     });
+  }
+
+  leases(): Promise<readonly (HeldLease | undefined)[]> {
+    return this.#call('leases', () =>
+      this.#data.workers.map(({ holder, until }) =>
+        holder === null ? undefined : { holder, until },
+      ),
+    );
   }
 
   load(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]> {

@@ -81,6 +81,13 @@ export type Lease =
   /** Another holder works on it until then, unless it renews (milliseconds since 1970). */
   | { readonly kind: 'busy'; readonly holder: string; readonly until: number };
 
+/** A lease as the store holds it; whether it still counts is for whoever asks to say. */
+export interface HeldLease {
+  readonly holder: string;
+  /** Milliseconds since 1970. */
+  readonly until: number;
+}
+
 export interface GenerationStore {
   readonly spec: GenerationSpec;
 
@@ -92,6 +99,8 @@ export interface GenerationStore {
   acquire(worker: number, holder: string, now: number, ttlMs: number): Promise<Lease>;
   /** Gives the lease up early; nothing happens when another epoch holds it. */
   release(worker: number, epoch: number): Promise<void>;
+  /** Who last took each worker's share and did not give it up, by number; for looking, takes nothing. */
+  leases?(): Promise<readonly (HeldLease | undefined)[]>;
 
   /** The rows with these keys, in their order; undefined where there is none. */
   load(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>;

@@ -7,6 +7,7 @@ import {
   type GenerationSnapshot,
   type GenerationSpec,
   type GenerationStore,
+  type HeldLease,
   isHolding,
   type Lease,
   type Row,
@@ -118,6 +119,18 @@ export class SqliteGeneration implements GenerationStore {
       this.#database
         .prepare('UPDATE annals_workers SET holder = NULL WHERE worker = ? AND epoch = ?')
         .run(worker, epoch),
+    );
+  }
+
+  async leases(): Promise<readonly (HeldLease | undefined)[]> {
+    const sql = 'SELECT holder, until FROM annals_workers ORDER BY worker';
+    return this.#read(() =>
+      this.#database
+        .prepare(sql)
+        .all()
+        .map(({ holder, until }) => {
+          return typeof holder === 'string' ? { holder, until: Number(until) } : undefined;
+        }),
     );
   }
 

@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { idFromKey, systemClock } from '@annals/core';
+import { idFromKey, newId, systemClock } from '@annals/core';
 import { sqliteEventLog } from '@annals/event-log-sqlite';
 import { deadLetterTable } from '@annals/projection';
 import { dataLayout, runEmbeddedProjector } from '@annals/projector';
@@ -23,6 +23,7 @@ interface Status {
       readonly generation: string;
       readonly live: boolean;
       readonly state: string;
+      readonly worked_on_by: readonly string[] | null;
       readonly until: string | null;
       readonly checkpoint: string | null;
       readonly lag_events: number | null;
@@ -73,8 +74,8 @@ describe('rebuild, verify, promote', () => {
     expect(await leaderboardIn(folder)).toMatchObject({
       live: 'g2',
       generations: [
-        { generation: 'g1', live: false, state: 'followed', lag_events: 0, problem: null },
-        { generation: 'g2', live: true, state: 'followed', lag_events: 0, problem: null },
+        { generation: 'g1', live: false, state: 'not-followed', lag_events: 0, problem: null },
+        { generation: 'g2', live: true, state: 'not-followed', lag_events: 0, problem: null },
       ],
     });
 
@@ -265,7 +266,8 @@ describe('rebuild', () => {
     const stopped = await running;
     expect(stopped.code).toBe(exitCodes.interrupted);
     expect(stopped.err).toMatch(/stopped at 0:\d+ after [\d,]+ events; the same command goes on/);
-    expect((await leaderboardIn(folder)).generations[0]?.state).toBe('building');
+    const [stoppedOne] = (await leaderboardIn(folder)).generations;
+    expect(stoppedOne).toMatchObject({ state: 'building', worked_on_by: [] });
     const plan = await done(folder, 'rebuild', '--dry-run');
     const [, left = ''] = /g1 would be gone on with: ([\d,]+) events left\n/.exec(plan.out) ?? [];
     const again = await done(folder, 'rebuild');
@@ -367,14 +369,16 @@ describe('status', () => {
     const stop = new AbortController();
     const projector = await runEmbeddedProjector({
       dataFolder: folder,
-      holder: 'test',
+      holder: `test/17/${newId()}#2`,
       signal: stop.signal,
       onTrouble: () => undefined,
     });
-    onTestFinished(async () => {
+    const end = async () => {
       stop.abort();
       await projector.done;
-    });
+    };
+    onTestFinished(end);
+    return end;
   }
 
   it('measures the rate of a projector that follows the log', async () => {
@@ -402,15 +406,33 @@ describe('status', () => {
     await expect.poll(lag, { timeout: 25_000 }).toBe(0);
   });
 
+  it('says who follows a read model, while somebody does', async () => {
+    const folder = await scoredFolder(10);
+    await done(folder, 'rebuild');
+    await done(folder, 'promote');
+    const live = async () => (await leaderboardIn(folder)).generations[0];
+    const shown = async () => (await annals(['status', '--data', folder])).out;
+    expect(await live()).toMatchObject({ state: 'not-followed', worked_on_by: [] });
+    expect(await shown()).toMatch(/│ g1 live +│ not followed now +│/);
+    const stop = await following(folder);
+    await expect.poll(live, { timeout: 25_000 }).toMatchObject({
+      state: 'followed',
+      worked_on_by: ['test/17'],
+    });
+    expect(await shown()).toMatch(/│ g1 live +│ followed by test\/17 +│/);
+    await stop();
+    expect(await live()).toMatchObject({ state: 'not-followed', worked_on_by: [] });
+  });
+
   it('says how far a read model is behind, and that nothing moves it', async () => {
     const folder = await scoredFolder(100);
     await done(folder, 'rebuild');
     await appendScores(folder, 100, 130);
     const [behind] = (await leaderboardIn(folder)).generations;
-    expect(behind).toMatchObject({ state: 'followed', lag_events: 30, events_per_second: 0 });
-    expect(behind?.problem).toMatch(/it does not move: no projector runs/);
+    expect(behind).toMatchObject({ state: 'not-followed', lag_events: 30, events_per_second: 0 });
+    expect(behind?.problem).toBe('it does not move: no projector runs');
     const { out } = await annals(['status', 'leaderboard', '--data', folder]);
-    expect(out).toMatch(/│ followed +│ 0:\d+ +│ 30 events, /);
+    expect(out).toMatch(/│ not followed now +│ 0:\d+ +│ 30 events, /);
   });
 
   it('names the event that halts a read model', async () => {

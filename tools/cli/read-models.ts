@@ -174,7 +174,22 @@ async function problemOf(
     return undefined;
   }
   const unreadable = await unreadableNext(log, projection, report.checkpoint);
-  return unreadable ?? 'it does not move: no projector runs, or its log says what stops it';
+  if (unreadable) return unreadable;
+  const workers = workersOf(report);
+  return workers && workers.length > 0
+    ? `it does not move: the log of ${workers.join(' and ')} says what stops it`
+    : 'it does not move: no projector runs';
+}
+
+/** The processes at work on a generation now, as HOST/PID; undefined where its store does not tell. */
+export function workersOf({ workedOnBy }: GenerationReport): readonly string[] | undefined {
+  const names = workedOnBy?.filter((holder) => holder !== undefined).map(processOf);
+  return names && [...new Set(names)];
+}
+
+/** A holder is HOST/PID and an id that tells it from others before and after; a command is cli/HOST/PID. */
+function processOf(holder: string): string {
+  return holder.replace(/\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}.*$/, '');
 }
 
 const noKeys = new Error('no key is opened for looking');

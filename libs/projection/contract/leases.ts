@@ -76,6 +76,22 @@ export function describeLeases(openers: StoreOpeners): void {
       expect((await generation.acquire(0, 'a', 1_000_001, 60_000)).kind).toBe('busy');
     });
 
+    test('is seen by whoever looks, until it is given up, and looking takes nothing', async ({
+      skip,
+    }) => {
+      const { generation } = await openSample(openers);
+      if (!generation.leases) return skip('this store does not tell who holds its leases');
+      expect(await generation.leases()).toEqual([undefined]);
+      await generation.acquire(0, 'a', 1_000, 500);
+      const held = { holder: 'a', until: 1_500 };
+      expect(await generation.leases()).toEqual([held]);
+      const renewed = await generation.acquire(0, 'a', 1_200, 500);
+      expect(renewed).toMatchObject({ kind: 'acquired', epoch: 1 });
+      expect(await generation.leases()).toEqual([{ ...held, until: 1_700 }]);
+      await generation.release(0, 1);
+      expect(await generation.leases()).toEqual([undefined]);
+    });
+
     test('of several who ask at once is given to one', async () => {
       const { generation } = await openSample(openers);
       const asked = Array.from({ length: 8 }, (_, n) => generation.acquire(0, `h${n}`, 1_000, 500));

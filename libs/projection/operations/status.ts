@@ -5,8 +5,9 @@ import type { Verification } from '../generations/events.ts';
 import { openGeneration } from '../generations/make-generation.ts';
 import { type Generation, liveGeneration } from '../generations/state.ts';
 import type { Projection } from '../projection.ts';
+import { projectorLimits } from '../projector/share-work.ts';
 import type { GenerationStore } from '../store.ts';
-import { divergenceOf, type Operation } from './operation.ts';
+import { divergenceOf, type Operation, withGeneration } from './operation.ts';
 
 /** How far a generation is behind the log. */
 export interface Behind {
@@ -23,7 +24,7 @@ export interface GenerationReport {
   readonly workers: number;
   readonly isLive: boolean;
   /**
-   * `followed`: a running projector keeps it up to date. `building`: its rebuild is not finished.
+   * `followed`: a projector keeps it up to date, while one runs: see `workedOnBy`. `building`: its rebuild is not finished.
    * `frozen`: a point in time. `version-mismatch`: made by other code. `lost`: the store is gone, or
    * was made from another log.
    */
@@ -41,6 +42,8 @@ export interface GenerationReport {
   readonly behind: Behind | undefined;
   /** Undefined while it is being built. */
   readonly parked: number | undefined;
+  /** Who holds the lease of each share now, by worker; undefined where nobody does, or the store does not tell. */
+  readonly workedOnBy: readonly (string | undefined)[] | undefined;
 }
 
 export interface ProjectionReport {
@@ -60,8 +63,9 @@ export async function projectionStatus(options: StatusOptions): Promise<Projecti
   const live = liveGeneration(state);
   const generations: GenerationReport[] = [];
   for (const one of state.generations.values()) {
-    if (!one.dropped)
-      generations.push(await generationReport(options, one, one.generation === live));
+    if (one.dropped) continue;
+    const report = await generationReport(options, one, one.generation === live);
+    generations.push({ ...report, workedOnBy: await workersOf(options, one) });
   }
   return { projection: projection.name, codeVersion: projection.version, live, generations };
 }
@@ -70,7 +74,7 @@ async function generationReport(
   options: StatusOptions,
   one: Generation,
   isLive: boolean,
-): Promise<GenerationReport> {
+): Promise<Omit<GenerationReport, 'workedOnBy'>> {
   const { generation, version, workers, until, createdAt, rebuilt, verified } = one;
   const known = { generation, version, workers, isLive, until, createdAt, verified };
   const rebuiltAt = rebuilt?.at;
@@ -85,6 +89,20 @@ async function generationReport(
   const { checkpoint, parked, diverged } = held;
   const kind = kindOf(one, projection);
   return { ...known, rebuiltAt, kind, lost: undefined, diverged, checkpoint, parked, behind };
+}
+
+async function workersOf(
+  options: StatusOptions,
+  one: Generation,
+): Promise<GenerationReport['workedOnBy']> {
+  const leases = await withGeneration(options, one, async (opened) => opened.leases?.());
+  if (leases === undefined || leases === 'lost') return undefined;
+  const now = options.clock.now();
+  return leases.map((lease) => {
+    // One that outlasts a lease was given before a clock was set back.
+    const isGood = lease && lease.until > now && lease.until <= now + projectorLimits.leaseTtlMs;
+    return isGood ? lease.holder : undefined;
+  });
 }
 
 function kindOf(one: Generation, projection: Projection): GenerationReport['kind'] {

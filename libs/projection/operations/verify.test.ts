@@ -271,6 +271,7 @@ describe('the drill: the read model is lost, rebuilt, verified and promoted', ()
     expect(healed.generations.at(-1)).toMatchObject({
       generation: 3,
       kind: 'followed',
+      workedOnBy: ['projector-1'],
       isLive: true,
       parked: 0,
       behind: { events: 0, orMore: false, ms: 0 },

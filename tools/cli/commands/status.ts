@@ -12,6 +12,7 @@ import {
   type ObservedProjection,
   observeAll,
   withReadModels,
+  workersOf,
 } from '../read-models.ts';
 import { shownUntil } from '../until.ts';
 
@@ -59,7 +60,8 @@ function generationDocument(one: ObservedGeneration) {
   return {
     generation: `g${one.generation}`,
     live: one.isLive,
-    state: one.kind,
+    state: stateWord(one),
+    worked_on_by: workersOf(one) ?? null,
     version: one.version,
     workers: one.workers,
     until: one.until ? shownUntil(one.until) : null,
@@ -124,8 +126,21 @@ function projectionLines(output: Output, one: ObservedProjection): string {
   return [named, output.table(head, rows), ...problems, ...hints].join('\n');
 }
 
-function shownState({ kind, until }: ObservedGeneration): string {
-  return until ? `${kind} at ${shownUntil(until)}` : kind;
+/** A generation that is to be followed is not, while no projector runs. */
+function stateWord(one: ObservedGeneration): string {
+  return one.kind === 'followed' && workersOf(one)?.length === 0 ? 'not-followed' : one.kind;
+}
+
+function shownState(one: ObservedGeneration): string {
+  const { kind, until } = one;
+  const workers = workersOf(one);
+  if (kind !== 'followed' && kind !== 'building') {
+    return until ? `${kind} at ${shownUntil(until)}` : kind;
+  }
+  const word = until ? `${kind} until ${shownUntil(until)}` : kind;
+  if (workers === undefined) return word;
+  if (workers.length > 0) return `${word} by ${printable(workers.join(', '))}`;
+  return kind === 'followed' ? 'not followed now' : `${word}, by nobody now`;
 }
 
 function shownLag({ behind }: ObservedGeneration): string {
