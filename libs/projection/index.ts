@@ -15,6 +15,7 @@ export {
   controlCategory,
   controlEventTypes,
   controlStream,
+  type GenerationHalt,
   type Until,
   type Verification,
 } from './generations/events.ts';

@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { idFromKey, newId, systemClock } from '@annals/core';
@@ -6,10 +6,17 @@ import { sqliteEventLog } from '@annals/event-log-sqlite';
 import { deadLetterTable } from '@annals/projection';
 import { dataLayout, runEmbeddedProjector } from '@annals/projector';
 import { sqliteProjectionStore } from '@annals/store-sqlite';
+import { keyFileName } from '@annals/subject-keys';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { exitCodes } from './exit-codes.ts';
 import { annals, annalsJson } from './testing/cli.ts';
-import { appendScores, filesBelow, scoredFolder, streamOf } from './testing/data-folder.ts';
+import {
+  appendScores,
+  filesBelow,
+  namePlayer,
+  scoredFolder,
+  streamOf,
+} from './testing/data-folder.ts';
 
 // Files are synced, and the machine may be busy: slow is no failure here.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
@@ -460,6 +467,29 @@ describe('status', () => {
       code: 'halted',
       error: expect.stringMatching(/the rebuild of leaderboard g2 stops at player-ann@0 /),
     });
+  });
+
+  it('tells where a rebuild stopped that misses a key, until it has gone on', async () => {
+    const folder = await scoredFolder(20);
+    await namePlayer(folder, 'ann', 'Ann Unmistakable');
+    const keys = join(dataLayout(folder).keys, keyFileName);
+    await rename(keys, `${keys}.away`);
+    const argv = ['rebuild', 'leaderboard', '--data', folder];
+    const stopped = await annals(argv);
+    expect(stopped.code).toBe(exitCodes.unavailable);
+    expect(stopped.err).toMatch(/stops at player-ann@0 .*missing-key.*restore the key store/);
+    const [halted] = (await leaderboardIn(folder)).generations;
+    expect(halted).toMatchObject({
+      state: 'building',
+      halted: { reason: 'missing-key', stream: 'player-ann', revision: 0 },
+    });
+    expect(halted?.problem).toMatch(
+      /^its rebuild stopped at player-ann@0 \(player-named, \S+\): the key of its subject is not in the key store: .*, then annals rebuild leaderboard$/,
+    );
+    await rename(`${keys}.away`, keys);
+    expect((await annals(argv)).out).toMatch(/g1 finished an interrupted rebuild/);
+    const [gone] = (await leaderboardIn(folder)).generations;
+    expect(gone).toMatchObject({ halted: null, problem: null });
   });
 
   it('of a log without read models says who makes the first', async () => {

@@ -10,6 +10,7 @@ import {
 } from '@annals/event-log';
 import type { SqliteEventLog } from '@annals/event-log-sqlite';
 import {
+  type GenerationHalt,
   type GenerationReport,
   type Projection,
   type ProjectionReport,
@@ -170,6 +171,7 @@ async function problemOf(
     const again = `annals verify ${name} --generation g${report.generation}`;
     return `its last verification found differences: ${again}`;
   }
+  if (report.halted) return haltedText(name, report.halted);
   if (report.kind !== 'followed' || moved || !report.checkpoint || !report.behind?.events) {
     return undefined;
   }
@@ -179,6 +181,19 @@ async function problemOf(
   return workers && workers.length > 0
     ? `it does not move: the log of ${workers.join(' and ')} says what stops it`
     : 'it does not move: no projector runs';
+}
+
+const haltReasons: { readonly [reason in string]?: string } = {
+  'missing-key':
+    'the key of its subject is not in the key store: restore that from its backup, then',
+  'unknown-type': 'this program knows no such type: use a newer one, then',
+  'unknown-version': 'this program knows no such version: use a newer one, then',
+};
+
+function haltedText(name: string, { reason, stream, revision, type, event_id }: GenerationHalt) {
+  const at = `${stream}@${revision} (${type}, ${event_id})`;
+  const why = haltReasons[reason] ?? `${reason}: once the cause is removed,`;
+  return `its rebuild stopped at ${at}: ${why} annals rebuild ${name}`;
 }
 
 /** The processes at work on a generation now, as HOST/PID; undefined where its store does not tell. */

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '@annals/event-log';
 import { encodeCheckpoint } from '@annals/event-log';
-import type { Until, Verification } from './events.ts';
+import type { GenerationHalt, Until, Verification } from './events.ts';
 import { type Generation, liveGeneration, type ProjectionState, verdictOf } from './state.ts';
 
 export type RefusalReason =
@@ -52,6 +52,7 @@ export type ControlEvent =
       readonly type: 'generation-rebuilt';
       readonly data: { readonly generation: number; readonly checkpoint: string };
     }
+  | { readonly type: 'generation-halted'; readonly data: GenerationHalt }
   | { readonly type: 'generation-verified'; readonly data: Verification }
   | {
       readonly type: 'generation-promoted';
@@ -133,6 +134,16 @@ export function decideRebuilt(
   if (held.rebuilt) return { kind: 'events', events: [] };
   const data = { generation, checkpoint: encodeCheckpoint(checkpoint) };
   return events({ type: 'generation-rebuilt', data });
+}
+
+/** Told once, however often the rebuild is tried again and stops at the same event for the same reason. */
+export function decideHalted(state: ProjectionState, halt: GenerationHalt): Decision {
+  const held = existing(state, halt.generation);
+  if ('kind' in held) return held;
+  const { halted } = held;
+  const isKnown = halted?.event_id === halt.event_id && halted.reason === halt.reason;
+  if (held.rebuilt || isKnown) return { kind: 'events', events: [] };
+  return events({ type: 'generation-halted', data: halt });
 }
 
 export function decideVerified(state: ProjectionState, result: Verification): Decision {

@@ -46,6 +46,22 @@ const generationRebuilt = eventType({
   schema: z.strictObject({ generation, checkpoint: checkpointText }),
 });
 
+/** A rebuild came to an event that it cannot read or apply. No error text: that may hold personal data. */
+const generationHalted = eventType({
+  name: 'generation-halted',
+  schemaVersion: 1,
+  schema: z.strictObject({
+    generation,
+    /** A stable word: an `EventDecodeErrorCode`, or `handler-failed`. */
+    reason: z.string(),
+    stream: z.string(),
+    revision: z.int().nonnegative(),
+    event_id: z.uuid(),
+    type: z.string(),
+  }),
+});
+export type GenerationHalt = z.output<typeof generationHalted.schema>;
+
 const generationVerified = eventType({
   name: 'generation-verified',
   schemaVersion: 1,
@@ -100,6 +116,7 @@ const deadLetterDiscarded = eventType({
 const controlEvents = [
   generationCreated,
   generationRebuilt,
+  generationHalted,
   generationVerified,
   generationPromoted,
   generationRolledBack,

@@ -1,5 +1,5 @@
 import { type Checkpoint, decodeCheckpoint, type RecordedEvent } from '@annals/event-log';
-import type { ControlEventType, Until, Verification } from './events.ts';
+import type { ControlEventType, GenerationHalt, Until, Verification } from './events.ts';
 
 /** One generation, as the log tells it. */
 export interface Generation {
@@ -15,6 +15,8 @@ export interface Generation {
   readonly createdAt: number;
   /** Where its rebuild had caught up with the log; from then on the projector follows it. */
   readonly rebuilt: { readonly checkpoint: Checkpoint; readonly at: number } | undefined;
+  /** Where its rebuild last stopped; undefined once it is finished. */
+  readonly halted: (GenerationHalt & { readonly at: number }) | undefined;
   readonly verified: (Verification & { readonly at: number }) | undefined;
   readonly dropped: boolean;
 }
@@ -94,6 +96,7 @@ function evolveData(
         createdBy,
         createdAt: event.recordedAt,
         rebuilt: undefined,
+        halted: undefined,
         verified: undefined,
         dropped: false,
       };
@@ -103,8 +106,13 @@ function evolveData(
       const checkpoint = decodeCheckpoint(event.data.checkpoint) ?? {};
       return changed(state, event.data.generation, {
         rebuilt: { checkpoint, at: event.recordedAt },
+        halted: undefined,
       });
     }
+    case 'generation-halted':
+      return changed(state, event.data.generation, {
+        halted: { ...event.data, at: event.recordedAt },
+      });
     case 'generation-verified':
       return changed(state, event.data.generation, {
         verified: { ...event.data, at: event.recordedAt },

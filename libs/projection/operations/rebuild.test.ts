@@ -8,6 +8,7 @@ import { drop } from './flip.ts';
 import { planRebuild } from './plan-rebuild.ts';
 import { type RebuildOptions, rebuild } from './rebuild.ts';
 import type { RebuildRequest } from './rebuild-request.ts';
+import { projectionStatus } from './status.ts';
 
 async function filledSite(options: { partitions?: number } = {}): Promise<GameSite> {
   const site = new GameSite(options);
@@ -161,12 +162,24 @@ describe('a rebuild', () => {
       generation: 1,
       halt: { reason: 'handler-failed', event: { id, stream: 'game-p1', type: 'stumbled' } },
     });
+    const haltOf = async () => {
+      const report = await site.clock.until(projectionStatus(operation));
+      return report.generations[0]?.halted;
+    };
+    const told = { reason: 'handler-failed', stream: 'game-p1', event_id: id, type: 'stumbled' };
+    expect(await haltOf()).toMatchObject(told);
+    expect(JSON.stringify(await haltOf())).not.toContain('over nothing');
+    // It is told once, however often it is tried.
+    const { head } = await readControl(site.log, 'game');
+    expect(await site.clock.until(rebuild(operation))).toMatchObject({ kind: 'halted' });
+    expect((await readControl(site.log, 'game')).head).toBe(head);
     trouble.stumbles = false;
     expect(await site.clock.until(rebuild(operation))).toMatchObject({
       kind: 'rebuilt',
       generation: 1,
       resumed: true,
     });
+    expect(await haltOf()).toBeUndefined();
   });
 
   test('one grand total, fed by four partitions and summed by four workers, is the naive sum', async () => {

@@ -3,6 +3,7 @@ import { decideAndAppend, readControl } from '../generations/control-stream.ts';
 import {
   decideCreate,
   decideDrop,
+  decideHalted,
   decideRebuilt,
   newestUnfinished,
   nextGeneration,
@@ -99,6 +100,9 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildOutcome> 
       const checkpoint = await checkpointOf(options, target.generation);
       return { kind: 'interrupted', generation, checkpoint, events: progress.events() };
     }
+    case 'halted':
+      await recordHalt(options, generation, end.halt);
+      return { ...end, generation };
     case 'lost':
       return lost(generation, end.detail);
     case 'diverged':
@@ -108,6 +112,17 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildOutcome> 
     default:
       return { ...end, generation };
   }
+}
+
+/** So that status tells of it when the terminal that showed it is closed. */
+async function recordHalt(
+  options: RebuildOptions,
+  generation: number,
+  { reason, event }: Halt,
+): Promise<void> {
+  const { id, stream, revision, type } = event;
+  const halt = { generation, reason, stream, revision, event_id: id, type };
+  await decideAndAppend(options, options.projection.name, (state) => decideHalted(state, halt));
 }
 
 function lost(generation: number, detail = 'the store was removed'): RebuildOutcome {

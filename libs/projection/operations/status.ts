@@ -1,4 +1,4 @@
-import { type Checkpoint, type EventLog, limits } from '@annals/event-log';
+import { type Checkpoint, covers, type EventLog, limits } from '@annals/event-log';
 import { deadLetterTable } from '../dead-letters.ts';
 import { readControl } from '../generations/control-stream.ts';
 import type { Verification } from '../generations/events.ts';
@@ -35,6 +35,8 @@ export interface GenerationReport {
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   readonly rebuiltAt: number | undefined;
+  /** Where its rebuild stopped and stands; undefined while it has not, and when it has gone on since. */
+  readonly halted: Generation['halted'];
   readonly verified: (Verification & { readonly at: number }) | undefined;
   /** Why the log is not the one that it was folded from, as the end of a sentence. */
   readonly diverged: string | undefined;
@@ -65,7 +67,8 @@ export async function projectionStatus(options: StatusOptions): Promise<Projecti
   for (const one of state.generations.values()) {
     if (one.dropped) continue;
     const report = await generationReport(options, one, one.generation === live);
-    generations.push({ ...report, workedOnBy: await workersOf(options, one) });
+    const workedOnBy = await workersOf(options, one);
+    generations.push({ ...report, workedOnBy, halted: await haltOf(options, one, report) });
   }
   return { projection: projection.name, codeVersion: projection.version, live, generations };
 }
@@ -74,7 +77,7 @@ async function generationReport(
   options: StatusOptions,
   one: Generation,
   isLive: boolean,
-): Promise<Omit<GenerationReport, 'workedOnBy'>> {
+): Promise<Omit<GenerationReport, 'workedOnBy' | 'halted'>> {
   const { generation, version, workers, until, createdAt, rebuilt, verified } = one;
   const known = { generation, version, workers, isLive, until, createdAt, verified };
   const rebuiltAt = rebuilt?.at;
@@ -89,6 +92,19 @@ async function generationReport(
   const { checkpoint, parked, diverged } = held;
   const kind = kindOf(one, projection);
   return { ...known, rebuiltAt, kind, lost: undefined, diverged, checkpoint, parked, behind };
+}
+
+/** Where the rebuild stopped, unless a later run has passed that event. */
+async function haltOf(
+  { log }: StatusOptions,
+  { halted }: Generation,
+  { checkpoint }: Pick<GenerationReport, 'checkpoint'>,
+): Promise<Generation['halted']> {
+  if (!halted || !checkpoint) return undefined;
+  const page = await log.readStream(halted.stream, { from: halted.revision, limit: 1 });
+  const event = page.events[0];
+  const isPassed = event && covers(checkpoint, event.partition, event.position);
+  return isPassed ? undefined : halted;
 }
 
 async function workersOf(

@@ -223,7 +223,10 @@ function ended(
   switch (outcome.kind) {
     case 'halted': {
       const message = `the rebuild of ${named} stops at ${haltText(outcome.halt)}`;
-      return new CommandError(exitCodes.failed, 'halted', message);
+      // A key that is not there can be put back; any other event that stops it is a fault.
+      const exitCode =
+        outcome.halt.reason === 'missing-key' ? exitCodes.unavailable : exitCodes.failed;
+      return new CommandError(exitCode, 'halted', message);
     }
     case 'busy': {
       const message = `${outcome.holder} is rebuilding ${named} already`;

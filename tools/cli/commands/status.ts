@@ -67,6 +67,9 @@ function generationDocument(one: ObservedGeneration) {
     until: one.until ? shownUntil(one.until) : null,
     created_at: time(one.createdAt),
     rebuilt_at: one.rebuiltAt === undefined ? null : time(one.rebuiltAt),
+    halted: one.halted
+      ? { reason: one.halted.reason, stream: one.halted.stream, revision: one.halted.revision }
+      : null,
     verified: verified
       ? {
           at: time(verified.at),
