@@ -47,7 +47,7 @@ export const leaderboardErrors = defineErrors('leaderboard', {
     status: 409,
     title: 'The match is recorded otherwise',
     detail: 'Refused: {what}.',
-    when: 'The same leaderboard, match_id and user_id come again with other points or another occurred_at.',
+    when: 'The same leaderboard, match_id and user_id come again with other points.',
   },
   'period-closed': {
     status: 409,

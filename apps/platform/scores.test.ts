@@ -37,7 +37,7 @@ describe('POST /v1/scores', () => {
     expect(await scoreOf('bea')).toBe(35);
   });
 
-  it('refuses the same match with other points or another time: 409, nothing added', async () => {
+  it('refuses the same match with other points, and takes it with another time: nothing added', async () => {
     const occurred_at = '2026-11-20T10:00:00Z';
     await post({ user_id: 'cid', points: 5, match_id: 'm1', occurred_at });
     const points = await post({ user_id: 'cid', points: 6, match_id: 'm1', occurred_at });
@@ -47,9 +47,10 @@ describe('POST /v1/scores', () => {
       match_id: 'm1',
       occurred_at: '2026-11-20T10:00:01Z',
     });
-    for (const answer of [points, time]) {
-      expect(answer).toMatchObject({ status: 409, body: { code: 'score-key-reused' } });
-    }
+    expect(points).toMatchObject({ status: 409, body: { code: 'score-key-reused' } });
+    expect(time).toMatchObject({ status: 200, body: { duplicate: true, total: 5 } });
+    const { body } = await platform.call('GET /v1/scores/cid/history');
+    expect(body.data).toMatchObject([{ occurred_at: '2026-11-20T10:00:00.000Z' }]);
     expect(await scoreOf('cid')).toBe(5);
   });
 

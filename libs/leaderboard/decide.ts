@@ -71,14 +71,11 @@ export function scoreId(board: string, matchId: string, userId: string): string 
 }
 
 /**
- * Whether a score that was sent again under a known key is the stored one. The period does not
- * matter: where the client gave no time, the server chose it by its clock, and may choose another now.
+ * Whether a score that was sent again under a known key is the stored one. Only the points matter: the
+ * time that was stored first stands, whatever time comes now, or none.
  */
 export function sameScore(stored: ScoreData, sent: ScoreData): boolean {
-  return (
-    stored.points === sent.points &&
-    (sent.occurred_at === undefined || stored.occurred_at === sent.occurred_at)
-  );
+  return stored.points === sent.points;
 }
 
 export function decideBoard(

@@ -198,8 +198,7 @@ async function lookUp(
   if (sameScore(known.data, score.event.data)) {
     return appended(stream, known.revision, { ...known, duplicate: true });
   }
-  const detail =
-    'a score with this leaderboard, match_id and user_id has other points or another time';
+  const detail = 'the score with this leaderboard, match_id and user_id has other points';
   return refused('score-key-reused', detail);
 }
 

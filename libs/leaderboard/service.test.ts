@@ -76,13 +76,29 @@ describe('recording a score', () => {
     expect(await eventCount(twin.log)).toBe(before);
   });
 
-  test('with another time under the same key is refused', async () => {
+  test('with another time under the same key is the same score: the first time stands', async () => {
     await twin.leaderboard.recordScore(score('ann', 3, { occurred_at: '2026-11-20T12:00:00Z' }));
-    for (const occurred_at of ['2026-11-20T12:00:01Z', '2026-10-20T12:00:00Z']) {
-      expect(await twin.leaderboard.recordScore(score('ann', 3, { occurred_at }))).toMatchObject({
-        reason: 'score-key-reused',
+    const before = await eventCount(twin.log);
+    for (const occurred_at of ['2026-11-20T12:00:01Z', '2026-10-20T12:00:00Z', undefined]) {
+      const again = score('ann', 3, occurred_at === undefined ? {} : { occurred_at });
+      expect(await twin.leaderboard.recordScore(again)).toMatchObject({
+        kind: 'recorded',
+        total: 3,
+        duplicate: true,
       });
     }
+    expect(await eventCount(twin.log)).toBe(before);
+    const october = await twin.leaderboard.top({ period: '2026-10', limit: 10, offset: 0 });
+    expect(october).toMatchObject({ players: 0 });
+  });
+
+  test('with another time in a period that is closed is the same score all the same', async () => {
+    await twin.leaderboard.recordScore(score('ann', 3, { occurred_at: '2026-11-20T12:00:00Z' }));
+    await twin.leaderboard.closePeriod('default', '2026-10');
+    const again = score('ann', 3, { occurred_at: '2026-10-20T12:00:00Z' });
+    expect(await twin.leaderboard.recordScore(again)).toMatchObject({ total: 3, duplicate: true });
+    const other = score('bob', 3, { occurred_at: '2026-10-20T12:00:00Z' });
+    expect(await twin.leaderboard.recordScore(other)).toMatchObject({ reason: 'period-closed' });
   });
 
   test('the same match may bring points to other players and to other boards', async () => {
