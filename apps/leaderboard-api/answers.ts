@@ -1,4 +1,4 @@
-import type { FriendRank, RankedPlayer } from '@annals/leaderboard';
+import type { FriendRank, PlayedMatch, RankedPlayer } from '@annals/leaderboard';
 import {
   boardIdSchema,
   matchIdSchema,
@@ -124,6 +124,11 @@ export function friend(player: FriendRank) {
   return { ...ranked(player), board_rank: player.boardRank };
 }
 
-export function isoTime(milliseconds: number): string {
+export function played({ matchId, points, total, occurredAt, recordedAt }: PlayedMatch) {
+  const [occurred_at, recorded_at] = [isoTime(occurredAt), isoTime(recordedAt)];
+  return { match_id: matchId, points, total, occurred_at, recorded_at };
+}
+
+function isoTime(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
 }

@@ -1,4 +1,4 @@
-import { identifier, integerParameter, type Problem, type Route, route } from '@annals/http';
+import { identifier, integerParameter, Problem, type Route, route } from '@annals/http';
 import {
   boardIdSchema,
   boardInputSchema,
@@ -7,6 +7,7 @@ import {
   limits,
   periodSchema,
   playerInputSchema,
+  type Read,
   type ScoreInput,
   type ScoreResult,
   scoreBatchInputSchema,
@@ -21,7 +22,7 @@ import {
   closeAnswer,
   friend,
   historyAnswer,
-  isoTime,
+  played,
   playerAnswer,
   ranked,
   ranksAnswer,
@@ -70,6 +71,20 @@ function readOptions({ query, headers }: ReadRequest) {
     ...(query.ties === undefined ? {} : { ties: query.ties }),
     ...(minPosition === undefined ? {} : { minPosition }),
   };
+}
+
+/**
+ * A read as it is answered: what `show` makes of it, with the period and the checkpoint it is good for;
+ * or the problem that it came to.
+ */
+function answered<T, Body extends object>(
+  read: Read<T>,
+  show: (answer: Extract<Read<T>, { readonly kind: 'answer' }>) => Body | Problem,
+): (Body & { readonly period: string; readonly as_of: string }) | Problem {
+  if (read.kind !== 'answer') return problemOf(read);
+  const body = show(read);
+  if (body instanceof Problem) return body;
+  return { ...body, period: read.period, as_of: read.asOf };
 }
 
 /** All routes of the leaderboard's HTTP API. */
@@ -196,9 +211,9 @@ function topRoute(service: Leaderboard): Route {
     handler: async (request) => {
       const { limit = limits.pageRowsDefault, offset = 0 } = request.query;
       const read = await service.top({ ...readOptions(request), limit, offset });
-      if (read.kind !== 'answer') return problemOf(read);
-      const { rows, players, period, asOf } = read;
-      return { data: rows.map(ranked), total: rows.length, players, period, as_of: asOf };
+      return answered(read, ({ rows, players }) => {
+        return { data: rows.map(ranked), total: rows.length, players };
+      });
     },
   });
 }
@@ -222,17 +237,12 @@ function standingRoute(service: Leaderboard): Route {
       const { around = limits.aroundRowsDefault } = request.query;
       const userId = request.params.user_id;
       const read = await service.standing({ ...readOptions(request), userId, around });
-      if (read.kind !== 'answer') return problemOf(read);
-      const { row, above, below, players, board, period, asOf } = read;
-      if (!row) return leaderboardErrors.problem('no-score', { leaderboard: board, period });
-      const { percentile, matches } = row;
-      return {
-        user_info: { ...ranked(row), percentile, matches },
-        neighbors: [...above, ...below].map(ranked),
-        players,
-        period,
-        as_of: asOf,
-      };
+      return answered(read, ({ row, above, below, players, board, period }) => {
+        if (!row) return leaderboardErrors.problem('no-score', { leaderboard: board, period });
+        const { percentile, matches } = row;
+        const user_info = { ...ranked(row), percentile, matches };
+        return { user_info, neighbors: [...above, ...below].map(ranked), players };
+      });
     },
   });
 }
@@ -261,9 +271,9 @@ function ranksRoute(service: Leaderboard): Route {
       const { user_ids: userIds, ...on } = body;
       const options = readOptions({ query: { ...on, ...query }, headers });
       const read = await service.ranks({ ...options, userIds });
-      if (read.kind !== 'answer') return problemOf(read);
-      const { rows, players, period, asOf } = read;
-      return { data: rows.map(friend), total: rows.length, players, period, as_of: asOf };
+      return answered(read, ({ rows, players }) => {
+        return { data: rows.map(friend), total: rows.length, players };
+      });
     },
   });
 }
@@ -294,20 +304,9 @@ function historyRoute(service: Leaderboard): Route {
         limit,
         ...(cursor === undefined ? {} : { cursor }),
       });
-      if (read.kind !== 'answer') return problemOf(read);
-      const data = read.matches.map((match) => ({
-        match_id: match.matchId,
-        points: match.points,
-        total: match.total,
-        occurred_at: isoTime(match.occurredAt),
-        recorded_at: isoTime(match.recordedAt),
-      }));
-      return {
-        data,
-        next_cursor: read.nextCursor ?? null,
-        period: read.period,
-        as_of: read.asOf,
-      };
+      return answered(read, ({ matches, nextCursor }) => {
+        return { data: matches.map(played), next_cursor: nextCursor ?? null };
+      });
     },
   });
 }
