@@ -68,11 +68,9 @@ describe('a wrong command line', () => {
     ['keys issue a', usage, /required option '--scope/],
     ['keys issue a --scope scores:frob', usage, /There are: scores:read/],
     ['keys issue a --scope admin --expires tomorrow', usage, /A time is written/],
-    ['keys issue a --scope admin --expires 2020-01-01', refused, /./],
-    ['keys revoke frob --yes', unavailable, /there is no key "frob"/],
-    ['status frob', usage, known],
+    ['keys issue a --scope admin --expires 2020-01-01', usage, /a time ahead/],
+    ['keys issue a --scope admin --expires 9999-01-01', usage, /ten years away at most/],
     ['rebuild frob', usage, known],
-    ['rebuild frob --dry-run', usage, known],
     ['verify frob', usage, known],
     ['promote frob', usage, known],
     ['rollback frob', usage, known],
@@ -90,14 +88,10 @@ describe('a wrong command line', () => {
     ['rebuild leaderboard --throttle 0', usage, /share of the time/],
     ['rebuild leaderboard --throttle 1.5', usage, /share of the time/],
     ['verify leaderboard --generation frob', usage, /written g1, g2/],
-    ['verify leaderboard --generation g7', usage, /no generation g7/],
-    ['promote leaderboard --generation g7', usage, /no generation g7/],
-    ['drop leaderboard --generation g7 --yes', usage, /no generation g7/],
     ['verify leaderboard', refused, /rebuild first/],
     ['promote leaderboard', refused, /rebuild first/],
     ['rollback leaderboard', refused, /no earlier generation/],
     ['dead-letters list leaderboard', refused, /no live generation/],
-    ['log show frob-1', unavailable, /no stream "frob-1"/],
     ['log export FOLDER/no/out.ndjson', usage, /there is no folder \S+\/no to write out.ndjson to/],
     ['log export FOLDER --yes', usage, /is a folder: name a file in it/],
     ['log export FOLDER/log/events.sqlite/out.gz', usage, /a part of its path is a file/],
@@ -105,6 +99,22 @@ describe('a wrong command line', () => {
     ['log verify --hash abc', usage, /64 hex digits/],
     ['subjects erase ann --yes', usage, /not of the form kind:id/],
     ['subjects erase Player:ann --yes', usage, /the kind of subject/],
+  ];
+
+  /** Names of things that are not there: one rule for all. */
+  const namesOfNothing: readonly (readonly [string, number, RegExp])[] = [
+    ['status frob', usage, known],
+    ['rebuild frob --dry-run', usage, known],
+    ['verify leaderboard --generation g7', usage, /no generation g7/],
+    ['promote leaderboard --generation g7', usage, /no generation g7/],
+    ['drop leaderboard --generation g7 --yes', usage, /no generation g7/],
+    ['dead-letters list leaderboard --generation g7', usage, /no generation g7/],
+    ['dead-letters retry leaderboard --generation g7', usage, /no generation g7/],
+    ['log show frob-1', usage, /no stream "frob-1"/],
+    ['log import FOLDER/frob', usage, /there is no file/],
+    ['log export FOLDER/frob/out', usage, /there is no folder/],
+    ['keys revoke frob --yes', usage, /there is no key "frob"/],
+    ['keys revoke 0123456789abcdef --yes', usage, /there is no key "0123456789abcdef"/],
   ];
 
   let folder = '';
@@ -116,7 +126,7 @@ describe('a wrong command line', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it.each(table)('annals %s', async (line, exitCode, message) => {
+  it.each([...table, ...namesOfNothing])('annals %s', async (line, exitCode, message) => {
     const words = line.split(' ').map((word) => word.replace('FOLDER', folder));
     await expectRefusal({ argv: [...words, '--data', folder], exitCode, message }, folder);
   });

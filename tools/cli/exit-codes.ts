@@ -17,11 +17,14 @@ export const exitCodeMeanings: { readonly [name in keyof typeof exitCodes]: stri
   ok: 'Done.',
   failed: 'A fault of the program or of the machine; the message says which.',
   usage:
-    'The command line is wrong: an unknown command, option or projection, a wrong value or file.',
+    'The command line is wrong: an unknown command or option, a wrong value or file, or the name of ' +
+    'something that is not there (projection, generation, stream, API key, dead letter).',
   refused:
     'The command was understood and refused; the message says what was changed, if anything.',
   different: 'verify found a difference, or a log or an export holds an event that was changed.',
-  unavailable: 'Something needed is not there or cannot be used: data folder, log, store, key.',
+  unavailable:
+    'Something needed is not there or cannot be used: data folder, log, store of a generation, key of ' +
+    'personal data.',
   interrupted: 'Stopped by Ctrl-C or SIGTERM, cleanly; what was done so far is kept.',
   pipeClosed: 'The program that read the output went away, as head does.',
 };

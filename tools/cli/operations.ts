@@ -19,9 +19,10 @@ export function operationOn(context: CommandContext, embedded: Embedded, project
   };
 }
 
-/** Refusals that lie with what was typed. */
+/** Refusals that lie with what was typed: a wrong value, or the name of something that is not there. */
 const typed: ReadonlySet<RefusalReason> = new Set([
   'no-such-generation',
+  'dropped',
   'too-many-workers',
   'until-invalid',
   'no-such-letter',

@@ -92,6 +92,9 @@ describe('rebuild, verify, promote', () => {
     expect((await done(folder, 'drop', '--generation', 'g2', '--yes')).out).toBe(
       'leaderboard g2 is dropped\n',
     );
+    const gone = await annals(['promote', 'leaderboard', '--generation', 'g2', '--data', folder]);
+    expect(gone.code).toBe(exitCodes.usage);
+    expect(gone.err).toMatch(/g2 was dropped/);
     const after = await leaderboardIn(folder);
     expect(after.generations.map(({ generation }) => generation)).toEqual(['g1']);
     const live = await annals([

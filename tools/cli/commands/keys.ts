@@ -143,7 +143,7 @@ async function revoke(context: CommandContext, keyId: string): Promise<ExitCode>
       if (!key) {
         const shown = JSON.stringify(keyId.slice(0, 64));
         const message = `there is no key ${shown}: annals keys list shows them`;
-        throw new CommandError(exitCodes.unavailable, 'no-such-key', message);
+        throw new CommandError(exitCodes.usage, 'no-such-key', message);
       }
       if (!key.revoked) {
         const named = `${keyId} (${printable(key.name)})`;
@@ -165,9 +165,13 @@ type NotDone =
   | { readonly kind: 'unavailable'; readonly detail: string }
   | { readonly kind: 'unknown'; readonly detail: string };
 
+/** Refusals that lie with what the log holds; the others lie with what was typed. */
+const heldReasons: ReadonlySet<string> = new Set(['key-exists', 'too-many-keys']);
+
 function notDone(answer: NotDone): CommandError {
   if (answer.kind === 'refused') {
-    return new CommandError(exitCodes.refused, answer.reason, answer.detail);
+    const exitCode = heldReasons.has(answer.reason) ? exitCodes.refused : exitCodes.usage;
+    return new CommandError(exitCode, answer.reason, answer.detail);
   }
   if (answer.kind === 'unavailable') {
     const message = `the log did not take it, nothing was changed: ${answer.detail}`;

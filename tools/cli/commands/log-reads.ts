@@ -102,7 +102,7 @@ async function show(
 function noSuchStream(stream: string): CommandError {
   const shown = JSON.stringify(stream.slice(0, 64));
   return new CommandError(
-    exitCodes.unavailable,
+    exitCodes.usage,
     'no-such-stream',
     `the log has no stream ${shown}: annals log tail shows the last events with their streams`,
   );
