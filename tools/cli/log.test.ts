@@ -1,4 +1,4 @@
-import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync } from 'node:zlib';
@@ -11,6 +11,7 @@ import { exitCodes } from './exit-codes.ts';
 import { annals, annalsJson, temporaryFolder } from './testing/cli.ts';
 import {
   appendScores,
+  filesBelow,
   filesHolding,
   namePlayer,
   scoredFolder,
@@ -308,6 +309,27 @@ describe('log backup', () => {
     expect(code).toBe(exitCodes.usage);
     expect(err).toMatch(/the keys go to a place of their own/);
     expect(await filesHolding(folder, '')).toEqual([]);
+  });
+
+  it.each([
+    ['in the data folder', 'DATA/bk', undefined],
+    ['deep in the data folder', 'DATA/log/by/hand', undefined],
+    ['the data folder itself', 'DATA', undefined],
+    ['in the data folder by a link', 'link/bk', undefined],
+    ['elsewhere, with keys in the data folder', 'copy', 'DATA/kb'],
+  ])('refuses a target that is %s', async (_name, target, keys) => {
+    const source = await scoredFolder(1);
+    const folder = await temporaryFolder();
+    await symlink(source, join(folder, 'link'));
+    const placed = (path: string) =>
+      path.startsWith('DATA') ? path.replace('DATA', source) : join(folder, path);
+    const before = [...(await filesBelow(source)).keys()].sort();
+    const flags = keys === undefined ? [] : ['--keys', placed(keys)];
+    const argv = ['log', 'backup', placed(target), ...flags, '--data', source];
+    const { code, err } = await annals(argv);
+    expect(code).toBe(exitCodes.usage);
+    expect(err).toMatch(/is in the data folder .*: a backup goes to another place\n$/);
+    expect([...(await filesBelow(source)).keys()].sort()).toEqual(before);
   });
 
   it('of keys alone is refused where they are there already', async () => {

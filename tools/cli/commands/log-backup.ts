@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { backupLog, logFileName } from '@annals/event-log-sqlite';
 import { dataLayout } from '@annals/projector';
 import { backupSubjectKeys, keyFileName } from '@annals/subject-keys';
@@ -40,6 +40,7 @@ async function backup(
   const target = join(dataLayout(folder).log, logFileName);
   const keysTarget = keys === undefined ? undefined : join(keys, keyFileName);
   const source = logFolderIn(context.dataFolder);
+  mustBeOutside(context.dataFolder, [folder, ...(keys === undefined ? [] : [keys])]);
   if (keys !== undefined) mustBeApart(folder, keys);
   for (const file of [target, keysTarget]) {
     if (file !== undefined && existsSync(file)) throw isThere(file);
@@ -66,12 +67,31 @@ async function backup(
   return exitCodes.ok;
 }
 
+/** What is lost with the data folder is no backup of it. */
+function mustBeOutside(dataFolder: string, targets: readonly string[]): void {
+  const within = targets.find((target) => isInside(dataFolder, target));
+  if (within === undefined) return;
+  const message = `${within} is in the data folder ${dataFolder}: a backup goes to another place`;
+  throw new CommandError(exitCodes.usage, 'backup-in-data', message);
+}
+
+/** Whether two folders are the same, or `inner` lies somewhere below `outer`; links are followed. */
+function isInside(outer: string, inner: string): boolean {
+  const [first] = relative(realFolder(outer), realFolder(inner)).split(sep);
+  return first !== '..';
+}
+
+/** Where a folder really is, or will be once it is made. */
+function realFolder(folder: string): string {
+  const whole = resolve(folder);
+  const above = dirname(whole);
+  if (existsSync(whole)) return realpathSync(whole);
+  return above === whole ? whole : join(realFolder(above), basename(whole));
+}
+
 /** Whoever finds one of the two must not find the other beside it. */
 function mustBeApart(folder: string, keys: string): void {
-  const inside = (outer: string, inner: string) => {
-    return !relative(resolve(outer), resolve(inner)).startsWith('..');
-  };
-  if (!inside(folder, keys) && !inside(keys, folder)) return;
+  if (!isInside(folder, keys) && !isInside(keys, folder)) return;
   const message = `the keys go to a place of their own: ${keys} and ${folder} are one in the other`;
   throw new CommandError(exitCodes.usage, 'keys-beside-log', message);
 }
