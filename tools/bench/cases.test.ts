@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cases } from './cases.ts';
 import { scales } from './harness.ts';
@@ -18,6 +20,18 @@ for (const one of cases) {
     }
   });
 }
+
+test('--list shows each name apart from what it measures', () => {
+  const main = join(import.meta.dirname, 'main.ts');
+  const listed = spawnSync(process.execPath, [main, '--list'], { encoding: 'utf8' });
+  const lines = listed.stdout.trimEnd().split('\n');
+  expect(lines.map((line) => line.split(/ {2,}/))).toEqual(
+    cases.map(({ name, summary }) => [name, summary]),
+  );
+  // The summaries stand under each other.
+  const columns = lines.map((line, index) => line.lastIndexOf(cases[index]?.summary as string));
+  expect(new Set(columns).size).toBe(1);
+}, 60_000);
 
 test('no two cases have one name', () => {
   expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length);

@@ -36,7 +36,10 @@ Examples:
 
 async function run(options: Options): Promise<void> {
   if (options.list) {
-    for (const { name, summary } of cases) process.stdout.write(`${name.padEnd(22)}${summary}\n`);
+    const width = Math.max(...cases.map(({ name }) => name.length)) + 2;
+    for (const { name, summary } of cases) {
+      process.stdout.write(`${name.padEnd(width)}${summary}\n`);
+    }
     return;
   }
   const unknown = options.only?.find((name) => !cases.some((one) => one.name === name));

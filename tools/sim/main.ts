@@ -6,23 +6,30 @@ const products = { leaderboard: simulateLeaderboard } as const;
 
 const seedsDefault = 100;
 
-function positive(text: string): number {
-  if (!/^\d{1,9}$/.test(text))
-    throw new InvalidArgumentError('give a whole number, 0 to 999999999');
-  return Number(text);
+const seedMax = 999_999_999;
+
+/** An option's value: a whole number from `min`. */
+function wholeNumberFrom(min: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min) return value;
+    throw new InvalidArgumentError(`It is a whole number from ${min} to ${seedMax}.`);
+  };
 }
 
 const program = new Command('sim')
   .description('Plays random commands and faults from a seed and checks every promise at the end.')
   .argument('<product>', `one of: ${Object.keys(products).join(', ')}`)
-  .option('--seed <n>', 'play this one seed and print its trace', positive)
-  .option('--seeds <count>', 'how many seeds to play', positive, seedsDefault)
-  .option('--from <n>', 'the first of them', positive, 1)
+  .option('--seed <n>', 'play this one seed and print its trace', wholeNumberFrom(0))
+  .option('--seeds <count>', 'how many seeds to play', wholeNumberFrom(1), seedsDefault)
+  .option('--from <n>', 'the first of them', wholeNumberFrom(0), 1)
   .addHelpText(
     'after',
     '\nExamples:\n  npm run sim -- leaderboard --seeds 500\n  npm run sim -- leaderboard --seed 42\n' +
-      '\nExit code 1: a seed broke a promise; it is printed with the end of its trace.',
+      '\nExit codes: 0 all promises held, 1 a seed broke a promise (it is printed with the end of its ' +
+      'trace), 2 wrong options.',
   )
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse();
 
 const options = program.opts<{ seed?: number; seeds: number; from: number }>();
