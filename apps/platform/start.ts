@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { type Clock, newId, systemClock } from '@annals/core';
+import { annalsVersion, type Clock, newId, systemClock } from '@annals/core';
 import { type Closing, createServer, type HttpServer, type ReadinessCheck } from '@annals/http';
 import {
   type ApiKeys,
@@ -89,7 +89,7 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
   const server = await createServer({
     api: {
       title: 'Annals',
-      version: '0.1.0',
+      version: annalsVersion,
       description: 'An event-sourced platform: every read model can be rebuilt from the log.',
     },
     routes: leaderboard.routes,

@@ -1,8 +1,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
+  annalsVersion,
   canonicalJson,
   configFrom,
   fileProblem,
@@ -109,6 +111,13 @@ describe('an error of the file system', () => {
       expect(fileProblem(other)).toBeUndefined();
     }
   });
+});
+
+test('the version is that of the packages', () => {
+  for (const above of ['.', '../..']) {
+    const file = join(import.meta.dirname, above, 'package.json');
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version: annalsVersion });
+  }
 });
 
 describe('configuration', () => {

@@ -5,3 +5,4 @@ export { hmacSha256, sha256 } from './hash.ts';
 export { idFromKey, isId, newId } from './ids.ts';
 export type { SubjectCipher, SubjectKeyring, SubjectState } from './personal-data.ts';
 export { type FileProblem, fileProblem } from './system-error.ts';
+export { annalsVersion } from './version.ts';

@@ -54,6 +54,11 @@ describe('the help', () => {
     expect(name.split(' ')[1]).toBe(reached[0]?.split(' ')[1]);
   });
 
+  it('is not needed for the version', async () => {
+    const version = expect.stringMatching(/^\d+\.\d+\.\d+\n$/);
+    expect(await annals(['--version'])).toEqual({ code: exitCodes.ok, out: version, err: '' });
+  });
+
   it('names every exit code', async () => {
     const { out, code } = await annals(['--help']);
     expect(code).toBe(exitCodes.ok);

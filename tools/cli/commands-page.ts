@@ -17,6 +17,7 @@ export function commandsPage(annals: Command): string {
     'error is one line `{"error": ..., "code": ..., "exit_code": ...}`. Destructive commands ask; with',
     '`--yes` they do not, and where there is no terminal to ask on they do nothing without it. Ctrl-C',
     'brings a command to rest; a rebuild and an import go on from there when they are run again.',
+    '`annals --version` tells the version.',
     '',
     '| variable | what |',
     '| --- | --- |',

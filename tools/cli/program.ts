@@ -1,3 +1,4 @@
+import { annalsVersion } from '@annals/core';
 import { Command } from 'commander';
 import { addDeadLetters } from './commands/dead-letters.ts';
 import { addFlips } from './commands/flip.ts';
@@ -22,6 +23,7 @@ export function program(act: Act, io: { readonly out: Sink; readonly err: Sink }
     .description(
       'Operates an Annals data folder: replays read models, proves them right, moves the log.',
     )
+    .version(annalsVersion, '--version', 'the version of this program')
     .option('--data <folder>', 'the data folder (default: ANNALS_DATA, else ./data)')
     .option('--json', 'results as JSON on stdout, errors as JSON on stderr, no progress')
     .option('--yes', 'do not ask before something is destroyed')
