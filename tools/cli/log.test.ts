@@ -82,6 +82,11 @@ describe('log head, show and tail', () => {
     expect(await lines('--category', 'player')).toHaveLength(1);
     expect(await lines('--type', 'score-recorded', '--limit', '5')).toHaveLength(5);
     expect(await lines('--category', 'nothing')).toEqual([]);
+    const nothing = ['log', 'tail', '--category', 'nothing', '--data', folder];
+    const none = { code: exitCodes.ok, out: '', err: 'no event is like that\n' };
+    expect(await annals(nothing)).toEqual(none);
+    expect(await annals([...nothing, '--json'])).toEqual({ ...none, err: '' });
+    expect((await annals(['log', 'tail', '--limit', '0', '--data', folder])).err).toBe('');
   });
 
   it('tail --follow goes on with what another process appends, each event once, until it is stopped', async () => {

@@ -124,6 +124,10 @@ async function tail(context: CommandContext, options: TailOptions): Promise<Exit
     const head = await log.head();
     const events = await lastEvents(log, filter, { head, most: options.limit });
     for (const event of events) await showEvent(context.output, event);
+    if (events.length === 0 && options.limit > 0) {
+      const none = (await logHead(log)).events === 0 ? 'the log is empty' : 'no event is like that';
+      context.output.remark(options.follow ? `${none} so far` : none);
+    }
     if (!options.follow) return exitCodes.ok;
     const { signal } = context.io;
     for await (const delivery of log.subscribe(head, filter, { signal })) {
