@@ -128,7 +128,14 @@ describe('on a service that runs', () => {
     const on = [...small, '--url', url, '--leaderboard', 'left-alone', '--json'];
     const asked = await startDemo(on).ended;
     expect(asked).toMatchObject({ code: 2, out: '' });
-    expect(JSON.parse(asked.err)).toMatchObject({ code: 'not-confirmed' });
+    const refusal = JSON.parse(asked.err) as { code: string; error: string };
+    expect(refusal.code).toBe('not-confirmed');
+    expect(refusal.error).toMatch(/What is written stays there\. Say --yes/);
+    const killing = await startDemo([...on, '--data', 'somewhere']).ended;
+    expect(killing).toMatchObject({ code: 2, out: '' });
+    expect(killing.err).toMatch(
+      /a new leaderboard demo-\.\.\.-outage, which stays too\. Say --yes/,
+    );
     const { code, out } = await startDemo([...on, '--yes']).ended;
     expect(JSON.parse(out)).toMatchObject({ drill: null, players_on_board: 20, ok: true });
     expect(code).toBe(0);

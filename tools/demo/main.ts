@@ -76,11 +76,12 @@ async function withService(
 async function confirmed(service: Service, given: Options, signal: AbortSignal): Promise<void> {
   if (given.yes) return;
   const kill = service.dataFolder
-    ? ` Then the read model in ${service.dataFolder} is deleted and rebuilt.`
+    ? ` Then the read model in ${service.dataFolder} is deleted and rebuilt, while more is ` +
+      'written to a new leaderboard demo-...-outage, which stays too.'
     : '';
   const question =
     `Play ${count(given.matches)} matches of ${count(given.players)} made-up players on ` +
-    `leaderboard ${given.leaderboard} of ${service.url}?${kill}`;
+    `leaderboard ${given.leaderboard} of ${service.url}? What is written stays there.${kill}`;
   if (!process.stdin.isTTY) {
     const message = `${question} Say --yes: there is no terminal to ask on`;
     throw new DemoError(exitCodes.usage, 'not-confirmed', message);
