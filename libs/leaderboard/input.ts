@@ -6,15 +6,21 @@ import { limits } from './limits.ts';
  * that what a route lets through and what the domain promises to handle are one thing.
  */
 
-/** Well-formed Unicode without control characters: with the `u` flag a lone surrogate is a code point of its own. */
-const plainText = /^[^\p{Cc}\p{Cs}]*$/u;
+/**
+ * Well-formed Unicode (with the `u` flag a lone surrogate is a code point of its own) on one line, without
+ * control characters and those of category Cf: nobody sees them, and they turn what is written around.
+ */
+const plainText = /^[^\p{Cc}\p{Cs}\p{Cf}\p{Zl}\p{Zp}]*$/u;
+/** The same, with the two joiners that Persian, Indic scripts and emoji are written with. */
+const plainName = /^(?:[^\p{Cc}\p{Cs}\p{Cf}\p{Zl}\p{Zp}]|[\u200c\u200d])*$/u;
 
-function text(charsMax: number) {
+function text(charsMax: number, plain = plainText) {
   return z
     .string()
     .min(1)
     .max(charsMax)
-    .regex(plainText, 'must not have control characters or lone surrogates');
+    .regex(plain, 'must be one line, without control, format or lone surrogate characters')
+    .refine((given) => given.trim() === given, 'must not begin or end with white space');
 }
 
 /** A player's id in the caller's own terms. Never parsed, never normalised: equal means the same code units. */
@@ -30,7 +36,7 @@ export const boardIdSchema = z
     'must be 1 to 64 of a-z, 0-9, _ and -, not starting with _ or -',
   );
 export const pointsSchema = z.int().min(-limits.pointsMax).max(limits.pointsMax);
-export const playerNameSchema = text(limits.nameCharsMax);
+export const playerNameSchema = text(limits.nameCharsMax, plainName);
 export const pictureSchema = text(limits.pictureCharsMax).pipe(
   z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }),
 );
