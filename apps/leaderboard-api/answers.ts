@@ -1,4 +1,4 @@
-import type { FriendRank, PlayedMatch, RankedPlayer } from '@annals/leaderboard';
+import type { FriendRank, PlayedMatch, RankedPlayer, ShownBoard } from '@annals/leaderboard';
 import {
   boardIdSchema,
   matchIdSchema,
@@ -13,6 +13,7 @@ import { z } from 'zod';
 
 const position = z.string().describe('Opaque. Give it as min-position to read what was written.');
 const asOf = z.string().describe('Opaque: the checkpoint the answer is good for.');
+const closed = z.boolean().describe('Whether the period is frozen: its scores stay as they are.');
 const total = z
   .int()
   .nullable()
@@ -50,6 +51,7 @@ export const topAnswer = z.strictObject({
   total: z.int().describe('Rows in this answer.'),
   players: z.int().describe('Players on the board.'),
   period: z.string(),
+  closed,
   as_of: asOf,
 });
 
@@ -68,6 +70,7 @@ export const standingAnswer = z.strictObject({
   neighbors: z.array(rankedPlayer),
   players: z.int(),
   period: z.string(),
+  closed,
   as_of: asOf,
 });
 
@@ -76,6 +79,7 @@ export const ranksAnswer = z.strictObject({
   total: z.int(),
   players: z.int(),
   period: z.string(),
+  closed,
   as_of: asOf,
 });
 
@@ -91,6 +95,7 @@ export const historyAnswer = z.strictObject({
   ),
   next_cursor: z.string().nullable(),
   period: z.string(),
+  closed,
   as_of: asOf,
 });
 
@@ -99,6 +104,16 @@ export const boardAnswer = z.strictObject({
   operator: operatorSchema,
   order: orderSchema,
   reset: resetSchema,
+});
+
+export const shownBoard = boardAnswer.extend({
+  period: z.string().describe('The current period.'),
+  closed,
+});
+
+export const boardsAnswer = z.strictObject({
+  data: z.array(shownBoard),
+  next_cursor: z.string().nullable(),
 });
 
 export const closeAnswer = z.strictObject({
@@ -114,6 +129,18 @@ export const playerAnswer = z.strictObject({
   picture: z.string().nullable(),
   position,
 });
+
+export const shownPlayer = z.strictObject({
+  user_id: z.string(),
+  user_name: z.string(),
+  picture: z.string().nullable(),
+  as_of: asOf,
+});
+
+export function shown({ id, settings, period, closed }: ShownBoard): z.output<typeof shownBoard> {
+  const { operator, order, reset } = settings;
+  return { id, operator, order, reset, period, closed };
+}
 
 export function ranked(player: RankedPlayer): z.output<typeof rankedPlayer> {
   const { userId, name, picture, rank, score } = player;

@@ -7,6 +7,12 @@ export const repairCommand =
 
 /** What the leaderboard refuses, beside what every route may refuse. */
 export const leaderboardErrors = defineErrors('leaderboard', {
+  'unknown-player': {
+    status: 404,
+    title: 'The player has no name',
+    detail: 'No player of this id has a name.',
+    when: 'GET of a player who was never named, or whose personal data was erased.',
+  },
   'unknown-board': {
     status: 404,
     title: 'No such leaderboard',
@@ -42,6 +48,12 @@ export const leaderboardErrors = defineErrors('leaderboard', {
     title: 'The position is not one of ours',
     detail: 'Refused: {what}.',
     when: 'A min-position that no answer gave.',
+  },
+  'position-ahead': {
+    status: 409,
+    title: 'The position is ahead of the log',
+    detail: 'Refused: {what}.',
+    when: 'A min-position of another service, or of a write that was lost when the log was restored from a backup. Drop it, and look whether your latest writes are there.',
   },
   'score-key-reused': {
     status: 409,
@@ -110,6 +122,7 @@ type Failure =
       Exclude<
         keyof typeof leaderboardErrors.rows,
         | 'no-score'
+        | 'unknown-player'
         | 'not-there-yet'
         | 'read-model-lost'
         | 'log-overloaded'

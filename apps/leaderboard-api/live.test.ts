@@ -33,6 +33,7 @@ class ToldService {
       kind: 'answer',
       board: 'default',
       period: period ?? new Date(this.#clock.now()).toISOString().slice(0, 7),
+      closed: false,
       asOf: asOf(this.position),
       ...rest,
     };
@@ -40,7 +41,7 @@ class ToldService {
 
   top: Service['top'] = async ({ period }) => {
     this.asked.top += 1;
-    return this.#read<Omit<Top, 'kind' | 'board' | 'period' | 'asOf'>>(period, {
+    return this.#read<Omit<Top, 'kind' | 'board' | 'period' | 'closed' | 'asOf'>>(period, {
       rows: [this.#row()],
       players: 1,
     });
@@ -83,6 +84,7 @@ function open() {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    head: async () => ({ 0: String(5).padStart(16, '0') }),
   });
   /** Lets time pass, and all that follows from it happen. */
   const pass = async (ms: number) => {
@@ -109,6 +111,17 @@ const boards = (watcher: { readonly sent: StreamEvent[] }) =>
   watcher.sent.map(({ data }) => JSON.parse(data).data?.[0].score);
 
 describe('live boards', () => {
+  it('resume with an id that the log reaches, and with no other', async () => {
+    const { live } = open();
+    for (const id of [`${asOf(1)}/2026-11`, `${asOf(5)}/2026-11`]) {
+      expect(await live.resumable(id)).toBe(id);
+    }
+    for (const id of [`${asOf(6)}/2026-11`, `1:${'0'.repeat(16)}/2026-11`, 'made up', undefined]) {
+      expect(await live.resumable(id)).toBeUndefined();
+    }
+    await live.close();
+  });
+
   it('read a top once for all who watch it, and each player on its own', async () => {
     const { service, live, round, change } = open();
     const first = await live.read(query);

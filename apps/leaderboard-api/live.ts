@@ -51,6 +51,8 @@ export interface LiveMeans {
   readonly clock: Clock;
   /** Calls the listener when the read model may answer otherwise; returns what stops that. */
   readonly onChange: (listener: () => void) => () => void;
+  /** The end of the log, as durable now. */
+  readonly head: () => Promise<Checkpoint>;
 }
 
 /** One state of a board as it is shown; `shown` changes only when a watcher would see a difference. */
@@ -98,8 +100,17 @@ export class LiveBoards {
   }
 
   /**
+   * The id of the last event that a client saw, if it may be one of ours. An id ahead of the log is of
+   * before a restore, or of another service: nothing would ever be new to who waits for it to be passed.
+   */
+  async resumable(lastSeen: string | undefined): Promise<string | undefined> {
+    const seen = lastSeen === undefined ? undefined : checkpointOf(lastSeen);
+    return seen && coversAll(await this.#means.head(), seen) ? lastSeen : undefined;
+  }
+
+  /**
    * Sends the board now, and whenever it changes. A client that comes again with the id of the last
-   * event it saw is told nothing that it knows, and nothing older. An id that is none of ours is none.
+   * event it saw (as `resumable` gives it) is told nothing that it knows, and nothing older.
    */
   watch(
     query: LiveQuery,
@@ -237,7 +248,8 @@ export function liveRoute(live: LiveBoards): Route {
     summary: 'The top of a leaderboard as it changes (server-sent events)',
     description:
       'Events of type `board` carry the whole state; their id is what a client resumes with ' +
-      '(Last-Event-ID): it is then never shown an older state. With user_id, `player` is that ' +
+      '(Last-Event-ID): it is then never shown an older state; an id that this log does not reach counts for ' +
+      'nothing. With user_id, `player` is that ' +
       'player. Without period it is the current one, and turns to the next when that ends. Events of ' +
       'type `problem` say why there is nothing to show. A client that reads too slowly is dropped, ' +
       'and connects again; a stream whose key is revoked or expires ends with a `problem` that says so.',
@@ -253,7 +265,7 @@ export function liveRoute(live: LiveBoards): Route {
     handler: async (request, reply) => {
       const { period, ties = 'standard', top = liveLimits.topRowsDefault, user_id } = request.query;
       const query = { board: request.params.id, period, ties, top, userId: user_id };
-      const lastSeen = lastEventId(request);
+      const lastSeen = await live.resumable(lastEventId(request));
       const first = await live.read(query);
       if (first.kind === 'problem') return first.problem;
       const { bufferBytesMax } = liveLimits;

@@ -42,7 +42,7 @@ it('the example of the README is the one that is run here, over twins', async ()
   const server = await leaderboardServer(
     service,
     { authenticate: () => ({ ...caller, scopes: ['scores:write', 'scores:read'] }) },
-    { clock, onChange: () => () => undefined },
+    { clock, onChange: () => () => undefined, head: () => log.head() },
   );
   const headers = { authorization: 'Bearer key' };
   const written = await server.inject({

@@ -19,6 +19,7 @@ import { z } from 'zod';
 import {
   batchAnswer,
   boardAnswer,
+  boardsAnswer,
   closeAnswer,
   friend,
   historyAnswer,
@@ -27,6 +28,9 @@ import {
   ranked,
   ranksAnswer,
   scoreAnswer,
+  shown,
+  shownBoard,
+  shownPlayer,
   standingAnswer,
   topAnswer,
 } from './answers.ts';
@@ -48,6 +52,7 @@ const readProblems = [
   'unknown-board',
   'invalid-period',
   'invalid-position',
+  'position-ahead',
   'not-there-yet',
   'read-model-lost',
 ];
@@ -80,11 +85,13 @@ function readOptions({ query, headers }: ReadRequest) {
 function answered<T, Body extends object>(
   read: Read<T>,
   show: (answer: Extract<Read<T>, { readonly kind: 'answer' }>) => Body | Problem,
-): (Body & { readonly period: string; readonly as_of: string }) | Problem {
+):
+  | (Body & { readonly period: string; readonly closed: boolean; readonly as_of: string })
+  | Problem {
   if (read.kind !== 'answer') return problemOf(read);
   const body = show(read);
   if (body instanceof Problem) return body;
-  return { ...body, period: read.period, as_of: read.asOf };
+  return { ...body, period: read.period, closed: read.closed, as_of: read.asOf };
 }
 
 /** All routes of the leaderboard's HTTP API. */
@@ -96,7 +103,9 @@ export function leaderboardRoutes(service: Leaderboard, live: LiveBoards): reado
     ranksRoute(service),
     historyRoute(service),
     ...boardRoutes(service),
+    ...shownBoardRoutes(service),
     ...playerRoutes(service),
+    playerRoute(service),
     liveRoute(live),
   ];
 }
@@ -357,6 +366,74 @@ function boardRoutes(service: Leaderboard): Route[] {
       },
     }),
   ];
+}
+
+function shownBoardRoutes(service: Leaderboard): Route[] {
+  return [
+    route({
+      method: 'GET',
+      url: '/v1/leaderboards',
+      scope: 'scores:read',
+      tag: 'leaderboards',
+      summary: 'All leaderboards, by id',
+      description:
+        'One that was made through another process of the service appears within moments.',
+      query: {
+        limit: integerParameter({ min: 1, max: limits.pageBoardsMax }).optional(),
+        cursor: boardIdSchema.optional(),
+      },
+      response: boardsAnswer,
+      handler: async ({ query }) => {
+        const { limit = limits.pageBoardsDefault, cursor } = query;
+        const after = cursor === undefined ? {} : { after: cursor };
+        const { boards, next } = await service.listBoards({ limit, ...after });
+        return { data: boards.map(shown), next_cursor: next ?? null };
+      },
+    }),
+    route({
+      method: 'GET',
+      url: '/v1/leaderboards/:id',
+      scope: 'scores:read',
+      tag: 'leaderboards',
+      summary: 'A leaderboard: its settings and its current period',
+      params: { id: boardIdSchema },
+      response: shownBoard,
+      problems: ['unknown-board'],
+      handler: async ({ params }) => {
+        const board = await service.board(params.id);
+        return board.kind === 'refused' ? problemOf(board) : shown(board);
+      },
+    }),
+  ];
+}
+
+function playerRoute(service: Leaderboard): Route {
+  return route({
+    method: 'GET',
+    url: '/v1/players/:user_id',
+    scope: 'scores:read',
+    tag: 'players',
+    summary: 'What a player is called',
+    params: { user_id: userIdSchema },
+    query: { 'min-position': positionSchema.optional() },
+    headers: readHeaders,
+    response: shownPlayer,
+    problems: [
+      'unknown-player',
+      'invalid-position',
+      'position-ahead',
+      'not-there-yet',
+      'read-model-lost',
+    ],
+    handler: async (request) => {
+      const userId = request.params.user_id;
+      const read = await service.player({ ...readOptions(request), userId });
+      if (read.kind !== 'answer') return problemOf(read);
+      if (!read.player) return leaderboardErrors.problem('unknown-player');
+      const { name, picture } = read.player;
+      return { user_id: userId, user_name: name, picture, as_of: read.asOf };
+    },
+  });
 }
 
 function playerRoutes(service: Leaderboard): Route[] {

@@ -290,6 +290,36 @@ describe('PUT /v1/leaderboards/{id}', () => {
     }
   });
 
+  it('is shown with its settings and its current period; one that was never made is 404', async () => {
+    await makeBoard('shown', { operator: 'best', order: 'asc', reset: 'weekly' });
+    expect(await get('/v1/leaderboards/shown')).toMatchObject({
+      status: 200,
+      body: {
+        ...{ id: 'shown', operator: 'best', order: 'asc', reset: 'weekly' },
+        ...{ period: '2054-W48', closed: false },
+      },
+    });
+    expect(await get('/v1/leaderboards/nowhere')).toMatchObject({
+      status: 404,
+      body: { code: 'unknown-board' },
+    });
+  });
+
+  it('is listed by id, a page at a time', async () => {
+    for (const id of ['list-c', 'list-a', 'list-b']) await makeBoard(id);
+    const idsOf = (body: { readonly data: readonly { readonly id: string }[] }) =>
+      body.data.map(({ id }) => id);
+    const first = (await get('/v1/leaderboards?limit=2&cursor=list')).body;
+    expect(idsOf(first)).toEqual(['list-a', 'list-b']);
+    expect(first.data[0]).toMatchObject({ reset: 'monthly', period: '2054-11', closed: false });
+    const second = (await get(`/v1/leaderboards?limit=2&cursor=${first.next_cursor}`)).body;
+    expect(idsOf(second)[0]).toBe('list-c');
+    const all = (await get('/v1/leaderboards')).body;
+    expect(idsOf(all)).toEqual(idsOf(all).toSorted());
+    expect(idsOf(all)).toContain('default');
+    expect(all.next_cursor).toBeNull();
+  });
+
   it('default is there from the start: wins, monthly, and its settings are fixed, too', async () => {
     const wins = { operator: 'increment', order: 'desc', reset: 'monthly' };
     const same = await platform.call('PUT /v1/leaderboards/default', { body: wins });
@@ -352,6 +382,11 @@ describe('POST /v1/leaderboards/{id}/periods/{period}/close', () => {
     const now = await post({ ...late('m4'), occurred_at: undefined });
     expect(now.body.total).toBe(5);
     const frozen = await get('/v1/scores?leaderboard=season&period=2054-10');
+    expect(frozen.body.closed).toBe(true);
+    const history = await get('/v1/scores/ann/history?leaderboard=season&period=2054-10');
+    expect(history.body.closed).toBe(true);
+    expect((await get('/v1/scores/ann?leaderboard=season')).body.closed).toBe(false);
+    expect((await get('/v1/leaderboards/season')).body.closed).toBe(false);
     expect(frozen.body.data).toMatchObject([{ user_id: 'ann', score: 5, rank: 1 }]);
   });
 
@@ -371,6 +406,7 @@ describe('POST /v1/leaderboards/{id}/periods/{period}/close', () => {
 
   it('closes the current period, too: what comes later is void', async () => {
     expect((await close('2054-11')).status).toBe(200);
+    expect((await get('/v1/leaderboards/season')).body.closed).toBe(true);
     const answer = await post({ ...late('m9'), occurred_at: undefined });
     expect(answer).toMatchObject({ status: 409, body: { code: 'period-closed' } });
     const { body } = await get('/v1/scores/ann?leaderboard=season');

@@ -22,6 +22,8 @@ describeEveryRoute('the platform', {
     const platform = await openPlatform();
     // Keys come from somebody else than the platform, as they do from the command line.
     const log = await sqliteEventLog({ folder: dataLayout(platform.folder).log });
+    const { body } = await platform.call('PUT /v1/players/zoe', { body: { name: 'Zoe' } });
+    await platform.call(`GET /v1/players/zoe?min-position=${body.position}`);
     const codeOf = async (key: string) =>
       (await platform.call('GET /v1/scores', { key })).body.code;
     return {
@@ -76,6 +78,13 @@ describeEveryRoute('the platform', {
     },
     'POST /v1/leaderboards/{id}/periods/{period}/close': {
       params: { id: 'default', period: '2026-10' },
+    },
+    'GET /v1/leaderboards': { query: { limit: 3, cursor: 'a' } },
+    'GET /v1/leaderboards/{id}': { params: { id: 'default' } },
+    'GET /v1/players/{user_id}': {
+      params: { user_id: 'zoe' },
+      query: { 'min-position': position },
+      headers,
     },
     'PUT /v1/players/{user_id}': {
       params: { user_id: 'ann' },

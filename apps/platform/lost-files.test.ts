@@ -38,6 +38,7 @@ const routesThatRead = [
   ['GET /v1/scores'],
   ['GET /v1/scores/p1'],
   ['GET /v1/scores/p1/history'],
+  ['GET /v1/players/p1'],
   ['POST /v1/scores/ranks', { user_ids: ['p1'] }],
   ['GET /v1/leaderboards/default/live'],
 ] as const;

@@ -37,7 +37,12 @@ export async function openLeaderboard(
   const live = liveReader({ folder, projection, liveGeneration, clock, diverged });
   const readModel = sqliteLeaderboardReadModel(liveGenerationOf(live));
   const service = new Leaderboard({ log, cipher, keys, clock, readModel, boards, ...options });
-  const liveBoards = new LiveBoards({ service, clock, onChange: live.onChange.bind(live) });
+  const liveBoards = new LiveBoards({
+    service,
+    clock,
+    onChange: live.onChange.bind(live),
+    head: () => log.head(),
+  });
   await boards.ready();
   await service.ensureDefaultBoard();
   return {

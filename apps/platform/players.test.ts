@@ -52,6 +52,27 @@ describe('PUT /v1/players/{user_id}', () => {
     });
   });
 
+  it('can be read back; who was never named is 404', async () => {
+    const picture = 'https://example.org/eva.png';
+    const { position } = (await put('eva', { name: 'Eva', picture })).body;
+    const { status, body } = await platform.call(`GET /v1/players/eva?min-position=${position}`);
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      user_id: 'eva',
+      user_name: 'Eva',
+      picture,
+      as_of: expect.any(String),
+    });
+    expect(body.as_of >= position).toBe(true);
+    // He has a score, and no name.
+    for (const nobody of ['bob', 'never-seen']) {
+      expect(await platform.call(`GET /v1/players/${nobody}`)).toMatchObject({
+        status: 404,
+        body: { code: 'unknown-player' },
+      });
+    }
+  });
+
   it.each([
     'javascript:alert(1)',
     'ftp://example.org/x.png',
@@ -70,6 +91,10 @@ describe('DELETE /v1/players/{user_id}', () => {
     expect((await erase('ann')).status).toBe(204);
     const { body } = await platform.call('GET /v1/scores/ann');
     expect(body.user_info).toMatchObject({ user_name: null, picture: null, score: 3 });
+    expect(await platform.call('GET /v1/players/ann')).toMatchObject({
+      status: 404,
+      body: { code: 'unknown-player' },
+    });
     const scored = await platform.call('POST /v1/scores', {
       body: { user_id: 'ann', points: 10, match_id: 'm2' },
     });

@@ -70,6 +70,21 @@ describe('min-position', () => {
     }
   });
 
+  it('that lies beyond the end of the log is 409 at once: no wait would bring it', async () => {
+    const { position } = (await post('zoe', 'm1')).body;
+    const [partition, digits] = position.split(':');
+    const ahead = `${partition}:${String(Number(digits) + 1_000).padStart(digits.length, '0')}`;
+    for (const text of [ahead, `${position},7:${digits}`]) {
+      expect(await get(`/v1/scores?min-position=${text}`)).toMatchObject({
+        status: 409,
+        body: { code: 'position-ahead' },
+      });
+    }
+    // At once, so also before a read model that is behind.
+    const answer = await whileHeld(() => platform.call(`GET /v1/scores?min-position=${ahead}`));
+    expect(answer.body.code).toBe('position-ahead');
+  });
+
   it('that is not reached in time is 503 with Retry-After, and 200 once it is', async () => {
     const url = await whileHeld(async () => {
       const written = await post('bob', 'm1', 1, hasty);

@@ -192,7 +192,7 @@ function occurredAtProblem(time: number, now: number): string | undefined {
   return undefined;
 }
 
-function unknownBoard(id: string): Refused<'unknown-board'> {
+export function unknownBoard(id: string): Refused<'unknown-board'> {
   return refused('unknown-board', `there is no leaderboard ${id}`);
 }
 

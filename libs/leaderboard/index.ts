@@ -29,6 +29,7 @@ export {
   type Read,
   type ReadOptions,
   type ReadRefusal,
+  type ShownBoard,
 } from './service.ts';
 export type { BoardSettings, BoardState, EntryStatus } from './state.ts';
 export {

@@ -27,6 +27,9 @@ export const limits = {
   /** Matches in one page of a player's history. */
   historyMatchesMax: 100,
   historyMatchesDefault: 20,
+  /** Leaderboards in one page of their list. */
+  pageBoardsMax: 1_000,
+  pageBoardsDefault: 100,
   /** Buckets a new board deals its players to: one stream each. Fixed in the board's settings. */
   bucketsDefault: 64,
   /** How far in the future a client may say that a match was played, in milliseconds: its clock may be off. */

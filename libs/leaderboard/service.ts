@@ -1,5 +1,6 @@
 import { type Clock, newId, type SubjectCipher } from '@annals/core';
 import {
+  coversAll,
   decodeCheckpoint,
   type EventLog,
   encodeCheckpoint,
@@ -20,6 +21,7 @@ import {
   decidePlayer,
   decideScore,
   type ScoreToAppend,
+  unknownBoard,
 } from './decide.ts';
 import { leaderboardEvents, scoreEvents } from './events.ts';
 import {
@@ -41,6 +43,7 @@ import type {
   Answer,
   LeaderboardReadModel,
   Lost,
+  NamedPlayer,
   Ranks,
   Standing,
   Top,
@@ -76,6 +79,7 @@ export type ReadRefusal =
   | 'unknown-board'
   | 'invalid-period'
   | 'invalid-position'
+  | 'position-ahead'
   | 'invalid-cursor';
 
 /** `asOf` is the checkpoint the answer is good for, as text. */
@@ -84,6 +88,8 @@ export type Read<T> =
       readonly kind: 'answer';
       readonly board: string;
       readonly period: string;
+      /** Whether the period is frozen, as far as this process knows. */
+      readonly closed: boolean;
       readonly asOf: string;
     } & T)
   | Refused<ReadRefusal>
@@ -107,6 +113,16 @@ export interface PlayedMatches {
 }
 
 type WriteFailure = Overloaded | Unknown;
+
+export interface ShownBoard {
+  readonly kind: 'shown-board';
+  readonly id: string;
+  readonly settings: BoardSettings;
+  /** The current one. */
+  readonly period: string;
+  /** Whether it is frozen. */
+  readonly closed: boolean;
+}
 
 /** The operations of the leaderboard. What is wrong with a request is a value; broken I/O throws. */
 export class Leaderboard {
@@ -324,6 +340,45 @@ export class Leaderboard {
     return { ...answer, matches, nextCursor: next === undefined ? undefined : String(next) };
   }
 
+  /** What a player is called. */
+  async player(query: {
+    readonly userId: string;
+    readonly minPosition?: string;
+  }): Promise<
+    | (NamedPlayer & { readonly kind: 'answer'; readonly asOf: string })
+    | Refused<'invalid-position' | 'position-ahead'>
+    | Late
+    | Lost
+  > {
+    const { userId, minPosition } = query;
+    const missed = minPosition === undefined ? undefined : await this.#waitFor(minPosition);
+    if (missed) return missed;
+    const answer = await this.#means.readModel.player(userId);
+    return answer.kind === 'lost' ? answer : { ...answer, asOf: encodeCheckpoint(answer.asOf) };
+  }
+
+  /** One board as it is now. */
+  async board(id: string): Promise<ShownBoard | Refused<'unknown-board'>> {
+    const board = await this.#means.boards.board(id);
+    const decided = decidePeriod(board, id, undefined, this.#means.clock.now());
+    // The current period is one of the board's own.
+    if (!board || decided.kind === 'refused') return unknownBoard(id);
+    const { settings, period } = decided;
+    return { kind: 'shown-board', id, settings, period, closed: board.closed.has(period) };
+  }
+
+  /** A page of the boards that this process knows, by id; `after` is the last id of the page before. */
+  async listBoards(query: { readonly limit: number; readonly after?: string }): Promise<{
+    readonly boards: readonly ShownBoard[];
+    readonly next: string | undefined;
+  }> {
+    const { limit, after = '' } = query;
+    const ids = [...this.#means.boards.boards().keys()].filter((id) => id > after).sort();
+    const page = await Promise.all(ids.slice(0, limit).map((id) => this.board(id)));
+    const boards = page.filter((board) => board.kind === 'shown-board');
+    return { boards, next: ids.length > limit ? boards.at(-1)?.id : undefined };
+  }
+
   /** Settings of all boards that this process knows, by id. */
   boards(): ReadonlyMap<string, BoardSettings> {
     return new Map([...this.#means.boards.boards()].map(([id, board]) => [id, board.settings]));
@@ -338,22 +393,40 @@ export class Leaderboard {
     options: ReadOptions,
     ask: (on: BoardInPeriod) => Promise<Answer<T>>,
   ): Promise<Read<T>> {
-    const { boards, clock, readModel, visibleMsMax } = this.#means;
+    const { boards, clock } = this.#means;
     const id = options.board ?? defaultBoardId;
     const board = await boards.board(id);
     const decided = decidePeriod(board, id, options.period, clock.now());
     if (decided.kind === 'refused') return decided;
     const { settings, period } = decided;
     if (options.minPosition !== undefined) {
-      const checkpoint = decodeCheckpoint(options.minPosition);
-      if (!checkpoint)
-        return refused('invalid-position', 'min-position is not a position of this log');
-      const reached = await readModel.waitFor(checkpoint, visibleMsMax);
-      if (reached !== 'reached') return { kind: reached };
+      const missed = await this.#waitFor(options.minPosition);
+      if (missed) return missed;
     }
     const answer = await ask({ board: id, period, order: settings.order, settings });
     if (answer.kind === 'lost') return answer;
-    return { ...answer, board: id, period, asOf: encodeCheckpoint(answer.asOf) };
+    const closed = board?.closed.has(period) ?? false;
+    return { ...answer, board: id, period, closed, asOf: encodeCheckpoint(answer.asOf) };
+  }
+
+  /** Waits until answers cover a position; what to say instead when they won't. */
+  async #waitFor(
+    minPosition: string,
+  ): Promise<Refused<'invalid-position' | 'position-ahead'> | Late | Lost | undefined> {
+    const { log, readModel, visibleMsMax } = this.#means;
+    const checkpoint = decodeCheckpoint(minPosition);
+    if (!checkpoint) {
+      return refused('invalid-position', 'min-position is not a position of this log');
+    }
+    let reached = await readModel.waitFor(checkpoint, 0);
+    if (reached === 'late') {
+      // Every position that was ever given is at or before the head: waiting for another one is in vain.
+      if (!coversAll(await log.head(), checkpoint)) {
+        return refused('position-ahead', 'min-position lies beyond the end of the log');
+      }
+      reached = await readModel.waitFor(checkpoint, visibleMsMax);
+    }
+    return reached === 'reached' ? undefined : { kind: reached };
   }
 
   async #scoreAt(stream: string, revision: number) {

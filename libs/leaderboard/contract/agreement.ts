@@ -76,6 +76,7 @@ async function compare(
     expect(await readModel.top(query), 'top').toEqual(await naive.top(query));
   }
   for (const userId of [...sampleUsers, 'nobody']) {
+    expect(await readModel.player(userId), 'player').toEqual(await naive.player(userId));
     const query = { ...on, userId, around, ties };
     expect(await readModel.standing(query), 'standing').toEqual(await naive.standing(query));
   }

@@ -10,6 +10,7 @@ import {
   type History,
   type HistoryQuery,
   type LeaderboardReadModel,
+  type NamedPlayer,
   percentileOf,
   type RankedPlayer,
   type Ranks,
@@ -156,6 +157,11 @@ export class NaiveLeaderboard implements LeaderboardReadModel {
       (row, index): FriendRank => ({ ...row, boardRank: boardRanks[index] as number }),
     );
     return { kind: 'answer', asOf: this.#checkpoint, rows, players: players.length };
+  }
+
+  async player(userId: string): Promise<Answer<NamedPlayer>> {
+    const player = this.#erased.has(userId) ? undefined : this.#names.get(userId);
+    return { kind: 'answer', asOf: this.#checkpoint, player };
   }
 
   async entries(places: readonly EntryPlace[]): Promise<Answer<Entries>> {

@@ -21,6 +21,8 @@ export interface LeaderboardReadModel {
   entries(places: readonly EntryPlace[]): Promise<Answer<Entries>>;
   /** Counted entries of one player, newest first. */
   history(query: HistoryQuery): Promise<Answer<History>>;
+  /** What a player is called; undefined for one who was never named, or is erased. */
+  player(userId: string): Promise<Answer<NamedPlayer>>;
   /** Resolves as soon as answers cover `checkpoint`; `late` after `timeoutMs`. */
   waitFor(
     checkpoint: Checkpoint,
@@ -107,6 +109,10 @@ export interface FriendRank extends RankedPlayer {
 export interface Ranks {
   readonly rows: readonly FriendRank[];
   readonly players: number;
+}
+
+export interface NamedPlayer {
+  readonly player: { readonly name: string; readonly picture: string | null } | undefined;
 }
 
 export interface EntryPlace {

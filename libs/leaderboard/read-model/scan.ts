@@ -16,6 +16,7 @@ import {
   type History,
   type HistoryQuery,
   type LeaderboardReadModel,
+  type NamedPlayer,
   percentileOf,
   type RankedPlayer,
   type Ranks,
@@ -116,6 +117,14 @@ class ScanReadModel implements LeaderboardReadModel {
         next = entry.previous ?? undefined;
       }
       return { entries: found, next };
+    });
+  }
+
+  player(userId: string): Promise<Answer<NamedPlayer>> {
+    return this.#answer(async (tables) => {
+      const row = (await tables.all('players')).find(({ user_id }) => user_id === userId);
+      if (typeof row?.name !== 'string') return { player: undefined };
+      return { player: { name: row.name, picture: row.picture as string | null } };
     });
   }
 

@@ -13,6 +13,7 @@ import {
   type HistoryEntry,
   type HistoryQuery,
   type LeaderboardReadModel,
+  type NamedPlayer,
   percentileOf,
   type RankedPlayer,
   type Ranks,
@@ -47,6 +48,7 @@ export function sqliteLeaderboardReadModel(live: LiveGeneration): LeaderboardRea
     ranks: async (query) => answer(live, (reads) => ranks(reads, query)),
     entries: async (places) => answer(live, (reads) => entries(reads, places)),
     history: async (query) => answer(live, (reads) => history(reads, query)),
+    player: async (userId) => answer(live, (reads) => player(reads, userId)),
     waitFor: (checkpoint, timeoutMs, signal) => live.waitFor(checkpoint, timeoutMs, signal),
   };
 }
@@ -91,6 +93,7 @@ export const leaderboardSql = {
     CROSS JOIN scores s ON ${onBoard} AND s.user_id = friend.value ${named}
     ORDER BY ${bestFirst}`,
   entry: 'SELECT status, total, previous FROM entries WHERE stream = ? AND revision = ?',
+  player: 'SELECT name, picture FROM players WHERE user_id = ? AND name IS NOT NULL',
   newest: `SELECT s.last_revision AS revision FROM scores s WHERE ${onBoard} AND s.user_id = ?`,
 } as const;
 
@@ -240,6 +243,12 @@ function entries(reads: ReadTransaction, places: readonly EntryPlace[]): Entries
     return row && { status: row.status, total: row.total };
   };
   return { entries: places.map(entryAt) };
+}
+
+function player(reads: ReadTransaction, userId: string): NamedPlayer {
+  return {
+    player: reads.get<{ name: string; picture: string | null }>(leaderboardSql.player, userId),
+  };
 }
 
 /** Walks the chain of counted entries back from the newest one, or from where an earlier page ended. */

@@ -68,6 +68,8 @@ export class FollowingNaive implements LeaderboardReadModel {
   ranks: LeaderboardReadModel['ranks'] = async (query) => this.#lost() ?? this.naive.ranks(query);
   entries: LeaderboardReadModel['entries'] = async (places) =>
     this.#lost() ?? this.naive.entries(places);
+  player: LeaderboardReadModel['player'] = async (userId) =>
+    this.#lost() ?? this.naive.player(userId);
   history: LeaderboardReadModel['history'] = async (query) =>
     this.#lost() ?? this.naive.history(query);
 

@@ -63,6 +63,7 @@ function boundTo(model: LeaderboardReadModel): LeaderboardReadModel {
     top: (query) => model.top(query),
     standing: (query) => model.standing(query),
     ranks: (query) => model.ranks(query),
+    player: (userId) => model.player(userId),
     history: (query) => model.history(query),
     entries: (places) => model.entries(places),
     waitFor: (checkpoint, timeoutMs) => model.waitFor(checkpoint, timeoutMs),
