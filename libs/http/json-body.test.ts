@@ -79,6 +79,45 @@ describe('a JSON body', () => {
     expect(parse(text)).toMatchObject({ errors: [{ in: 'body', field }] });
   });
 
+  it.each([
+    ['{"a":1,"a":1}', 'a'],
+    ['{"a":1,"b":{"c":[0,{"d":1, "d" :2}]}}', 'b.c.1.d'],
+    ['{"a":1,"\\u0061":2}', 'a'],
+    ['{"":1,"":2}', ''],
+    ['[{"a":1},{"a":1,"b":"\\\\","b":"\\""}]', '1.b'],
+  ])('%s has a member twice', (text, field) => {
+    expect(parse(text)).toMatchObject({
+      code: 'invalid-input',
+      errors: [{ in: 'body', field, message: 'given more than once' }],
+    });
+  });
+
+  it('may have one name in several objects, and colons, braces and quotes in its strings', () => {
+    for (const text of [
+      '[{"a":1},{"a":{"a":"a"}}]',
+      '{"a:":"b\\":{,","c":["\\\\",":","{\\"d\\":1,\\"d\\":2}"]}',
+      '{"1":1,"0":[],"2":null}',
+    ]) {
+      expect(parse(text)).toEqual({ value: JSON.parse(text) });
+    }
+  });
+
+  it('is refused whenever a member of any object is written twice', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }),
+        fc.nat(),
+        (value, at) => {
+          const members = Object.entries(value).map(
+            ([name, inner]) => `${JSON.stringify(name)}:${JSON.stringify(inner)}`,
+          );
+          const twice = [...members, members[at % members.length]];
+          expect(parse(`{${twice.join(' , ')}}`)).toBeInstanceOf(Problem);
+        },
+      ),
+    );
+  });
+
   it('may have these names as values', () => {
     expect(parse('{"a":"__proto__"}')).toEqual({ value: { a: '__proto__' } });
     expect(Object.getPrototypeOf(parse('{"a":"constructor"}'))).toBe(Object.prototype);

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { httpErrors } from './errors.ts';
 import { findJsonFault } from './json-fault.ts';
 import { echo, type Problem } from './problem.ts';
+import { membersIn, repeatedMember } from './repeated-member.ts';
 
 /** Names that would reach into prototypes of the objects they are copied to. */
 const forbiddenNames = ['__proto__', 'constructor'];
@@ -24,14 +25,32 @@ export function parseJsonBody(body: Buffer): { readonly value: unknown } | Probl
   } catch {
     return malformed(text);
   }
-  if (!isSuspicious(text)) return { value };
-  const field = forbiddenField(value);
-  if (field === undefined) return { value };
-  return httpErrors.problem(
-    'invalid-input',
-    { what: 'The body has a name that is never allowed.' },
-    { errors: [{ in: 'body', field: echo(field), message: 'this name is not allowed' }] },
-  );
+  const forbidden = isSuspicious(text) ? forbiddenField(value) : undefined;
+  if (forbidden !== undefined) {
+    return misnamed('The body has a name that is never allowed.', forbidden, 'is never allowed');
+  }
+  // Counting is cheap; only where one is missing the text is looked through.
+  const repeated = membersIn(text) === membersOf(value) ? undefined : repeatedMember(text);
+  if (repeated === undefined) return { value };
+  return misnamed(`body: ${repeated}: given more than once`, repeated, 'given more than once');
+}
+
+function misnamed(what: string, field: string, message: string): Problem {
+  const errors = [{ in: 'body', field: echo(field), message }] as const;
+  return httpErrors.problem('invalid-input', { what }, { errors });
+}
+
+/** The members of all objects in a value. Without recursion: a body may be nested thousands deep. */
+function membersOf(root: unknown): number {
+  let members = 0;
+  const open: unknown[] = [root];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next !== 'object' || next === null) continue;
+    const values = Object.values(next);
+    if (!Array.isArray(next)) members += values.length;
+    for (const value of values) if (typeof value === 'object') open.push(value);
+  }
+  return members;
 }
 
 function malformed(text: string): Problem {

@@ -223,6 +223,37 @@ describe('request ids', () => {
   });
 });
 
+describe('a body', () => {
+  const sent = async (headers: { readonly [name: string]: string }) => {
+    const sample = await open();
+    const token = sample.issueKey(['scores:write']);
+    const payload = JSON.stringify({ user_id: 'ann', points: 1, match_id: 'm' });
+    const given = { authorization: `Bearer ${token}`, ...headers };
+    const answer = await sample.server.inject({
+      ...{ method: 'POST', url: '/v1/scores', headers: given, payload },
+    });
+    await sample.close();
+    return answer.statusCode;
+  };
+  const type = 'application/json';
+
+  it.each([
+    { 'content-type': `${type}; charset=iso-8859-1` },
+    { 'content-type': `${type};charset="utf-16"` },
+    { 'content-type': type, 'content-encoding': 'gzip' },
+  ])('with %j is 415', async (headers) => {
+    expect(await sent(headers)).toBe(415);
+  });
+
+  it.each([
+    { 'content-type': `${type}; charset=UTF-8` },
+    { 'content-type': `${type};charset="utf-8"` },
+    { 'content-type': type, 'content-encoding': 'identity' },
+  ])('with %j is read', async (headers) => {
+    expect(await sent(headers)).toBe(200);
+  });
+});
+
 describe('the log', () => {
   it('has one line for each request, and nothing personal in it', async () => {
     const lines: string[] = [];

@@ -278,7 +278,10 @@ function readJson(app: FastifyInstance): void {
   app.addContentTypeParser<Buffer>(
     'application/json',
     { parseAs: 'buffer' },
-    (_request, body, done) => {
+    (request, body, done) => {
+      if (!isPlainUtf8(request.headers)) {
+        return done(httpErrors.problem('unsupported-media-type'), undefined);
+      }
       // Clients send this type with an empty body, too. The validator knows whether one is needed.
       if (body.length === 0) return done(null, undefined);
       const parsed = parseJsonBody(body);
@@ -286,6 +289,14 @@ function readJson(app: FastifyInstance): void {
       else done(null, parsed.value);
     },
   );
+}
+
+/** JSON is UTF-8 (RFC 8259 §8.1), and nothing here unpacks a body: whoever says otherwise is told so. */
+function isPlainUtf8(headers: FastifyRequest['headers']): boolean {
+  const { 'content-encoding': encoding, 'content-type': type } = headers;
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') return false;
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type ?? '')?.[1];
+  return charset === undefined || charset.toLowerCase() === 'utf-8';
 }
 
 /** The OpenAPI document, and an explanation for the `type` of each problem. */

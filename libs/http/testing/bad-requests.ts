@@ -205,6 +205,16 @@ function badBodies(operation: Operation, example: Example): BadRequest[] {
       headers: { ...good.headers, 'content-type': type },
     });
   }
+  bad.push({
+    ...withBody('Content-Encoding gzip', text, [415]),
+    headers: { 'content-type': 'application/json', ...good.headers, 'content-encoding': 'gzip' },
+  });
+  if (isRecord(example.body)) {
+    for (const [field, value] of Object.entries(example.body)) {
+      const twice = `{${JSON.stringify(field)}:${JSON.stringify(value)},${text.slice(1)}`;
+      bad.push({ ...withBody(`${field} twice`, twice), at: { in: 'body', field } });
+    }
+  }
   const attacks = badFields(operation.body, example, [], example.body);
   for (const { path, value } of attacks) {
     const field = path.join('.');
