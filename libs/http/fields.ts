@@ -67,9 +67,10 @@ export function integerParameter(bounds: IntegerBounds & { readonly default?: nu
 }
 
 function digits({ min, max }: IntegerBounds) {
+  const message = `must be a whole number from ${min} to ${max}`;
   return z
     .string()
-    .regex(/^-?(?:0|[1-9]\d{0,15})$/, 'must be an integer')
+    .regex(/^-?(?:0|[1-9]\d{0,15})$/, message)
     .transform(Number)
-    .pipe(z.int().min(min).max(max));
+    .pipe(z.int(message).min(min, message).max(max, message));
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { httpErrors } from './errors.ts';
 import { limits } from './limits.ts';
 import { echo, type FieldProblem, type Problem } from './problem.ts';
+import { wordingOf } from './wording.ts';
 
 type Part = FieldProblem['in'];
 
@@ -20,6 +21,7 @@ const partOf: { readonly [httpPart: string]: Part } = {
 export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   const part = partOf[httpPart ?? 'body'] as Part;
   const compiled = z.compile(schema);
+  const error = wordingOf(schema);
   return (data: unknown) => {
     const repeated = part === 'query' ? repeatedParameters(data as Query) : undefined;
     if (repeated) return { error: repeated };
@@ -27,7 +29,11 @@ export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, htt
       if (!schema.safeParse(data ?? undefined).success) return { error: noBody() };
     }
     const parsed = compiled.safeParse(data);
-    if (!parsed.success) return { error: invalidInput(part, parsed.error.issues) };
+    if (!parsed.success) {
+      // Once more, with the words for what is wrong.
+      const worded = schema.safeParse(data, { error });
+      return { error: invalidInput(part, (worded.error ?? parsed.error).issues) };
+    }
     // Headers the schema does not name (authorization, host, …) stay readable.
     if (part === 'headers') return { value: { ...(data as object), ...(parsed.data as object) } };
     return { value: parsed.data };
@@ -51,11 +57,13 @@ function noBody(): Problem {
   return fieldsProblem([{ in: 'body', field: '', message: 'a JSON body is needed' }]);
 }
 
-/** The problem for issues that zod found in one part of a request. */
+/** The problem for issues that zod found in one part of a request: the first of each field. */
 export function invalidInput(part: Part, issues: readonly z.core.$ZodIssue[]): Problem {
   const errors: FieldProblem[] = [];
   for (const issue of issues) collect(part, [], issue, errors);
-  return fieldsProblem(errors);
+  const seen = new Set<string>();
+  const firsts = errors.filter(({ field }) => !seen.has(field) && seen.add(field));
+  return fieldsProblem(firsts);
 }
 
 /** The problem for these fields: 400, and `errors` lists the first of them. */
