@@ -17,6 +17,8 @@ export interface ProjectorThread {
 
 const restartMsMin = 200;
 const restartMsMax = 10_000;
+/** Three semi-spaces of 16 MB, half of what Node.js takes by itself: what a batch allocates fits. */
+const youngGenerationMbMax = 48;
 
 /** Runs the projector in a worker thread, and starts it again should it ever end by an error. */
 export function startProjectorThread(options: ProjectorThreadOptions): ProjectorThread {
@@ -28,7 +30,10 @@ export function startProjectorThread(options: ProjectorThreadOptions): Projector
   const runOnce = (holder: string) =>
     new Promise<void>((resolve) => {
       const url = new URL('./projector-thread.ts', import.meta.url);
-      const worker = new Worker(url, { workerData: { ...workerData, holder } });
+      const worker = new Worker(url, {
+        workerData: { ...workerData, holder },
+        resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMbMax },
+      });
       current = worker;
       worker.on('message', (message: FromProjector) => {
         if (message.kind === 'status') status = message.generations;

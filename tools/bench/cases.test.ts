@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cases } from './cases.ts';
 import { scales } from './harness.ts';
+import { nodeOptions } from './processes/rebuilds.ts';
 import { runCases } from './run-cases.ts';
 
 /** Every case runs, small, so that the bench cannot rot. How fast it was says nothing here. */
@@ -35,4 +37,10 @@ test('--list shows each name apart from what it measures', () => {
 
 test('no two cases have one name', () => {
   expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length);
+});
+
+test('what a rebuild is measured with is what the command is started with', () => {
+  const command = join(import.meta.dirname, '../cli/bin/annals.ts');
+  const [first] = readFileSync(command, 'utf8').split('\n', 1);
+  expect(first).toBe(`#!/usr/bin/env -S node ${nodeOptions.join(' ')}`);
 });

@@ -10,8 +10,11 @@ export class Child<Message> {
   readonly #inbox: Message[] = [];
   #wake: (() => void) | undefined;
 
-  constructor(script: string, args: readonly string[]) {
-    this.#process = fork(script, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  constructor(script: string, args: readonly string[], nodeOptions: readonly string[] = []) {
+    this.#process = fork(script, args, {
+      execArgv: [...process.execArgv, ...nodeOptions],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     this.#process.on('message', (message) => {
       this.#inbox.push(message as Message);
       this.#wake?.();

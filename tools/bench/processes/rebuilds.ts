@@ -7,6 +7,9 @@ import type { FromScan } from './scan-process.ts';
 const rebuildScript = join(import.meta.dirname, 'rebuild-process.ts');
 const scanScript = join(import.meta.dirname, 'scan-process.ts');
 
+/** As the first line of `tools/cli/bin/annals.ts` has it: the process is to be that of `annals rebuild`. */
+export const nodeOptions = ['--max-semi-space-size=16'];
+
 export interface Rebuilt {
   readonly perSecond: number;
   readonly grownBytes: number;
@@ -14,7 +17,7 @@ export interface Rebuilt {
 
 /** One rebuild of the leaderboard in a process of its own, dropped again. */
 export async function rebuildOnce(dataFolder: string): Promise<Rebuilt> {
-  const child = new Child<FromRebuild>(rebuildScript, [dataFolder, '1', 'once']);
+  const child = new Child<FromRebuild>(rebuildScript, [dataFolder, '1', 'once'], nodeOptions);
   for (;;) {
     const message = await child.next();
     if (message.kind !== 'rebuilt') continue;
@@ -30,7 +33,11 @@ export async function besideRebuild<T>(
   share: number,
   during: () => Promise<T>,
 ): Promise<T> {
-  const child = new Child<FromRebuild>(rebuildScript, [dataFolder, String(share), 'forever']);
+  const child = new Child<FromRebuild>(
+    rebuildScript,
+    [dataFolder, String(share), 'forever'],
+    nodeOptions,
+  );
   try {
     await child.next();
     return await during();
