@@ -1,0 +1,206 @@
+import { createHash } from 'node:crypto';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { redisError, storeError } from './errors.ts';
+import { limits } from './limits.ts';
+
+/** A Lua script, sent by its hash and in full only where a server does not know it. */
+export interface Script {
+  readonly source: string;
+  readonly sha: string;
+}
+
+export function luaScript(source: string): Script {
+  return { source, sha: createHash('sha1').update(source).digest('hex') };
+}
+
+export type Argument = string | number | Buffer;
+
+/** What Redis answers a script: bulk strings as buffers. */
+export type Reply = Buffer | number | null | readonly Reply[];
+
+/** One Redis, or the masters of a Redis Cluster: the same to whoever uses it. */
+export interface RedisConnection {
+  /** The address without user and password, for messages. */
+  readonly place: string;
+  /** Runs a script whose keys all lie in one slot. Sent again after a reconnect: it must bear that. */
+  run(
+    script: Script,
+    keys: readonly (string | Buffer)[],
+    args: readonly Argument[],
+  ): Promise<Reply>;
+  /** Runs a command on the node that holds `key`, its first argument. */
+  call(command: string, key: string | Buffer, ...args: readonly Argument[]): Promise<Reply>;
+  /** Every node that takes writes. */
+  masters(): Promise<readonly RedisNode[]>;
+  /** Idempotent. */
+  close(): void;
+}
+
+export interface RedisNode {
+  call(command: string, ...args: readonly Argument[]): Promise<Reply>;
+}
+
+interface Address {
+  readonly cluster: boolean;
+  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  readonly options: Pick<RedisOptions, 'username' | 'password' | 'db'> & { readonly tls?: object };
+  readonly place: string;
+}
+
+const addressPattern =
+  /^(rediss?):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^@/?#]+)(?:\/(\d{1,5}))?(\?cluster=true)?$/;
+const nodePattern = /^(\[[0-9a-f:]+\]|[^:[\]]+)(?::(\d{1,5}))?$/i;
+
+/**
+ * `redis://user:password@host:port/0`, or `redis://host:port,host:port?cluster=true` with some nodes of
+ * a cluster; `rediss` for TLS. Throws a TypeError, without the password, for anything else.
+ */
+export function parseAddress(url: string): Address {
+  const match = addressPattern.exec(url);
+  const nodes = match?.[4]?.split(',').map(parseNode);
+  if (!match || !nodes || nodes.includes(undefined)) {
+    throw new TypeError(
+      'the address of Redis is not redis://[user:password@]host:port[/db] or redis://host:port,…?cluster=true',
+    );
+  }
+  const [, scheme, user, password, hosts, db, query] = match;
+  const cluster = query !== undefined;
+  if ((!cluster && nodes.length > 1) || (cluster && db !== undefined)) {
+    throw new TypeError('several hosts and no database number only for ?cluster=true');
+  }
+  const options: Address['options'] = {
+    ...(user ? { username: decodeURIComponent(user) } : {}),
+    ...(password ? { password: decodeURIComponent(password) } : {}),
+    ...(scheme === 'rediss' ? { tls: {} } : {}),
+    ...(db === undefined ? {} : { db: Number(db) }),
+  };
+  const place = `${scheme}://${hosts}${db === undefined ? '' : `/${db}`}${query ?? ''}`;
+  return { cluster, nodes: nodes as Address['nodes'], options, place };
+}
+
+function parseNode(text: string): Address['nodes'][number] | undefined {
+  const match = nodePattern.exec(text);
+  if (!match) return undefined;
+  const port = Number(match[2] ?? 6379);
+  if (port < 1 || port > 65_535) return undefined;
+  return { host: (match[1] as string).replace(/^\[|\]$/g, ''), port };
+}
+
+const shared = {
+  protocol: 2,
+  lazyConnect: true,
+  connectTimeout: limits.connectMsMax,
+  commandTimeout: limits.commandMsMax,
+  maxRetriesPerRequest: limits.retriesMax,
+  retryStrategy: (attempt: number) =>
+    Math.min(50 * 2 ** Math.min(attempt, 6), limits.reconnectMsMax),
+  // A master that became a replica: its address may lead to another one now.
+  reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
+} as const;
+
+/** Opens no connection before the first command. */
+export function connectRedis(url: string): RedisConnection {
+  const { cluster, nodes, options, place } = parseAddress(url);
+  const redisOptions = { ...shared, ...options };
+  if (!cluster) {
+    return new Connection(new Redis({ ...redisOptions, ...nodes[0] }), place);
+  }
+  const client = new Cluster([...nodes], {
+    redisOptions,
+    lazyConnect: true,
+    clusterRetryStrategy: (attempt) =>
+      attempt > clusterAttemptsMax ? null : Math.min(100 * attempt, limits.reconnectMsMax),
+    retryDelayOnFailover: 200,
+    retryDelayOnClusterDown: 300,
+    retryDelayOnTryAgain: 100,
+    maxRedirections: 64,
+  });
+  return new Connection(client, place);
+}
+
+/** Attempts to reach any node of a cluster; then commands fail, and the next one begins anew. */
+const clusterAttemptsMax = 10;
+
+class Connection implements RedisConnection {
+  readonly place: string;
+  readonly #client: Redis | Cluster;
+  #closed = false;
+  #connecting: Promise<void> | undefined;
+
+  constructor(client: Redis | Cluster, place: string) {
+    this.#client = client;
+    this.place = place;
+    // Each command that fails says so itself; without a listener the process would end.
+    client.on('error', () => undefined);
+  }
+
+  async run(
+    script: Script,
+    keys: readonly (string | Buffer)[],
+    args: readonly Argument[],
+  ): Promise<Reply> {
+    return this.#guarded(async () => {
+      try {
+        return await this.#send('EVALSHA', script.sha, keys, args);
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error;
+        return await this.#send('EVAL', script.source, keys, args);
+      }
+    });
+  }
+
+  #send(
+    command: 'EVAL' | 'EVALSHA',
+    script: string,
+    keys: readonly (string | Buffer)[],
+    args: readonly Argument[],
+  ): Promise<Reply> {
+    const all = [script, keys.length, ...keys, ...args];
+    return this.#client.callBuffer(command, ...all) as Promise<Reply>;
+  }
+
+  call(command: string, key: string | Buffer, ...args: readonly Argument[]): Promise<Reply> {
+    return this.#guarded(
+      () => this.#client.callBuffer(command, key, ...args) as unknown as Promise<Reply>,
+    );
+  }
+
+  async masters(): Promise<readonly RedisNode[]> {
+    const nodes = await this.#guarded(async () => {
+      await this.#connected();
+      return this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client];
+    });
+    return nodes.map((node) => ({
+      call: (command, ...args) =>
+        this.#guarded(() => node.callBuffer(command, ...args) as unknown as Promise<Reply>),
+    }));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#client.disconnect();
+  }
+
+  async #guarded<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw storeError('closed', this.place);
+    try {
+      if (this.#client.status === 'wait' || this.#client.status === 'end') await this.#connected();
+      return await run();
+    } catch (error) {
+      throw this.#closed ? storeError('closed', this.place, error) : redisError(error, this.place);
+    }
+  }
+
+  /** A client that gave up begins anew; of many who ask at once, one connects. */
+  async #connected(): Promise<void> {
+    if (this.#client.status !== 'wait' && this.#client.status !== 'end') {
+      // Asks something, so that a cluster knows its nodes.
+      if (this.#client.status !== 'ready') await this.#client.call('PING');
+      return;
+    }
+    this.#connecting ??= this.#client.connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    await this.#connecting;
+  }
+}

@@ -1,0 +1,13 @@
+export { RedisStoreError, type RedisStoreErrorCode } from './errors.ts';
+export {
+  type RedisLive,
+  type RedisLiveReader,
+  type RedisLiveReaderOptions,
+  redisLiveReader,
+} from './live-reader.ts';
+export type { CountedValue, OrderedRow, OrderReads, Surroundings } from './order-reads.ts';
+export type { Read, RedisReader, RedisReads } from './reader.ts';
+export {
+  type RedisProjectionStoreOptions,
+  redisProjectionStore,
+} from './redis-projection-store.ts';

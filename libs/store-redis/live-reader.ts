@@ -1,0 +1,236 @@
+import type { Clock } from '@annals/core';
+import { type Checkpoint, coversAll } from '@annals/event-log';
+import { StoreLostError, type Waiter, WaitingLine } from '@annals/projection';
+import { connectRedis, type RedisConnection } from './connection.ts';
+import { storeError } from './errors.ts';
+import { limits } from './limits.ts';
+import { readMarker, refuseEviction } from './marker.ts';
+import { checkedPrefix, checkedProjection, defaultPrefix, markerKey } from './names.ts';
+import { type RedisReader, redisReader } from './reader.ts';
+import { lowestOf, Shards } from './shards.ts';
+
+/** What can be read now. */
+export type RedisLive =
+  | { readonly kind: 'ready'; readonly reader: RedisReader; readonly generation: number }
+  /** The live generation is gone or is another one: an operator must rebuild. */
+  | { readonly kind: 'lost'; readonly generation: number }
+  /** No generation is live yet, or the live one is filled for the first time. */
+  | { readonly kind: 'building' };
+
+export interface RedisLiveReader {
+  /** Turns as a whole when another generation becomes live. Asks Redis only when something changed. */
+  current(): Promise<RedisLive>;
+  /** Waits until what can be read covers `checkpoint`. An aborted wait is a `timeout`. */
+  waitFor(
+    checkpoint: Checkpoint,
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<'reached' | 'timeout' | 'lost'>;
+  /** Whoever waits is told `timeout`. Idempotent. */
+  close(): void;
+}
+
+export interface RedisLiveReaderOptions {
+  readonly url: string;
+  readonly projection: string;
+  readonly prefix?: string;
+  /** The generation that is live now, from the projection's own events; asked each time, so it must be cheap. */
+  readonly liveGeneration: () => number | undefined;
+  readonly clock: Clock;
+}
+
+/** A read model for a process that serves requests: follows the live generation, and knows when it is lost. */
+export function redisLiveReader(options: RedisLiveReaderOptions): RedisLiveReader {
+  return new LiveReader(options);
+}
+
+interface Opened {
+  readonly live: RedisLive;
+  readonly shards: Shards | undefined;
+  readonly at: number;
+}
+
+class LiveReader implements RedisLiveReader {
+  readonly #options: RedisLiveReaderOptions;
+  readonly #prefix: string;
+  readonly #connection: RedisConnection;
+  readonly #line = new WaitingLine();
+  #generation: number | undefined;
+  #opened: Opened | undefined;
+  #opening: Promise<Opened> | undefined;
+  #checked = false;
+  #polling = false;
+  #lastNow: number | undefined;
+  #elapsed = 0;
+  #closed = false;
+
+  constructor(options: RedisLiveReaderOptions) {
+    this.#options = options;
+    checkedProjection(options.projection);
+    this.#prefix = checkedPrefix(options.prefix ?? defaultPrefix);
+    this.#connection = connectRedis(options.url);
+  }
+
+  async current(): Promise<RedisLive> {
+    return (await this.#current()).live;
+  }
+
+  async #current(): Promise<Opened> {
+    if (this.#closed) throw storeError('closed', this.#connection.place);
+    const generation = this.#options.liveGeneration();
+    if (generation !== this.#generation) {
+      this.#generation = generation;
+      this.#opened = undefined;
+      this.#opening = undefined;
+    }
+    const now = this.#options.clock.now();
+    if (generation === undefined) return { live: { kind: 'building' }, shards: undefined, at: now };
+    const held = this.#opened;
+    if (held && isFresh(held, now)) return held;
+    this.#opening ??= this.#open(generation, now, held);
+    const opening = this.#opening;
+    try {
+      const opened = await opening;
+      if (this.#opening === opening) this.#opened = opened;
+      return opened;
+    } finally {
+      if (this.#opening === opening) this.#opening = undefined;
+    }
+  }
+
+  async #open(generation: number, at: number, held: Opened | undefined): Promise<Opened> {
+    const marked = markerKey(this.#prefix, this.#options.projection, generation);
+    if (held?.shards && (await held.shards.present(marked))) return { ...held, at };
+    if (!this.#checked) await refuseEviction(this.#connection);
+    this.#checked = true;
+    const lost: Opened = { live: { kind: 'lost', generation }, shards: undefined, at };
+    const { projection } = this.#options;
+    const marker = await readMarker(this.#connection, this.#prefix, projection, generation);
+    if (!marker) return lost;
+    const shards = new Shards(this.#connection, marker);
+    try {
+      const states = await shards.states(['building']);
+      if (states.some(([building]) => building !== '0')) {
+        return { live: { kind: 'building' }, shards: undefined, at };
+      }
+    } catch (error) {
+      if (error instanceof StoreLostError) return lost;
+      throw error;
+    }
+    const reader = this.#watched(redisReader(shards), shards);
+    return { live: { kind: 'ready', reader, generation }, shards, at };
+  }
+
+  /** A reader that finds its generation gone makes everybody look again. */
+  #watched(reader: RedisReader, shards: Shards): RedisReader {
+    const watch = async <T>(run: () => Promise<T>): Promise<T> => {
+      try {
+        return await run();
+      } catch (error) {
+        if (error instanceof StoreLostError) this.#forget(shards);
+        throw error;
+      }
+    };
+    return {
+      spec: reader.spec,
+      read: (run) => watch(() => reader.read(run)),
+      checkpoint: () => watch(() => reader.checkpoint()),
+    };
+  }
+
+  #forget(shards: Shards): void {
+    if (this.#opened?.shards === shards) this.#opened = undefined;
+  }
+
+  async waitFor(
+    checkpoint: Checkpoint,
+    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<'reached' | 'timeout' | 'lost'> {
+    const looked = await this.#look();
+    if (looked === 'lost') return 'lost';
+    if (looked !== undefined && coversAll(looked, checkpoint)) return 'reached';
+    if (this.#closed || timeoutMs <= 0 || signal?.aborted || this.#line.size >= limits.waitersMax)
+      return 'timeout';
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        this.#line.remove(waiter);
+        resolve('timeout');
+      };
+      const done = () => signal?.removeEventListener('abort', abort);
+      const waiter: Waiter = {
+        checkpoint,
+        deadline: this.#elapsedMs() + timeoutMs,
+        settle: (outcome) => {
+          done();
+          resolve(outcome);
+        },
+        fail: (error) => {
+          done();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#line.add(waiter, looked ?? {});
+      if (!this.#polling) void this.#poll();
+    });
+  }
+
+  /** What can be read now covers this; undefined when nothing can be read yet. */
+  async #look(): Promise<Checkpoint | 'lost' | undefined> {
+    const { live, shards } = await this.#current();
+    if (live.kind === 'lost') return 'lost';
+    if (!shards) return undefined;
+    try {
+      return lowestOf(shards.spec, await shards.stamps());
+    } catch (error) {
+      if (!(error instanceof StoreLostError)) throw error;
+      this.#forget(shards);
+      return 'lost';
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#line.settleAll('timeout');
+    this.#connection.close();
+  }
+
+  /** The one poller that serves all runs only while somebody waits. */
+  async #poll(): Promise<void> {
+    this.#polling = true;
+    let seen = '';
+    let quiet = 0;
+    while (!this.#closed && this.#line.size > 0) {
+      try {
+        const looked = await this.#look();
+        if (looked === 'lost') this.#line.settleAll('lost');
+        else if (looked) this.#line.advance(looked);
+        const state = JSON.stringify(looked);
+        quiet = state === seen ? quiet + 1 : 0;
+        seen = state;
+      } catch (error) {
+        this.#line.failAll(error);
+      }
+      this.#line.expire(this.#elapsedMs());
+      const { waitingPollMsMin, waitingPollMsMax } = limits;
+      const napMs = Math.min(waitingPollMsMax, waitingPollMsMin + Math.floor(quiet / 50));
+      await this.#options.clock.sleep(napMs);
+    }
+    this.#polling = false;
+  }
+
+  /** Time that only goes forward, whatever the clock does. */
+  #elapsedMs(): number {
+    const now = this.#options.clock.now();
+    const step = now - (this.#lastNow ?? now);
+    this.#lastNow = now;
+    if (step > 0) this.#elapsed += Math.min(step, clockStepMsMax);
+    return this.#elapsed;
+  }
+}
+
+/** A longer step of the clock is a jump, not time that passed. */
+const clockStepMsMax = 1_000;
+
+function isFresh({ at }: Opened, now: number): boolean {
+  return now >= at && now - at < limits.presenceMsMax;
+}

@@ -1,0 +1,17 @@
+import { describeOn } from '@annals/core/testing';
+import { describeProjectionStore } from '@annals/projection/contract';
+import { sampleSite } from './testing/sample-site.ts';
+
+await describeOn('redis', 'On one server', ({ url }) => {
+  for (const shards of [1, 8]) {
+    describeProjectionStore(`the Redis store (shards: ${shards})`, {
+      site: async (clock) => sampleSite(url, shards, clock),
+    });
+  }
+});
+
+await describeOn('redis-cluster', 'On a cluster', ({ url }) => {
+  describeProjectionStore('the Redis store (shards: 8)', {
+    site: async (clock) => sampleSite(url, 8, clock),
+  });
+});

@@ -1,0 +1,146 @@
+import { type Checkpoint, coversAll, decodeCheckpoint } from '@annals/event-log';
+import { type Cell, type GenerationSpec, lowestCheckpoint, type RowKey } from '@annals/projection';
+import type { Argument, RedisConnection, Reply, Script } from './connection.ts';
+import { limits } from './limits.ts';
+import type { Marker } from './marker.ts';
+import { type ShardNames, shardNames } from './names.ts';
+import { lostError, someText, textOf, wordOf } from './replies.ts';
+import { type RowPlace, TableLayout } from './table-layout.ts';
+
+/** How far one worker has come in one shard. */
+export interface WorkerStamp {
+  /** As `encodeCheckpoint` wrote it. */
+  readonly at: string;
+  /** Pieces of a batch that is not whole there; undefined when there is none. */
+  readonly open: string | undefined;
+}
+
+/** The shards of a generation: where rows lie, and scripts that find out whether it is still there. */
+export class Shards {
+  readonly spec: GenerationSpec;
+  readonly instance: string;
+  readonly names: readonly ShardNames[];
+  readonly connection: RedisConnection;
+  readonly #layouts = new Map<string, TableLayout>();
+
+  constructor(connection: RedisConnection, { spec, instance, tags }: Marker) {
+    this.connection = connection;
+    this.spec = spec;
+    this.instance = instance;
+    this.names = tags.map((tag) => shardNames(tag, limits.snapshotsMax));
+    for (const [number, table] of spec.tables.entries()) {
+      this.#layouts.set(table.name, new TableLayout(table, number));
+    }
+  }
+
+  get layouts(): readonly TableLayout[] {
+    return [...this.#layouts.values()];
+  }
+
+  get first(): ShardNames {
+    return this.names[0] as ShardNames;
+  }
+
+  layout(table: string): TableLayout {
+    const layout = this.#layouts.get(table);
+    if (!layout) throw new TypeError(`${this.spec.projection} has no table ${table}`);
+    return layout;
+  }
+
+  place({ table, key }: RowKey): RowPlace & { readonly layout: TableLayout; shard: number } {
+    const layout = this.layout(table);
+    const place = layout.place(key as readonly Cell[]);
+    return { ...place, layout, shard: place.shardHash % this.names.length };
+  }
+
+  checkWorker(worker: number): void {
+    if (Number.isInteger(worker) && worker >= 0 && worker < this.spec.workers) return;
+    throw new RangeError(`worker ${worker} of ${this.spec.workers}`);
+  }
+
+  /** Runs a script in one shard, for this instance. Throws StoreLostError when the generation is gone. */
+  async run(
+    shard: ShardNames,
+    script: Script,
+    keys: readonly (string | Buffer)[],
+    args: readonly Argument[] = [],
+  ): Promise<readonly Reply[]> {
+    const reply = await this.connection.run(
+      script,
+      [shard.state, ...keys],
+      [this.instance, ...args],
+    );
+    if (wordOf(reply) === 'lost') throw lostError(this.spec, this.connection.place);
+    return reply as readonly Reply[];
+  }
+
+  /** Fields of the state of every shard. Throws StoreLostError when one is gone. */
+  async states(fields: readonly string[]): Promise<readonly (string | undefined)[][]> {
+    return Promise.all(
+      this.names.map(async ({ state }) => {
+        const found = await this.connection.call('HMGET', state, 'instance', ...fields);
+        const [instance, ...values] = (found as readonly Reply[]).map(someText);
+        if (instance !== this.instance) throw lostError(this.spec, this.connection.place);
+        return values;
+      }),
+    );
+  }
+
+  /** For each shard what each worker has reached there. */
+  async stamps(): Promise<readonly (readonly WorkerStamp[])[]> {
+    const workers = Array.from({ length: this.spec.workers }, (_, worker) => worker);
+    const fields = workers.flatMap((worker) => [`at:${worker}`, `open:${worker}`]);
+    const states = await this.states(fields);
+    return states.map((values) =>
+      workers.map((worker) => ({ at: values[2 * worker] ?? '', open: values[2 * worker + 1] })),
+    );
+  }
+
+  /** Whether the marker and every shard are there, and still these. */
+  async present(marker: string): Promise<boolean> {
+    const found = await Promise.all([
+      this.connection.call('HGET', marker, 'instance'),
+      ...this.names.map(({ state }) => this.connection.call('HGET', state, 'instance')),
+    ]);
+    return found.every((instance) => textOf(instance) === this.instance);
+  }
+}
+
+/** What a worker has reached in all shards. */
+export function reachedEverywhere(
+  stamps: readonly (readonly WorkerStamp[])[],
+  worker: number,
+): Checkpoint {
+  const [first, ...others] = stamps.map((shard) => (shard[worker] as WorkerStamp).at);
+  if (others.every((at) => at === first)) return storedCheckpoint(first as string);
+  return lowestCheckpoint([first as string, ...others].map(storedCheckpoint), 'stream');
+}
+
+/** What all workers of a generation have reached in all shards, as the port defines it. */
+export function lowestOf(
+  spec: Pick<GenerationSpec, 'workers' | 'split'>,
+  stamps: readonly (readonly WorkerStamp[])[],
+): Checkpoint {
+  const workers = Array.from({ length: spec.workers }, (_, n) => reachedEverywhere(stamps, n));
+  return lowestCheckpoint(workers, spec.split);
+}
+
+/** Whether all shards stand at one checkpoint, and no batch is half there. */
+export function areEqual(stamps: readonly (readonly WorkerStamp[])[]): boolean {
+  const first = stamps[0] as readonly WorkerStamp[];
+  return stamps.every((shard) =>
+    shard.every(({ at, open }, worker) => open === undefined && at === first[worker]?.at),
+  );
+}
+
+/** The checkpoint that no other is behind of, or undefined when they did not come one after another. */
+export function earliest(checkpoints: readonly Checkpoint[]): Checkpoint | undefined {
+  return checkpoints.find((one) => checkpoints.every((other) => coversAll(other, one)));
+}
+
+/** A checkpoint as `encodeCheckpoint` wrote it; anything else means that the keys are damaged. */
+export function storedCheckpoint(text: string): Checkpoint {
+  const checkpoint = decodeCheckpoint(text);
+  if (!checkpoint) throw new Error(`the store holds no checkpoint: ${text}`);
+  return checkpoint;
+}

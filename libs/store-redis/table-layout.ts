@@ -1,0 +1,182 @@
+import type { Cell, ColumnType, Row, Table } from '@annals/projection';
+import { blobText, CellReader, CellWriter, cellText, readCells } from './cells.ts';
+import { limits } from './limits.ts';
+import { type Order, ordersOf } from './orders.ts';
+
+/** Rows of one run: those whose last key column, an integer, is the same when divided by this. */
+const runLength = 64;
+
+/** Where a row lies: a field of a hash. `shard` is a number that is taken modulo the shards. */
+export interface RowPlace {
+  readonly shardHash: number;
+  /** What follows the shard's tag in the key of the hash. */
+  readonly bucket: string;
+  readonly field: string;
+}
+
+/**
+ * How the rows of a table lie in Redis. All rows with the same key but for its last column are fields
+ * of one hash in each shard, so that thousands of them take one command; where the last column is an
+ * integer, runs of 64 are, so that an event's row costs little more than its cells. A value is: for
+ * each order the place of the row in it, then the packed cells that no order holds.
+ */
+export class TableLayout {
+  readonly table: Table;
+  readonly number: number;
+  readonly orders: readonly Order[];
+  readonly columns: readonly string[];
+  readonly #keyTypes: readonly ColumnType[];
+  readonly #lastType: ColumnType;
+  /** Columns of the value where the first order holds the row, and where it does not. */
+  readonly #packed: readonly string[];
+  readonly #packedWhole: readonly string[];
+
+  constructor(table: Table, number: number) {
+    this.table = table;
+    this.number = number;
+    this.columns = Object.keys(table.columns);
+    this.#keyTypes = table.key.map((column) => table.columns[column] as ColumnType);
+    this.#lastType = this.#keyTypes.at(-1) as ColumnType;
+    this.orders = ordersOf(table, number);
+    const held = new Set(this.orders[0]?.columns);
+    this.#packedWhole = this.columns.filter((column) => !table.key.includes(column));
+    this.#packed = this.#packedWhole.filter((column) => !held.has(column));
+  }
+
+  /** Throws a TypeError for a key that is not one of this table. */
+  place(key: readonly Cell[]): RowPlace {
+    if (key.length !== this.#keyTypes.length) throw this.#bad('key', 'of its key columns');
+    for (let n = 0; n < key.length; n += 1) {
+      const cell = key[n] as Cell;
+      const type = this.#keyTypes[n] as ColumnType;
+      if (cell === null || !fits(cell, type)) throw this.#bad(this.table.key[n] as string, type);
+    }
+    let prefix = `r${this.number}:`;
+    for (let n = 0; n < key.length - 1; n += 1) prefix += cellText(key[n] as Cell);
+    const last = key[key.length - 1] as Cell;
+    if (this.#lastType !== 'integer') {
+      const field = typeof last === 'string' ? last : blobText(last);
+      return { shardHash: hashOf(field, hashOf(prefix)), bucket: prefix, field };
+    }
+    const bucket = `${prefix}#${Math.floor((last as number) / runLength)}`;
+    return { shardHash: hashOf(bucket), bucket, field: String((last as number) + 0) };
+  }
+
+  /** The key cells of a row, from the bucket and field it lies in. */
+  keyOf(bucket: string, field: string): Cell[] {
+    const before = this.#keyTypes.slice(0, -1);
+    const key = readCells(bucket.slice(bucket.indexOf(':') + 1), before).cells;
+    if (this.#lastType === 'text') key.push(field);
+    else if (this.#lastType === 'integer') key.push(Number(field));
+    else key.push(new Uint8Array(Buffer.from(field, 'hex')));
+    return key;
+  }
+
+  /** What all rows of a bucket share in the keys of the orders. */
+  orderKeys(bucket: string): string[] {
+    const end = bucket.lastIndexOf('#');
+    const group = this.#lastType === 'integer' ? bucket.slice(0, end) : bucket;
+    return this.orders.map((order) => order.keyOf(group.slice(group.indexOf(':') + 1)));
+  }
+
+  /** Throws a TypeError unless the row has all columns, each of its type, and this key. */
+  check(key: readonly Cell[], row: Row): void {
+    const { table } = this;
+    for (const column of this.columns) {
+      const cell = row[column];
+      if (cell !== null && !fits(cell, table.columns[column])) {
+        throw this.#bad(column, `${table.columns[column]}`);
+      }
+    }
+    for (let n = 0; n < key.length; n += 1) {
+      const cell = row[table.key[n] as string];
+      const same = cell instanceof Uint8Array ? sameBytes(cell, key[n]) : cell === key[n];
+      if (!same) throw this.#bad(table.key[n] as string, 'the one of its change');
+    }
+  }
+
+  /** Writes the value of a row that was checked. */
+  write(row: Row, to: CellWriter): void {
+    let isHeld = false;
+    for (let n = 0; n < this.orders.length; n += 1) {
+      const written = this.#writeEntry(this.orders[n] as Order, row, to);
+      if (n === 0) isHeld = written;
+    }
+    for (const column of isHeld ? this.#packed : this.#packedWhole) to.pack(row[column] as Cell);
+  }
+
+  /** The place in an order: two bytes of length, the score in digits, a blank, the member. Whether it has one. */
+  #writeEntry(order: Order, row: Row, to: CellWriter): boolean {
+    to.raw(noEntry);
+    const score = order.scoreOf(row);
+    if (score === undefined) return false;
+    const start = to.length;
+    to.text(`${score} `);
+    order.writeMember(row, to);
+    const length = to.length - start;
+    if (length > limits.memberBytesMax) {
+      throw new TypeError(`${this.table.name}: a row is too long to be sorted by ${order.name}`);
+    }
+    to.fillShort(start - 2);
+    return true;
+  }
+
+  read(key: readonly Cell[], value: Buffer): Row {
+    const row: { [column: string]: Cell } = {};
+    for (const column of this.columns) row[column] = null;
+    for (const [n, column] of this.table.key.entries()) row[column] = key[n] as Cell;
+    let at = 0;
+    let isHeld = false;
+    for (const [n, order] of this.orders.entries()) {
+      const length = value.readUInt16BE(at);
+      const entry = value.subarray(at + 2, at + 2 + length);
+      at += 2 + length;
+      if (n !== 0 || length === 0) continue;
+      isHeld = true;
+      const blank = entry.indexOf(0x20);
+      order.read(Number(entry.toString('latin1', 0, blank)), entry.subarray(blank + 1), row);
+    }
+    const cells = new CellReader(value, at);
+    for (const column of isHeld ? this.#packed : this.#packedWhole) row[column] = cells.unpack();
+    return row;
+  }
+
+  /** A key as bytes that sort as keys do. */
+  sortKey(key: readonly Cell[]): Buffer {
+    const writer = new CellWriter(64);
+    for (const cell of key) writer.order(cell);
+    return writer.take();
+  }
+
+  keyOfSortKey(bytes: Buffer): Cell[] {
+    const reader = new CellReader(bytes);
+    return this.#keyTypes.map((type) => reader.ordered(type));
+  }
+
+  #bad(column: string, wanted: string): TypeError {
+    return new TypeError(`${this.table.name}.${column} must be ${wanted}`);
+  }
+}
+
+const noEntry = Buffer.from([0, 0]);
+
+function sameBytes(a: Uint8Array, b: Cell | undefined): boolean {
+  return b instanceof Uint8Array && Buffer.compare(a, b) === 0;
+}
+
+function fits(cell: Cell | undefined, type: string | undefined): boolean {
+  if (type === 'text') return typeof cell === 'string';
+  if (type === 'integer') return Number.isSafeInteger(cell);
+  return cell instanceof Uint8Array;
+}
+
+/** Which shard a row lies in is part of the stored format: this never changes. FNV-1a, its bits mixed at the end. */
+export function hashOf(text: string, seed = 0): number {
+  let hash = 0x811c9dc5 ^ seed;
+  for (let index = 0; index < text.length; index += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
