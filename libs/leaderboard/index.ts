@@ -18,6 +18,7 @@ export { periodOf, periodStart } from './period.ts';
 export { leaderboardProjection } from './projections/leaderboard.ts';
 export { type LeaderboardEvent, NaiveLeaderboard } from './read-model/naive.ts';
 export * from './read-model/port.ts';
+export { type LiveRedisGeneration, redisLeaderboardReadModel } from './read-model/redis.ts';
 export { scanReadModel } from './read-model/scan.ts';
 export { type LiveGeneration, sqliteLeaderboardReadModel } from './read-model/sqlite.ts';
 export { recordScoresLimits, type ScoreResult } from './record-scores.ts';

@@ -3,11 +3,12 @@ import type { Order, Ties } from '../input.ts';
 import type { EntryStatus } from '../state.ts';
 
 /**
- * What the leaderboard asks of its read model. Adapters: SQLite beside it; the naive one keeps an
- * array and sorts it, for tests and the simulation. `describeLeaderboardReadModel` in `contract/` is
+ * What the leaderboard asks of its read model. Adapters: SQLite and Redis beside it; the naive one keeps
+ * an array and sorts it, for tests and the simulation. `describeLeaderboardReadModel` in `contract/` is
  * the law they keep.
  *
- * Every answer is read at one checkpoint, its `asOf`. `lost`: the store is gone, which is not the
+ * Every answer is read at one checkpoint, its `asOf`. A store of several shards that cannot be read at
+ * one moment says so with `exact: false`: then all of it covers `asOf`, and parts are newer. `lost`: the store is gone, which is not the
  * same as empty, and stays so until somebody rebuilds it.
  */
 export interface LeaderboardReadModel {
@@ -31,7 +32,9 @@ export interface LeaderboardReadModel {
   ): Promise<'reached' | 'late' | 'lost'>;
 }
 
-export type Answer<T> = ({ readonly kind: 'answer'; readonly asOf: Checkpoint } & T) | Lost;
+export type Answer<T> =
+  | ({ readonly kind: 'answer'; readonly asOf: Checkpoint; readonly exact?: false } & T)
+  | Lost;
 
 export interface Lost {
   readonly kind: 'lost';

@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '@annals/core';
+import { describeOn } from '@annals/core/testing';
+import { redisLiveReader, redisProjectionStore } from '@annals/store-redis';
+import { describeLeaderboardReadModel, type ReadModelSite } from '../contract/index.ts';
+import { leaderboardProjection } from '../projections/leaderboard.ts';
+import { redisReadsOf } from '../testing/redis-reads.ts';
+import { redisLeaderboardReadModel } from './redis.ts';
+
+const projection = leaderboardProjection.name;
+
+async function site(url: string, shards: number): Promise<ReadModelSite> {
+  const prefix = `test-${randomBytes(6).toString('hex')}`;
+  const clock = systemClock;
+  const open = () => redisProjectionStore({ url, projection, clock, prefix, shards });
+  const own = open();
+  const live = redisLiveReader({ url, projection, prefix, liveGeneration: () => 1, clock });
+  return {
+    store: async () => open(),
+    readModel: async () => redisLeaderboardReadModel(redisReadsOf(live)),
+    lose: () => own.drop(1),
+    dispose: async () => {
+      await own.drop(1);
+      await own.close();
+      live.close();
+    },
+  };
+}
+
+await describeOn('redis', 'On one server', ({ url }) => {
+  describeLeaderboardReadModel('Redis (1 shard)', { site: () => site(url, 1) });
+  describeLeaderboardReadModel('Redis (8 shards)', { site: () => site(url, 8) });
+});
+
+await describeOn('redis-cluster', 'On a cluster', ({ url }) => {
+  describeLeaderboardReadModel('Redis (1 shard)', { site: () => site(url, 1), propertyRuns: 10 });
+  describeLeaderboardReadModel('Redis (8 shards)', { site: () => site(url, 8), propertyRuns: 10 });
+});

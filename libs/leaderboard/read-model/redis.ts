@@ -1,0 +1,257 @@
+import type { Checkpoint } from '@annals/event-log';
+import { type Cell, type Row, type RowKey, StoreLostError } from '@annals/projection';
+import type { OrderedRow, OrderReads, RedisReader, RedisReads } from '@annals/store-redis';
+import type { Order, Ties } from '../input.ts';
+import { type EntryStatus, scoreOf } from '../state.ts';
+import {
+  type Answer,
+  type BoardPeriod,
+  type Entries,
+  type EntryPlace,
+  type FriendRank,
+  type History,
+  type HistoryEntry,
+  type HistoryQuery,
+  type LeaderboardReadModel,
+  percentileOf,
+  type RankedPlayer,
+  type Ranks,
+  type RanksQuery,
+  type Standing,
+  type StandingQuery,
+  type Top,
+  type TopQuery,
+} from './port.ts';
+
+/** The live generation of the leaderboard's store: what an app makes of a `RedisLiveReader` of `store-redis`. */
+export interface LiveRedisGeneration {
+  current(): Promise<
+    | { readonly kind: 'ready'; readonly reader: Pick<RedisReader, 'read'> }
+    | { readonly kind: 'lost' }
+  >;
+  waitFor(
+    checkpoint: Checkpoint,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<'reached' | 'late' | 'lost'>;
+}
+
+/**
+ * The read model of a cluster: the sorted sets of the order `standing`, dealt to shards by player. A rank
+ * is 1 + the sum of the shards' counts, a page is merged from theirs. An answer takes two or three round
+ * trips; where commits came between them, it is read again.
+ */
+export function redisLeaderboardReadModel(live: LiveRedisGeneration): LeaderboardReadModel {
+  return {
+    top: (query) => answer(live, (reads) => top(reads, query)),
+    standing: (query) => answer(live, (reads) => standing(reads, query)),
+    ranks: (query) => answer(live, (reads) => ranks(reads, query)),
+    entries: (places) => answer(live, (reads) => entries(reads, places)),
+    history: (query) => answer(live, (reads) => history(reads, query)),
+    waitFor: (checkpoint, timeoutMs, signal) => live.waitFor(checkpoint, timeoutMs, signal),
+  };
+}
+
+async function answer<T>(
+  live: LiveRedisGeneration,
+  read: (reads: RedisReads) => Promise<T>,
+): Promise<Answer<T>> {
+  const current = await live.current();
+  if (current.kind === 'lost') return { kind: 'lost' };
+  try {
+    const { value, checkpoint, exact } = await current.reader.read(read);
+    const asOf = { kind: 'answer', asOf: checkpoint } as const;
+    return { ...asOf, ...(exact ? {} : { exact }), ...value };
+  } catch (error) {
+    if (error instanceof StoreLostError) return { kind: 'lost' };
+    throw error;
+  }
+}
+
+interface Named {
+  readonly name: string | null;
+  readonly picture: string | null;
+}
+
+const unnamed: Named = { name: null, picture: null };
+
+function orderOf(reads: RedisReads, { board, period }: BoardPeriod): OrderReads {
+  return reads.order('scores', 'standing', [board, period]);
+}
+
+function scoreKey({ board, period }: BoardPeriod, userId: string): RowKey {
+  return { table: 'scores', key: [board, period, userId] };
+}
+
+/** Names and pictures of all players of an answer, in one round trip. */
+async function namesOf(reads: RedisReads, rows: readonly OrderedRow[]): Promise<Named[]> {
+  const keys = rows.map(({ user_id }) => ({ table: 'players', key: [user_id as Cell] }));
+  const players = keys.length > 0 ? await reads.load(keys) : [];
+  return rows.map((_, n) => (players[n] as unknown as Named | undefined) ?? unnamed);
+}
+
+/** 1 + the players, or the different scores, that are better than each of these. */
+async function ranksOf(
+  order: OrderReads,
+  standings: readonly number[],
+  ties: Ties,
+): Promise<readonly number[]> {
+  if (standings.length === 0) return [];
+  if (ties === 'dense') return (await order.distinctBefore(standings)).map((better) => better + 1);
+  return (await order.counts(standings)).counts.map(({ before }) => before + 1);
+}
+
+interface Ranking {
+  readonly order: Order;
+  readonly ties: Ties;
+  /** The rank of the first row, and its place on the board, 1 for the best. */
+  readonly firstRank: number;
+  readonly firstPlace: number;
+}
+
+/** Ranks rows that follow each other on the board. */
+function ranked(
+  rows: readonly OrderedRow[],
+  names: readonly Named[],
+  { order, ties, firstRank, firstPlace }: Ranking,
+): RankedPlayer[] {
+  let rank = firstRank;
+  return rows.map(({ user_id, standing: at }, index) => {
+    const tied = index === 0 || at === rows[index - 1]?.standing;
+    if (!tied) rank = ties === 'dense' ? rank + 1 : firstPlace + index;
+    const { name, picture } = names[index] ?? unnamed;
+    const score = scoreOf(at as number, order);
+    return { userId: user_id as string, name, picture, rank, score };
+  });
+}
+
+async function top(reads: RedisReads, query: TopQuery): Promise<Top> {
+  const { order, limit, offset, ties } = query;
+  const board = orderOf(reads, query);
+  const { total: players, rows } = await board.page(offset, limit);
+  const [first] = rows;
+  if (!first) return { rows: [], players };
+  const [names, [firstRank = 1]] = await Promise.all([
+    namesOf(reads, rows),
+    offset === 0 ? [1] : ranksOf(board, [first.standing as number], ties),
+  ]);
+  const ranking = { order, ties, firstRank, firstPlace: offset + 1 };
+  return { rows: ranked(rows, names, ranking), players };
+}
+
+async function standing(reads: RedisReads, query: StandingQuery): Promise<Standing> {
+  const { order, userId, around, ties } = query;
+  const board = orderOf(reads, query);
+  const [own] = await reads.load([scoreKey(query, userId)]);
+  if (!own) {
+    return { row: undefined, above: [], below: [], players: (await board.counts([])).total };
+  }
+  const { total: players, value, above, below } = await board.around(own, around, around);
+  const at = own.standing as number;
+  const [first] = above;
+  const isBetter = first !== undefined && first.standing !== at;
+  const [names, [rank = value.before + 1, aboveRank = rank]] = await Promise.all([
+    namesOf(reads, [...above, own, ...below]),
+    ranksAround(board, at, isBetter ? (first.standing as number) : undefined, value.before, ties),
+  ]);
+  const behind = players - value.through;
+  const better = above.filter((row) => row.standing !== at).length;
+  // The last of the better ones stands just before the own rank, however many are tied with it.
+  const firstPlace = value.before + 1 - better;
+  const rankedAbove = ranked(above, names, { order, ties, firstRank: aboveRank, firstPlace });
+  const tied = below.filter((row) => row.standing === at).length;
+  // The first of the worse ones stands just behind all that are not behind.
+  const place = value.through - tied;
+  const [row, ...rankedBelow] = ranked([own, ...below], names.slice(above.length), {
+    ...{ order, ties, firstRank: rank, firstPlace: place },
+  });
+  return {
+    row: {
+      ...(row as RankedPlayer),
+      percentile: percentileOf(behind, players),
+      matches: own.matches as number,
+    },
+    above: rankedAbove,
+    below: rankedBelow,
+    players,
+  };
+}
+
+/** The own rank and that of the first row above; what is counted already is not asked for again. */
+async function ranksAround(
+  board: OrderReads,
+  own: number,
+  first: number | undefined,
+  better: number,
+  ties: Ties,
+): Promise<readonly number[]> {
+  if (ties === 'dense') return ranksOf(board, first === undefined ? [own] : [own, first], ties);
+  return [better + 1, ...(await ranksOf(board, first === undefined ? [] : [first], ties))];
+}
+
+async function ranks(reads: RedisReads, query: RanksQuery): Promise<Ranks> {
+  const { order, userIds, ties } = query;
+  const board = orderOf(reads, query);
+  const keys = [...new Set(userIds)].map((userId) => scoreKey(query, userId));
+  const friends = (await reads.load(keys)).filter((row) => row !== undefined).sort(bestFirst);
+  const standings = friends.map((row) => row.standing as number);
+  const [names, counted, boardRanks] = await Promise.all([
+    namesOf(reads, friends),
+    board.counts(ties === 'dense' ? [] : standings),
+    ties === 'dense' ? ranksOf(board, standings, ties) : [],
+  ]);
+  const ranking = { order, ties, firstRank: 1, firstPlace: 1 };
+  const rows = ranked(friends, names, ranking).map((row, index): FriendRank => {
+    const before = counted.counts[index]?.before ?? 0;
+    return { ...row, boardRank: boardRanks[index] ?? before + 1 };
+  });
+  return { rows, players: counted.total };
+}
+
+function bestFirst(a: Row, b: Row): number {
+  return (
+    (a.standing as number) - (b.standing as number) ||
+    (a.reached_at as number) - (b.reached_at as number) ||
+    ((a.reached_by as string) < (b.reached_by as string) ? -1 : 1)
+  );
+}
+
+interface EntryRow {
+  readonly status: EntryStatus;
+  readonly total: number | null;
+  readonly previous: number | null;
+}
+
+function entryKey({ stream, revision }: EntryPlace): RowKey {
+  return { table: 'entries', key: [stream, revision] };
+}
+
+async function entries(reads: RedisReads, places: readonly EntryPlace[]): Promise<Entries> {
+  const rows = (await reads.load(places.map(entryKey))) as readonly unknown[];
+  return {
+    entries: (rows as readonly (EntryRow | undefined)[]).map(
+      (row) => row && { status: row.status, total: row.total },
+    ),
+  };
+}
+
+/** Walks the chain of counted entries back from the newest one, or from where an earlier page ended. */
+async function history(reads: RedisReads, query: HistoryQuery): Promise<History> {
+  const { board, period, userId, stream, from, limit } = query;
+  const found: HistoryEntry[] = [];
+  let next = from;
+  if (next === undefined) {
+    const [row] = await reads.load([{ table: 'scores', key: [board, period, userId] }]);
+    next = row?.last_revision as number | undefined;
+  }
+  while (next !== undefined && found.length < limit) {
+    const [row] = await reads.load([entryKey({ stream, revision: next })]);
+    const entry = row as unknown as EntryRow | undefined;
+    if (entry?.status !== 'counted' || entry.total === null) {
+      return { entries: found, next: undefined };
+    }
+    found.push({ revision: next, total: entry.total });
+    next = entry.previous ?? undefined;
+  }
+  return { entries: found, next };
+}
