@@ -126,12 +126,18 @@ class Connection implements RedisConnection {
   readonly #client: Redis | Cluster;
   #closed = false;
   #connecting: Promise<void> | undefined;
+  #reason: Error | undefined;
 
   constructor(client: Redis | Cluster, place: string) {
     this.#client = client;
     this.place = place;
-    // Each command that fails says so itself; without a listener the process would end.
-    client.on('error', () => undefined);
+    // Why a connection does not come about is only told here; commands fail without the reason.
+    client.on('error', (error: Error) => {
+      this.#reason = error;
+    });
+    client.on('ready', () => {
+      this.#reason = undefined;
+    });
   }
 
   async run(
@@ -187,7 +193,9 @@ class Connection implements RedisConnection {
       if (this.#client.status === 'wait' || this.#client.status === 'end') await this.#connected();
       return await run();
     } catch (error) {
-      throw this.#closed ? storeError('closed', this.place, error) : redisError(error, this.place);
+      throw this.#closed
+        ? storeError('closed', this.place, error)
+        : redisError(error, this.place, this.#reason);
     }
   }
 

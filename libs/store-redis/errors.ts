@@ -38,27 +38,37 @@ const byReply: readonly (readonly [RegExp, RedisStoreErrorCode])[] = [
 ];
 
 const unreachableNames = new Set(['MaxRetriesPerRequestError', 'ClusterAllFailedError']);
-const unreachableMessage = /Command timed out|Connection is closed|ECONN|ETIMEDOUT|ENOTFOUND|EPIPE/;
+const unreachableMessage =
+  /Command timed out|Connection is closed|None of startup nodes|slots cache|ECONN|ETIMEDOUT|ENOTFOUND|EPIPE/;
 
 export function storeError(code: RedisStoreErrorCode, detail: string, cause?: unknown) {
   return new RedisStoreError(code, `${advice[code]} (${detail})`, { cause });
 }
 
-/** What Redis answered or the client threw, as a RedisStoreError; what is no I/O unchanged. */
-export function redisError(error: unknown, place: string): unknown {
+/**
+ * What Redis answered or the client threw, as a RedisStoreError; what is no I/O unchanged. `reason`: why
+ * there is no connection, where that is known.
+ */
+export function redisError(error: unknown, place: string, reason?: Error): unknown {
   if (!(error instanceof Error) || error instanceof RedisStoreError) return error;
   const code = codeOf(error);
-  return code ? storeError(code, `${place}: ${error.message}`, error) : error;
+  if (code !== 'unreachable') {
+    return code ? storeError(code, `${place}: ${error.message}`, error) : error;
+  }
+  const why = (error as { lastNodeError?: Error }).lastNodeError ?? reason ?? error;
+  const known = codeOf(why) ?? code;
+  return storeError(known, `${place}: ${why.message || error.message}`, error);
 }
 
 function codeOf(error: Error): RedisStoreErrorCode | undefined {
-  const script = /^(?:ERR )?(?:user_script:\d+: )?-?([A-Z]+ .*)/.exec(error.message)?.[1];
+  // An error of a command within a script comes with the script's name before it.
+  const [, inner] =
+    /^ERR (?:Error running script|user_script).*?: -?([A-Z]{3,} .*)/.exec(error.message) ?? [];
   for (const [pattern, code] of byReply) {
-    if (pattern.test(error.message) || (script && pattern.test(script))) return code;
+    if (pattern.test(error.message) || (inner !== undefined && pattern.test(inner))) return code;
   }
   if (unreachableNames.has(error.name) || unreachableMessage.test(error.message)) {
     return 'unreachable';
   }
-  if (error.name === 'ReplyError') return 'io';
-  return undefined;
+  return error.name === 'ReplyError' ? 'io' : undefined;
 }

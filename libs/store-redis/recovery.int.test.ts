@@ -1,0 +1,209 @@
+import { describeOn } from '@annals/core/testing';
+import { type RowChange, StoreLostError } from '@annals/projection';
+import {
+  at,
+  entries,
+  entry,
+  matches,
+  put,
+  putEntry,
+  remove,
+  rowsOf,
+  Share,
+} from '@annals/projection/contract';
+import { describe, expect, test } from 'vitest';
+import type { RedisConnection } from './connection.ts';
+import { limits } from './limits.ts';
+import { openSample } from './testing/opened.ts';
+import { contentUnder, copyOf, keysUnder } from './testing/shard-copies.ts';
+
+/** Batch number `n`: raises all scores, adds and removes some rows. */
+function changesOf(n: number, rows = 24): RowChange[] {
+  return [
+    ...Array.from({ length: rows }, (_, row) => putEntry(entry(`b${row % 3}`, `p${row}`, n))),
+    put(matches, { id: `m${n}`, points: n }),
+    remove(matches, `m${n - 2}`),
+    remove(entries, 'b0', `q${n - 1}`),
+    putEntry(entry('b0', `q${n}`, n)),
+  ];
+}
+
+/** A connection that breaks after some scripts: what they would have done is not done, as after a kill. */
+function breaking(connection: RedisConnection, scripts: number): RedisConnection {
+  let left = scripts;
+  return {
+    ...{ place: connection.place, masters: () => connection.masters(), close: () => undefined },
+    call: (command, key, ...args) => connection.call(command, key, ...args),
+    run: async (script, keys, args) => {
+      left -= 1;
+      if (left < 0) throw new Error('the connection broke');
+      return connection.run(script, keys, args);
+    },
+  };
+}
+
+await describeOn('redis', 'Shards that stand apart', ({ url }) => {
+  const shards = 4;
+
+  describe('a batch that is cut off', () => {
+    test.each(Array.from({ length: shards }, (_, n) => n))(
+      'after %i scripts leaves nothing behind once somebody takes the lease',
+      async (scripts) => {
+        const opened = await openSample(url, { shards });
+        const share = await Share.take(opened.generation);
+        await share.commit(...changesOf(1));
+        await opened.generation.finishBuilding?.();
+        await share.commit(...changesOf(2));
+        const before = [
+          await rowsOf(opened.generation, entries),
+          await rowsOf(opened.generation, matches),
+        ];
+
+        const cut = opened.over(breaking(opened.connection, scripts));
+        const batch = share.batch(changesOf(3));
+        await expect(cut.commit(batch)).rejects.toThrow('the connection broke');
+        const next = await Share.take(opened.generation, 0, 'first');
+        expect(next.checkpoint).toEqual(at(2));
+        expect(await rowsOf(opened.generation, entries)).toEqual(before[0]);
+        expect(await rowsOf(opened.generation, matches)).toEqual(before[1]);
+
+        await next.commit(...changesOf(3));
+        expect(await rowsOf(opened.generation, matches)).toHaveLength(2);
+      },
+    );
+
+    test('is whole when it is sent again before anybody takes the lease', async () => {
+      const opened = await openSample(url, { shards });
+      const share = await Share.take(opened.generation);
+      await share.commit(...changesOf(1));
+      const batch = share.batch(changesOf(2));
+      await expect(opened.over(breaking(opened.connection, 2)).commit(batch)).rejects.toThrow();
+      expect((await opened.generation.workerCheckpoints())[0]).toEqual(at(1));
+      expect(await opened.generation.commit(batch)).toEqual({ kind: 'applied' });
+      expect(await opened.generation.commit(batch)).toEqual({ kind: 'already-applied' });
+      expect(await rowsOf(opened.generation, entries)).toHaveLength(25);
+    });
+
+    test.each([1, 2, 3, 4, 5])(
+      'between the pieces of a large one, after %i, is taken back on one shard too',
+      async (scripts) => {
+        const rows = 2 * limits.pieceRowsMax;
+        const opened = await openSample(url, { shards: 1 });
+        const share = await Share.take(opened.generation);
+        await share.commit(...changesOf(1, rows));
+        await opened.generation.finishBuilding?.();
+        const before = await rowsOf(opened.generation, entries);
+        const batch = share.batch(changesOf(2, 2 * rows));
+        const cut = opened.over(breaking(opened.connection, scripts));
+        const result = await cut.commit(batch).catch(() => 'broke');
+        if (scripts < 5) expect(result).toBe('broke');
+        const next = await Share.take(opened.generation);
+        if (result !== 'broke') return expect(next.checkpoint).toEqual(at(2));
+        expect(next.checkpoint).toEqual(at(1));
+        expect(await rowsOf(opened.generation, entries)).toEqual(before);
+      },
+    );
+
+    test('is taken back for a snapshot when its committer is gone', async () => {
+      const opened = await openSample(url, { shards });
+      const share = await Share.take(opened.generation);
+      await share.commit(...changesOf(1));
+      const before = await rowsOf(opened.generation, entries);
+      const cut = opened.over(breaking(opened.connection, 2));
+      await expect(cut.commit(share.batch(changesOf(2)))).rejects.toThrow('the connection broke');
+      expect(await rowsOf(opened.generation, entries)).toEqual(before);
+      // Whoever was only slow is told to load anew.
+      expect((await share.send(share.batch(changesOf(2)))).kind).toBe('stale');
+    });
+  });
+
+  describe('a failover that lost the last writes', () => {
+    test.each(Array.from({ length: shards }, (_, n) => n))(
+      'of shard %i: all go back to what it has, and go on from there',
+      async (shard) => {
+        const opened = await openSample(url, { shards });
+        const share = await Share.take(opened.generation, 0, 'first');
+        await share.commit(...changesOf(1));
+        await opened.generation.finishBuilding?.();
+        await share.commit(...changesOf(2));
+        const before = await rowsOf(opened.generation, entries);
+        await opened.generation.release(0, share.epoch);
+        const fail = await copyOf(opened.connection, opened.shards.names[shard]?.tag as string);
+        const later = await opened.generation.acquire(0, 'second', 100_000, 1_000);
+        if (later.kind !== 'acquired') throw new Error('busy');
+        for (const n of [3, 4, 5]) {
+          const batch = {
+            ...share.batch(changesOf(n), at(n)),
+            from: at(n - 1),
+            epoch: later.epoch,
+          };
+          expect(await opened.generation.commit(batch)).toEqual({ kind: 'applied' });
+        }
+        await fail();
+
+        const batch = { ...share.batch(changesOf(6), at(6)), from: at(5), epoch: later.epoch };
+        expect((await opened.generation.commit(batch)).kind).toBe('stale');
+        const next = await Share.take(opened.generation, 0, 'third');
+        expect(next.checkpoint).toEqual(at(2));
+        expect(next.epoch).toBeGreaterThan(later.epoch);
+        expect(await rowsOf(opened.generation, entries)).toEqual(before);
+        for (const n of [3, 4, 5, 6]) await next.commit(...changesOf(n));
+        expect(await rowsOf(opened.generation, entries)).toHaveLength(25);
+      },
+    );
+
+    test('of more than the others keep makes the generation lost', async () => {
+      const opened = await openSample(url, { shards });
+      const share = await Share.take(opened.generation);
+      await share.commit(...changesOf(1));
+      const fail = await copyOf(opened.connection, opened.shards.names[2]?.tag as string);
+      await share.commit(...changesOf(2));
+      await opened.generation.purge?.();
+      await share.commit(...changesOf(3));
+      await fail();
+      const taken = Share.take(opened.generation);
+      await expect(taken).rejects.toThrow(StoreLostError);
+      expect(await opened.generation.present()).toBe(false);
+      expect(await opened.store.open(1)).toBe('lost');
+    });
+
+    test('that lost a shard altogether makes it lost', async () => {
+      const opened = await openSample(url, { shards });
+      const { tag } = opened.shards.names[3] as { tag: string };
+      for (const key of await keysUnder(opened.connection, tag)) {
+        await opened.connection.call('UNLINK', key);
+      }
+      expect(await opened.generation.present()).toBe(false);
+      await expect(opened.generation.checkpoint()).rejects.toThrow(StoreLostError);
+      expect(await opened.store.open(1)).toBe('lost');
+    });
+  });
+
+  test('what is kept of the past is bounded, and forgotten by a purge', async () => {
+    const opened = await openSample(url, { shards: 2 });
+    const share = await Share.take(opened.generation);
+    await share.commit(putEntry(entry('b', 'ann', 1, 'A name of before')));
+    await share.commit(putEntry(entry('b', 'ann', 1, 'A name of now')));
+    const holds = async (text: string) =>
+      (await contentUnder(opened.connection, opened.prefix)).some((one) => one.includes(text));
+    expect(await holds('A name of before')).toBe(true);
+    const snapshot = await opened.generation.snapshot();
+    expect(await opened.generation.purge?.()).toBe('blocked');
+    await snapshot.close();
+    expect(await opened.generation.purge?.()).toBe('purged');
+    expect(await holds('A name of before')).toBe(false);
+    expect(await holds('A name of now')).toBe(true);
+    await share.commit(putEntry(entry('b', 'ann', 2)));
+
+    for (let n = 0; n < 6; n += 1) {
+      const name = String(n).repeat(limits.undoBytesMax / 4);
+      await share.commit(putEntry(entry('b', 'long', n, name)));
+    }
+    const lengths = await Promise.all(
+      opened.shards.names.map(({ tag }) => opened.connection.call('LLEN', `${tag}undo:0`)),
+    );
+    expect(Math.min(...lengths.map(Number))).toBeLessThan(6);
+    const bytes = await opened.shards.states(['undo:0']);
+    for (const [kept] of bytes) expect(Number(kept)).toBeLessThanOrEqual(limits.undoBytesMax);
+  });
+});
