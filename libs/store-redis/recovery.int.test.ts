@@ -12,8 +12,8 @@ import {
   Share,
 } from '@annals/projection/contract';
 import { describe, expect, test } from 'vitest';
-import type { RedisConnection } from './connection.ts';
 import { limits } from './limits.ts';
+import { breaking } from './testing/breaking-connection.ts';
 import { openSample } from './testing/opened.ts';
 import { contentUnder, copyOf, keysUnder } from './testing/shard-copies.ts';
 
@@ -26,20 +26,6 @@ function changesOf(n: number, rows = 24): RowChange[] {
     remove(entries, 'b0', `q${n - 1}`),
     putEntry(entry('b0', `q${n}`, n)),
   ];
-}
-
-/** A connection that breaks after some scripts: what they would have done is not done, as after a kill. */
-function breaking(connection: RedisConnection, scripts: number): RedisConnection {
-  let left = scripts;
-  return {
-    ...{ place: connection.place, masters: () => connection.masters(), close: () => undefined },
-    call: (command, key, ...args) => connection.call(command, key, ...args),
-    run: async (script, keys, args) => {
-      left -= 1;
-      if (left < 0) throw new Error('the connection broke');
-      return connection.run(script, keys, args);
-    },
-  };
 }
 
 await describeOn('redis', 'Shards that stand apart', ({ url }) => {
