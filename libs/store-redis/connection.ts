@@ -22,6 +22,8 @@ export type Reply = Buffer | number | null | readonly Reply[];
 export interface RedisConnection {
   /** The address without user and password, for messages. */
   readonly place: string;
+  /** Whether the keys of one command must lie in one slot. */
+  readonly isCluster: boolean;
   /** Runs a script whose keys all lie in one slot. Sent again after a reconnect: it must bear that. */
   run(
     script: Script,
@@ -123,6 +125,7 @@ const clusterAttemptsMax = 10;
 
 class Connection implements RedisConnection {
   readonly place: string;
+  readonly isCluster: boolean;
   readonly #client: Redis | Cluster;
   #closed = false;
   #connecting: Promise<void> | undefined;
@@ -130,6 +133,7 @@ class Connection implements RedisConnection {
 
   constructor(client: Redis | Cluster, place: string) {
     this.#client = client;
+    this.isCluster = client instanceof Cluster;
     this.place = place;
     // Why a connection does not come about is only told here; commands fail without the reason.
     client.on('error', (error: Error) => {

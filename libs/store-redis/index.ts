@@ -5,7 +5,13 @@ export {
   type RedisLiveReaderOptions,
   redisLiveReader,
 } from './live-reader.ts';
-export type { CountedValue, OrderedRow, OrderReads, Surroundings } from './order-reads.ts';
+export type {
+  CountedValue,
+  OrderedRow,
+  OrderReads,
+  Standing,
+  Surroundings,
+} from './order-reads.ts';
 export type { Read, RedisReader, RedisReads } from './reader.ts';
 export {
   type RedisProjectionStoreOptions,

@@ -16,17 +16,32 @@ interface Wanted {
   readonly at: number;
 }
 
+/** Fields of one hash. */
+export interface WantedFields {
+  /** The key of the hash without the shard's tag. */
+  readonly bucket: string;
+  readonly fields: readonly string[];
+}
+
 /** Asks one shard for the values of some fields; gives them one after another. */
 export type AskRows = (
   names: ShardNames,
-  keys: readonly string[],
-  wanted: Buffer,
+  wanted: readonly WantedFields[],
 ) => Promise<readonly Reply[]>;
 
 /** Rows by key, in their order: one script for each shard and some thousand keys, all sent at once. */
 export function loadRows(shards: Shards, keys: readonly RowKey[]): Promise<(Row | undefined)[]> {
-  return rowsBy(shards, keys, async (names, buckets, wanted) => {
-    const [, ...values] = await shards.run(names, loadScript, buckets, [wanted]);
+  return rowsBy(shards, keys, async (names, wanted) => {
+    const numbers = new KeyList(1);
+    const list = new ListWriter();
+    const all = list.begin();
+    for (const { bucket, fields } of wanted) {
+      list.end(list.begin(), 2);
+      list.number(numbers.numberOf(names.tag + bucket));
+      list.texts(fields);
+    }
+    list.end(all, wanted.length);
+    const [, ...values] = await shards.run(names, loadScript, numbers.names, [list.cells.take()]);
     return values;
   });
 }
@@ -64,19 +79,10 @@ async function loadSome(
     if (same) same.push(one);
     else byBucket.set(one.bucket, [one]);
   }
-  const keys = new KeyList(1);
-  const list = new ListWriter();
-  const all = list.begin();
-  for (const [bucket, some] of byBucket) {
-    list.end(list.begin(), 2);
-    list.number(keys.numberOf(bucket));
-    const fields = list.begin();
-    for (const { field } of some) list.text(field);
-    list.end(fields, some.length);
-  }
-  list.end(all, byBucket.size);
-  const buckets = keys.names.map((key) => names.tag + key);
-  const values = await ask(names, buckets, list.cells.take());
+  const values = await ask(
+    names,
+    [...byBucket].map(([bucket, some]) => ({ bucket, fields: some.map(({ field }) => field) })),
+  );
   let next = 0;
   for (const some of byBucket.values()) {
     for (const { at, layout, key } of some) {

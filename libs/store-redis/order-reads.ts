@@ -3,10 +3,10 @@ import { CellWriter } from './cells.ts';
 import type { Reply } from './connection.ts';
 import { limits } from './limits.ts';
 import type { Order } from './orders.ts';
-import { ListWriter } from './piece-writer.ts';
-import { readOrderScript, readScoresScript } from './read-scripts.ts';
-import type { StampedReads } from './reader.ts';
+import type { KeyList, ListWriter } from './piece-writer.ts';
+import { partKinds } from './read-scripts.ts';
 import { listOf, textOf } from './replies.ts';
+import type { StampedReads } from './stamped-reads.ts';
 
 /** A row as an order holds it: its score's column, and all columns of the member. */
 export type OrderedRow = { readonly [column: string]: Cell };
@@ -20,10 +20,18 @@ export interface CountedValue {
 
 export interface Surroundings {
   readonly total: number;
+  /** Rows before its value, and those with the same value too. */
   readonly value: CountedValue;
+  /** Rows before it, one by one; 0 where no row around it was asked for. */
+  readonly place: number;
   /** The rows just before and just behind, first to last. */
   readonly above: readonly OrderedRow[];
   readonly below: readonly OrderedRow[];
+}
+
+/** A row as its order sees it: where it stands, with those around it. */
+export interface Standing extends Surroundings {
+  readonly row: OrderedRow;
 }
 
 interface Entry {
@@ -31,9 +39,16 @@ interface Entry {
   readonly member: Buffer;
 }
 
+/** Where to look: an entry, or the row with this key, wherever it stands. */
+type Place = { readonly entry: Entry } | { readonly key: readonly Cell[] };
+
 interface Asked {
   readonly values?: readonly number[];
-  readonly place?: { readonly entry: Entry; readonly above: number; readonly below: number };
+  readonly place?: Place & {
+    readonly above: number;
+    readonly below: number;
+    readonly counted: boolean;
+  };
   readonly range?: readonly [first: number, last: number];
 }
 
@@ -44,6 +59,18 @@ interface Answer {
   readonly above: readonly Entry[];
   readonly below: readonly Entry[];
   readonly range: readonly Entry[];
+  /** The entry of the place; undefined where the row has none. */
+  readonly entry: Entry | undefined;
+}
+
+/** Which set of which order. */
+export interface GroupOfOrder {
+  readonly table: string;
+  readonly order: Order;
+  /** Its place in the values of rows, from 0. */
+  readonly number: number;
+  /** Its key without the shard's tag. */
+  readonly key: string;
 }
 
 /**
@@ -52,37 +79,77 @@ interface Answer {
  */
 export class OrderReads {
   readonly #reads: StampedReads;
+  readonly #group: GroupOfOrder;
   readonly #order: Order;
-  readonly #key: string;
 
-  constructor(reads: StampedReads, order: Order, key: string) {
+  constructor(reads: StampedReads, group: GroupOfOrder) {
     this.#reads = reads;
-    this.#order = order;
-    this.#key = key;
+    this.#group = group;
+    this.#order = group.order;
   }
 
   /** Rows in the group, and those before and up to each value. */
   async counts(
     values: readonly number[],
   ): Promise<{ readonly total: number; readonly counts: readonly CountedValue[] }> {
-    const answers = await this.#askAll({
-      values: values.map((value) => this.#order.ranked(value)),
-    });
+    const ranked = values.map((value) => this.#order.ranked(value));
+    const answers = await this.#askAll({ values: ranked });
     return { total: totalOf(answers), counts: values.map((_, n) => countsAt(answers, n)) };
   }
 
-  /** A row with those around it. It need not be there itself. */
+  /** What is around a row's place. It need not be there itself. */
   async around(row: OrderedRow, above: number, below: number): Promise<Surroundings> {
     const entry = this.#entryOf(row);
     // One more behind: the first of them is the row itself.
-    const place = { entry, above, below: below + 1 };
-    const answers = await this.#askAll({ values: [entry.score], place });
+    const answers = await this.#askAll({
+      place: { entry, above, below: below + 1, counted: true },
+    });
+    return this.#surroundings(answers, entry, above, below);
+  }
+
+  /** The row with this key and what is around it; only how many there are where it has no place. */
+  async standing(
+    key: readonly Cell[],
+    above: number,
+    below: number,
+  ): Promise<Standing | { readonly row: undefined; readonly total: number }> {
+    const counted = above > 0 || below > 0;
+    const answers = await this.#askByKey({ key, above, below: below + 1, counted });
+    const entry = answers[0]?.entry;
+    if (!entry) return { row: undefined, total: totalOf(answers) };
+    return { row: this.#rowOf(entry), ...this.#surroundings(answers, entry, above, below) };
+  }
+
+  /** One server looks the row up for all shards; in a cluster its own shard tells the others where it stands. */
+  async #askByKey(
+    place: NonNullable<Asked['place']> & { readonly key: readonly Cell[] },
+  ): Promise<Answer[]> {
+    const { connection } = this.#reads.shards;
+    if (!connection.isCluster) return this.#askAll({ place });
+    const { shard } = this.#reads.shards.place({ table: this.#group.table, key: place.key });
+    const own = await this.#ask(shard, { place });
+    const { above, below, counted } = place;
+    const asked = own.entry ? { place: { entry: own.entry, above, below, counted } } : {};
+    const others = this.#reads.shards.names.map((_, n) =>
+      n === shard ? own : this.#ask(n, asked),
+    );
+    const [first, ...rest] = await Promise.all(others);
+    return [{ ...(first as Answer), entry: own.entry }, ...rest];
+  }
+
+  #surroundings(
+    answers: readonly Answer[],
+    entry: Entry,
+    above: number,
+    below: number,
+  ): Surroundings {
     const before = merged(answers.map((one) => one.above));
     const behind = merged(answers.map((one) => one.below));
     const isThere = behind[0] !== undefined && compareEntries(behind[0], entry) === 0;
     return {
       total: totalOf(answers),
       value: countsAt(answers, 0),
+      place: sum(answers.map(({ place }) => place)),
       above: before.slice(Math.max(0, before.length - above)).map((one) => this.#rowOf(one)),
       below: behind
         .slice(isThere ? 1 : 0)
@@ -123,7 +190,9 @@ export class OrderReads {
       const middle = (low[widest] as number) + Math.floor((widths[widest] as number) / 2);
       const pivot = (await this.#ask(widest, { range: [middle, middle] })).range[0];
       if (!pivot) break;
-      const answers = await this.#askAll({ place: { entry: pivot, above: 0, below: 0 } });
+      const answers = await this.#askAll({
+        place: { entry: pivot, above: 0, below: 0, counted: true },
+      });
       const places = answers.map(({ place }, n) =>
         Math.min(Math.max(place, low[n] as number), high[n] as number),
       );
@@ -167,17 +236,17 @@ export class OrderReads {
   }
 
   async #scorePages(after: string, before: number): Promise<number[][]> {
-    const list = new ListWriter();
-    list.end(list.begin(), 3);
-    list.text(after);
-    list.text(String(before));
-    list.number(limits.scoresPageMax);
-    const asked = list.cells.take();
     return Promise.all(
       this.#reads.shards.names.map(async (names) => {
-        const key = names.tag + this.#key;
-        const scores = await this.#reads.ask(names, readScoresScript, [key], asked);
-        return scores.map((score) => Number(textOf(score)));
+        const scores = await this.#reads.ask(names, (list, keys) => {
+          list.end(list.begin(), 5);
+          list.number(partKinds.scores);
+          list.number(keys.numberOf(names.tag + this.#group.key));
+          list.text(after);
+          list.text(String(before));
+          list.number(limits.scoresPageMax);
+        });
+        return listOf(scores).map((score) => Number(textOf(score)));
       }),
     );
   }
@@ -189,17 +258,35 @@ export class OrderReads {
   async #ask(shard: number, asked: Asked): Promise<Answer> {
     const names = this.#reads.shards.names[shard];
     if (!names) throw new RangeError(`there is no shard ${shard}`);
-    const key = names.tag + this.#key;
-    const answer = await this.#reads.ask(names, readOrderScript, [key], askedList(asked));
-    const [total = 0, counts = [], place = 0, above = [], below = [], range = []] = answer;
-    return {
-      total: Number(total),
-      counts: listOf(counts).map(Number),
-      place: Number(place),
-      above: entriesOf(above),
-      below: entriesOf(below),
-      range: entriesOf(range),
-    };
+    const reply = await this.#reads.ask(names, (list, keys) => {
+      list.end(list.begin(), 9);
+      list.number(partKinds.order);
+      list.number(keys.numberOf(names.tag + this.#group.key));
+      list.texts((asked.values ?? []).map(String));
+      this.#writePlace(asked.place, list, keys);
+      list.number(asked.place?.above ?? 0);
+      list.number(asked.place?.below ?? 0);
+      list.text(asked.range ? String(asked.range[0]) : '');
+      list.text(asked.range ? String(asked.range[1]) : '');
+      list.number(asked.place?.counted ? 1 : 0);
+    });
+    return answerOf(listOf(reply));
+  }
+
+  #writePlace(place: Place | undefined, list: ListWriter, keys: KeyList): void {
+    if (!place) list.end(list.begin(), 0);
+    else if ('entry' in place) {
+      list.end(list.begin(), 2);
+      list.text(String(place.entry.score));
+      list.bytes(place.entry.member);
+    } else {
+      const { shards } = this.#reads;
+      const { shard, bucket, field } = shards.place({ table: this.#group.table, key: place.key });
+      list.end(list.begin(), 3);
+      list.number(keys.numberOf(`${shards.names[shard]?.tag}${bucket}`));
+      list.text(field);
+      list.number(this.#group.number + 1);
+    }
   }
 
   #entryOf(row: OrderedRow): Entry {
@@ -217,18 +304,18 @@ export class OrderReads {
   }
 }
 
-function askedList({ values = [], place, range }: Asked): Buffer {
-  const list = new ListWriter();
-  list.end(list.begin(), 7);
-  list.end(list.begin(), values.length);
-  for (const value of values) list.text(String(value));
-  list.text(place ? String(place.entry.score) : '');
-  list.bytes(place?.entry.member ?? Buffer.alloc(0));
-  list.number(place?.above ?? 0);
-  list.number(place?.below ?? 0);
-  list.text(range ? String(range[0]) : '');
-  list.text(range ? String(range[1]) : '');
-  return list.cells.take();
+function answerOf(reply: readonly Reply[]): Answer {
+  const [total = 0, counts = [], place = 0, above = [], below = [], range = []] = reply;
+  const [score, member] = reply.slice(6);
+  return {
+    total: Number(total),
+    counts: listOf(counts).map(Number),
+    place: Number(place),
+    above: entriesOf(above),
+    below: entriesOf(below),
+    range: entriesOf(range),
+    entry: member instanceof Buffer ? { score: Number(textOf(score ?? null)), member } : undefined,
+  };
 }
 
 function entriesOf(reply: Reply): Entry[] {

@@ -35,6 +35,12 @@ export class ListWriter {
     this.cells.fill(start);
   }
 
+  texts(texts: readonly string[]): void {
+    const list = this.begin();
+    for (const text of texts) this.text(text);
+    this.end(list, texts.length);
+  }
+
   bytes(bytes: Uint8Array): void {
     const start = this.beginBytes();
     this.cells.raw(bytes);

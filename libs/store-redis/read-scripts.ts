@@ -1,38 +1,35 @@
 import { luaScript } from './connection.ts';
 import { prelude } from './scripts.ts';
 
-/**
- * What readers run: each answers with the shard's stamp (for each worker its checkpoint, and what is
- * open of a batch), taken in the same step as what was asked for. ARGV: instance, workers, what is asked.
- */
-const stamped = `${prelude}
-local workers = {}
-for worker = 0, ARGV[2] - 1 do
-  workers[#workers + 1] = 'at:' .. worker
-  workers[#workers + 1] = 'open:' .. worker
-end
-local stamp = redis.call('HMGET', KEYS[1], 'instance', unpack(workers))
-if stamp[1] ~= ARGV[1] then return { 'lost' } end
-`;
-
-/** KEYS: state, buckets. Asked: { { bucket, { field, ... } }, ... }. */
-export const readRowsScript = luaScript(`${stamped}
-local rows = { 'read', stamp }
-for _, wanted in ipairs(cmsgpack.unpack(ARGV[3])) do
-  for _, value in ipairs(values(KEYS[wanted[1]], wanted[2])) do rows[#rows + 1] = value end
-end
-return rows
-`);
+/** What one part of a read asks for. */
+export const partKinds = { rows: 1, order: 2, scores: 3 } as const;
 
 /**
- * KEYS: state, the sorted set of a group. Asked: { values to count, score and member of a place (or
- * empty), entries before it, entries from it on, first and last of a range (or empty) }. Answers: entries in all; for each
- * value those before it and those up to it; the number of entries before the place; entries before it,
- * entries from it on, entries of the range, each as member and score.
+ * All that a read asks of one shard at a time, or of one server. KEYS: whatever the parts name. ARGV:
+ * instance, workers, { states of the shards, parts }. Answers with a stamp of each shard (for each worker
+ * its checkpoint, and what is open of a batch), taken in the same step as the answers of the parts:
+ *
+ * - `{ 1, bucket, fields }`: values;
+ * - `{ 2, sorted set, values to count, place, rows before it, rows from it on, first and last of a range,
+ *   whether rows before the place are counted one by one (takes a search among its ties) }`:
+ *   rows in all, for each value those before it and those up to it, the number of rows before the place,
+ *   rows before, rows from it on, rows of the range (each as member and score), the place itself. A place
+ *   is empty, or score and member, or the bucket, the field and the order's number of a row;
+ * - `{ 3, sorted set, behind which, before which, how many }`: different scores in ascending order, each
+ *   found by a jump over its ties.
  */
-export const readOrderScript = luaScript(`${stamped}
-local set = KEYS[2]
+export const readScript = luaScript(`${prelude}
 local asked = cmsgpack.unpack(ARGV[3])
+local fields = { 'instance' }
+for worker = 0, ARGV[2] - 1 do
+  fields[#fields + 1] = 'at:' .. worker
+  fields[#fields + 1] = 'open:' .. worker
+end
+local stamps = {}
+for n, state in ipairs(asked[1]) do
+  stamps[n] = redis.call('HMGET', KEYS[state], unpack(fields))
+  if stamps[n][1] ~= ARGV[1] then return { 'lost' } end
+end
 -- Bytes, as Redis compares them: Lua's own comparison follows the locale.
 local function isBefore(a, b)
   for n = 1, math.min(#a, #b) do
@@ -41,7 +38,7 @@ local function isBefore(a, b)
   end
   return #a < #b
 end
-local function countBefore(score, member)
+local function countBefore(set, score, member)
   local held = redis.call('ZSCORE', set, member)
   if held and tonumber(held) == tonumber(score) then return redis.call('ZRANK', set, member) end
   local low, high = redis.call('ZCOUNT', set, '-inf', '(' .. score), redis.call('ZCOUNT', set, '-inf', score)
@@ -52,39 +49,58 @@ local function countBefore(score, member)
   end
   return low
 end
-local counts = {}
-for _, value in ipairs(asked[1]) do
-  counts[#counts + 1] = redis.call('ZCOUNT', set, '-inf', '(' .. value)
-  counts[#counts + 1] = redis.call('ZCOUNT', set, '-inf', value)
-end
-local answer = { 'read', stamp, redis.call('ZCARD', set), counts, 0, {}, {}, {} }
-if asked[2] ~= '' then
-  local place = countBefore(asked[2], asked[3])
-  answer[5] = place
-  if asked[4] > 0 and place > 0 then
-    local first = math.max(0, place - asked[4])
-    answer[6] = redis.call('ZRANGE', set, first, place - 1, 'WITHSCORES')
+local found = {}
+-- Where a row stands, from its value; looked up once for all shards.
+local function placeOf(place)
+  if #place < 3 then return place[1], place[2] end
+  local name = place[1] .. ' ' .. place[2]
+  if not found[name] then
+    local value = redis.call('HGET', KEYS[place[1]], place[2])
+    local at, score, member = 1, nil, nil
+    if value then
+      for _ = 1, place[3] do score, member, at = entry(value, at) end
+    end
+    found[name] = { score, member }
   end
-  if asked[5] > 0 then
-    answer[7] = redis.call('ZRANGE', set, place, place + asked[5] - 1, 'WITHSCORES')
+  return found[name][1], found[name][2]
+end
+local function orderOf(part)
+  local set, counts, above, below, range, before = KEYS[part[2]], {}, {}, {}, {}, 0
+  local values = part[3]
+  local score, member = placeOf(part[4])
+  if score then values[#values + 1] = score end
+  for _, value in ipairs(values) do
+    counts[#counts + 1] = redis.call('ZCOUNT', set, '-inf', '(' .. value)
+    counts[#counts + 1] = redis.call('ZCOUNT', set, '-inf', value)
   end
+  if score and part[9] == 1 then
+    before = countBefore(set, score, member)
+    if part[5] > 0 and before > 0 then
+      above = redis.call('ZRANGE', set, math.max(0, before - part[5]), before - 1, 'WITHSCORES')
+    end
+    if part[6] > 0 then
+      below = redis.call('ZRANGE', set, before, before + part[6] - 1, 'WITHSCORES')
+    end
+  end
+  if part[7] ~= '' then range = redis.call('ZRANGE', set, part[7], part[8], 'WITHSCORES') end
+  return { redis.call('ZCARD', set), counts, before, above, below, range, score or false, member or false }
 end
-if asked[6] ~= '' then answer[8] = redis.call('ZRANGE', set, asked[6], asked[7], 'WITHSCORES') end
-return answer
-`);
-
-/**
- * Different scores in ascending order, each found by a jump over its ties. KEYS: state, the sorted set.
- * Asked: { behind which, before which, how many at most }.
- */
-export const readScoresScript = luaScript(`${stamped}
-local asked = cmsgpack.unpack(ARGV[3])
-local after, scores = asked[1], {}
-while #scores < asked[3] do
-  local next = redis.call('ZRANGE', KEYS[2], '(' .. after, '(' .. asked[2], 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
-  if #next == 0 then break end
-  after = next[2]
-  scores[#scores + 1] = after
+local function scoresOf(part)
+  local after, scores = part[3], {}
+  while #scores < part[5] do
+    local next = redis.call('ZRANGE', KEYS[part[2]], '(' .. after, '(' .. part[4], 'BYSCORE',
+      'LIMIT', 0, 1, 'WITHSCORES')
+    if #next == 0 then break end
+    after = next[2]
+    scores[#scores + 1] = after
+  end
+  return scores
 end
-return { 'read', stamp, unpack(scores) }
+local answers = {}
+for n, part in ipairs(asked[2]) do
+  if part[1] == ${partKinds.rows} then answers[n] = values(KEYS[part[2]], part[3])
+  elseif part[1] == ${partKinds.order} then answers[n] = orderOf(part)
+  else answers[n] = scoresOf(part) end
+end
+return { 'read', stamps, answers }
 `);

@@ -59,17 +59,22 @@ export class Shards {
   }
 
   /** Runs a script in one shard, for this instance. Throws StoreLostError when the generation is gone. */
-  async run(
+  run(
     shard: ShardNames,
     script: Script,
     keys: readonly (string | Buffer)[],
     args: readonly Argument[] = [],
   ): Promise<readonly Reply[]> {
-    const reply = await this.connection.run(
-      script,
-      [shard.state, ...keys],
-      [this.instance, ...args],
-    );
+    return this.runOver(script, [shard.state, ...keys], args);
+  }
+
+  /** The same with other keys than the state in the first place. */
+  async runOver(
+    script: Script,
+    keys: readonly (string | Buffer)[],
+    args: readonly Argument[],
+  ): Promise<readonly Reply[]> {
+    const reply = await this.connection.run(script, keys, [this.instance, ...args]);
     if (wordOf(reply) === 'lost') throw lostError(this.spec, this.connection.place);
     return reply as readonly Reply[];
   }

@@ -142,33 +142,39 @@ async function top(reads: RedisReads, query: TopQuery): Promise<Top> {
 async function standing(reads: RedisReads, query: StandingQuery): Promise<Standing> {
   const { order, userId, around, ties } = query;
   const board = orderOf(reads, query);
-  const [own] = await reads.load([scoreKey(query, userId)]);
-  if (!own) {
-    return { row: undefined, above: [], below: [], players: (await board.counts([])).total };
-  }
-  const { total: players, value, above, below } = await board.around(own, around, around);
-  const at = own.standing as number;
-  const [first] = above;
-  const isBetter = first !== undefined && first.standing !== at;
-  const [names, [rank = value.before + 1, aboveRank = rank]] = await Promise.all([
-    namesOf(reads, [...above, own, ...below]),
-    ranksAround(board, at, isBetter ? (first.standing as number) : undefined, value.before, ties),
+  // One row more above tells whether the first that is shown is tied with what is before it.
+  const [at, [own], [ownName]] = await Promise.all([
+    board.standing(scoreKey(query, userId).key, around === 0 ? 0 : around + 1, around),
+    reads.load([scoreKey(query, userId)]),
+    namesOf(reads, [{ user_id: userId }]),
   ]);
-  const behind = players - value.through;
-  const better = above.filter((row) => row.standing !== at).length;
+  if (at.row === undefined || !own) {
+    return { row: undefined, above: [], below: [], players: at.total };
+  }
+  const { total: players, value, below } = at;
+  const hidden = Math.max(0, at.above.length - around);
+  const above = at.above.slice(hidden);
+  const shown = { first: above[0], before: at.above[hidden - 1], place: at.place - above.length };
+  const self = { standing: at.row.standing as number, rank: value.before + 1 };
+  const [names, [rank = 1, aboveRank = rank]] = await Promise.all([
+    namesOf(reads, [...above, ...below]),
+    ranksAround(board, self, shown, ties),
+  ]);
+  const better = above.filter((row) => row.standing !== self.standing).length;
   // The last of the better ones stands just before the own rank, however many are tied with it.
   const firstPlace = value.before + 1 - better;
   const rankedAbove = ranked(above, names, { order, ties, firstRank: aboveRank, firstPlace });
-  const tied = below.filter((row) => row.standing === at).length;
+  const tied = below.filter((row) => row.standing === self.standing).length;
   // The first of the worse ones stands just behind all that are not behind.
   const place = value.through - tied;
-  const [row, ...rankedBelow] = ranked([own, ...below], names.slice(above.length), {
+  const behindNames = [ownName ?? unnamed, ...names.slice(above.length)];
+  const [row, ...rankedBelow] = ranked([at.row, ...below], behindNames, {
     ...{ order, ties, firstRank: rank, firstPlace: place },
   });
   return {
     row: {
       ...(row as RankedPlayer),
-      percentile: percentileOf(behind, players),
+      percentile: percentileOf(players - value.through, players),
       matches: own.matches as number,
     },
     above: rankedAbove,
@@ -177,16 +183,32 @@ async function standing(reads: RedisReads, query: StandingQuery): Promise<Standi
   };
 }
 
-/** The own rank and that of the first row above; what is counted already is not asked for again. */
+interface Shown {
+  /** The first row that is shown above the own one, and the one before it that is not. */
+  readonly first: OrderedRow | undefined;
+  readonly before: OrderedRow | undefined;
+  /** Players before `first`, one by one. */
+  readonly place: number;
+}
+
+/**
+ * The own rank and that of the first row that is shown above. What is counted already is not asked for
+ * again: only a first row that is tied with one before it has to be looked for.
+ */
 async function ranksAround(
   board: OrderReads,
-  own: number,
-  first: number | undefined,
-  better: number,
+  own: { readonly standing: number; readonly rank: number },
+  { first, before, place }: Shown,
   ties: Ties,
 ): Promise<readonly number[]> {
-  if (ties === 'dense') return ranksOf(board, first === undefined ? [own] : [own, first], ties);
-  return [better + 1, ...(await ranksOf(board, first === undefined ? [] : [first], ties))];
+  const isBetter = first !== undefined && first.standing !== own.standing;
+  if (ties === 'dense') {
+    const standings = isBetter ? [own.standing, first.standing as number] : [own.standing];
+    return ranksOf(board, standings, ties);
+  }
+  if (!isBetter) return [own.rank];
+  if (before?.standing !== first.standing) return [own.rank, place + 1];
+  return [own.rank, ...(await ranksOf(board, [first.standing as number], ties))];
 }
 
 async function ranks(reads: RedisReads, query: RanksQuery): Promise<Ranks> {

@@ -4,7 +4,8 @@ import type { RedisConnection } from '../connection.ts';
 export function breaking(connection: RedisConnection, scripts: number): RedisConnection {
   let left = scripts;
   return {
-    ...{ place: connection.place, masters: () => connection.masters(), close: () => undefined },
+    ...{ place: connection.place, isCluster: connection.isCluster },
+    ...{ masters: () => connection.masters(), close: () => undefined },
     call: (command, key, ...args) => connection.call(command, key, ...args),
     run: async (script, keys, args) => {
       left -= 1;
