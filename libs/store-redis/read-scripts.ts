@@ -7,7 +7,7 @@ export const partKinds = { rows: 1, order: 2, scores: 3 } as const;
 /**
  * All that a read asks of one shard at a time, or of one server. KEYS: whatever the parts name. ARGV:
  * instance, workers, { states of the shards, parts }. Answers with a stamp of each shard (for each worker
- * its checkpoint, and what is open of a batch), taken in the same step as the answers of the parts:
+ * its checkpoint, what is open of a batch, and the last batch), taken in the same step as the answers of the parts:
  *
  * - `{ 1, bucket, fields }`: values;
  * - `{ 2, sorted set, values to count, place, rows before it, rows from it on, first and last of a range,
@@ -24,6 +24,7 @@ local fields = { 'instance' }
 for worker = 0, ARGV[2] - 1 do
   fields[#fields + 1] = 'at:' .. worker
   fields[#fields + 1] = 'open:' .. worker
+  fields[#fields + 1] = 'batch:' .. worker
 end
 local stamps = {}
 for n, state in ipairs(asked[1]) do

@@ -13,6 +13,8 @@ import {
 } from '@annals/projection/contract';
 import { describe, expect, test } from 'vitest';
 import { limits } from './limits.ts';
+import { peekScript, rollbackScript } from './scripts.ts';
+import { areEqual } from './shards.ts';
 import { breaking } from './testing/breaking-connection.ts';
 import { openSample } from './testing/opened.ts';
 import { contentUnder, copyOf, keysUnder } from './testing/shard-copies.ts';
@@ -57,6 +59,55 @@ await describeOn('redis', 'Shards that stand apart', ({ url }) => {
         expect(await rowsOf(opened.generation, matches)).toHaveLength(2);
       },
     );
+
+    test.each([1, 2, 3])(
+      'that leaves the checkpoint where it is, after %i scripts, is noticed all the same',
+      async (scripts) => {
+        const opened = await openSample(url, { shards });
+        const share = await Share.take(opened.generation);
+        await share.commit(...changesOf(1));
+        await share.send(share.batch(changesOf(2), at(1)));
+        const before = await rowsOf(opened.generation, entries);
+        const retry = share.batch(changesOf(3), at(1));
+        const cut = opened.over(breaking(opened.connection, scripts));
+        await expect(cut.commit(retry)).rejects.toThrow('the connection broke');
+        if (scripts === 2) {
+          expect(await share.send(retry)).toEqual({ kind: 'applied' });
+          expect(await share.send(retry)).toEqual({ kind: 'already-applied' });
+          expect(areEqual(await opened.shards.stamps())).toBe(true);
+          return;
+        }
+        const next = await Share.take(opened.generation);
+        expect(next.checkpoint).toEqual(at(1));
+        expect(await rowsOf(opened.generation, entries)).toEqual(before);
+        expect(await next.send(next.batch(changesOf(3), at(1)))).toEqual({ kind: 'applied' });
+        expect(await rowsOf(opened.generation, matches)).toHaveLength(2);
+      },
+    );
+
+    test('of somebody who lost the lease, and comes late, is taken back', async () => {
+      const opened = await openSample(url, { shards });
+      const share = await Share.take(opened.generation);
+      await share.commit(...changesOf(1));
+      // Two different batches from one checkpoint, each in some shards: what a message that was held up can do.
+      const other = share.batch(changesOf(7), at(9));
+      await expect(opened.over(breaking(opened.connection, 3)).commit(other)).rejects.toThrow();
+      const [first] = opened.shards.names;
+      const undo = `${first?.tag}undo:0`;
+      const peeked = await opened.shards.run(first!, peekScript, [undo]);
+      const [, from, to, piece, ...keys] = peeked as Buffer[];
+      const record = [from, to, piece].map(String);
+      await opened.shards.run(first!, rollbackScript, [undo, ...keys], [0, share.epoch, ...record]);
+      await expect(
+        opened.over(breaking(opened.connection, 1)).commit(share.batch(changesOf(2))),
+      ).rejects.toThrow('the connection broke');
+
+      const next = await Share.take(opened.generation);
+      expect(next.checkpoint).toEqual(at(1));
+      await next.commit(...changesOf(2));
+      const scores = new Set((await rowsOf(opened.generation, entries)).map(({ score }) => score));
+      expect([...scores]).toEqual([2]);
+    });
 
     test('is whole when it is sent again before anybody takes the lease', async () => {
       const opened = await openSample(url, { shards });
@@ -137,6 +188,20 @@ await describeOn('redis', 'Shards that stand apart', ({ url }) => {
         expect(await rowsOf(opened.generation, entries)).toHaveLength(25);
       },
     );
+
+    test('of a shard that forgot it was built builds it again', async () => {
+      const opened = await openSample(url, { shards });
+      const share = await Share.take(opened.generation);
+      await share.commit(...changesOf(1));
+      const fail = await copyOf(opened.connection, opened.shards.names[1]?.tag as string);
+      await opened.generation.finishBuilding?.();
+      await fail();
+      const built = async () => (await opened.shards.states(['building'])).map(([one]) => one);
+      expect(await built()).toEqual(['0', '1', '0', '0']);
+      await Share.take(opened.generation);
+      expect(await built()).toEqual(['0', '0', '0', '0']);
+      expect(await rowsOf(opened.generation, entries)).toHaveLength(25);
+    });
 
     test('of more than the others keep makes the generation lost', async () => {
       const opened = await openSample(url, { shards });

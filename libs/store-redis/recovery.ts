@@ -1,50 +1,55 @@
-import { encodeCheckpoint } from '@annals/event-log';
+import { limits } from './limits.ts';
 import type { ShardNames } from './names.ts';
 import { textOf, wordOf } from './replies.ts';
 import { peekScript, rollbackScript } from './scripts.ts';
-import { areEqual, earliest, type Shards, storedCheckpoint, type WorkerStamp } from './shards.ts';
+import { areEqual, batchesOf, type Shards, type WorkerStamp } from './shards.ts';
 
 /**
  * Brings all shards to one checkpoint of a worker. A batch that was cut off, or a failover that lost the
  * last writes of some shards, leaves others ahead of them; those go back, by what they kept of the past,
- * to the last checkpoint that all have. Nobody else may write for this worker meanwhile: its epoch was
- * made known in every shard before.
+ * to the last batch that all have. Nobody else may write for this worker meanwhile: its epoch was made
+ * known in every shard before.
  */
 export async function bringTogether(
   shards: Shards,
   worker: number,
   epoch: number,
 ): Promise<'together' | 'apart'> {
-  const stamps = (await shards.stamps()).map((all) => all[worker] as WorkerStamp);
-  if (areEqual(stamps.map((stamp) => [stamp]))) return 'together';
-  const target = earliest(stamps.map(({ at }) => storedCheckpoint(at)));
-  if (!target) return 'apart';
-  const at = encodeCheckpoint(target);
-  const came = await Promise.all(
-    shards.names.map((names, n) =>
-      goBack(shards, names, { worker, epoch, at, stamp: stamps[n] as WorkerStamp }),
-    ),
-  );
-  return came.every(Boolean) ? 'together' : 'apart';
+  for (let round = 0; round < limits.undoRecordsMax; round += 1) {
+    const stamps = (await shards.stamps()).map((all) => all[worker] as WorkerStamp);
+    if (areEqual(stamps.map((stamp) => [stamp]))) return 'together';
+    const counts = stamps.map(batchesOf);
+    const least = Math.min(...counts);
+    const isAhead = stamps.map(({ open }, n) => open !== undefined || counts[n] !== least);
+    // As many batches in each, but not the same ones: a late message of somebody who lost the lease.
+    const target = isAhead.includes(true) ? least : least - 1;
+    const came = await Promise.all(
+      shards.names.map((names, n) =>
+        goBack(shards, names, { worker, epoch, stamp: stamps[n] as WorkerStamp, target }),
+      ),
+    );
+    if (came.includes(false)) return 'apart';
+  }
+  return 'apart';
 }
 
 interface WayBack {
   readonly worker: number;
   readonly epoch: number;
-  /** Where to. */
-  readonly at: string;
   readonly stamp: WorkerStamp;
+  /** With how many batches it ends. */
+  readonly target: number;
 }
 
-/** Takes pieces back, newest first, until the shard stands at `at` with no batch half there. */
+/** Takes pieces back, newest first, until no more than `target` batches are there, each of them whole. */
 async function goBack(
   shards: Shards,
   names: ShardNames,
-  { worker, epoch, at, stamp }: WayBack,
+  { worker, epoch, stamp, target }: WayBack,
 ): Promise<boolean> {
-  let isThere = stamp.at === at && stamp.open === undefined;
-  while (!isThere) {
-    const undo = names.undo(worker);
+  const undo = names.undo(worker);
+  let batches = batchesOf(stamp) + (stamp.open === undefined ? 0 : 1);
+  while (batches > target) {
     const peeked = await shards.run(names, peekScript, [undo]);
     if (wordOf(peeked) !== 'record') return false;
     const [, from, to, piece, ...keys] = peeked;
@@ -56,7 +61,7 @@ async function goBack(
       [worker, epoch, ...record],
     );
     if (wordOf(rolled) !== 'back') return false;
-    isThere = record[0] === at && record[2] === '1';
+    if (record[2] === '1') batches -= 1;
   }
   return true;
 }

@@ -63,8 +63,16 @@ export class RedisGeneration implements GenerationStore {
     return this.#alone(worker, async () => {
       const came = await bringTogether(this.#shards, worker, epoch);
       if (came === 'apart') await this.#giveUp(worker, epoch);
+      await this.#finishAgain();
       return { kind: 'acquired', epoch, checkpoint: await this.#reached(worker) };
     });
+  }
+
+  /** A shard that lost its last writes may have lost that it was built: then some say so and others do not. */
+  async #finishAgain(): Promise<void> {
+    if (this.#shards.names.length === 1) return;
+    const built = (await this.#shards.states(['building'])).map(([building]) => building === '0');
+    if (built.includes(true) && built.includes(false)) await finishBuilding(this.#shards);
   }
 
   /** Shards that cannot be brought to one checkpoint are no read model any more. */

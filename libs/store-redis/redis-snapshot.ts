@@ -66,6 +66,7 @@ function stampsOf({ spec }: Shards, { states }: Mark): WorkerStamp[][] {
     workers.map((worker) => ({
       at: state.get(`at:${worker}`) ?? '',
       open: state.get(`open:${worker}`),
+      batch: state.get(`batch:${worker}`) ?? '',
     })),
   );
 }

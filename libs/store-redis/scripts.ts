@@ -6,8 +6,8 @@ import { limits } from './limits.ts';
  * instance in the shard's state, so that nothing is ever written beside a generation that is gone.
  *
  * The state of a shard is a hash: `instance`; `building` (1: no orders yet, 2: they are being made, 0);
- * for each worker `epoch:N`, `at:N` (its checkpoint) and `open:N` (pieces applied of a batch that is not
- * whole yet, and which batch); `rows:T` counts the rows of a table; `snapshot:N` the open snapshots.
+ * for each worker `epoch:N`, `at:N` (its checkpoint), `batch:N` (how many batches brought it there, and the
+ * hash of the last) and `open:N` (pieces applied of a batch that is not whole yet, and which batch); `rows:T` counts the rows of a table; `snapshot:N` the open snapshots.
  * The first shard also has leases (`holder:N`, `until:N`), `held`, `held-until` and `paused`.
  */
 
@@ -168,7 +168,8 @@ local found = redis.call('HMGET', state, 'instance', 'epoch:' .. worker, 'at:' .
   ${snapshotFields.join(', ')})
 if found[1] ~= ARGV[1] then return { 'lost' } end
 local at, open = found[3], found[4]
-local already = { 'already-applied', found[9] == ARGV[11] and 'this' or 'another' }
+local count, hash = string.match(found[9] or '', '^(%d+) (.*)$')
+local already = { 'already-applied', hash == ARGV[11] and 'this' or 'another' }
 local stale = { 'stale', found[2], at }
 if found[2] ~= epoch then return stale end
 local batch = from .. '>' .. to .. ' ' .. ARGV[11]
@@ -179,8 +180,10 @@ if open then
   if piece ~= done + 1 then return stale end
 elseif at ~= from then
   return at == to and already or stale
+elseif from == to and hash == ARGV[11] then
+  return already
 elseif piece ~= 1 then
-  return from == to and already or stale
+  return stale
 else
   if found[6] and tonumber(found[7]) > tonumber(ARGV[8]) and not covers(found[6], to) then
     return { 'held', found[6] }
@@ -191,7 +194,7 @@ local keeps = ARGV[9] == '1'
 local snapshots = openSnapshots(found, 9, 3)
 local before = write(state, cmsgpack.unpack(ARGV[10]), KEYS, found[5], snapshots, keeps or pieces > 1)
 if keeps or pieces > 1 then
-  local record = cmsgpack.pack({ from, to, piece, KEYS, before, ARGV[11] })
+  local record = cmsgpack.pack({ from, to, piece, KEYS, before, ARGV[11], found[9] or '' })
   redis.call('RPUSH', undo, record)
   redis.call('HINCRBY', state, 'undo:' .. worker, #record)
 end
@@ -199,7 +202,7 @@ if piece < pieces then
   redis.call('HSET', state, 'open:' .. worker, piece .. ' ' .. batch)
   return { 'applied' }
 end
-redis.call('HSET', state, 'at:' .. worker, to, 'batch:' .. worker, ARGV[11])
+redis.call('HSET', state, 'at:' .. worker, to, 'batch:' .. worker, ((count or 0) + 1) .. ' ' .. ARGV[11])
 if open then redis.call('HDEL', state, 'open:' .. worker) end
 if not keeps then
   if pieces > 1 then
@@ -249,7 +252,7 @@ if not open and found[3] ~= to then return { 'broken' } end
 write(state, held[5], KEYS, found[5], openSnapshots(found, 5, 3), false)
 redis.call('RPOP', undo)
 redis.call('HINCRBY', state, 'undo:' .. worker, -#record)
-redis.call('HSET', state, 'at:' .. worker, from, 'batch:' .. worker, '')
+redis.call('HSET', state, 'at:' .. worker, from, 'batch:' .. worker, held[7])
 if piece > 1 then
   redis.call('HSET', state, 'open:' .. worker, (piece - 1) .. ' ' .. batch)
 else

@@ -1,4 +1,4 @@
-import { type Checkpoint, coversAll, decodeCheckpoint } from '@annals/event-log';
+import { type Checkpoint, decodeCheckpoint } from '@annals/event-log';
 import { type Cell, type GenerationSpec, lowestCheckpoint, type RowKey } from '@annals/projection';
 import type { Argument, RedisConnection, Reply, Script } from './connection.ts';
 import { limits } from './limits.ts';
@@ -13,6 +13,11 @@ export interface WorkerStamp {
   readonly at: string;
   /** Pieces of a batch that is not whole there; undefined when there is none. */
   readonly open: string | undefined;
+  /**
+   * How many batches brought it there, and the hash of the last one: a batch may leave the checkpoint where
+   * it is, and its rows must not be taken for those of before. Empty at the beginning.
+   */
+  readonly batch: string;
 }
 
 /** The shards of a generation: where rows lie, and scripts that find out whether it is still there. */
@@ -94,10 +99,15 @@ export class Shards {
   /** For each shard what each worker has reached there. */
   async stamps(): Promise<readonly (readonly WorkerStamp[])[]> {
     const workers = Array.from({ length: this.spec.workers }, (_, worker) => worker);
-    const fields = workers.flatMap((worker) => [`at:${worker}`, `open:${worker}`]);
+    const fields = workers.flatMap((worker) =>
+      ['at', 'open', 'batch'].map((field) => `${field}:${worker}`),
+    );
     const states = await this.states(fields);
     return states.map((values) =>
-      workers.map((worker) => ({ at: values[2 * worker] ?? '', open: values[2 * worker + 1] })),
+      workers.map((worker) => {
+        const [at = '', open, batch = ''] = values.slice(3 * worker, 3 * worker + 3);
+        return { at, open, batch };
+      }),
     );
   }
 
@@ -134,13 +144,16 @@ export function lowestOf(
 export function areEqual(stamps: readonly (readonly WorkerStamp[])[]): boolean {
   const first = stamps[0] as readonly WorkerStamp[];
   return stamps.every((shard) =>
-    shard.every(({ at, open }, worker) => open === undefined && at === first[worker]?.at),
+    shard.every(({ at, open, batch }, worker) => {
+      const other = first[worker];
+      return open === undefined && at === other?.at && batch === other.batch;
+    }),
   );
 }
 
-/** The checkpoint that no other is behind of, or undefined when they did not come one after another. */
-export function earliest(checkpoints: readonly Checkpoint[]): Checkpoint | undefined {
-  return checkpoints.find((one) => checkpoints.every((other) => coversAll(other, one)));
+/** How many batches a worker's rows in a shard are made of. */
+export function batchesOf({ batch }: WorkerStamp): number {
+  return Number(batch.slice(0, batch.indexOf(' ') + 1));
 }
 
 /** A checkpoint as `encodeCheckpoint` wrote it; anything else means that the keys are damaged. */

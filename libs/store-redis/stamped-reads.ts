@@ -101,8 +101,9 @@ function written(parts: readonly Part[]): { readonly keys: string[]; readonly as
 function stampOf(reply: Reply): WorkerStamp[] {
   const said = listOf(reply);
   const workers: WorkerStamp[] = [];
-  for (let n = 1; n < said.length; n += 2) {
-    workers.push({ at: textOf(said[n] ?? null), open: someText(said[n + 1]) });
+  for (let n = 1; n < said.length; n += 3) {
+    const [at = null, open, batch = null] = said.slice(n, n + 3);
+    workers.push({ at: textOf(at), open: someText(open), batch: textOf(batch) });
   }
   return workers;
 }
