@@ -22,6 +22,8 @@ export const limits = {
    */
   undoBytesMax: 16_000_000,
   undoRecordsMax: 10_000,
+  /** Hashes that a snapshot reads at the same time. */
+  bucketsInFlightMax: 32,
   /** Snapshots of one generation open at a time. */
   snapshotsMax: 4,
   /** How long a snapshot outlives whoever read it last. */

@@ -93,9 +93,10 @@ class RedisSnapshot implements GenerationSnapshot {
   readonly #shards: Shards;
   readonly #mark: Mark;
   readonly #isBuilt: boolean;
-  readonly #read = new Set<string>();
+  readonly #copies = new Map<TableLayout, Promise<void>>();
   #sorted: DatabaseSync | undefined;
   #closed = false;
+  #touchedAt = performance.now();
 
   constructor(shards: Shards, mark: Mark) {
     this.#shards = shards;
@@ -150,30 +151,45 @@ class RedisSnapshot implements GenerationSnapshot {
   /** Copies a table into the temporary database, once. */
   async #sort(layout: TableLayout): Promise<DatabaseSync> {
     if (this.#closed) throw storeError('closed', this.#shards.connection.place);
-    this.#sorted ??= new DatabaseSync('');
+    this.#sorted ??= temporaryDatabase();
     const sorted = this.#sorted;
+    const copying = this.#copies.get(layout) ?? this.#copyTable(layout, sorted);
+    this.#copies.set(layout, copying);
+    await copying;
+    return sorted;
+  }
+
+  async #copyTable(layout: TableLayout, sorted: DatabaseSync): Promise<void> {
     const name = `t${layout.number}`;
-    if (this.#read.has(name)) return sorted;
-    sorted.exec(`DROP TABLE IF EXISTS ${name};
-      CREATE TABLE ${name} (key BLOB PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID`);
+    sorted.exec(
+      `CREATE TABLE ${name} (key BLOB PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID`,
+    );
     const put = sorted.prepare(`INSERT OR REPLACE INTO ${name} VALUES (?, ?)`);
+    let some: FoundBucket[] = [];
+    const copySome = async () => {
+      await Promise.all(some.map((found) => this.#copy(layout, found, put)));
+      some = [];
+      await this.#touchIfDue();
+    };
     for await (const found of bucketsOf(this.#shards, layout)) {
-      await this.#copy(layout, found, put);
-      await this.#touch();
+      some.push(found);
+      if (some.length >= limits.bucketsInFlightMax) await copySome();
     }
+    await copySome();
     const remove = sorted.prepare(`DELETE FROM ${name} WHERE key = ?`);
     for (const names of this.#shards.names) await this.#putBack(layout, names, put, remove);
     await this.#touch();
-    this.#read.add(name);
-    return sorted;
   }
 
   async #copy(layout: TableLayout, { names, bucket }: FoundBucket, put: StatementSync) {
     for await (const pairs of this.#pagesOf(names.tag + bucket)) {
+      this.#sorted?.exec('BEGIN');
       for (let n = 0; n + 1 < pairs.length; n += 2) {
         const key = layout.keyOf(bucket, String(pairs[n]));
         put.run(layout.sortKey(key), pairs[n + 1] as Buffer);
       }
+      this.#sorted?.exec('COMMIT');
+      await this.#touchIfDue();
     }
   }
 
@@ -212,10 +228,22 @@ class RedisSnapshot implements GenerationSnapshot {
     } while (cursor !== '0');
   }
 
+  async #touchIfDue(): Promise<void> {
+    if (performance.now() - this.#touchedAt > limits.snapshotMsMax / 10) await this.#touch();
+  }
+
   async #touch(): Promise<void> {
+    this.#touchedAt = performance.now();
     if (await touchAll(this.#shards, this.#mark, limits.snapshotMsMax)) return;
     throw storeError('busy', `${this.#shards.connection.place}: the snapshot was given up`);
   }
+}
+
+/** A file without a name, which SQLite removes when it is closed; it need not survive anything. */
+function temporaryDatabase(): DatabaseSync {
+  const database = new DatabaseSync('');
+  database.exec('PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF');
+  return database;
 }
 
 /** The digit 1. */
