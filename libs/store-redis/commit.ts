@@ -19,7 +19,7 @@ export async function commitBatch(
   now: number,
 ): Promise<CommitResult> {
   const pieces = piecesOf(shards, batch);
-  const send = new Sender(shards, batch, now, hashOf(pieces));
+  const send = new Sender(shards, batch, now, hashOf(batch.tail, pieces));
   const [first, ...others] = shards.names as [ShardNames, ...ShardNames[]];
   const decided = await send.all(first, pieces[0] as readonly Piece[]);
   if (decided.kind === 'another') return { kind: 'already-applied' };
@@ -49,8 +49,8 @@ function piecesOf(shards: Shards, { changes }: Batch): Piece[][] {
 type Sent = CommitResult | { readonly kind: 'another' };
 
 /** Tells a batch that is sent again from another one with the same checkpoints. */
-function hashOf(pieces: readonly (readonly Piece[])[]): string {
-  const hash = createHash('sha1');
+function hashOf(tail: string, pieces: readonly (readonly Piece[])[]): string {
+  const hash = createHash('sha1').update(tail);
   for (const shard of pieces)
     for (const { keys, body } of shard) hash.update(keys.join()).update(body);
   return hash.digest('base64url');
@@ -91,7 +91,7 @@ class Sender {
     piece: number,
     pieces: number,
   ): Promise<Sent> {
-    const { worker, epoch, from, to } = this.#batch;
+    const { worker, epoch, from, to, tail } = this.#batch;
     const keepsUndo = this.#shards.names.length > 1 ? '1' : '0';
     const reply = await this.#shards.run(
       names,
@@ -99,7 +99,7 @@ class Sender {
       [names.undo(worker), ...names.snapshots, ...keys.map((key) => names.tag + key)],
       [
         ...[worker, epoch, encodeCheckpoint(from), encodeCheckpoint(to)],
-        ...[piece, pieces, this.#now, keepsUndo, body, this.#hash],
+        ...[piece, pieces, this.#now, keepsUndo, body, this.#hash, tail],
       ],
     );
     return resultOf(reply);

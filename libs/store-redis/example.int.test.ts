@@ -13,6 +13,7 @@ await describeOn('redis', 'On one server', ({ url }) => {
     const projection = 'leaderboard';
     const store = redisProjectionStore({ url, prefix, projection, clock, shards: 8 });
     await store.create({
+      id: '6f1c2a52-1f0d-5d0e-9b55-2a3d7c1e8f40',
       projection,
       version: 1,
       generation: 1,
@@ -44,12 +45,19 @@ await describeOn('redis', 'On one server', ({ url }) => {
       epoch: lease.epoch,
       from: lease.checkpoint,
       to: { 0: '0000000000000003' },
+      tail: '',
       changes: [change('ann', 12, 1), change('bob', 12, 2), change('cid', 7, 3)],
     });
     await generation.finishBuilding?.();
 
     // The reader's side, in any process.
-    const live = redisLiveReader({ url, prefix, projection, liveGeneration: () => 1, clock });
+    const live = redisLiveReader({
+      url,
+      prefix,
+      projection,
+      liveGeneration: () => generation.spec,
+      clock,
+    });
     await live.waitFor({ 0: '0000000000000003' }, { timeoutMs: 5_000 });
     const now = await live.current();
     if (now.kind !== 'ready') throw new Error(now.kind);

@@ -71,7 +71,12 @@ await describeOn('redis', 'A server', ({ url }) => {
     await expect(store.open(1)).rejects.toMatchObject({ code: 'closed' });
     await expect(generation.checkpoint()).rejects.toMatchObject({ code: 'closed' });
     const clock = systemClock;
-    const live = redisLiveReader({ url, projection: 'sample', liveGeneration: () => 1, clock });
+    const live = redisLiveReader({
+      url,
+      projection: 'sample',
+      liveGeneration: () => sampleSpec,
+      clock,
+    });
     live.close();
     await expect(live.current()).rejects.toMatchObject({ code: 'closed' });
   });
@@ -101,7 +106,12 @@ await describeOn(
         await expect(store.create(sampleSpec)).rejects.toMatchObject({ code: 'evicts' });
         await expect(store.open(1)).rejects.toThrow(`maxmemory-policy ${policy}`);
         const clock = systemClock;
-        const live = redisLiveReader({ url, projection: 'sample', liveGeneration: () => 1, clock });
+        const live = redisLiveReader({
+          url,
+          projection: 'sample',
+          liveGeneration: () => sampleSpec,
+          clock,
+        });
         onTestFinished(() => live.close());
         await expect(live.current()).rejects.toMatchObject({ code: 'evicts' });
         await set('maxmemory-policy', 'noeviction');

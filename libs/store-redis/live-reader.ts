@@ -1,6 +1,6 @@
 import type { Clock } from '@annals/core';
 import { type Checkpoint, coversAll } from '@annals/event-log';
-import { StoreLostError, type Waiter, WaitingLine } from '@annals/projection';
+import { type GenerationSpec, StoreLostError, type Waiter, WaitingLine } from '@annals/projection';
 import { connectRedis, type RedisConnection } from './connection.ts';
 import { storeError } from './errors.ts';
 import { limits } from './limits.ts';
@@ -12,7 +12,7 @@ import { lowestOf, Shards } from './shards.ts';
 /** What can be read now. */
 export type RedisLive =
   | { readonly kind: 'ready'; readonly reader: RedisReader; readonly generation: number }
-  /** The live generation is gone or is another one: an operator must rebuild. */
+  /** The live generation is gone, or is another one, or of another log: an operator must rebuild. */
   | { readonly kind: 'lost'; readonly generation: number }
   /** No generation is live yet, or the live one is filled for the first time. */
   | { readonly kind: 'building' };
@@ -34,8 +34,10 @@ export interface RedisLiveReaderOptions {
   readonly projection: string;
   readonly prefix?: string;
   /** The generation that is live now, from the projection's own events; asked each time, so it must be cheap. */
-  readonly liveGeneration: () => number | undefined;
+  readonly liveGeneration: () => Pick<GenerationSpec, 'generation' | 'id'> | undefined;
   readonly clock: Clock;
+  /** Ids of generations that must not be read although their keys are there: they are lost. None unless told. */
+  readonly diverged?: ReadonlySet<string>;
 }
 
 /** A read model for a process that serves requests: follows the live generation, and knows when it is lost. */
@@ -54,7 +56,7 @@ class LiveReader implements RedisLiveReader {
   readonly #prefix: string;
   readonly #connection: RedisConnection;
   readonly #line = new WaitingLine();
-  #generation: number | undefined;
+  #liveId: string | undefined;
   #opened: Opened | undefined;
   #opening: Promise<Opened> | undefined;
   #checked = false;
@@ -77,8 +79,8 @@ class LiveReader implements RedisLiveReader {
   async #current(): Promise<Opened> {
     if (this.#closed) throw storeError('closed', this.#connection.place);
     const generation = this.#options.liveGeneration();
-    if (generation !== this.#generation) {
-      this.#generation = generation;
+    if (generation?.id !== this.#liveId) {
+      this.#liveId = generation?.id;
       this.#opened = undefined;
       this.#opening = undefined;
     }
@@ -97,15 +99,21 @@ class LiveReader implements RedisLiveReader {
     }
   }
 
-  async #open(generation: number, at: number, held: Opened | undefined): Promise<Opened> {
+  async #open(
+    { generation, id }: Pick<GenerationSpec, 'generation' | 'id'>,
+    at: number,
+    held: Opened | undefined,
+  ): Promise<Opened> {
     const marked = markerKey(this.#prefix, this.#options.projection, generation);
-    if (held?.shards && (await held.shards.present(marked))) return { ...held, at };
+    if (held?.shards && !this.#options.diverged?.has(id) && (await held.shards.present(marked))) {
+      return { ...held, at };
+    }
     if (!this.#checked) await refuseEviction(this.#connection);
     this.#checked = true;
     const lost: Opened = { live: { kind: 'lost', generation }, shards: undefined, at };
     const { projection } = this.#options;
     const marker = await readMarker(this.#connection, this.#prefix, projection, generation);
-    if (!marker) return lost;
+    if (!marker || marker.spec.id !== id || this.#options.diverged?.has(id)) return lost;
     const shards = new Shards(this.#connection, marker);
     try {
       const states = await shards.states(['building']);

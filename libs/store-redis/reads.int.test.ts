@@ -1,7 +1,7 @@
 import { systemClock } from '@annals/core';
 import { describeOn } from '@annals/core/testing';
-import type { GenerationStore, Row, Table } from '@annals/projection';
-import { at, put, Share } from '@annals/projection/contract';
+import type { GenerationSpec, GenerationStore, Row, Table } from '@annals/projection';
+import { at, put, Share, sampleSpec } from '@annals/projection/contract';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type RedisReads, redisLiveReader } from './index.ts';
 import { limits } from './limits.ts';
@@ -165,7 +165,7 @@ await describeOn('redis', 'Reads on one server', ({ url }) => {
   });
 
   describe('the live reader', () => {
-    async function open(live: () => number | undefined) {
+    async function open(live: () => GenerationSpec | undefined) {
       const opened = await openSample(url, { shards: 2, spec: { tables: [scores] } });
       const { prefix } = opened;
       const clock = systemClock;
@@ -176,27 +176,31 @@ await describeOn('redis', 'Reads on one server', ({ url }) => {
     }
 
     test('is building until a generation is live and built, then turns with it, and knows when it is lost', async () => {
-      let generation: number | undefined;
+      let generation: GenerationSpec | undefined;
       const { generation: one, store, reader, prefix } = await open(() => generation);
       expect(prefix).toBeTruthy();
       const kind = async () => (await reader.current()).kind;
       expect(await kind()).toBe('building');
-      generation = 1;
+      generation = one.spec;
       expect(await kind()).toBe('building');
       await one.finishBuilding?.();
       await expect.poll(kind).toBe('ready');
-      generation = 2;
+      generation = { ...one.spec, generation: 2, id: 'the second' };
       expect(await reader.current()).toEqual({ kind: 'lost', generation: 2 });
-      await store.create({ ...one.spec, generation: 2 });
+      await store.create(generation);
       const two = (await store.open(2)) as GenerationStore;
       await two.finishBuilding?.();
       await expect.poll(() => reader.current()).toMatchObject({ kind: 'ready', generation: 2 });
+      generation = { ...generation, id: 'of another log' };
+      expect(await kind()).toBe('lost');
+      generation = { ...generation, id: 'the second' };
+      await expect.poll(kind).toBe('ready');
       await store.drop(2);
       await expect.poll(kind).toBe('lost');
     });
 
     test('lets those go who wait, as the checkpoint comes to them', async () => {
-      const { generation, reader } = await open(() => 1);
+      const { generation, reader } = await open(() => sampleSpec);
       await generation.finishBuilding?.();
       const share = await Share.take(generation);
       const options = { timeoutMs: 20_000 };

@@ -115,7 +115,7 @@ await describeOn('redis', 'Shards that stand apart', ({ url }) => {
       await share.commit(...changesOf(1));
       const batch = share.batch(changesOf(2));
       await expect(opened.over(breaking(opened.connection, 2)).commit(batch)).rejects.toThrow();
-      expect((await opened.generation.workerCheckpoints())[0]).toEqual(at(1));
+      expect((await opened.generation.shares())[0]?.checkpoint).toEqual(at(1));
       expect(await opened.generation.commit(batch)).toEqual({ kind: 'applied' });
       expect(await opened.generation.commit(batch)).toEqual({ kind: 'already-applied' });
       expect(await rowsOf(opened.generation, entries)).toHaveLength(25);

@@ -6,9 +6,11 @@ import {
   type GenerationSnapshot,
   type GenerationSpec,
   type GenerationStore,
+  type HeldLease,
   type Lease,
   type Row,
   type RowKey,
+  type ShareProgress,
   StoreLostError,
 } from '@annals/projection';
 import { betweenCommits } from './between-commits.ts';
@@ -24,7 +26,7 @@ import { bringTogether } from './recovery.ts';
 import { openSnapshot } from './redis-snapshot.ts';
 import { wordOf } from './replies.ts';
 import { forgetScript, releaseScript, setScript } from './scripts.ts';
-import { lowestOf, reachedEverywhere, Shards } from './shards.ts';
+import { lowestOf, progressOf, Shards } from './shards.ts';
 
 /** An open generation. Its first shard decides; the others follow it, and are brought back to it. */
 export class RedisGeneration implements GenerationStore {
@@ -58,13 +60,13 @@ export class RedisGeneration implements GenerationStore {
     if ('kind' in lease) return lease;
     const { epoch } = lease;
     if (this.#busy.has(worker)) {
-      return { kind: 'acquired', epoch, checkpoint: await this.#reached(worker) };
+      return { kind: 'acquired', epoch, ...(await this.#reached(worker)) };
     }
     return this.#alone(worker, async () => {
       const came = await bringTogether(this.#shards, worker, epoch);
       if (came === 'apart') await this.#giveUp(worker, epoch);
       await this.#finishAgain();
-      return { kind: 'acquired', epoch, checkpoint: await this.#reached(worker) };
+      return { kind: 'acquired', epoch, ...(await this.#reached(worker)) };
     });
   }
 
@@ -94,6 +96,17 @@ export class RedisGeneration implements GenerationStore {
     await this.#shards.run(this.#shards.first, releaseScript, [], [worker, epoch]);
   }
 
+  async leases(): Promise<readonly (HeldLease | undefined)[]> {
+    this.#checkOpen();
+    const workers = Array.from({ length: this.spec.workers }, (_, worker) => worker);
+    const fields = workers.flatMap((worker) => [`holder:${worker}`, `until:${worker}`]);
+    const [said = []] = await this.#shards.states(fields);
+    return workers.map((worker) => {
+      const holder = said[2 * worker];
+      return holder === undefined ? undefined : { holder, until: Number(said[2 * worker + 1]) };
+    });
+  }
+
   async load(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]> {
     this.#checkOpen();
     return loadRows(this.#shards, keys);
@@ -114,10 +127,10 @@ export class RedisGeneration implements GenerationStore {
     return lowestOf(this.spec, await this.#shards.stamps());
   }
 
-  async workerCheckpoints(): Promise<readonly Checkpoint[]> {
+  async shares(): Promise<readonly ShareProgress[]> {
     this.#checkOpen();
     const stamps = await this.#shards.stamps();
-    return Array.from({ length: this.spec.workers }, (_, n) => reachedEverywhere(stamps, n));
+    return Array.from({ length: this.spec.workers }, (_, n) => progressOf(stamps, n));
   }
 
   async hold(at: Checkpoint, until: number): Promise<void> {
@@ -161,8 +174,8 @@ export class RedisGeneration implements GenerationStore {
     this.#closed = true;
   }
 
-  async #reached(worker: number): Promise<Checkpoint> {
-    return reachedEverywhere(await this.#shards.stamps(), worker);
+  async #reached(worker: number): Promise<ShareProgress> {
+    return progressOf(await this.#shards.stamps(), worker);
   }
 
   #set(names: ShardNames, fields: readonly (string | number)[]) {

@@ -23,7 +23,7 @@ interface Mark {
 
 /**
  * Begins a snapshot at a moment in which all shards stand at one checkpoint. From then on each commit
- * puts aside what was there before, once for each row; see decision 008.
+ * puts aside what was there before, once for each row; see decision 013.
  */
 export async function openSnapshot(shards: Shards, clock: Clock): Promise<GenerationSnapshot> {
   for (let look = 1; look <= limits.snapshotLooksMax; look += 1) {

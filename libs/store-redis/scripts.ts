@@ -1,3 +1,4 @@
+import { holdMsMax } from '@annals/projection';
 import { luaScript } from './connection.ts';
 import { limits } from './limits.ts';
 
@@ -7,7 +8,7 @@ import { limits } from './limits.ts';
  *
  * The state of a shard is a hash: `instance`; `building` (1: no orders yet, 2: they are being made, 0);
  * for each worker `epoch:N`, `at:N` (its checkpoint), `batch:N` (how many batches brought it there, and the
- * hash of the last) and `open:N` (pieces applied of a batch that is not whole yet, and which batch); `rows:T` counts the rows of a table; `snapshot:N` the open snapshots.
+ * hash of the last), `tail:N` (what came with that) and `open:N` (pieces applied of a batch that is not whole yet, and which batch); `rows:T` counts the rows of a table; `snapshot:N` the open snapshots.
  * The first shard also has leases (`holder:N`, `until:N`), `held`, `held-until` and `paused`.
  */
 
@@ -144,6 +145,8 @@ local function after(a, b)
   end
   return false
 end
+-- As isHolding of the port's package.
+local function isHolding(ends, time) return ends > time and ends <= time + ${holdMsMax} end
 local function covers(most, wanted)
   local held = {}
   for partition, position in string.gmatch(most, '(%d+):([^,]+)') do held[partition] = position end
@@ -157,7 +160,7 @@ end
 /**
  * One piece of a batch. KEYS: state, undo, where snapshots keep old values, then those of the buckets and
  * orders. ARGV: instance, worker, epoch, from, to, piece, pieces, the caller's time, whether what was
- * there before is kept when the batch is whole, the buckets, a hash of the whole batch.
+ * there before is kept when the batch is whole, the buckets, a hash of the whole batch, its tail.
  */
 export const commitScript = luaScript(`${prelude}${writing}${covering}
 local state, undo = KEYS[1], KEYS[2]
@@ -165,7 +168,7 @@ local worker, epoch, from, to = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local piece, pieces = tonumber(ARGV[6]), tonumber(ARGV[7])
 local found = redis.call('HMGET', state, 'instance', 'epoch:' .. worker, 'at:' .. worker,
   'open:' .. worker, 'building', 'held', 'held-until', 'paused', 'batch:' .. worker,
-  ${snapshotFields.join(', ')})
+  'tail:' .. worker, ${snapshotFields.join(', ')})
 if found[1] ~= ARGV[1] then return { 'lost' } end
 local at, open = found[3], found[4]
 local count, hash = string.match(found[9] or '', '^(%d+) (.*)$')
@@ -185,16 +188,17 @@ elseif from == to and hash == ARGV[11] then
 elseif piece ~= 1 then
   return stale
 else
-  if found[6] and tonumber(found[7]) > tonumber(ARGV[8]) and not covers(found[6], to) then
+  if found[6] and isHolding(tonumber(found[7]), tonumber(ARGV[8])) and not covers(found[6], to) then
     return { 'held', found[6] }
   end
   if found[8] and tonumber(found[8]) > now() then return { 'held', at } end
 end
 local keeps = ARGV[9] == '1'
-local snapshots = openSnapshots(found, 9, 3)
+local snapshots = openSnapshots(found, 10, 3)
 local before = write(state, cmsgpack.unpack(ARGV[10]), KEYS, found[5], snapshots, keeps or pieces > 1)
 if keeps or pieces > 1 then
-  local record = cmsgpack.pack({ from, to, piece, KEYS, before, ARGV[11], found[9] or '' })
+  local record = cmsgpack.pack({ from, to, piece, KEYS, before, ARGV[11], found[9] or '',
+    found[10] or '' })
   redis.call('RPUSH', undo, record)
   redis.call('HINCRBY', state, 'undo:' .. worker, #record)
 end
@@ -202,7 +206,8 @@ if piece < pieces then
   redis.call('HSET', state, 'open:' .. worker, piece .. ' ' .. batch)
   return { 'applied' }
 end
-redis.call('HSET', state, 'at:' .. worker, to, 'batch:' .. worker, ((count or 0) + 1) .. ' ' .. ARGV[11])
+redis.call('HSET', state, 'at:' .. worker, to, 'batch:' .. worker, ((count or 0) + 1) .. ' ' .. ARGV[11],
+  'tail:' .. worker, ARGV[12])
 if open then redis.call('HDEL', state, 'open:' .. worker) end
 if not keeps then
   if pieces > 1 then
@@ -252,7 +257,8 @@ if not open and found[3] ~= to then return { 'broken' } end
 write(state, held[5], KEYS, found[5], openSnapshots(found, 5, 3), false)
 redis.call('RPOP', undo)
 redis.call('HINCRBY', state, 'undo:' .. worker, -#record)
-redis.call('HSET', state, 'at:' .. worker, from, 'batch:' .. worker, held[7])
+redis.call('HSET', state, 'at:' .. worker, from, 'batch:' .. worker, held[7],
+  'tail:' .. worker, held[8])
 if piece > 1 then
   redis.call('HSET', state, 'open:' .. worker, (piece - 1) .. ' ' .. batch)
 else

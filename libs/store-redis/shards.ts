@@ -1,5 +1,11 @@
-import { type Checkpoint, decodeCheckpoint } from '@annals/event-log';
-import { type Cell, type GenerationSpec, lowestCheckpoint, type RowKey } from '@annals/projection';
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '@annals/event-log';
+import {
+  type Cell,
+  type GenerationSpec,
+  lowestCheckpoint,
+  type RowKey,
+  type ShareProgress,
+} from '@annals/projection';
 import type { Argument, RedisConnection, Reply, Script } from './connection.ts';
 import { limits } from './limits.ts';
 import type { Marker } from './marker.ts';
@@ -18,6 +24,11 @@ export interface WorkerStamp {
    * it is, and its rows must not be taken for those of before. Empty at the beginning.
    */
   readonly batch: string;
+}
+
+/** The same with what came with the batch that ended there. */
+export interface ProgressStamp extends WorkerStamp {
+  readonly tail: string;
 }
 
 /** The shards of a generation: where rows lie, and scripts that find out whether it is still there. */
@@ -97,16 +108,16 @@ export class Shards {
   }
 
   /** For each shard what each worker has reached there. */
-  async stamps(): Promise<readonly (readonly WorkerStamp[])[]> {
+  async stamps(): Promise<readonly (readonly ProgressStamp[])[]> {
     const workers = Array.from({ length: this.spec.workers }, (_, worker) => worker);
     const fields = workers.flatMap((worker) =>
-      ['at', 'open', 'batch'].map((field) => `${field}:${worker}`),
+      ['at', 'open', 'batch', 'tail'].map((field) => `${field}:${worker}`),
     );
     const states = await this.states(fields);
     return states.map((values) =>
       workers.map((worker) => {
-        const [at = '', open, batch = ''] = values.slice(3 * worker, 3 * worker + 3);
-        return { at, open, batch };
+        const [at = '', open, batch = '', tail = ''] = values.slice(4 * worker, 4 * worker + 4);
+        return { at, open, batch, tail };
       }),
     );
   }
@@ -129,6 +140,17 @@ export function reachedEverywhere(
   const [first, ...others] = stamps.map((shard) => (shard[worker] as WorkerStamp).at);
   if (others.every((at) => at === first)) return storedCheckpoint(first as string);
   return lowestCheckpoint([first as string, ...others].map(storedCheckpoint), 'stream');
+}
+
+/** How far a worker has come in all shards: where its last batch that all have ended. */
+export function progressOf(
+  stamps: readonly (readonly ProgressStamp[])[],
+  worker: number,
+): ShareProgress {
+  const checkpoint = reachedEverywhere(stamps, worker);
+  const at = encodeCheckpoint(checkpoint);
+  const tail = stamps.map((shard) => shard[worker]).find((stamp) => stamp?.at === at)?.tail;
+  return { checkpoint, tail: tail ?? '' };
 }
 
 /** What all workers of a generation have reached in all shards, as the port defines it. */

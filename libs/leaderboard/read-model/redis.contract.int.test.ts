@@ -2,7 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { systemClock } from '@annals/core';
 import { describeOn } from '@annals/core/testing';
 import { redisLiveReader, redisProjectionStore } from '@annals/store-redis';
-import { describeLeaderboardReadModel, type ReadModelSite } from '../contract/index.ts';
+import {
+  describeLeaderboardReadModel,
+  historySpec,
+  type ReadModelSite,
+} from '../contract/index.ts';
 import { leaderboardProjection } from '../projections/leaderboard.ts';
 import { redisReadsOf } from '../testing/redis-reads.ts';
 import { redisLeaderboardReadModel } from './redis.ts';
@@ -14,7 +18,13 @@ async function site(url: string, shards: number): Promise<ReadModelSite> {
   const clock = systemClock;
   const open = () => redisProjectionStore({ url, projection, clock, prefix, shards });
   const own = open();
-  const live = redisLiveReader({ url, projection, prefix, liveGeneration: () => 1, clock });
+  const live = redisLiveReader({
+    url,
+    projection,
+    prefix,
+    liveGeneration: () => historySpec,
+    clock,
+  });
   return {
     store: async () => open(),
     readModel: async () => redisLeaderboardReadModel(redisReadsOf(live)),
