@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EventLogError } from '@annals/event-log/port';
-import { type Admin, ConfigResourceTypes, type Kafka } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
 import { kafkaLimits } from './kafka-limits.ts';
 import { within } from './within.ts';
 
@@ -56,9 +57,28 @@ async function connectAndOpen(admin: Admin, settings: TopicSettings): Promise<To
     if (!settings.create) throw wrong(topic, 'is not there', 'make it, or let this program do so');
     await make(admin, settings, brokers.length);
   }
-  const partitions = await check(admin, settings);
-  const offsets = await offsetsOf(admin, topic, partitions);
-  return { name: `${clusterId}/${topic}`, partitions, offsets };
+  return onceKnown(async () => {
+    const partitions = await check(admin, settings);
+    const offsets = await offsetsOf(admin, topic, partitions);
+    return { name: `${clusterId}/${topic}`, partitions, offsets };
+  });
+}
+
+/** What brokers answer for a moment after a topic was made. */
+const notYetKnown = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']);
+
+/** Asks again while a broker has not heard of a new topic, within the time that opening may take. */
+async function onceKnown<Result>(ask: () => Promise<Result>): Promise<Result> {
+  const until = performance.now() + kafkaLimits.openMsMax;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const { type } = error as { readonly type?: string };
+      if (!notYetKnown.has(type ?? '') || performance.now() > until) throw error;
+      await sleep(kafkaLimits.retryPauseMs);
+    }
+  }
 }
 
 async function make(admin: Admin, settings: TopicSettings, brokers: number): Promise<void> {
@@ -67,7 +87,8 @@ async function make(admin: Admin, settings: TopicSettings, brokers: number): Pro
   const inSync = settings.minInSyncReplicas ?? inSyncDefault(replicationFactor);
   // When another process is quicker, its topic is checked like any other.
   await admin.createTopics({
-    waitForLeaders: true,
+    // kafkajs gives up waiting when a broker has not heard of the topic: see `onceKnown`.
+    waitForLeaders: false,
     topics: [
       {
         topic,
@@ -103,7 +124,7 @@ async function check(admin: Admin, settings: TopicSettings): Promise<number> {
   const replicas = Math.min(...metadata.map((one) => one.replicas.length));
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+    resources: [{ type: topicResource, name: topic }],
   });
   const config = new Map(
     resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]),
@@ -128,6 +149,9 @@ async function check(admin: Admin, settings: TopicSettings): Promise<number> {
   }
   return partitions;
 }
+
+/** TOPIC among the resource types of the protocol; Node.js finds no such export in kafkajs. */
+const topicResource = 2;
 
 /** A batch, and the frame Kafka puts around it. */
 const messageBytesMin = 1_000_000;

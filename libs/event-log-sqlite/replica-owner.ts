@@ -6,6 +6,7 @@ import { isBusy, toEventLogError } from './sqlite-errors.ts';
 
 /** Holds a replica's folder for this process; the operating system lets go of it when the process is gone. */
 export interface ReplicaOwner {
+  /** May be called again. */
   release(): void;
 }
 
@@ -21,7 +22,11 @@ export function ownReplicaFolder(folder: string): ReplicaOwner {
     db = new DatabaseSync(path, { timeout: 0 });
     db.exec('BEGIN EXCLUSIVE');
     const held = db;
-    return { release: () => held.close() };
+    return {
+      release: () => {
+        if (held.isOpen) held.close();
+      },
+    };
   } catch (error) {
     db?.close();
     if (!isBusy(error)) throw toEventLogError(error, path);

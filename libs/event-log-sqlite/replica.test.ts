@@ -196,5 +196,6 @@ test('a folder has one owner at a time', () => {
   const owner = ownReplicaFolder(folder);
   expect(() => ownReplicaFolder(folder)).toThrow('the replica of another process');
   owner.release();
+  owner.release();
   ownReplicaFolder(folder).release();
 });

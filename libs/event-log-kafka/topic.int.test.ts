@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import { describeOn } from '@annals/core/testing';
+import { sampleEvent } from '@annals/event-log/contract';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { kafkaEventLog, partitionOf } from './index.ts';
+import { kafkaClient } from './kafka-connection.ts';
+import { freshFolder } from './testing/fresh-follower.ts';
+import { freshTopic } from './testing/fresh-topic.ts';
+import { removeTopic } from './testing/remove-topic.ts';
+
+await describeOn('kafka', 'the topic', (kafka) => {
+  const brokers = kafka.addresses;
+  const client = kafkaClient({ brokers }, { requestMsMax: 10_000, retries: 3 }, () => undefined);
+
+  async function make(topic: string, config: { readonly [name: string]: string }): Promise<void> {
+    const admin = client.admin();
+    await admin.connect();
+    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+    await admin.createTopics({
+      waitForLeaders: false,
+      topics: [{ topic, numPartitions: 2, configEntries }],
+    });
+    await admin.disconnect();
+  }
+
+  describe('is refused where it would lose events, with what mends it', () => {
+    const good = { 'retention.ms': '-1', 'retention.bytes': '-1', 'cleanup.policy': 'delete' };
+    test.each<[string, { readonly [name: string]: string }, string]>([
+      ['a time after which it forgets', { 'retention.ms': '604800000' }, 'retention.ms=-1'],
+      ['a size after which it forgets', { 'retention.bytes': '1000000' }, 'retention.bytes=-1'],
+      ['compaction', { 'cleanup.policy': 'compact' }, 'cleanup.policy=delete'],
+      ['both', { 'cleanup.policy': 'compact,delete' }, 'cleanup.policy=delete'],
+      ['small records', { 'max.message.bytes': '1000' }, 'max.message.bytes=1000000'],
+    ])('%s', async (_, wrong, fix) => {
+      const topic = `test-${randomUUID()}`;
+      onTestFinished(() => removeTopic(brokers, topic));
+      await make(topic, { ...good, ...wrong });
+      const opening = kafkaEventLog({ connection: { brokers }, topic, folder: freshFolder() });
+      await expect(opening).rejects.toMatchObject({
+        code: 'not-a-log',
+        message: expect.stringContaining(`--add-config ${fix}`),
+      });
+    });
+
+    test('too few replicas in sync, another number of partitions', async () => {
+      const topic = `test-${randomUUID()}`;
+      onTestFinished(() => removeTopic(brokers, topic));
+      await make(topic, good);
+      const options = { connection: { brokers }, topic, folder: freshFolder() };
+      await expect(kafkaEventLog({ ...options, minInSyncReplicas: 2 })).rejects.toThrow(
+        '--add-config min.insync.replicas=2',
+      );
+      await expect(kafkaEventLog({ ...options, partitions: 3 })).rejects.toThrow(
+        'has 2 partitions, and 3 are configured',
+      );
+      await (await kafkaEventLog({ ...options, partitions: 2 })).close();
+    });
+  });
+
+  test('one that is not there is made only where that is allowed', async () => {
+    const topic = `test-${randomUUID()}`;
+    const options = { connection: { brokers }, topic, folder: freshFolder(), create: false };
+    await expect(kafkaEventLog(options)).rejects.toThrow('is not there');
+  });
+
+  test('made anew under its name, it stops the replica that followed the first', async () => {
+    const site = freshTopic(kafka);
+    const folder = freshFolder();
+    const first = await site.open({ folder });
+    for (let round = 0; round < 8; round += 1) {
+      await first.append(`sample-${round}`, [sampleEvent()], { expected: 'any' });
+    }
+    await first.close();
+    await removeTopic(brokers, site.topic);
+    await expect(site.open({ folder })).rejects.toMatchObject({ problem: 'shorter-topic' });
+    const second = await site.open();
+    for (let round = 0; round < 80; round += 1) {
+      await second.append(`sample-${round}`, [sampleEvent()], { expected: 'any' });
+    }
+    await expect(site.open({ folder })).rejects.toMatchObject({ problem: 'changed-record' });
+  });
+
+  test('what others put into it is skipped by all alike', async () => {
+    const site = freshTopic(kafka);
+    const log = await site.open();
+    const producer = client.producer();
+    await producer.connect();
+    await producer.send({
+      topic: site.topic,
+      messages: [{ value: 'hello' }, { key: 'sample-1', value: '{"some":"event"}' }],
+    });
+    await producer.disconnect();
+    await log.append('sample-1', [sampleEvent()], { expected: 'no-stream' });
+    const other = await site.open();
+    const foreign = () => other.status().reduce((sum, one) => sum + one.foreign, 0);
+    expect(foreign()).toBe(2);
+    expect((await other.read('start')).events).toHaveLength(1);
+  });
+
+  test('a process follows only the partitions it serves', async () => {
+    const site = freshTopic(kafka);
+    const all = await site.open();
+    const one = await site.open({ served: [1] });
+    const streams = Array.from({ length: 8 }, (_, number) => `sample-${number}`);
+    for (const stream of streams) await all.append(stream, [sampleEvent()], { expected: 'any' });
+    const own = streams.find((stream) => partitionOf(stream, 2) === 1) ?? '';
+    const other = streams.find((stream) => partitionOf(stream, 2) === 0) ?? '';
+    const appended = await one.append(own, [sampleEvent()], { expected: 0 });
+    expect(appended).toMatchObject({ kind: 'stored', revision: 1 });
+    await expect(one.append(other, [sampleEvent()], { expected: 0 })).rejects.toThrow('not served');
+    await expect(one.readStream(other)).rejects.toThrow('not served');
+    const { events } = await one.read('start');
+    expect(events.every((event) => event.partition === 1)).toBe(true);
+    expect(events).toHaveLength(
+      1 + streams.filter((stream) => partitionOf(stream, 2) === 1).length,
+    );
+  });
+
+  test('linearizable reads see what another process was told, without waiting for luck', async () => {
+    const site = freshTopic(kafka);
+    const writer = await site.open();
+    const reader = await site.open({ linearizableReads: true });
+    for (let round = 0; round < 40; round += 1) {
+      await writer.append('sample-1', [sampleEvent()], { expected: 'any' });
+      expect((await reader.readStream('sample-1', { limit: 1 })).head).toBe(round);
+    }
+  });
+});
