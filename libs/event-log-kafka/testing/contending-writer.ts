@@ -1,5 +1,7 @@
 import { writeSync } from 'node:fs';
-import { sampleEvents } from '@annals/event-log/contract';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { newId, sha256 } from '@annals/core';
+import type { NewEvent } from '@annals/event-log';
 import { kafkaEventLog } from '../index.ts';
 
 /**
@@ -25,7 +27,22 @@ export type Said =
   | { readonly say: 'end'; readonly hashes: readonly string[] };
 
 export const contendedStreams = 3;
-const callers = 8;
+const callers = 6;
+/** So that the other process, which has just begun, gets its share of a small machine. */
+const pauseMs = 2;
+
+function newEvent(): NewEvent {
+  const data = '{"points":1}';
+  const occurredAt = 1_767_323_045_678;
+  return {
+    id: newId(),
+    type: 'sampled',
+    schemaVersion: 1,
+    data,
+    contentHash: sha256(data),
+    occurredAt,
+  };
+}
 
 /** Written before this returns. A pipe whose reader is slow is full for a while. */
 function say(said: Said): void {
@@ -47,11 +64,12 @@ async function run({ brokers, topic, folder, seconds }: Task): Promise<void> {
       for (let round = caller; performance.now() < until; round += 1) {
         const stream = `contended-${round % contendedStreams}`;
         const { head } = await log.readStream(stream, { direction: 'backward', limit: 1 });
-        const events = sampleEvents(1 + (round % 3));
+        const events = Array.from({ length: 1 + (round % 3) }, newEvent);
         const expected = round % 5 === 0 ? 'any' : head;
         say({ say: 'ask', stream, expected, ids: events.map((event) => event.id) });
         const result = await log.append(stream, events, { expected });
-        say({ say: 'told', id: (events[0] as { id: string }).id, result });
+        say({ say: 'told', id: (events[0] as NewEvent).id, result });
+        await sleep(pauseMs);
       }
     }),
   );
