@@ -10,3 +10,4 @@ export {
 export { kafkaLimits } from './kafka-limits.ts';
 export { partitionOf } from './partition-of.ts';
 export type { Compression } from './produce-line.ts';
+export { type RelayOptions, relayLog } from './relay.ts';

@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type Checkpoint,
+  type EventLog,
+  EventLogError,
+  type Filter,
+  type StoredEvent,
+} from '@annals/event-log';
+import type { Kafka, Message } from 'kafkajs';
+import { type KafkaConnection, kafkaClient, type OnReport } from './kafka-connection.ts';
+import { kafkaLimits } from './kafka-limits.ts';
+import { partitionOf } from './partition-of.ts';
+import { ProduceLine } from './produce-line.ts';
+
+export interface RelayOptions {
+  /** Any log: SQLite, Kafka, EventStoreDB. */
+  readonly log: EventLog;
+  readonly connection: KafkaConnection;
+  /** A topic for others to read, made by whoever runs the cluster: never the topic of a log. */
+  readonly topic: string;
+  readonly filter?: Filter;
+  /** What `onRelayed` was told last; `{}` for the beginning. */
+  readonly from: Checkpoint;
+  /** `head`: ends once everything is relayed that was there; `follow`: goes on until `signal`. */
+  readonly until: 'head' | 'follow';
+  readonly signal?: AbortSignal;
+  /** All events up to `checkpoint` are in the topic. Awaited: keep it, and a restart goes on from there. */
+  onRelayed(checkpoint: Checkpoint, events: number): Promise<void> | void;
+  readonly onReport?: OnReport;
+}
+
+/**
+ * Publishes events to a topic for consumers that are not ours: only accepted events, in order for each
+ * stream, at least once. The key is the stream; the header `event-id` tells a repetition. Resolves with
+ * the number of events. What cannot be sent is tried again for as long as `signal` allows.
+ */
+export async function relayLog(options: RelayOptions): Promise<number> {
+  const { log, connection, topic, filter, from, signal, onReport = () => undefined } = options;
+  const bounds = { requestMsMax: kafkaLimits.connectMsMax, retries: 3 };
+  const kafka = kafkaClient(connection, bounds, onReport);
+  const partitions = await partitionsOf(kafka, topic);
+  const line = new ProduceLine(kafka, topic, 'none', onReport);
+  let events = 0;
+  try {
+    const limit = kafkaLimits.batchRecordsMax;
+    for await (const delivery of log.subscribe(
+      from,
+      filter,
+      signal ? { limit, signal } : { limit },
+    )) {
+      if (delivery.kind === 'events') {
+        for (const batch of batchesOf(delivery.events, partitions)) {
+          if (!(await sendUntilTaken(line, batch, signal))) return events;
+        }
+        events += delivery.events.length;
+      }
+      await options.onRelayed(delivery.checkpoint, events);
+      if (delivery.kind === 'caught-up' && options.until === 'head') break;
+    }
+    return events;
+  } finally {
+    await line.close();
+  }
+}
+
+/** False when `signal` ended it. The next batch is never sent before this one was taken. */
+async function sendUntilTaken(
+  line: ProduceLine,
+  batch: Message[],
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  while (signal?.aborted !== true) {
+    if ((await line.send(batch)) === 'acknowledged') return true;
+    await sleep(kafkaLimits.retryPauseMs);
+  }
+  return false;
+}
+
+function* batchesOf(events: readonly StoredEvent[], partitions: number): Generator<Message[]> {
+  let batch: Message[] = [];
+  let bytes = 0;
+  for (const event of events) {
+    const message = messageOf(event, partitions);
+    const size = (message.value as Buffer).length + event.stream.length * 4;
+    if (batch.length > 0 && bytes + size > kafkaLimits.batchBytesMax) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(message);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** The event as JSON; its data is the very text that was stored. */
+function messageOf(event: StoredEvent, partitions: number): Message {
+  const { id, stream, revision, type, schemaVersion, data, metadata } = event;
+  const envelope = JSON.stringify({
+    ...{ id, stream, revision, type, schemaVersion, metadata },
+    occurredAt: event.occurredAt,
+    recordedAt: event.recordedAt,
+  });
+  return {
+    key: stream,
+    value: Buffer.from(`${envelope.slice(0, -1)},"data":${data}}`),
+    partition: partitionOf(stream, partitions),
+    headers: { 'event-id': id, 'event-type': type, revision: String(revision) },
+    timestamp: String(event.recordedAt),
+  };
+}
+
+/** Throws EventLogError: `io` when no broker answers, `not-a-log` when the topic is not there. */
+async function partitionsOf(kafka: Kafka, topic: string): Promise<number> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const there = await admin.listTopics();
+    if (!there.includes(topic)) {
+      throw new EventLogError('not-a-log', `topic ${topic} is not there: make it first`);
+    }
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return topics[0]?.partitions.length ?? 1;
+  } catch (error) {
+    if (error instanceof EventLogError) throw error;
+    throw new EventLogError('io', `Kafka: ${(error as Error).message}`, { cause: error });
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}
