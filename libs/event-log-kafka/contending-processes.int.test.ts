@@ -114,5 +114,5 @@ await describeOn('kafka', 'two processes that append to the same streams', (kafk
     ).toEqual(hashes);
     expect(end).toMatchObject({ say: 'end' });
     expect((await hashLog(fresh)).digest()).toBe((await hashLog(reader)).digest());
-  }, 580_000);
+  }, 900_000);
 });

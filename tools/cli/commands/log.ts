@@ -4,6 +4,7 @@ import { addLogBackup } from './log-backup.ts';
 import { addLogExport } from './log-export.ts';
 import { addLogImport } from './log-import.ts';
 import { addLogReads } from './log-reads.ts';
+import { addLogRelay } from './log-relay.ts';
 import { addLogVerify } from './log-verify.ts';
 
 export function addLogCommands(annals: Command, act: Act): void {
@@ -12,5 +13,6 @@ export function addLogCommands(annals: Command, act: Act): void {
   addLogExport(log, act);
   addLogImport(log, act);
   addLogBackup(log, act);
+  addLogRelay(log, act);
   addLogVerify(log, act);
 }
