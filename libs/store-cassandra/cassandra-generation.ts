@@ -1,0 +1,408 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '@annals/core';
+import { type Checkpoint, coversAll, sameCheckpoint } from '@annals/event-log';
+import {
+  type Batch,
+  type CommitResult,
+  type GenerationSnapshot,
+  type GenerationSpec,
+  type GenerationStore,
+  type Lease,
+  lowestCheckpoint,
+  type Row,
+  type RowKey,
+  StoreLostError,
+} from '@annals/projection';
+import { BatchWriter, batchOf } from './batch-writer.ts';
+import { BeforeImages } from './before-images.ts';
+import { CassandraSnapshot } from './cassandra-snapshot.ts';
+import { checkKey, keyBytes } from './cells.ts';
+import type { CassandraConnection } from './connection.ts';
+import { storeError } from './errors.ts';
+import { Journals } from './journal.ts';
+import { limits } from './limits.ts';
+import { type Marker, readMarker, tableNamesOf } from './marker.ts';
+import { makeOrders } from './order-making.ts';
+import { waited } from './schema.ts';
+import { TableRows } from './table-rows.ts';
+import { WorkerRows, type WorkerState } from './worker-rows.ts';
+
+/** An open generation in one keyspace. Any number of processes may have it open. */
+export class CassandraGeneration implements GenerationStore {
+  readonly spec: GenerationSpec;
+  readonly #connection: CassandraConnection;
+  readonly #marker: Marker;
+  readonly #clock: Clock;
+  readonly #tables = new Map<string, TableRows>();
+  readonly #workers: WorkerRows;
+  readonly #journals: Journals;
+  readonly #before: BeforeImages;
+  readonly #writer: BatchWriter;
+  /** The rows of workers as last seen: right until a compare-and-set says otherwise. */
+  readonly #seen = new Map<number, WorkerState>();
+  /** The last batch of each worker whose rows are known to be written. */
+  readonly #applied = new Map<number, number>();
+  /** One batch of a worker after the other. */
+  readonly #turns = new Map<number, Promise<unknown>>();
+  readonly #busy = new Set<number>();
+  #closed = false;
+
+  constructor(options: {
+    readonly connection: CassandraConnection;
+    readonly marker: Marker;
+    readonly clock: Clock;
+  }) {
+    const { connection, marker } = options;
+    this.#connection = connection;
+    this.#marker = marker;
+    this.#clock = options.clock;
+    this.spec = marker.spec;
+    for (const [number, names] of tableNamesOf(marker).entries()) {
+      const rows = new TableRows(connection, marker, names, number);
+      this.#tables.set(rows.table.name, rows);
+    }
+    this.#workers = new WorkerRows(connection, marker);
+    this.#journals = new Journals(connection, marker.instance, this.spec.tables);
+    this.#before = new BeforeImages(connection, marker);
+    this.#writer = new BatchWriter({
+      connection,
+      tables: this.#tables,
+      before: this.#before,
+      workers: this.spec.workers,
+      now: () => this.#clock.now(),
+    });
+  }
+
+  async acquire(worker: number, holder: string, now: number, ttlMs: number): Promise<Lease> {
+    this.#checkWorker(worker);
+    return this.#guarded(async () => {
+      for (let attempt = 0; attempt < limits.casAttemptsMax; attempt += 1) {
+        const state = await this.#read(worker);
+        // A lease that would outlast its own length was given before a clock was set back.
+        const isGood = state.until > now && state.until <= now + ttlMs;
+        if (state.holder !== null && state.holder !== holder && isGood) {
+          return { kind: 'busy', holder: state.holder, until: state.until };
+        }
+        const epoch = state.epoch + (state.holder === holder ? 0 : 1);
+        const lease = { epoch, holder, until: now + ttlMs };
+        if (!(await this.#workers.setLease(worker, state, lease))) continue;
+        const renewed = { ...state, ...lease };
+        this.#seen.set(worker, renewed);
+        // Who renews in the midst of a batch of his own will write its rows himself.
+        if (!this.#busy.has(worker)) await this.#settle(worker, renewed);
+        return { kind: 'acquired', epoch, checkpoint: state.checkpoint };
+      }
+      throw storeError('contended', `the lease of worker ${worker}`);
+    });
+  }
+
+  async release(worker: number, epoch: number): Promise<void> {
+    this.#checkWorker(worker);
+    await this.#guarded(async () => {
+      for (let attempt = 0; attempt < limits.casAttemptsMax; attempt += 1) {
+        const state = await this.#read(worker);
+        if (state.epoch !== epoch || state.holder === null) return;
+        const lease = { epoch, holder: null, until: state.until };
+        if (await this.#workers.setLease(worker, state, lease)) return;
+      }
+      throw storeError('contended', `the lease of worker ${worker}`);
+    });
+  }
+
+  async load(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]> {
+    const byTable = new Map<TableRows, RowKey[]>();
+    for (const key of keys) {
+      const table = this.#table(key.table);
+      checkKey(table.table, key.key);
+      const held = byTable.get(table);
+      if (held) held.push(key);
+      else byTable.set(table, [key]);
+    }
+    return this.#guarded(async () => {
+      const found = new Map<TableRows, Awaited<ReturnType<TableRows['load']>>>();
+      for (const [table, some] of byTable) {
+        const loaded = await table.load(some.map(({ key }) => key));
+        for (const { stamp } of loaded.values()) await this.#checkStamp(stamp);
+        found.set(table, loaded);
+      }
+      return keys.map(
+        ({ table, key }) =>
+          found.get(this.#table(table))?.get(keyBytes(key).toString('latin1'))?.row,
+      );
+    });
+  }
+
+  async commit(batch: Batch): Promise<CommitResult> {
+    this.#checkWorker(batch.worker);
+    for (const { table, key, row } of batch.changes) this.#table(table).check(key, row);
+    return this.#inTurn(batch.worker, () => this.#guarded(() => this.#commit(batch)));
+  }
+
+  /**
+   * Writes the changes down, decides them by one compare-and-set on the worker's row, then writes the rows
+   * and says so. Until it is decided nothing of the batch can be seen; from then on it counts, and whoever
+   * comes next finishes it.
+   */
+  async #commit(batch: Batch): Promise<CommitResult> {
+    const { worker, changes, to } = batch;
+    let journal: string | null | undefined;
+    let state = this.#seen.get(worker);
+    for (let attempt = 0; attempt < limits.casAttemptsMax; attempt += 1) {
+      const known = state !== undefined;
+      state ??= await this.#read(worker);
+      const verdict = this.#judge(batch, state);
+      if (verdict && known) {
+        state = undefined;
+        continue;
+      }
+      if (verdict) {
+        if (verdict.kind === 'already-applied') await this.#settle(worker, state);
+        if (journal !== undefined) await this.#journals.remove(journal);
+        return verdict;
+      }
+      await this.#settle(worker, state);
+      journal ??= await this.#journals.write(changes);
+      if (await this.#decide(worker, state, { to, journal })) {
+        const decided = { ...state, seq: state.seq + 1, checkpoint: { ...to }, journal };
+        this.#seen.set(worker, decided);
+        await this.#writeDecided(worker, decided, changes);
+        return { kind: 'applied' };
+      }
+      state = undefined;
+    }
+    throw storeError('contended', `the batch of worker ${worker}`);
+  }
+
+  /** Undefined when the batch may be decided. */
+  #judge(batch: Batch, { epoch, checkpoint, hold }: WorkerState): CommitResult | undefined {
+    if (epoch !== batch.epoch) return { kind: 'stale', epoch, checkpoint };
+    if (!sameCheckpoint(checkpoint, batch.from)) {
+      return sameCheckpoint(checkpoint, batch.to)
+        ? { kind: 'already-applied' }
+        : { kind: 'stale', epoch, checkpoint };
+    }
+    if (hold && hold.until > this.#clock.now() && !coversAll(hold.at, batch.to)) {
+      return { kind: 'held', at: hold.at };
+    }
+    return undefined;
+  }
+
+  async #decide(
+    worker: number,
+    state: WorkerState,
+    decision: Parameters<WorkerRows['decide']>[2],
+  ): Promise<boolean> {
+    try {
+      return await this.#workers.decide(worker, state, decision);
+    } catch (error) {
+      this.#seen.delete(worker);
+      throw error;
+    }
+  }
+
+  async #writeDecided(
+    worker: number,
+    state: WorkerState,
+    changes: Batch['changes'],
+  ): Promise<void> {
+    const { seq, checkpoint, journal } = state;
+    await this.#writer.write({ worker, seq, changes, heeds: state });
+    await this.#workers.setApplied(worker, { seq, checkpoint });
+    this.#applied.set(worker, seq);
+    await this.#journals.remove(journal);
+  }
+
+  /** Sees to it that the rows of the batch decided last are written. */
+  async #settle(worker: number, state: WorkerState): Promise<void> {
+    if (await this.#isSettled(worker, state.seq)) return;
+    const changes = await this.#journals.read(state.journal);
+    if (changes) return this.#writeDecided(worker, state, changes);
+    // Somebody else finished it meanwhile; else what it changed is known to nobody.
+    if (await this.#isSettled(worker, state.seq)) return;
+    const { projection, generation } = this.spec;
+    throw new StoreLostError(
+      `${projection} g${generation}: the journal of batch ${state.seq} of worker ${worker} is gone`,
+    );
+  }
+
+  async #isSettled(worker: number, seq: number): Promise<boolean> {
+    if ((this.#applied.get(worker) ?? -1) >= seq) return true;
+    const all = await this.#workers.applied();
+    const applied = all[worker]?.seq ?? -1;
+    this.#applied.set(worker, applied);
+    return applied >= seq;
+  }
+
+  /** Its own writer may be at it: he is given some time. */
+  async #settlePatiently(worker: number, state: WorkerState): Promise<void> {
+    if (await waited(() => this.#isSettled(worker, state.seq))) return;
+    await this.#settle(worker, state);
+  }
+
+  async finishBuilding(): Promise<void> {
+    const ordered = [...this.#tables.values()].filter(({ orders }) => orders.length > 0);
+    if (ordered.length === 0) return;
+    await this.#guarded(async () => {
+      const workers = this.#workerNumbers();
+      const before = await Promise.all(
+        workers.map((worker) =>
+          this.#workers.setControl(worker, ({ deriving }) =>
+            deriving === 'none' ? { deriving: 'making' } : undefined,
+          ),
+        ),
+      );
+      this.#seen.clear();
+      if (before.every(({ deriving }) => deriving === 'made')) return;
+      for (const worker of workers) await this.#settlePatiently(worker, await this.#read(worker));
+      for (const table of ordered) await makeOrders(this.#connection, table);
+      for (const worker of workers) {
+        await this.#workers.setControl(worker, () => ({ deriving: 'made' }));
+      }
+      this.#seen.clear();
+    });
+  }
+
+  async checkpoint(): Promise<Checkpoint> {
+    return lowestCheckpoint(await this.workerCheckpoints(), this.spec.split);
+  }
+
+  async workerCheckpoints(): Promise<readonly Checkpoint[]> {
+    return this.#guarded(async () =>
+      (await this.#workers.applied()).map(({ checkpoint }) => checkpoint),
+    );
+  }
+
+  async hold(at: Checkpoint, until: number): Promise<void> {
+    await this.#control(() => ({ hold: { at: { ...at }, until } }));
+  }
+
+  async unhold(): Promise<void> {
+    await this.#control(({ hold }) => (hold ? { hold: undefined } : undefined));
+  }
+
+  async snapshot(): Promise<GenerationSnapshot> {
+    const id = randomBytes(8).toString('hex');
+    const now = this.#clock.now();
+    const until = now + limits.snapshotMsMax;
+    const states = await this.#control(({ seq, snapshots }) => {
+      const open = Object.entries(snapshots).filter(([, one]) => one.until > now);
+      if (open.length >= limits.snapshotsMax) {
+        throw storeError('overloaded', `${open.length} snapshots are open`);
+      }
+      return { snapshots: { ...Object.fromEntries(open), [id]: { seq, until } } };
+    });
+    return this.#guarded(async () => {
+      for (const [worker, state] of states.entries()) await this.#settlePatiently(worker, state);
+      return new CassandraSnapshot({
+        id,
+        until,
+        clock: this.#clock,
+        connection: this.#connection,
+        tables: this.#tables,
+        before: this.#before,
+        checkpoint: lowestCheckpoint(
+          states.map(({ checkpoint }) => checkpoint),
+          this.spec.split,
+        ),
+        seqs: states.map(({ seq }) => seq),
+        derived: states.every(({ deriving }) => deriving === 'made'),
+        guarded: (work) => this.#guarded(work),
+        onClose: () => this.#forgetSnapshot(id),
+      });
+    });
+  }
+
+  async #forgetSnapshot(id: string): Promise<void> {
+    await this.#control(({ snapshots }) => {
+      if (!(id in snapshots)) return undefined;
+      const { [id]: _, ...others } = snapshots;
+      return { snapshots: others };
+    });
+  }
+
+  async present(): Promise<boolean> {
+    if (this.#closed) return false;
+    const { projection, spec } = this.#marker;
+    const marker = await readMarker(this.#connection, projection, spec.generation);
+    return marker?.instance === this.#marker.instance;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  // Workers
+
+  async #read(worker: number): Promise<WorkerState> {
+    const state = await this.#workers.read(worker);
+    this.#seen.set(worker, state);
+    return state;
+  }
+
+  /** Changes what all workers must heed. Gives what they were. */
+  async #control(change: Parameters<WorkerRows['setControl']>[1]): Promise<readonly WorkerState[]> {
+    return this.#guarded(() =>
+      Promise.all(this.#workerNumbers().map((worker) => this.#workers.setControl(worker, change))),
+    );
+  }
+
+  #workerNumbers(): number[] {
+    return Array.from({ length: this.spec.workers }, (_, worker) => worker);
+  }
+
+  #checkWorker(worker: number): void {
+    if (Number.isInteger(worker) && worker >= 0 && worker < this.spec.workers) return;
+    throw new RangeError(`worker ${worker} of ${this.spec.workers}`);
+  }
+
+  async #inTurn<T>(worker: number, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(worker) ?? Promise.resolve();
+    const turn = before.then(async () => {
+      this.#busy.add(worker);
+      try {
+        return await work();
+      } finally {
+        this.#busy.delete(worker);
+      }
+    });
+    this.#turns.set(
+      worker,
+      turn.catch(() => undefined),
+    );
+    return turn;
+  }
+
+  /**
+   * A row that is ahead of the batch decided last comes from a restore that brought back rows of one time
+   * and checkpoints of another: nothing can be built on it.
+   */
+  async #checkStamp(stamp: number): Promise<void> {
+    const { worker, seq } = batchOf(stamp, this.spec.workers);
+    if (seq <= (this.#seen.get(worker)?.seq ?? -1)) return;
+    if (seq <= (await this.#read(worker)).seq) return;
+    const { projection, generation } = this.spec;
+    throw new StoreLostError(
+      `${projection} g${generation} has rows of batch ${seq} of worker ${worker}, which was never decided: ` +
+        'it was restored in part',
+    );
+  }
+
+  #table(name: string): TableRows {
+    const rows = this.#tables.get(name);
+    if (!rows) throw new TypeError(`${this.spec.projection} has no table ${name}`);
+    return rows;
+  }
+
+  /** Throws StoreLostError when the generation is not there any more, whatever else fails then. */
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    const { projection, generation } = this.spec;
+    if (this.#closed) throw storeError('closed', `${projection} g${generation}`);
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof StoreLostError || error instanceof TypeError) throw error;
+      const isThere = await this.present().catch(() => true);
+      throw isThere ? error : this.#workers.lost(error);
+    }
+  }
+}
