@@ -336,6 +336,8 @@ export class CassandraGeneration implements GenerationStore {
   async #read(worker: number): Promise<WorkerState> {
     const state = await this.#workers.read(worker);
     this.#seen.set(worker, state);
+    // The store may have gone back: what was known to be written is asked anew.
+    this.#applied.delete(worker);
     return state;
   }
 
