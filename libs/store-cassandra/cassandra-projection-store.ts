@@ -6,7 +6,7 @@ import { storeError } from './errors.ts';
 import { limits } from './limits.ts';
 import { createGeneration, dropGeneration, readMarker } from './marker.ts';
 import { checkedGeneration, checkedProjection } from './names.ts';
-import { migrate } from './schema.ts';
+import { migrate, projectionSchema } from './schema.ts';
 
 export interface CassandraProjectionStoreOptions {
   /**
@@ -92,12 +92,12 @@ class CassandraProjectionStore implements ProjectionStore {
   async #connect(): Promise<CassandraConnection> {
     const { cassandra } = this.#options;
     if (typeof cassandra !== 'string') {
-      await migrate(cassandra);
+      await migrate(cassandra, projectionSchema);
       return cassandra;
     }
     const connection = await connectCassandra(cassandra);
     try {
-      await migrate(connection);
+      await migrate(connection, projectionSchema);
       return connection;
     } catch (error) {
       await connection.close().catch(() => undefined);

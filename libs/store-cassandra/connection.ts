@@ -72,10 +72,13 @@ export class CassandraConnection {
     await this.#guarded(() => this.#client.connect());
   }
 
-  /** A statement that may be repeated without harm: a read, or a write with a stamp of its own. */
+  /** A statement that may be repeated without harm: a read, or a write with a stamp of its own. All rows of it. */
   async execute(query: string, params: readonly Bound[] = []): Promise<readonly DriverRow[]> {
     const result = await this.#repeated(() => this.#run(query, params));
-    return result.rows ?? [];
+    if (!result.pageState) return result.rows ?? [];
+    const rows: DriverRow[] = [];
+    for await (const page of this.pages(query, params, limits.pageRows)) rows.push(...page);
+    return rows;
   }
 
   async page(
@@ -126,6 +129,15 @@ export class CassandraConnection {
   /** A compare-and-set; never repeated. Whether it was applied. Throws `unknown-outcome` when nobody can tell. */
   async compareAndSet(query: string, params: readonly Bound[]): Promise<boolean> {
     const result = await this.#guarded(() => this.#run(query, params));
+    return result.rows[0]?.['[applied]'] === true;
+  }
+
+  /** Compare-and-sets of one partition, all of them or none; never repeated. */
+  async compareAndSetAll(statements: readonly Statement[]): Promise<boolean> {
+    const queries = statements.map(({ query, params }) => ({ query, params: [...params] }));
+    const result = await this.#guarded(() =>
+      this.#client.batch(queries, { prepare: true, logged: false }),
+    );
     return result.rows[0]?.['[applied]'] === true;
   }
 

@@ -9,6 +9,7 @@ export const limits = {
   /** How often a statement is sent that may be repeated without harm. */
   attemptsMax: 4,
   retryMsMin: 50,
+  pageRows: 5_000,
   schemaAgreementSecondsMax: 60,
   /**
    * Estimated bytes of one batch of rows of one partition: Cassandra logs a warning for each batch

@@ -6,44 +6,53 @@ import { limits } from './limits.ts';
 import { quoted } from './names.ts';
 import { type Order, orderColumns } from './orders.ts';
 
-/** What all generations of a keyspace share. Step n makes version n + 1 of it; steps are never changed, only added. */
-const steps: readonly (readonly string[])[] = [
-  [
-    `annals_generations (
+/** Shared tables of a keyspace that belong together. Step n makes version n + 1; steps are never changed, only added. */
+export interface SchemaPart {
+  readonly name: string;
+  readonly steps: readonly (readonly string[])[];
+}
+
+/** What all generations of a keyspace share. */
+const projectionTables: readonly string[] = [
+  `annals_generations (
        projection text, generation bigint, instance text, spec text, buckets int, order_shards int,
        format int, PRIMARY KEY ((projection), generation))`,
-    // Changed by compare-and-set only: leases, and which batch comes next.
-    `annals_workers (
+  // Changed by compare-and-set only: leases, and which batch comes next.
+  `annals_workers (
        instance text, worker int, epoch bigint, holder text, until bigint, seq bigint,
        checkpoint text, journal text, hold_at text, hold_until bigint, snapshots text,
        deriving text, control bigint, PRIMARY KEY ((instance, worker)))`,
-    // How far the rows of each worker are written; stamped with its number, so that it never goes back.
-    `annals_applied (
+  // How far the rows of each worker are written; stamped with its number, so that it never goes back.
+  `annals_applied (
        instance text, worker int, seq bigint, checkpoint text, PRIMARY KEY ((instance), worker))`,
-    // Never read after it was deleted, and never written again under its name.
-    `annals_journals (
+  // Never read after it was deleted, and never written again under its name.
+  `annals_journals (
        instance text, ticket text, chunk int, body text, PRIMARY KEY ((instance, ticket), chunk)
      ) WITH gc_grace_seconds = 0`,
-    // What rows were when a snapshot was taken; the first writer's word counts.
-    `annals_before (
+  // What rows were when a snapshot was taken; the first writer's word counts.
+  `annals_before (
        instance text, snapshot text, tbl int, bucket int, key blob, cells text,
        PRIMARY KEY ((instance, snapshot, tbl, bucket), key)
      ) WITH gc_grace_seconds = 0`,
-  ],
 ];
 
-const versionTable = 'annals_schema (only int, version int, PRIMARY KEY ((only)))';
+export const projectionSchema: SchemaPart = { name: 'projections', steps: [projectionTables] };
+
+const versionTable = 'annals_schema (part text, version int, PRIMARY KEY ((part)))';
 
 /**
  * Makes the keyspace and the shared tables where they are missing, and brings an older version up.
  * Idempotent; several processes may do it at once.
  */
-export async function migrate(connection: CassandraConnection): Promise<void> {
+export async function migrate(
+  connection: CassandraConnection,
+  { name, steps }: SchemaPart,
+): Promise<void> {
   const { keyspace, place } = connection;
-  const version = await versionOf(connection);
+  const version = await versionOf(connection, name);
   if (version === steps.length) return;
   if (version > steps.length) {
-    throw storeError('newer-format', `keyspace ${keyspace} has version ${version}`);
+    throw storeError('newer-format', `${name} of keyspace ${keyspace} have version ${version}`);
   }
   if (version < 0) {
     await connection.schema(
@@ -56,13 +65,13 @@ export async function migrate(connection: CassandraConnection): Promise<void> {
     for (const table of step) await createTable(connection, table);
   }
   await connection.execute(
-    `INSERT INTO ${keyspace}.annals_schema (only, version) VALUES (1, ?) USING TIMESTAMP ?`,
-    [steps.length, BigInt(steps.length)],
+    `INSERT INTO ${keyspace}.annals_schema (part, version) VALUES (?, ?) USING TIMESTAMP ?`,
+    [name, steps.length, BigInt(steps.length)],
   );
 }
 
 /** -1 without a keyspace, 0 without our tables in it. */
-async function versionOf(connection: CassandraConnection): Promise<number> {
+async function versionOf(connection: CassandraConnection, name: string): Promise<number> {
   const { keyspace } = connection;
   const keyspaces = await connection.execute(
     'SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?',
@@ -71,7 +80,8 @@ async function versionOf(connection: CassandraConnection): Promise<number> {
   if (keyspaces.length === 0) return -1;
   if (!(await tableNames(connection)).includes('annals_schema')) return 0;
   const rows = await connection.execute(
-    `SELECT version FROM ${keyspace}.annals_schema WHERE only = 1`,
+    `SELECT version FROM ${keyspace}.annals_schema WHERE part = ?`,
+    [name],
   );
   return Number(rows[0]?.version ?? 0);
 }

@@ -1,7 +1,8 @@
 /**
  * The store of subject keys: one AES-256 key for each person whose data is in the log.
  *
- * This file is the whole port. Adapters: the in-memory twin and SQLite beside it.
+ * This file is the whole port. Adapters: the in-memory twin and SQLite beside it; Cassandra in
+ * `libs/store-cassandra`, with what else needs its driver.
  * `describeSubjectKeyStore` in `contract/` is the law they all keep.
  *
  * A key is made once and destroyed once. What stays after that is a tombstone: the subject is
@@ -30,8 +31,8 @@ export interface SubjectKeyStore {
 
   /**
    * Destroys the keys of these subjects for good and leaves tombstones, also for one that never had
-   * a key. When it resolves, no copy of a key is left in any file of the store. Resolves with the
-   * number of keys that were there. Safe to repeat.
+   * a key. When it resolves, no copy of a key is left in any file of the store (on Cassandra: once its
+   * nodes have compacted theirs). Resolves with the number of keys that were there. Safe to repeat.
    */
   destroy(subjects: readonly string[]): Promise<number>;
 
