@@ -9,7 +9,6 @@ await describeOn('cassandra', 'On Cassandra', (engine) => {
 
   describeProjectionStore('the Cassandra store', {
     site: (clock) => keyspace.site(clock),
-    without: { backup: 'later' },
     propertyRuns: 3,
     kills: 5,
   });

@@ -5,6 +5,7 @@ import { cassandraProjectionStore } from '../cassandra-projection-store.ts';
 import { type CassandraConnection, connectCassandra } from '../connection.ts';
 import { dropGeneration, readMarker, tablesLeft } from '../marker.ts';
 import { openGenerationReader } from '../reader.ts';
+import { copyGeneration } from './copy-generation.ts';
 
 export const testLayout = { buckets: 4, orderShards: 2 } as const;
 
@@ -45,6 +46,7 @@ export class TestKeyspace {
         if (reader === 'lost') throw new Error('lost');
         return reader.countAbove(table, group, score);
       },
+      backup: () => copyGeneration(connection, projection, 1),
       lose: (generation) => dropGeneration(connection, projection, generation),
       remains: async (generation) => {
         const marker = await readMarker(connection, projection, generation);
