@@ -143,7 +143,8 @@ export class CassandraConnection {
 
   /** A change of the schema, known to all nodes when it resolves. */
   async schema(query: string): Promise<void> {
-    const result = await this.#guarded(() => this.#client.execute(query, [], { prepare: false }));
+    const options = { prepare: false, readTimeout: limits.schemaMsMax };
+    const result = await this.#guarded(() => this.#client.execute(query, [], options));
     const { isSchemaInAgreement } = result.info as { readonly isSchemaInAgreement?: boolean };
     for (let waitedMs = 0; isSchemaInAgreement === false; waitedMs += 500) {
       if (await this.#agrees()) return;

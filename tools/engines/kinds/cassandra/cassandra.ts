@@ -31,6 +31,8 @@ export const cassandra: EngineKind = {
           `-Dcassandra.jmx.local.port=${node.ports[2]}`,
           '-Dcassandra.skip_wait_for_gossip_to_settle=0',
           '-Dcassandra-foreground=yes',
+          // Tests make hundreds of tables; the schema is in the commit log, also without a flush for each.
+          '-Dcassandra.test.flush_local_schema_changes=false',
           // The folder of the node is on the class path for its logback.xml.
           ...['-cp', `${node.folder}:${join(jars, '*')}`],
           'org.apache.cassandra.service.CassandraDaemon',
@@ -71,6 +73,8 @@ function writeConfiguration({ folder, ports: [clients, storage] }: NodeSite): vo
     `cdc_raw_directory: ${data('cdc_raw')}`,
     'commitlog_sync: batch',
     'memtable_allocation_type: heap_buffers',
+    // What tests drop is to be gone, and at once: without it each table is flushed and linked first.
+    'auto_snapshot: false',
     // A busy machine answers late; that is no reason for a test to fail.
     'read_request_timeout: 20s',
     'range_request_timeout: 20s',
