@@ -27,12 +27,19 @@ import { waited } from './schema.ts';
 import { TableRows } from './table-rows.ts';
 import { WorkerRows, type WorkerState } from './worker-rows.ts';
 
+/**
+ * Has every node leave no bytes of cells that were replaced or deleted in these tables (each with its
+ * keyspace): `nodetool flush`, then `nodetool garbagecollect -g CELL`. No statement of CQL can.
+ */
+export type CompactTables = (tables: readonly string[]) => Promise<void>;
+
 /** An open generation in one keyspace. Any number of processes may have it open. */
 export class CassandraGeneration implements GenerationStore {
   readonly spec: GenerationSpec;
   readonly #connection: CassandraConnection;
   readonly #marker: Marker;
   readonly #clock: Clock;
+  readonly #compact: CompactTables | undefined;
   readonly #tables = new Map<string, TableRows>();
   readonly #workers: WorkerRows;
   readonly #journals: Journals;
@@ -51,8 +58,10 @@ export class CassandraGeneration implements GenerationStore {
     readonly connection: CassandraConnection;
     readonly marker: Marker;
     readonly clock: Clock;
+    readonly compact: CompactTables | undefined;
   }) {
     const { connection, marker } = options;
+    this.#compact = options.compact;
     this.#connection = connection;
     this.#marker = marker;
     this.#clock = options.clock;
@@ -317,6 +326,27 @@ export class CassandraGeneration implements GenerationStore {
       if (!(id in snapshots)) return undefined;
       const { [id]: _, ...others } = snapshots;
       return { snapshots: others };
+    });
+  }
+
+  /** `blocked` as long as nobody told how to make the nodes compact their files: the old bytes are there. */
+  async purge(): Promise<'purged' | 'blocked'> {
+    return this.#guarded(async () => {
+      for (const worker of this.#workerNumbers()) {
+        const state = await this.#read(worker);
+        await this.#settlePatiently(worker, state);
+        if (state.journal !== null) await this.#workers.forgetJournal(worker, state.seq);
+        this.#seen.delete(worker);
+      }
+      if (!this.#compact) return 'blocked';
+      const { keyspace } = this.#connection;
+      const own = [...this.#tables.values()].flatMap(({ name, orders }) => [
+        name,
+        ...orders.map((order) => order.name),
+      ]);
+      const shared = ['annals_workers', 'annals_journals', 'annals_before'];
+      await this.#compact([...own, ...shared.map((name) => `${keyspace}.${name}`), 'system.paxos']);
+      return 'purged';
     });
   }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '@annals/core';
 import type { GenerationSpec, GenerationStore, ProjectionStore } from '@annals/projection';
-import { CassandraGeneration } from './cassandra-generation.ts';
+import { CassandraGeneration, type CompactTables } from './cassandra-generation.ts';
 import { type CassandraConnection, connectCassandra } from './connection.ts';
 import { storeError } from './errors.ts';
 import { limits } from './limits.ts';
@@ -20,6 +20,8 @@ export interface CassandraProjectionStoreOptions {
   readonly buckets?: number;
   /** Partitions of each group of a sorted order of a new generation; 8 unless told. */
   readonly orderShards?: number;
+  /** What `purge` calls, the last step of erasing a person; without it `purge` says `blocked`. */
+  readonly compact?: CompactTables;
 }
 
 /**
@@ -58,7 +60,8 @@ class CassandraProjectionStore implements ProjectionStore {
     const connection = await this.#connection();
     const marker = await readMarker(connection, this.#options.projection, generation);
     if (!marker) return 'lost';
-    const opened = new CassandraGeneration({ connection, marker, clock: this.#options.clock });
+    const { clock, compact } = this.#options;
+    const opened = new CassandraGeneration({ connection, marker, clock, compact });
     this.#open.add(opened);
     return opened;
   }

@@ -1,3 +1,4 @@
+export type { CompactTables } from './cassandra-generation.ts';
 export {
   type CassandraProjectionStoreOptions,
   cassandraProjectionStore,

@@ -9,8 +9,9 @@ export interface Order {
 }
 
 /**
- * The orders of a table: by score within each group where it is ranked, and one for each index. An index
- * of several columns is grouped by its first one. Orders that are the same are kept once.
+ * The orders of a table: by score within each group where it is ranked, and one for each index. An index that
+ * begins with the ranked group is grouped like it, another one of several columns by its first. Orders
+ * that are the same are kept once.
  */
 export function ordersOf(table: Table): readonly Order[] {
   const orders = new Map<string, Order>();
@@ -26,9 +27,13 @@ export function orderOfIndex(table: Table, index: readonly string[]): Order {
     column: term.replace(/ desc$/, ''),
     desc: term.endsWith(' desc'),
   }));
-  const grouped = terms.length > 1 && !terms[0]?.desc ? 1 : 0;
-  const group = terms.slice(0, grouped).map(({ column }) => column);
-  return withKey(table, group, terms.slice(grouped));
+  const beginsWith = (columns: readonly string[]) =>
+    columns.length > 0 &&
+    columns.length < terms.length &&
+    columns.every((column, n) => terms[n]?.column === column && !terms[n]?.desc);
+  const first = index.slice(0, 1);
+  const group = [table.ranked?.group ?? first, first].find(beginsWith) ?? [];
+  return withKey(table, group, terms.slice(group.length));
 }
 
 function withKey(table: Table, group: readonly string[], sorted: Order['sorted']): Order {

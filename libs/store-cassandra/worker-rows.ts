@@ -93,6 +93,15 @@ export class WorkerRows {
     );
   }
 
+  /** Leaves no journal behind of a batch whose rows are written; nothing happens when another was decided since. */
+  forgetJournal(worker: number, seq: number): Promise<boolean> {
+    return this.#connection.compareAndSet(
+      `UPDATE ${this.#connection.keyspace}.annals_workers SET journal = null
+       WHERE instance = ? AND worker = ? IF seq = ?`,
+      [this.#marker.instance, worker, BigInt(seq)],
+    );
+  }
+
   setLease(
     worker: number,
     state: WorkerState,
