@@ -1,4 +1,4 @@
-import { systemClock } from '@annals/core';
+import { idFromKey, systemClock } from '@annals/core';
 import { describeOn } from '@annals/core/testing';
 import { advance, type Checkpoint, covers } from '@annals/event-log';
 import type { GenerationStore, Row, RowChange, Table } from '@annals/projection';
@@ -124,6 +124,7 @@ await describeOn('cassandra', 'On Cassandra', (engine) => {
       ...testLayout,
     });
     await store.create({
+      id: idFromKey('generation', String(generation)),
       projection,
       version: 1,
       generation,

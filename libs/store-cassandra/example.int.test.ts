@@ -16,6 +16,7 @@ await describeOn('cassandra', 'The README of the Cassandra store', (engine) => {
     const cassandra = await connectCassandra(url);
     const store = cassandraProjectionStore({ cassandra, projection: 'leaderboard', clock });
     await store.create({
+      id: '6f1c2a52-1f0d-5d0e-9b55-2a3d7c1e8f40',
       projection: 'leaderboard',
       version: 1,
       generation: 1,
@@ -51,7 +52,7 @@ await describeOn('cassandra', 'The README of the Cassandra store', (engine) => {
     await generation.finishBuilding?.();
 
     // The reader's side, in any process.
-    const reader = await openGenerationReader(cassandra, 'leaderboard', 1);
+    const reader = await openGenerationReader(cassandra, generation.spec);
     if (reader === 'lost') throw new Error('rebuild it from the log');
     const best = await reader.top('scores', ['chess'], 2); // ann and bob
     const rank = 1 + (await reader.countAbove('scores', ['chess'], 7)); // 3

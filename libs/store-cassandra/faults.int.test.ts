@@ -1,4 +1,4 @@
-import { systemClock } from '@annals/core';
+import { idFromKey, systemClock } from '@annals/core';
 import { describeOn } from '@annals/core/testing';
 import type { GenerationSpec, Table } from '@annals/projection';
 import { allRows, at, Share } from '@annals/projection/contract';
@@ -7,6 +7,7 @@ import { cassandraProjectionStore } from './cassandra-projection-store.ts';
 import { connectCassandra } from './connection.ts';
 import { limits } from './limits.ts';
 import { readMarker, tableNamesOf } from './marker.ts';
+import { openGenerationReader } from './reader.ts';
 import { TestKeyspace, testLayout } from './testing/site.ts';
 
 const notes: Table = { name: 'notes', columns: { id: 'text', note: 'text' }, key: ['id'] };
@@ -29,6 +30,7 @@ await describeOn('cassandra', 'On Cassandra', (engine) => {
       ...(compact ? { compact } : {}),
     });
     const spec: GenerationSpec = {
+      id: idFromKey('generation', projection),
       projection,
       version: 1,
       generation: 1,
@@ -101,6 +103,15 @@ await describeOn('cassandra', 'On Cassandra', (engine) => {
     // The batch is there all the same, and the next one follows it.
     await share.commit(put('b', 'more'));
     expect(await generation.checkpoint()).toEqual(at(3));
+  });
+
+  test('a reader finds lost what is not there, and what another log made under the same number', async () => {
+    const { cassandra, generation } = await sample('reader');
+    const { spec } = generation;
+    expect(await openGenerationReader(cassandra, spec)).not.toBe('lost');
+    expect(await openGenerationReader(cassandra, { ...spec, generation: 2 })).toBe('lost');
+    const id = idFromKey('generation', 'of another log');
+    expect(await openGenerationReader(cassandra, { ...spec, id })).toBe('lost');
   });
 
   test('no more snapshots are open than may be, and a closed one gives its place free', async () => {

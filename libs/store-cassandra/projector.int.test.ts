@@ -71,123 +71,145 @@ const projection = defineProjection({
 const cipher = { keyring: () => Promise.reject(new Error('there is no personal data here')) };
 const clock = systemClock;
 
+interface Total {
+  readonly game: string;
+  readonly player: string;
+  points: number;
+  late: number;
+}
+
+/** The log, and what it should come to. */
+class Games {
+  readonly log = memoryEventLog({ partitions: 2 });
+  readonly #totals = new Map<string, Total>();
+  readonly #closed = new Set<string>();
+  #events = 0;
+
+  async play(): Promise<void> {
+    const n = this.#events;
+    const game = `game-${n % 5}`;
+    if (n % 97 === 96) {
+      this.#closed.add(game);
+      return this.#append('closed', game, {});
+    }
+    const player = `p${(n * 7) % 11}`;
+    const points = 1 + (n % 13);
+    const key = `${game} ${player}`;
+    const total = this.#totals.get(key) ?? { game, player, points: 0, late: 0 };
+    if (this.#closed.has(game)) total.late += 1;
+    else total.points += points;
+    this.#totals.set(key, total);
+    return this.#append('scored', game, { player, points });
+  }
+
+  async #append(type: 'scored' | 'closed', game: string, data: object): Promise<void> {
+    this.#events += 1;
+    const id = idFromKey('event', String(this.#events));
+    const event = { type, id, data, occurredAt: clock.now() } as NewGameEvent;
+    const encoded = await types.encode([event], cipher);
+    if (encoded.kind !== 'encoded') throw new Error(encoded.kind);
+    await this.log.append(game, encoded.events, { expected: 'any' });
+  }
+
+  get totals(): readonly Total[] {
+    const order = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+    return [...this.#totals.values()].sort(
+      (a, b) => order(a.game, b.game) || order(a.player, b.player),
+    );
+  }
+}
+
+type NewGameEvent = Parameters<typeof types.encode>[0][number];
+
+function storeOn(cassandra: CassandraConnection): ProjectionStore {
+  return cassandraProjectionStore({
+    cassandra,
+    projection: projection.name,
+    clock,
+    ...testLayout,
+  });
+}
+
+/** A projector's process that lives for so many writes. */
+async function startProcess(url: string, log: Games['log'], holder: string, writes: number) {
+  const cassandra = await GatedConnection.open(url);
+  const stop = new AbortController();
+  const { signal } = stop;
+  const projector = runProjector({
+    ...{ log, cipher, clock, signal, holder },
+    directory: generationDirectory(log, { signal, clock }),
+    projections: [projection],
+    storeFor: () => storeOn(cassandra),
+  });
+  projector.done.catch(() => undefined);
+  let left = writes;
+  cassandra.gate = async () => {
+    left -= 1;
+    if (left < 0) throw new Crash('dead');
+  };
+  return {
+    isDead: () => left < 0,
+    end: async () => {
+      stop.abort();
+      await projector.done.catch(() => undefined);
+      await cassandra.close();
+    },
+  };
+}
+
 await describeOn('cassandra', 'On Cassandra', (engine) => {
   const keyspace = new TestKeyspace(engine.url);
   afterAll(() => keyspace.drop(), 120_000);
 
-  const storeOn = (cassandra: CassandraConnection): ProjectionStore =>
-    cassandraProjectionStore({ cassandra, projection: projection.name, clock, ...testLayout });
-
   test('projectors that die in the midst of commits: live = rebuilt = naive, and verified while appends go on', async () => {
-    const log = memoryEventLog({ partitions: 2 });
-    const naive = new Map<string, { game: string; player: string; points: number; late: number }>();
-    let events = 0;
-    const append = async (type: 'scored' | 'closed', game: string, data: object) => {
-      events += 1;
-      const id = idFromKey('event', String(events));
-      const event = { type, id, data, occurredAt: clock.now() } as Parameters<
-        typeof types.encode
-      >[0][number];
-      const encoded = await types.encode([event], cipher);
-      if (encoded.kind !== 'encoded') throw new Error(encoded.kind);
-      await log.append(game, encoded.events, { expected: 'any' });
-    };
-    const closedGames = new Set<string>();
-    const play = async (n: number) => {
-      const game = `game-${n % 5}`;
-      if (n % 97 === 96) {
-        closedGames.add(game);
-        return append('closed', game, {});
-      }
-      const player = `p${(n * 7) % 11}`;
-      const points = 1 + (n % 13);
-      const total = naive.get(`${game} ${player}`) ?? { game, player, points: 0, late: 0 };
-      if (closedGames.has(game)) total.late += 1;
-      else total.points += points;
-      naive.set(`${game} ${player}`, total);
-      return append('scored', game, { player, points });
-    };
-
+    const games = new Games();
+    const { log } = games;
     const controls = new AbortController();
     const directory = generationDirectory(log, { signal: controls.signal, clock });
-    let processes = 0;
-    /** A process that lives for so many writes. */
-    const start = async (writes: number) => {
-      processes += 1;
-      const cassandra = await GatedConnection.open(keyspace.url);
-      const stop = new AbortController();
-      const projector = runProjector({
-        log,
-        cipher,
-        directory: generationDirectory(log, { signal: stop.signal, clock }),
-        clock,
-        signal: stop.signal,
-        projections: [projection],
-        storeFor: () => storeOn(cassandra),
-        holder: `process-${processes}`,
-      });
-      projector.done.catch(() => undefined);
-      let left = writes;
-      const dead = new Promise<void>((resolve) => {
-        cassandra.gate = async () => {
-          left -= 1;
-          if (left >= 0) return;
-          resolve();
-          throw new Crash('dead');
-        };
-      });
-      const end = async () => {
-        stop.abort();
-        await projector.done.catch(() => undefined);
-        await cassandra.close();
-      };
-      return { dead, end };
-    };
-
-    let n = 0;
     for (let life = 0; life < 4; life += 1) {
-      const process = await start(20 + 9 * life);
-      let isDead = false;
-      void process.dead.then(() => {
-        isDead = true;
-      });
+      const process = await startProcess(keyspace.url, log, `life-${life}`, 20 + 9 * life);
       const deadline = Date.now() + 20_000;
-      while (!isDead && Date.now() < deadline) {
-        for (let some = 0; some < 5; some += 1, n += 1) await play(n);
+      while (!process.isDead() && Date.now() < deadline) {
+        for (let some = 0; some < 5; some += 1) await games.play();
         await clock.sleep(20);
       }
-      expect(isDead).toBe(true);
+      expect(process.isDead()).toBe(true);
       await process.end();
     }
 
-    const last = await start(Number.POSITIVE_INFINITY);
+    const last = await startProcess(keyspace.url, log, 'last', Number.POSITIVE_INFINITY);
     const store = storeOn(await keyspace.connection());
     const operation = { log, store, projection, cipher, clock, directory, holder: 'operator' };
-    let isPlaying = true;
-    const playing = (async () => {
-      for (; isPlaying; n += 1) {
-        await play(n);
-        await clock.sleep(15);
-      }
-    })();
-    expect((await rebuild({ ...operation, workers: 2 })).kind).toBe('rebuilt');
-    const verified = await verify(operation);
-    isPlaying = false;
-    await playing;
+    const verified = await whilePlaying(games, async () => {
+      expect((await rebuild({ ...operation, workers: 2 })).kind).toBe('rebuilt');
+      return verify(operation);
+    });
     expect(verified).toMatchObject({ kind: 'verified', differences: [], problems: [] });
     expect((await promote(operation)).kind).toBe('promoted');
-
     for (const generation of [1, 2]) {
-      expect(await rowsAt(store, generation, await log.head())).toEqual(
-        [...naive.values()].sort((a, b) =>
-          a.game === b.game ? (a.player < b.player ? -1 : 1) : a.game < b.game ? -1 : 1,
-        ),
-      );
+      expect(await rowsAt(store, generation, await log.head())).toEqual(games.totals);
     }
     await last.end();
     controls.abort();
   }, 180_000);
 });
+
+/** Does something while events are appended. */
+async function whilePlaying<T>(games: Games, work: () => Promise<T>): Promise<T> {
+  let isPlaying = true;
+  const playing = (async () => {
+    while (isPlaying) {
+      await games.play();
+      await clock.sleep(15);
+    }
+  })();
+  try {
+    return await work();
+  } finally {
+    isPlaying = false;
+    await playing;
+  }
+}
 
 /** The totals of a generation once it has come as far as `head`. */
 async function rowsAt(

@@ -1,4 +1,4 @@
-import type { Cell, Row } from '@annals/projection';
+import type { Cell, GenerationSpec, Row } from '@annals/projection';
 import { keyBytes, toBound } from './cells.ts';
 import type { CassandraConnection, DriverRow } from './connection.ts';
 import { mapBounded } from './in-flight.ts';
@@ -17,14 +17,17 @@ export interface CassandraReader {
   top(table: string, group: readonly Cell[], limit: number): Promise<readonly Row[]>;
 }
 
-/** `lost` when there is no such generation. Its ranks are whole only after `finishBuilding`. */
+/**
+ * `lost` when there is no such generation, or another log's of the same number. Its ranks are whole only after
+ * `finishBuilding`. `name` is what the store calls the projection, where that is not its own name.
+ */
 export async function openGenerationReader(
   connection: CassandraConnection,
-  projection: string,
-  generation: number,
+  { id, projection, generation }: Pick<GenerationSpec, 'id' | 'projection' | 'generation'>,
+  name = projection,
 ): Promise<CassandraReader | 'lost'> {
-  const marker = await readMarker(connection, projection, generation);
-  if (!marker) return 'lost';
+  const marker = await readMarker(connection, name, generation);
+  if (marker?.spec.id !== id) return 'lost';
   const tables = tableNamesOf(marker).map(
     (names, number) => new TableRows(connection, marker, names, number),
   );

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '@annals/core';
-import type { ProjectionSite } from '@annals/projection/contract';
+import { type ProjectionSite, sampleSpec } from '@annals/projection/contract';
 import { cassandraProjectionStore } from '../cassandra-projection-store.ts';
 import { type CassandraConnection, connectCassandra } from '../connection.ts';
 import { dropGeneration, readMarker, tablesLeft } from '../marker.ts';
@@ -42,7 +42,11 @@ export class TestKeyspace {
       open: async () =>
         cassandraProjectionStore({ cassandra: connection, projection, clock, ...testLayout }),
       countAbove: async (generation, table, group, score) => {
-        const reader = await openGenerationReader(connection, projection, generation);
+        const reader = await openGenerationReader(
+          connection,
+          { ...sampleSpec, generation },
+          projection,
+        );
         if (reader === 'lost') throw new Error('lost');
         return reader.countAbove(table, group, score);
       },
