@@ -13,6 +13,7 @@ import {
   type HistoryEntry,
   type HistoryQuery,
   type LeaderboardReadModel,
+  type NamedPlayer,
   percentileOf,
   type RankedPlayer,
   type Ranks,
@@ -48,6 +49,7 @@ export function redisLeaderboardReadModel(live: LiveRedisGeneration): Leaderboar
     ranks: (query) => answer(live, (reads) => ranks(reads, query)),
     entries: (places) => answer(live, (reads) => entries(reads, places)),
     history: (query) => answer(live, (reads) => history(reads, query)),
+    player: (userId) => answer(live, (reads) => player(reads, userId)),
     waitFor: (checkpoint, timeoutMs, signal) => live.waitFor(checkpoint, timeoutMs, signal),
   };
 }
@@ -228,6 +230,12 @@ async function ranks(reads: RedisReads, query: RanksQuery): Promise<Ranks> {
     return { ...row, boardRank: boardRanks[index] ?? before + 1 };
   });
   return { rows, players: counted.total };
+}
+
+async function player(reads: RedisReads, userId: string): Promise<NamedPlayer> {
+  const [row] = await reads.load([{ table: 'players', key: [userId] }]);
+  const { name, picture } = (row as unknown as Named | undefined) ?? unnamed;
+  return { player: name === null ? undefined : { name, picture } };
 }
 
 function bestFirst(a: Row, b: Row): number {
