@@ -1,0 +1,63 @@
+import type { AppendResult } from '@annals/event-log';
+import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
+
+/**
+ * Appends of this process to one stream go one behind the other, so that they do not overtake each
+ * other; those to different streams side by side, some at a time on the wire.
+ */
+export class AppendLanes {
+  readonly #lanes = new Map<string, Promise<unknown>>();
+  readonly #waiting: (() => void)[] = [];
+  #depth = 0;
+  #bytes = 0;
+  #onTheWire = 0;
+
+  get depth(): number {
+    return this.#depth;
+  }
+
+  async run(
+    stream: string,
+    bytes: number,
+    append: () => Promise<AppendResult>,
+  ): Promise<AppendResult> {
+    if (this.#depth >= limits.queueAppendsMax || this.#bytes + bytes > limits.queueBytesMax) {
+      const detail = `${this.#depth} appends of ${this.#bytes} bytes are waiting`;
+      return { kind: 'refused', reason: 'overloaded', detail };
+    }
+    this.#depth += 1;
+    this.#bytes += bytes;
+    const turn = (this.#lanes.get(stream) ?? Promise.resolve()).then(append);
+    const ended = turn.catch(() => undefined);
+    this.#lanes.set(stream, ended);
+    try {
+      return await turn;
+    } finally {
+      this.#depth -= 1;
+      this.#bytes -= bytes;
+      if (this.#lanes.get(stream) === ended) this.#lanes.delete(stream);
+    }
+  }
+
+  /** Runs `send` when few enough others are on the wire. */
+  async onTheWire<T>(send: () => Promise<T>): Promise<T> {
+    if (this.#onTheWire >= limits.appendsInFlightMax) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    } else {
+      this.#onTheWire += 1;
+    }
+    try {
+      return await send();
+    } finally {
+      // The place is handed on, so that nobody who comes just now takes it first.
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#onTheWire -= 1;
+    }
+  }
+
+  /** Resolves when no append is waiting or under way. */
+  async idle(): Promise<void> {
+    while (this.#lanes.size > 0) await Promise.all(this.#lanes.values());
+  }
+}

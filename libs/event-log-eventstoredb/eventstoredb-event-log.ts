@@ -1,0 +1,425 @@
+import { type Clock, newId, systemClock } from '@annals/core';
+import {
+  type AppendResult,
+  type Checkpoint,
+  checkAppend,
+  type Delivery,
+  type EventLog,
+  EventLogError,
+  type Expected,
+  type Filter,
+  type NewEvent,
+  type Page,
+  type StreamPage,
+  storedMetadata,
+} from '@annals/event-log';
+import {
+  encodePosition,
+  HeadWatch,
+  headSum,
+  isDamage,
+  LogReads,
+  openReplica,
+  ownReplicaFolder,
+  type ReadOptions,
+  type Replica,
+  type ReplicaEvent,
+  type ReplicaOwner,
+  removeReplica,
+  replicaReader,
+  type StreamReadOptions,
+} from '@annals/event-log-sqlite/replica';
+import { EventStoreDBClient, StreamNotFoundError } from '@eventstore/db-client';
+import { AllFeed } from './all-feed.ts';
+import { AppendLanes } from './append-lanes.ts';
+import { Arrivals } from './arrivals.ts';
+import { envelopeOf, type FollowedEvent } from './event-envelope.ts';
+import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
+import { FollowError } from './follow-error.ts';
+import { LogIndex, type Looked } from './log-index.ts';
+import { type Sent, sendAppend } from './server-append.ts';
+
+export interface EventStoreDBEventLogOptions {
+  /** `esdb://user:password@host:2113?tls=true`, as EventStoreDB's clients take it. */
+  readonly connection: string;
+  /** Where this process keeps its index. No other process may use it; it can be removed at any time it is closed. */
+  readonly folder: string;
+  /** Streams of this log begin with it on the server, so that several logs may share one; nothing else writes to those. */
+  readonly prefix?: string;
+  /** Stamps `recordedAt`. */
+  readonly clock?: Pick<Clock, 'now'>;
+  /** Connections that were lost, an index that is made anew. */
+  readonly onReport?: (report: Report) => void;
+}
+
+export interface Report {
+  readonly level: 'warn' | 'error';
+  readonly message: string;
+}
+
+/** The port, and what an operator wants to know of it. */
+export interface EventStoreDBEventLog extends EventLog {
+  readonly folder: string;
+  /** Resolves when all that was acknowledged in the stream before the call can be read here. */
+  barrier(stream: string): Promise<void>;
+  status(): { readonly position: number; readonly events: number; readonly queueDepth: number };
+}
+
+/** EventStoreDB has one order of all events. */
+const partition = 0;
+
+/**
+ * Opens the log on a server, and catches up with it before anything is served. Throws EventLogError:
+ * `io` when no server answers or the folder belongs to another process, `corrupt` when it is not the
+ * server that the index has followed.
+ */
+export async function eventstoredbEventLog(
+  options: EventStoreDBEventLogOptions,
+): Promise<EventStoreDBEventLog> {
+  // With it the client takes a wrong version for a success, and gives a wrong revision.
+  if (/throwOnAppendFailure=false/i.test(options.connection)) {
+    throw new RangeError('a connection string with throwOnAppendFailure=false cannot be used');
+  }
+  const owner = ownReplicaFolder(options.folder);
+  let log: EventStoreDBLog;
+  try {
+    log = logOn(options, owner);
+  } catch (error) {
+    owner.release();
+    throw error;
+  }
+  try {
+    await log.catchUp();
+    return log;
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+/** An index that is damaged, or does not say how far it came, is made anew. */
+function logOn(options: EventStoreDBEventLogOptions, owner: ReplicaOwner): EventStoreDBLog {
+  const report = () =>
+    options.onReport?.({ level: 'warn', message: 'the index was damaged: it is made anew' });
+  const { replica, found } = openReplica(options.folder, partition);
+  if (found === 'damaged') report();
+  try {
+    return new EventStoreDBLog(options, replica, owner);
+  } catch (error) {
+    replica.close();
+    if (error instanceof FollowError || !isDamage(error)) throw error;
+  }
+  removeReplica(options.folder, partition);
+  report();
+  return new EventStoreDBLog(options, openReplica(options.folder, partition).replica, owner);
+}
+
+class EventStoreDBLog implements EventStoreDBEventLog {
+  readonly folder: string;
+  readonly #prefix: string;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #report: (report: Report) => void;
+  readonly #client: EventStoreDBClient;
+  readonly #replica: Replica;
+  readonly #index: LogIndex;
+  readonly #reads: LogReads;
+  readonly #watch: HeadWatch;
+  readonly #feed: AllFeed;
+  readonly #owner: ReplicaOwner;
+  readonly #lanes = new AppendLanes();
+  /** Appends of this process that have come back, until they are answered. */
+  readonly #returned = new Set<string>();
+  readonly #pending = new Set<string>();
+  #caughtUp = Promise.withResolvers<void>();
+  readonly #arrivals = new Arrivals();
+  #failure: Error | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: EventStoreDBEventLogOptions, replica: Replica, owner: ReplicaOwner) {
+    const { connection, folder, prefix = '', clock = systemClock, onReport } = options;
+    this.folder = folder;
+    this.#prefix = prefix;
+    this.#clock = clock;
+    this.#report = onReport ?? (() => undefined);
+    this.#replica = replica;
+    this.#owner = owner;
+    this.#index = new LogIndex(replica, prefix);
+    this.#client = EventStoreDBClient.connectionString(connection);
+    const readers = [replicaReader(folder, partition)];
+    this.#watch = new HeadWatch(() => headSum(readers));
+    this.#reads = new LogReads(readers, this.#watch);
+    this.#feed = new AllFeed({
+      client: this.#client,
+      index: this.#index,
+      prefix,
+      onApplied: (events) => this.#applied(events),
+      onCaughtUp: () => this.#caughtUp.resolve(),
+      onFailed: (error) => this.#fail(error),
+      onLost: (error) =>
+        this.#report({ level: 'warn', message: `not connected: ${error.message}` }),
+    });
+    this.#caughtUp.promise.catch(() => undefined);
+  }
+
+  /** Bounded only until the server answers: an index may have much to read. */
+  async catchUp(): Promise<void> {
+    await this.#answered();
+    this.#feed.start();
+    await this.#caughtUp.promise;
+  }
+
+  async append(
+    stream: string,
+    events: readonly NewEvent[],
+    { expected }: { readonly expected: Expected },
+  ): Promise<AppendResult> {
+    this.#mustServe();
+    const checked = checkAppend(stream, events);
+    if (checked.kind === 'refused') return checked;
+    return this.#lanes.run(stream, checked.bytes, () => this.#append(stream, events, expected));
+  }
+
+  async readStream(stream: string, options?: StreamReadOptions): Promise<StreamPage> {
+    return this.#mustServe().readStream(partition, stream, options);
+  }
+
+  async read(
+    from: Checkpoint | 'start' | 'end',
+    filter?: Filter,
+    options?: ReadOptions,
+  ): Promise<Page> {
+    return this.#mustServe().read(from, filter, options);
+  }
+
+  subscribe(
+    from: Checkpoint,
+    filter?: Filter,
+    options?: { readonly signal?: AbortSignal; readonly limit?: number },
+  ): AsyncIterable<Delivery> {
+    return this.#reads.subscribe(from, filter, options);
+  }
+
+  async count(filter?: Filter): Promise<ReadonlyMap<string, number>> {
+    return this.#mustServe().count(filter);
+  }
+
+  async head(): Promise<Checkpoint> {
+    return this.#mustServe().head();
+  }
+
+  async barrier(stream: string): Promise<void> {
+    this.#mustServe();
+    const head = await this.#headOnServer(stream);
+    await this.#until(stream, head);
+  }
+
+  status() {
+    const { place, events } = this.#index.progress;
+    return { position: place, events, queueDepth: this.#lanes.depth };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#reads.end();
+    await this.#lanes.idle();
+    await this.#feed.close();
+    await within(this.#client.dispose(), limits.closeMsMax);
+    this.#reads.close();
+    this.#replica.close();
+    this.#owner.release();
+  }
+
+  /** Looks the ids up, sends them at the exact head, and begins again whenever others were quicker. */
+  async #append(
+    stream: string,
+    events: readonly NewEvent[],
+    expected: Expected,
+  ): Promise<AppendResult> {
+    const requested = events.map(requestedEvent);
+    const appendId = newId();
+    const stampedAt = this.#clock.now();
+    const wire = events.map((event, index) =>
+      envelopeOf(
+        event,
+        stampedAt,
+        index === 0 ? { id: appendId, events: events.length } : undefined,
+      ),
+    );
+    this.#pending.add(appendId);
+    try {
+      for (let attempt = 0; attempt < limits.attemptsMax; attempt += 1) {
+        const looked = await this.#looked(stream, requested, expected);
+        if (looked.kind !== 'new') return this.#answer(looked, appendId);
+        const sent = await this.#settled(stream, wire, looked.head);
+        if (sent.kind === 'in-doubt') return { kind: 'unknown', detail: sent.detail };
+        if (sent.kind === 'too-large') {
+          const detail = 'the server takes no append of this size';
+          return { kind: 'refused', reason: 'append-too-large', detail };
+        }
+        if (sent.kind === 'overtaken') {
+          await this.barrier(stream);
+          continue;
+        }
+        const last = (looked.head === 'no-stream' ? -1 : looked.head) + events.length;
+        await this.#until(stream, last);
+      }
+    } finally {
+      this.#pending.delete(appendId);
+      this.#returned.delete(appendId);
+    }
+    const detail = `other processes appended to ${stream} first, ${limits.attemptsMax} times`;
+    return { kind: 'refused', reason: 'overloaded', detail };
+  }
+
+  /** The index may be behind another process: what it would refuse is looked at again when it has come up. */
+  async #looked(
+    stream: string,
+    events: readonly ReplicaEvent[],
+    expected: Expected,
+  ): Promise<Looked> {
+    const looked = this.#index.look(stream, events, expected);
+    if (looked.kind !== 'conflict' && looked.kind !== 'partial-duplicate') return looked;
+    await this.barrier(stream);
+    return this.#index.look(stream, events, expected);
+  }
+
+  /** Sends the very same append again as long as its outcome is in doubt. */
+  async #settled(
+    stream: string,
+    wire: ReturnType<typeof envelopeOf>[],
+    head: number | 'no-stream',
+  ): Promise<Sent> {
+    const deadline = Date.now() + limits.settleMsMax;
+    for (
+      let pauseMs: number = limits.pauseMsMin;
+      ;
+      pauseMs = Math.min(pauseMs * 2, limits.pauseMsMax)
+    ) {
+      const sent = await this.#lanes.onTheWire(() =>
+        sendAppend(this.#client, this.#prefix + stream, wire, head),
+      );
+      if (sent.kind !== 'in-doubt' || Date.now() > deadline) return sent;
+      if (this.#failure) throw this.#failure;
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+
+  #answer(looked: Exclude<Looked, { kind: 'new' }>, appendId: string): AppendResult {
+    if (looked.kind !== 'written') return looked;
+    const { revision, recordedAt } = looked;
+    const position = encodePosition(looked.position);
+    // What this very call has stored is no duplicate, however often it had to be sent.
+    const duplicate = !this.#returned.has(appendId);
+    return { kind: 'stored', revision, partition, position, recordedAt, duplicate };
+  }
+
+  #applied(events: readonly FollowedEvent[]): void {
+    for (const { ours } of events) {
+      if (ours?.head && this.#pending.has(ours.head.id)) this.#returned.add(ours.head.id);
+    }
+    this.#arrivals.arrived(events.map(({ stream, revision }) => [this.#ownName(stream), revision]));
+    this.#watch.wakeAll();
+  }
+
+  #ownName(stream: string): string {
+    return stream.slice(this.#prefix.length);
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    this.#report({ level: 'error', message: error.message });
+    this.#caughtUp.reject(error);
+    this.#arrivals.fail(error);
+    this.#watch.wakeAll();
+  }
+
+  /** The last revision of a stream in the index; -1 when it has none. */
+  #headOf(stream: string): number {
+    const looked = this.#index.look(stream, [], 'any');
+    return looked.kind === 'new' && looked.head !== 'no-stream' ? looked.head : -1;
+  }
+
+  async #headOnServer(stream: string): Promise<number> {
+    let head = -1;
+    try {
+      const last = { direction: 'backwards', fromRevision: 'end', maxCount: 1 } as const;
+      for await (const { event } of this.#client.readStream(this.#prefix + stream, last)) {
+        head = Number(event?.revision ?? -1n);
+      }
+    } catch (error) {
+      if (error instanceof StreamNotFoundError) return -1;
+      throw new EventLogError('io', `the server does not tell the head of ${stream}`, {
+        cause: error,
+      });
+    }
+    return head;
+  }
+
+  /** Until the index holds this revision of the stream. */
+  async #until(stream: string, revision: number): Promise<void> {
+    if (this.#headOf(stream) >= revision) return;
+    const arrived = this.#arrivals.wait(stream, revision);
+    if (this.#failure) throw this.#failure;
+    if (await within(arrived, limits.followMsMax)) return;
+    throw new EventLogError(
+      'io',
+      `the index did not come up with the server in ${limits.followMsMax} ms`,
+    );
+  }
+
+  /** Whether a server is there at all, before the feed tries for ever. */
+  async #answered(): Promise<void> {
+    const deadline = Date.now() + limits.connectMsMax;
+    for (;;) {
+      try {
+        const first = this.#client.readAll({ maxCount: 1 });
+        const read = (async () => {
+          // To its end: a read that is left off is never finished for the client, and cannot be disposed of.
+          for await (const _event of first);
+          return true;
+        })();
+        read.catch(() => undefined);
+        if (await within(read, deadline - Date.now())) return;
+      } catch (cause) {
+        if (Date.now() > deadline) {
+          throw new EventLogError('io', 'no EventStoreDB answers at this address', { cause });
+        }
+      }
+      if (Date.now() > deadline) {
+        throw new EventLogError('io', 'no EventStoreDB answers at this address');
+      }
+      await new Promise((resolve) => setTimeout(resolve, limits.pauseMsMin));
+    }
+  }
+
+  #mustServe(): LogReads {
+    if (this.#closed) throw new EventLogError('closed', 'the event log is closed');
+    if (this.#failure) throw this.#failure;
+    return this.#reads;
+  }
+}
+
+/** What `promise` gives, or undefined when that takes too long. */
+async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  const timeout = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => timeout.resolve(undefined), Math.max(ms, 0));
+  try {
+    return await Promise.race([promise, timeout.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function requestedEvent(event: NewEvent): ReplicaEvent {
+  const { id, type, schemaVersion, data, contentHash, occurredAt, recordedAt } = event;
+  const metadata = storedMetadata(event.metadata);
+  return {
+    ...{ id, type, schemaVersion, data, contentHash, occurredAt },
+    metadata: Object.keys(metadata).length > 0 ? JSON.stringify(metadata) : null,
+    recordedAt: recordedAt ?? null,
+  };
+}

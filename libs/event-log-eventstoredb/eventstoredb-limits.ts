@@ -1,0 +1,31 @@
+/** Bounds of the EventStoreDB log, beside the limits of the port. Units are last in the name. */
+export const eventstoredbLimits = {
+  /** Appends waiting or under way; the next one is refused as `overloaded`. */
+  queueAppendsMax: 10_000,
+  /** The same in bytes of their events. */
+  queueBytesMax: 67_108_864,
+  /**
+   * Appends on the wire at once. The client's stream takes 16 before it makes writers wait, and writers that
+   * wait when the stream breaks end in a rejection that nobody can catch (6.2.1).
+   */
+  appendsInFlightMax: 12,
+  /** How long one call may take. The client's own promise may never settle when its stream breaks. */
+  callMsMax: 10_000,
+  /** How long an append whose outcome is in doubt is sent again before it is answered `unknown`. */
+  settleMsMax: 15_000,
+  /** Times an append that others overtake is tried; then it is refused as `overloaded`. */
+  attemptsMax: 64,
+  /** How long the index may take to come up to what the server has said. */
+  followMsMax: 30_000,
+  /** How long opening may take until the server has answered at all. */
+  connectMsMax: 15_000,
+  /** How long the client may take to let go of its calls. */
+  closeMsMax: 5_000,
+  /** Events held in memory until they are stored: more than the largest append, which is stored whole. */
+  heldEventsMax: 2_000,
+  /** Events that the server looks at for one checkpoint of a filter. */
+  searchWindowEvents: 1_000,
+  /** Pause before the server is asked again: it doubles from the first to the second. */
+  pauseMsMin: 50,
+  pauseMsMax: 2_000,
+} as const;

@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describeOn } from '@annals/core/testing';
+import { type AppendResult, EventLogError } from '@annals/event-log';
+import { sampleEvent, sampleEvents } from '@annals/event-log/contract';
+import { openReplica } from '@annals/event-log-sqlite/replica';
+import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { type EventStoreDBEventLog, eventstoredbEventLog } from './index.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+function freshFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'annals-esdb-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+const freshPrefix = () => `faults_${randomUUID().slice(0, 13)}.`;
+
+function stored(result: AppendResult): Extract<AppendResult, { kind: 'stored' }> {
+  if (result.kind === 'stored') return result;
+  throw new Error(JSON.stringify(result));
+}
+
+async function open(
+  connection: string,
+  prefix: string,
+  folder = freshFolder(),
+): Promise<EventStoreDBEventLog> {
+  const log = await eventstoredbEventLog({ connection, prefix, folder });
+  onTestFinished(() => log.close());
+  return log;
+}
+
+await describeOn('eventstoredb', 'the EventStoreDB log on a server that others use', ({ url }) => {
+  test('an index that was removed is made again, with the same positions', async () => {
+    const prefix = freshPrefix();
+    const folder = freshFolder();
+    const first = await open(url, prefix, folder);
+    const events = sampleEvents(3);
+    const before = stored(await first.append('sample-1', events, { expected: 'any' }));
+    await first.close();
+    rmSync(folder, { recursive: true });
+    const second = await open(url, prefix, folder);
+    const again = await second.append('sample-1', events, { expected: 'no-stream' });
+    expect(again).toEqual({ ...before, duplicate: true });
+  });
+
+  test('an index that does not say how far it came is made again, and that is told', async () => {
+    const prefix = freshPrefix();
+    const folder = freshFolder();
+    const first = await open(url, prefix, folder);
+    const event = sampleEvent();
+    const before = stored(await first.append('sample-1', [event], { expected: 'any' }));
+    await first.close();
+    const { replica } = openReplica(folder, 0);
+    replica.transaction(() => replica.keepProgress('{}'));
+    replica.close();
+    const told: string[] = [];
+    const onReport = ({ message }: { readonly message: string }) => told.push(message);
+    const log = await eventstoredbEventLog({ connection: url, prefix, folder, onReport });
+    onTestFinished(() => log.close());
+    expect(told).toEqual(['the index was damaged: it is made anew']);
+    const again = await log.append('sample-1', [event], { expected: 'any' });
+    expect(again).toEqual({ ...before, duplicate: true });
+  });
+
+  test('appends of two processes to one stream all count once, whatever they expect', async () => {
+    const prefix = freshPrefix();
+    const logs = [await open(url, prefix), await open(url, prefix)];
+    const shared = sampleEvents(20);
+    const results = await Promise.all(
+      shared.flatMap((event) =>
+        logs.map((log) => log.append('sample-1', [event], { expected: 'any' })),
+      ),
+    );
+    const fresh = results.map((result) => stored(result)).filter(({ duplicate }) => !duplicate);
+    expect(fresh.map(({ revision }) => revision).sort((a, b) => a - b)).toEqual(
+      shared.map((_e, at) => at),
+    );
+    for (const log of logs) {
+      await log.barrier('sample-1');
+      expect((await log.readStream('sample-1')).head).toBe(shared.length - 1);
+    }
+  });
+
+  test('the same id with other content, sent by two at once, is stored once and refused once', async () => {
+    const prefix = freshPrefix();
+    const logs = [await open(url, prefix), await open(url, prefix)];
+    for (let round = 0; round < 10; round += 1) {
+      const stream = `sample-${round}`;
+      const event = sampleEvent({ data: { points: 1 } });
+      const other = sampleEvent({ data: { points: 2 } }, { id: event.id });
+      const kinds = await Promise.all([
+        logs[0]?.append(stream, [event], { expected: 'no-stream' }),
+        logs[1]?.append(stream, [other], { expected: 'no-stream' }),
+      ]);
+      expect(kinds.map((result) => result?.kind).sort()).toEqual(['content-mismatch', 'stored']);
+    }
+  });
+
+  test('an event that somebody else wrote under our prefix stops the log, by name', async () => {
+    const prefix = freshPrefix();
+    const log = await open(url, prefix);
+    const client = EventStoreDBClient.connectionString(url);
+    await client.appendToStream(`${prefix}sample-1`, jsonEvent({ type: 'theirs', data: {} }));
+    await client.dispose();
+    await expect
+      .poll(() => log.head().catch((error: unknown) => error), { timeout: 30_000 })
+      .toMatchObject({ name: 'FollowError', problem: 'foreign-event' });
+    const refused = log.append('sample-1', [sampleEvent()], { expected: 'any' });
+    await expect(refused).rejects.toThrow(`${prefix}sample-1`);
+  });
+
+  test('a stream that was deleted on the server for ever is named', async () => {
+    const prefix = freshPrefix();
+    const log = await open(url, prefix);
+    const client = EventStoreDBClient.connectionString(url);
+    await client.tombstoneStream(`${prefix}sample-1`);
+    await client.dispose();
+    const refused = log.append('sample-1', [sampleEvent()], { expected: 'any' });
+    await expect(refused).rejects.toMatchObject({ code: 'corrupt' });
+  });
+});
+
+await describeOn(
+  'eventstoredb',
+  'the EventStoreDB log when its server is killed',
+  (server) => {
+    test('goes on by itself: nothing acknowledged is lost, nothing stored twice', async () => {
+      const prefix = freshPrefix();
+      const log = await open(server.url, prefix);
+      const sent = sampleEvents(60);
+      const appends = sent.map(async (event, at) => {
+        await new Promise((resolve) => setTimeout(resolve, at * 20));
+        return log.append(`sample-${at % 3}`, [event], { expected: 'any' });
+      });
+      for (let kill = 0; kill < 2; kill += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        await server.act('kill', 1);
+        await server.act('start', 1);
+      }
+      const results = await Promise.all(appends);
+      for (const result of results) stored(result);
+      const fresh = await open(server.url, prefix);
+      const { events } = await fresh.read('start');
+      expect(events.map(({ id }) => id).sort()).toEqual(sent.map(({ id }) => id).sort());
+      await expect.poll(() => log.head(), { timeout: 30_000 }).toEqual(await fresh.head());
+    });
+
+    test('says that no server answers, in bounded time', async () => {
+      await server.act('kill', 1);
+      const refused = open(server.url, freshPrefix());
+      await expect(refused).rejects.toMatchObject({ name: EventLogError.name, code: 'io' });
+      await server.act('start', 1);
+    });
+  },
+  { label: 'log-faults' },
+);
+
+test('a connection string that hides failures is refused', async () => {
+  const connection = 'esdb://127.0.0.1:2113?tls=false&throwOnAppendFailure=false';
+  const refused = eventstoredbEventLog({ connection, folder: freshFolder() });
+  await expect(refused).rejects.toThrow('throwOnAppendFailure');
+});

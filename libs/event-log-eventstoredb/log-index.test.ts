@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sampleEvent } from '@annals/event-log/contract';
+import { openReplica } from '@annals/event-log-sqlite/replica';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { wholeAppends } from './all-feed.ts';
+import type { FollowedEvent, Ours } from './event-envelope.ts';
+import { LogIndex } from './log-index.ts';
+
+function freshFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'annals-esdb-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function open(folder: string, prefix = 'p.'): { index: LogIndex; close: () => void } {
+  const { replica } = openReplica(folder, 0);
+  let closed = false;
+  const close = () => {
+    if (!closed) replica.close();
+    closed = true;
+  };
+  onTestFinished(close);
+  return { index: new LogIndex(replica, prefix), close };
+}
+
+function followed(place: number, revision: number, of: Partial<FollowedEvent> = {}): FollowedEvent {
+  const sample = sampleEvent();
+  const event: Ours['event'] = { ...sample, metadata: null, recordedAt: null };
+  return {
+    stream: 'p.sample-1',
+    revision,
+    place,
+    id: sample.id,
+    ours: { event, stampedAt: place, head: { id: 'append', events: 1 } },
+    ...of,
+  };
+}
+
+describe('the index', () => {
+  test('knows what it has stored, also in a later process, and takes what comes again for known', () => {
+    const folder = freshFolder();
+    const first = open(folder);
+    const events = [followed(10, 0), followed(90, 1)];
+    first.index.apply(events);
+    first.close();
+    const { index } = open(folder);
+    expect(index.progress).toMatchObject({ place: 90, events: 2, last: { id: events[1]!.id } });
+    index.apply([...events, followed(200, 2)]);
+    expect(index.progress).toMatchObject({ place: 200, events: 3 });
+    const known = index.look('sample-1', [events[1]!.ours!.event], 'any');
+    expect(known).toMatchObject({ kind: 'written', revision: 1, duplicate: true });
+    const other = { ...events[1]!.ours!.event, contentHash: '0'.repeat(64) };
+    expect(index.look('sample-1', [other], 'any').kind).toBe('content-mismatch');
+    const fresh = followed(0, 0).ours!.event;
+    expect(index.look('sample-1', [fresh], 'any')).toEqual({ kind: 'new', head: 2 });
+    expect(index.look('sample-1', [fresh], 1)).toMatchObject({ kind: 'conflict', actual: 2 });
+    expect(index.progress.events).toBe(3);
+  });
+
+  test('stamps never go back, but those of another log stay', () => {
+    const { index } = open(freshFolder());
+    const late = followed(10, 0, {});
+    index.apply([{ ...late, ours: { ...late.ours!, stampedAt: 5_000 } }]);
+    const early = followed(20, 1);
+    index.apply([{ ...early, ours: { ...early.ours!, stampedAt: 4_000 } }]);
+    expect(index.look('sample-1', [early.ours!.event], 'any')).toMatchObject({ recordedAt: 5_000 });
+    const copied = followed(30, 2);
+    const event = { ...copied.ours!.event, recordedAt: 7 };
+    index.apply([{ ...copied, ours: { ...copied.ours!, event } }]);
+    expect(index.look('sample-1', [event], 'any')).toMatchObject({ recordedAt: 7 });
+  });
+
+  test('checkpoints of the filter move it on, never back', () => {
+    const { index } = open(freshFolder());
+    index.passed(500);
+    index.passed(400);
+    expect(index.progress.place).toBe(500);
+  });
+
+  test.each([
+    ['foreign-event', followed(90, 1, { ours: undefined })],
+    ['gap', followed(90, 2)],
+    ['gap', followed(90, 0)],
+  ])('stops at a %s, and stores nothing of that batch', (problem, wrong) => {
+    const { index } = open(freshFolder());
+    index.apply([followed(10, 0)]);
+    const batch = [followed(50, 0, { stream: 'p.sample-2' }), wrong];
+    expect(() => index.apply(batch)).toThrow(expect.objectContaining({ problem }));
+    expect(index.progress).toMatchObject({ place: 10, events: 1 });
+    const { event } = batch[0]!.ours!;
+    expect(index.look('sample-2', [event], 'any')).toEqual({ kind: 'new', head: 'no-stream' });
+  });
+
+  test('stops at an id that stands in its stream twice', () => {
+    const { index } = open(freshFolder());
+    const event = followed(10, 0);
+    index.apply([event]);
+    const again = { ...event, place: 90, revision: 1 };
+    expect(() => index.apply([again])).toThrow(
+      expect.objectContaining({ problem: 'stored-twice' }),
+    );
+  });
+
+  test('of another prefix is refused', () => {
+    const folder = freshFolder();
+    const first = open(folder);
+    first.index.apply([followed(10, 0)]);
+    first.close();
+    expect(() => open(folder, 'q.')).toThrow(
+      expect.objectContaining({ problem: 'other-database' }),
+    );
+  });
+});
+
+describe('whole appends', () => {
+  const head = (events: number) =>
+    followed(1, 0, { ours: { ...followed(1, 0).ours!, head: { id: 'a', events } } });
+  const rest = followed(1, 0, { ours: { ...followed(1, 0).ours!, head: undefined } });
+
+  test.each([
+    [[], 0],
+    [[head(1)], 1],
+    [[head(3), rest], 0],
+    [[head(3), rest, rest], 3],
+    [[head(1), head(2), rest, head(2)], 3],
+    [[followed(1, 0, { ours: undefined }), head(2)], 1],
+  ])('case %#', (events, whole) => {
+    expect(wholeAppends(events)).toBe(whole);
+  });
+});

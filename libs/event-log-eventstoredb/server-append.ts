@@ -1,0 +1,60 @@
+import { EventLogError, type Revision } from '@annals/event-log/port';
+import {
+  AccessDeniedError,
+  type EventData,
+  type EventStoreDBClient,
+  MaxAppendSizeExceededError,
+  StreamDeletedError,
+  WrongExpectedVersionError,
+} from '@eventstore/db-client';
+import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
+
+export type Sent =
+  /** It is stored, by this or an earlier sending of the same. */
+  | { readonly kind: 'stored' }
+  /** Somebody else has appended to the stream: nothing is stored. */
+  | { readonly kind: 'overtaken' }
+  | { readonly kind: 'too-large' }
+  /** It may be stored, or still arrive. */
+  | { readonly kind: 'in-doubt'; readonly detail: string };
+
+/**
+ * Sends one append at an exact revision, which makes a resend of the same ids at the same place a
+ * success. Throws EventLogError for what no resend can mend.
+ */
+export async function sendAppend(
+  client: EventStoreDBClient,
+  stream: string,
+  events: EventData[],
+  head: Revision | 'no-stream',
+): Promise<Sent> {
+  const expectedRevision = head === 'no-stream' ? 'no_stream' : BigInt(head);
+  const timeout = Promise.withResolvers<Sent>();
+  const detail = `no answer within ${limits.callMsMax} ms`;
+  const timer = setTimeout(() => timeout.resolve({ kind: 'in-doubt', detail }), limits.callMsMax);
+  try {
+    const options = { expectedRevision, deadline: limits.callMsMax } as const;
+    const answered = client.appendToStream(stream, events, options).then(
+      (): Sent => ({ kind: 'stored' }),
+      (error: unknown) => sentOf(stream, error),
+    );
+    // A failure after the timeout is nobody's any more.
+    answered.catch(() => undefined);
+    return await Promise.race([answered, timeout.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function sentOf(stream: string, error: unknown): Sent {
+  if (error instanceof WrongExpectedVersionError) return { kind: 'overtaken' };
+  if (error instanceof MaxAppendSizeExceededError) return { kind: 'too-large' };
+  if (error instanceof StreamDeletedError) {
+    throw new EventLogError('corrupt', `${stream} was deleted on the server`, { cause: error });
+  }
+  if (error instanceof AccessDeniedError) {
+    const message = `the server does not let this user append to ${stream}`;
+    throw new EventLogError('io', message, { cause: error });
+  }
+  return { kind: 'in-doubt', detail: error instanceof Error ? error.message : String(error) };
+}
