@@ -4,6 +4,25 @@ import { configSchema } from './config.ts';
 
 const read = (env: { readonly [name: string]: string }) => configFrom(configSchema, env);
 
+const ratesMessage =
+  'must be KEY/ADDRESS, two numbers of requests in ten seconds up to 100000000, or off';
+const proxiesMessage = 'must be addresses or networks, apart by commas';
+
+type Refused = [variable: string, value: string, message: string];
+const badRates = ['', '5000', '0/5', '5/', '1/2/3', '-1/5', '999999999/1', 'none'].map(
+  (text): Refused => ['ANNALS_RATE_LIMITS', text, ratesMessage],
+);
+const badProxies = [
+  '',
+  'true',
+  '*',
+  'proxy.example',
+  '10.0.0.0/33',
+  '10.0.0.1,',
+  '::1/129',
+  '10.0.0.0/8/8',
+].map((text): Refused => ['ANNALS_TRUSTED_PROXIES', text, proxiesMessage]);
+
 describe('the settings of the platform', () => {
   it('all have a default, but the keys', () => {
     expect(read({})).toEqual({
@@ -13,6 +32,8 @@ describe('the settings of the platform', () => {
         PORT: 8080,
         ANNALS_DATA: './data',
         ANNALS_LOG_LEVEL: 'warn',
+        ANNALS_OPERATIONS: 'loopback',
+        ANNALS_DRAIN_MS: 0,
       },
     });
   });
@@ -21,10 +42,28 @@ describe('the settings of the platform', () => {
     expect(read({ PORT: '0', HOST: '::1', ANNALS_MASTER_KEY: 'aB'.repeat(32) })).toMatchObject({
       value: { PORT: 0, HOST: '::1', ANNALS_MASTER_KEY: 'aB'.repeat(32) },
     });
+    expect(
+      read({
+        ANNALS_RATE_LIMITS: '5000/100',
+        ANNALS_TRUSTED_PROXIES: '10.0.0.0/8, ::1',
+        ANNALS_OPERATIONS: 'anyone',
+        ANNALS_DRAIN_MS: '5000',
+      }),
+    ).toMatchObject({
+      value: {
+        ANNALS_RATE_LIMITS: { requestsPerKeyMax: 5_000, requestsPerAddressMax: 100 },
+        ANNALS_TRUSTED_PROXIES: ['10.0.0.0/8', '::1'],
+        ANNALS_OPERATIONS: 'anyone',
+        ANNALS_DRAIN_MS: 5_000,
+      },
+    });
+    expect(read({ ANNALS_RATE_LIMITS: 'off' })).toMatchObject({
+      value: { ANNALS_RATE_LIMITS: false },
+    });
     expect(read({ PORT: '65535' })).toMatchObject({ value: { PORT: 65_535 } });
   });
 
-  it.each([
+  it.each<Refused>([
     ['PORT', 'http', 'must be a port, 0 to 65535'],
     ['PORT', '', 'must be a port, 0 to 65535'],
     ['PORT', '65536', 'must be a port, 0 to 65535'],
@@ -45,6 +84,11 @@ describe('the settings of the platform', () => {
       'loud',
       'Invalid option: expected one of "debug"|"info"|"warn"|"error"|"silent"',
     ],
+    ...badRates,
+    ...badProxies,
+    ['ANNALS_OPERATIONS', 'everyone', 'must be loopback or anyone'],
+    ['ANNALS_DRAIN_MS', '5s', 'must be a whole number, 0 to 300000'],
+    ['ANNALS_DRAIN_MS', '300001', 'must be a whole number, 0 to 300000'],
     ['ANNALS_DATA', '', 'must name a folder'],
     ['HOST', '', 'must be an address'],
   ])('%s=%j is refused by name', (variable, value, message) => {

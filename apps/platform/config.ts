@@ -1,9 +1,54 @@
+import { isIP } from 'node:net';
+import type { RateLimits } from '@annals/http';
 import { adminKeySchema } from '@annals/iam';
 import { masterKeyPattern } from '@annals/subject-keys';
 import { z } from 'zod';
 
 const portMax = 65_535;
 const portMessage = `must be a port, 0 to ${portMax}`;
+const drainMsMax = 300_000;
+const rateMax = 100_000_000;
+
+/** A whole number of at most `max`. Digits only: Number() would take an empty text, 0x50 and 1e3, too. */
+function wholeNumber(max: number, message = `must be a whole number, 0 to ${max}`) {
+  return z
+    .string()
+    .refine((text) => /^\d{1,9}$/.test(text) && Number(text) <= max, message)
+    .transform(Number);
+}
+
+/** `KEY/ADDRESS`, or `off`. */
+const ratesPattern = /^([1-9]\d{0,8})\/([1-9]\d{0,8})$/;
+const ratesMessage = `must be KEY/ADDRESS, two numbers of requests in ten seconds up to ${rateMax}, or off`;
+
+const rateLimitsSchema = z
+  .string()
+  .refine((text) => text === 'off' || isRates(text), ratesMessage)
+  .transform((text) => {
+    if (text === 'off') return false as const;
+    const [requestsPerKeyMax, requestsPerAddressMax] = text.split('/').map(Number);
+    return { requestsPerKeyMax, requestsPerAddressMax } as RateLimits;
+  });
+
+function isRates(text: string): boolean {
+  const numbers = ratesPattern.exec(text)?.slice(1).map(Number) ?? [];
+  return numbers.length === 2 && numbers.every((number) => number <= rateMax);
+}
+
+/** Addresses and networks, apart by commas. Never "all": then whoever calls could name any address. */
+const proxiesSchema = z
+  .string()
+  .transform((text) => text.split(',').map((one) => one.trim()))
+  .refine((proxies) => proxies.every(isNetwork), 'must be addresses or networks, apart by commas');
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || more.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+  );
+}
 
 /** Everything `npm start` reads from the environment. */
 export const configSchema = z.object({
@@ -12,11 +57,7 @@ export const configSchema = z.object({
     .min(1, 'must be an address')
     .default('127.0.0.1')
     .describe('Address to listen on.'),
-  PORT: z
-    .string()
-    // Digits only: Number() would take an empty text, 0x50 and 1e3, too.
-    .refine((text) => /^\d{1,5}$/.test(text) && Number(text) <= portMax, portMessage)
-    .transform(Number)
+  PORT: wholeNumber(portMax, portMessage)
     .default(8080)
     .describe('Port to listen on; 0 takes a free one.'),
   ANNALS_DATA: z
@@ -36,6 +77,19 @@ export const configSchema = z.object({
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('warn')
     .describe('How much the service tells on standard output.'),
+  ANNALS_RATE_LIMITS: rateLimitsSchema
+    .optional()
+    .describe('Requests in ten seconds of one key, and of one address without a good key; or off.'),
+  ANNALS_TRUSTED_PROXIES: proxiesSchema
+    .optional()
+    .describe('Proxies whose X-Forwarded-For is believed.'),
+  ANNALS_OPERATIONS: z
+    .enum(['loopback', 'anyone'], 'must be loopback or anyone')
+    .default('loopback')
+    .describe('Who may read /healthz, /readyz and /metrics without a key.'),
+  ANNALS_DRAIN_MS: wholeNumber(drainMsMax)
+    .default(0)
+    .describe('How long a stop says 503 at /readyz before connections are refused.'),
 });
 
 export type Config = z.output<typeof configSchema>;

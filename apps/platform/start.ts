@@ -97,6 +97,7 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
     authenticator: apiKeys,
     translate,
     log: { level: config.ANNALS_LOG_LEVEL },
+    ...httpSettings(config),
     readiness: [readinessOfKeys(apiKeys), leaderboard.readiness],
     closing: [...opened],
     checkResponses: options.checkResponses ?? false,
@@ -114,6 +115,16 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
     if (!signal.aborted) server.log.error({ detail: String(error) }, 'could not resume closes');
   });
   return { server, embedded, readable: leaderboard.readable };
+}
+
+function httpSettings(config: Config) {
+  const { ANNALS_RATE_LIMITS: rateLimit, ANNALS_TRUSTED_PROXIES: trustProxy } = config;
+  return {
+    ...(rateLimit === undefined ? {} : { rateLimit }),
+    ...(trustProxy === undefined ? {} : { trustProxy }),
+    operations: config.ANNALS_OPERATIONS,
+    drainMs: config.ANNALS_DRAIN_MS,
+  };
 }
 
 function readinessOfKeys(apiKeys: ApiKeys): ReadinessCheck {
