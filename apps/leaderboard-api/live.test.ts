@@ -77,6 +77,7 @@ function open() {
   const clock = new VirtualClock(start);
   const service = new ToldService(clock);
   const listeners = new Set<() => void>();
+  const troubles: unknown[] = [];
   const live = new LiveBoards({
     service,
     clock,
@@ -84,6 +85,7 @@ function open() {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    onTrouble: (error) => troubles.push(error),
     head: async () => ({ 0: String(5).padStart(16, '0') }),
   });
   /** Lets time pass, and all that follows from it happen. */
@@ -95,7 +97,7 @@ function open() {
   const change = () => {
     for (const listener of listeners) listener();
   };
-  return { service, clock, live, pass, round, change, listeners };
+  return { service, clock, live, pass, round, change, listeners, troubles };
 }
 
 const query: LiveQuery = {
@@ -253,17 +255,21 @@ describe('live boards', () => {
   });
 
   it('survive a read that fails', async () => {
-    const { service, live, round, change } = open();
+    const { service, live, round, change, troubles } = open();
     const watcher = stream();
     live.watch(query, watcher, await live.read(query));
     service.state = 'broken';
     change();
-    await round();
+    for (let time = 0; time < 3; time += 1) await round();
+    const told = watcher.sent.filter(({ event }) => event === 'problem');
+    expect(told.map(({ data }) => JSON.parse(data).code)).toEqual(['unavailable']);
+    expect(troubles).toEqual([new Error('the disk is gone')]);
+    // Nothing changes any more: the stream goes on all the same.
     service.state = 'answer';
     service.score = 4;
-    change();
     await round();
-    expect(boards(watcher)).toEqual([1, 4]);
+    const shown = watcher.sent.filter(({ event }) => event === 'board');
+    expect(boards({ sent: shown })).toEqual([1, 4]);
     await live.close();
   });
 

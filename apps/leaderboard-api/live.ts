@@ -9,6 +9,7 @@ import {
   Problem,
   type Route,
   route,
+  unavailable,
 } from '@annals/http';
 import {
   boardIdSchema,
@@ -51,6 +52,8 @@ export interface LiveMeans {
   readonly clock: Clock;
   /** Calls the listener when the read model may answer otherwise; returns what stops that. */
   readonly onChange: (listener: () => void) => () => void;
+  /** Told once when reads begin to fail, with what failed. */
+  readonly onTrouble?: (error: unknown) => void;
   /** The end of the log, as durable now. */
   readonly head: () => Promise<Checkpoint>;
 }
@@ -86,6 +89,7 @@ export class LiveBoards {
   readonly #stop = new AbortController();
   readonly #turning: Promise<void>;
   #changed = false;
+  #failing = false;
   #running: Promise<void> | undefined;
 
   constructor(means: LiveMeans) {
@@ -169,17 +173,34 @@ export class LiveBoards {
   async #tellAll(): Promise<void> {
     const tops: Tops = new Map();
     const watchers = [...this.#watchers];
+    let failed = false;
     for (let from = 0; from < watchers.length; from += liveLimits.toldAtOnceMax) {
       const some = watchers.slice(from, from + liveLimits.toldAtOnceMax);
-      const told = some.map(async (watcher) =>
-        tell(watcher, await readBoard(this.#means.service, watcher.query, tops)),
-      );
-      // A read that fails is told by the next request; a stream only misses one state.
-      await Promise.allSettled(told);
+      const told = some.map(async (watcher) => {
+        try {
+          tell(watcher, await readBoard(this.#means.service, watcher.query, tops));
+        } catch (error) {
+          tell(watcher, unreadable);
+          if (!failed && !this.#failing) this.#means.onTrouble?.(error);
+          failed = true;
+        }
+      });
+      await Promise.all(told);
       await nextTurn();
     }
+    this.#failing = failed;
+    // Tried again in the next round, also when nothing is written any more.
+    if (failed) this.#changed = true;
   }
 }
+
+const unreadable: Shown = {
+  kind: 'problem',
+  problem: unavailable(
+    'the leaderboard cannot be read just now; the stream goes on when it can.',
+    1,
+  ),
+};
 
 function tell(watcher: Watcher, state: Shown): void {
   const { stream } = watcher;

@@ -25,7 +25,10 @@ export interface OpenLeaderboard {
 export async function openLeaderboard(
   { log, cipher, keys, clock, projectionsFolder: folder, storeFor }: Embedded,
   generations: GenerationDirectory,
-  options: { readonly visibleMsMax?: number },
+  options: {
+    readonly visibleMsMax?: number;
+    readonly onTrouble: (detail: string) => void;
+  },
 ): Promise<OpenLeaderboard> {
   const { name: projection } = leaderboardProjection;
   const boards = followBoards({ log, cipher, clock });
@@ -42,6 +45,7 @@ export async function openLeaderboard(
     clock,
     onChange: live.onChange.bind(live),
     head: () => log.head(),
+    onTrouble: (error) => options.onTrouble(`live boards cannot be read: ${String(error)}`),
   });
   await boards.ready();
   await service.ensureDefaultBoard();

@@ -8,6 +8,7 @@ import {
   issueKey,
   listKeys,
 } from '@annals/iam';
+import { leaderboardProjection } from '@annals/leaderboard';
 import { leaderboardErrors } from '@annals/leaderboard-api';
 import { generationDirectory } from '@annals/projection';
 import { type Embedded, openEmbedded, projections, startProjectorThread } from '@annals/projector';
@@ -82,6 +83,7 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
   opened.unshift({ name: 'projector', close: () => projector.stop() });
 
   const leaderboard = await openLeaderboard(embedded, generations, {
+    onTrouble: (detail) => tell(leaderboardProjection.name, detail),
     ...(visibleMsMax === undefined ? {} : { visibleMsMax }),
   });
   opened.unshift(...leaderboard.closing);
@@ -104,7 +106,7 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
   });
   // From here on the server closes all of it, after the last request.
   opened.length = 0;
-  tell = (projection, detail) => server.log.warn({ projection, detail }, 'projector trouble');
+  tell = (projection, detail) => server.log.warn({ projection, detail }, 'trouble');
   registerLogMetrics(server.registry, log);
   registerProjectionMetrics(server.registry, {
     ...{ log, projections, status: projector.status },

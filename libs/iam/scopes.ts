@@ -2,7 +2,7 @@
 export const scopes = {
   'scores:read': 'Read leaderboards, ranks and histories.',
   'scores:write': 'Report scores.',
-  'boards:write': 'Make leaderboards, change their settings and close their periods.',
+  'boards:write': 'Make leaderboards and close their periods.',
   'players:write': "Set players' names and pictures.",
   'players:erase': "Erase players' personal data for good.",
   'ops:read': 'Read metrics and the state of projections.',

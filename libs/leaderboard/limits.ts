@@ -27,6 +27,8 @@ export const limits = {
   /** Matches in one page of a player's history. */
   historyMatchesMax: 100,
   historyMatchesDefault: 20,
+  /** Revisions from one match of a page to the next that are still read together: others' scores lie between. */
+  historyGapEventsMax: 8,
   /** Leaderboards in one page of their list. */
   pageBoardsMax: 1_000,
   pageBoardsDefault: 100,

@@ -31,6 +31,7 @@ import {
   type ScoreInput,
   type Ties,
 } from './input.ts';
+import { limits } from './limits.ts';
 import {
   type Late,
   notStored,
@@ -326,8 +327,9 @@ export class Leaderboard {
     const { entries, next, stream, ...answer } = read;
     if (from !== undefined && entries.length === 0) return invalidCursor();
     const matches: PlayedMatch[] = [];
-    const events = await Promise.all(
-      entries.map(({ revision }) => this.#scoreAt(stream, revision)),
+    const events = await this.#scoresAt(
+      stream,
+      entries.map(({ revision }) => revision),
     );
     for (const [index, { occurredAt, recordedAt, data }] of events.entries()) {
       const own =
@@ -429,12 +431,24 @@ export class Leaderboard {
     return reached === 'reached' ? undefined : { kind: reached };
   }
 
-  async #scoreAt(stream: string, revision: number) {
+  /** The scores at these revisions, newest first as they are: those that lie together are read together. */
+  async #scoresAt(stream: string, revisions: readonly number[]) {
     const { log, cipher } = this.#means;
-    const { events } = await log.readStream(stream, { from: revision, limit: 1 });
-    const [event] = await scoreEvents.decode(events, cipher);
-    if (event?.type === 'score-recorded' && event.revision === revision) return event;
-    throw new Error(`the read model names ${stream}@${revision}, and the log has no score there`);
+    const runs = await Promise.all(
+      runsOf(revisions, limits.historyGapEventsMax).map(async ({ from, limit }) => {
+        const { events } = await log.readStream(stream, { from, limit });
+        return scoreEvents.decode(
+          events.filter(({ revision }) => revisions.includes(revision)),
+          cipher,
+        );
+      }),
+    );
+    const found = new Map(runs.flat().map((event) => [event.revision, event]));
+    return revisions.map((revision) => {
+      const event = found.get(revision);
+      if (event?.type === 'score-recorded') return event;
+      throw new Error(`the read model names ${stream}@${revision}, and the log has no score there`);
+    });
   }
 
   async #appendErased(subject: string) {
@@ -461,6 +475,22 @@ interface BoardInPeriod {
   readonly period: string;
   readonly order: BoardSettings['order'];
   readonly settings: BoardSettings;
+}
+
+/** Reads that cover all revisions (descending), each of as many as lie within `gapMax` of the next. */
+export function runsOf(
+  revisions: readonly number[],
+  gapMax: number,
+): { readonly from: number; readonly limit: number }[] {
+  const runs: { from: number; limit: number }[] = [];
+  for (const revision of revisions) {
+    const run = runs.at(-1);
+    if (run && run.from - revision <= gapMax) {
+      run.limit += run.from - revision;
+      run.from = revision;
+    } else runs.push({ from: revision, limit: 1 });
+  }
+  return runs;
 }
 
 function positionOf({ partition, position }: { partition: number; position: string }): string {
