@@ -1,3 +1,4 @@
+export { type SnapshotResult, snapshotReplica } from '@annals/event-log-sqlite/replica';
 export { FollowError, type FollowProblem } from './follow-error.ts';
 export type { ClientReport, KafkaConnection, OnReport } from './kafka-connection.ts';
 export {

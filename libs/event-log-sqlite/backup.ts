@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { backup, type DatabaseSync } from 'node:sqlite';
-import { connect, logFileName } from './log-file.ts';
+import { connect, type FileFormat, logFileName } from './log-file.ts';
 import { makeFolder, placeFile } from './place-file.ts';
 import { toEventLogError } from './sqlite-errors.ts';
 
@@ -30,11 +30,15 @@ const pagesPerStep = 1_000;
 export async function backupLog(
   folder: string,
   target: string,
-  options: { readonly onProgress?: (progress: BackupProgress) => void } = {},
+  options: {
+    readonly onProgress?: (progress: BackupProgress) => void;
+    /** Of the file; a log's unless told. */
+    readonly format?: FileFormat;
+  } = {},
 ): Promise<BackupResult> {
   if (existsSync(target)) return { kind: 'target-exists', target };
   try {
-    return await copyTo(target, folder, options.onProgress);
+    return await copyTo(target, connect(folder, 'read', options.format), options.onProgress);
   } catch (error) {
     throw toEventLogError(error, `the backup of ${join(folder, logFileName)} to ${target}`);
   }
@@ -42,10 +46,10 @@ export async function backupLog(
 
 async function copyTo(
   target: string,
-  folder: string,
+  source: DatabaseSync,
   onProgress: ((progress: BackupProgress) => void) | undefined,
 ): Promise<BackupResult> {
-  using db = connect(folder, 'read');
+  using db = source;
   makeFolder(dirname(target));
   const draft = `${target}.partial-${process.pid}`;
   try {

@@ -12,7 +12,7 @@ export const replicaFormatVersion = 1;
  * One partition of another engine's log: the tables of an event log, and what the follower of that
  * log must find in the same state: how far it came, and keys it will be asked for.
  */
-const replicaFormat: FileFormat = {
+export const replicaFormat: FileFormat = {
   name: 'a replica of an event log',
   /** "AnnR" in ASCII. */
   applicationId: 0x416e6e52,

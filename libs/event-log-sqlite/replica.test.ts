@@ -17,6 +17,7 @@ import {
   type ReplicaAppend,
   removeReplica,
   replicaReader,
+  snapshotReplica,
 } from './replica.ts';
 import { freshFolder } from './testing/fresh-log.ts';
 
@@ -198,4 +199,23 @@ test('a folder has one owner at a time', () => {
   owner.release();
   owner.release();
   ownReplicaFolder(folder).release();
+});
+
+test('a snapshot is a replica of its own, with how far it came; nothing is written over', async () => {
+  const folder = freshFolder();
+  const target = join(freshFolder(), 'snapshot');
+  for (const partition of [0, 3]) {
+    const replica = open(folder, partition);
+    for (let offset = 0; offset < 5; offset += 1) store(replica, offset, appendOf('sample-1'));
+  }
+  const written = await snapshotReplica(folder, target);
+  expect(written).toEqual({ kind: 'written', partitions: 2, events: 10 });
+  // The first one goes on; the copy stays where it was.
+  store(open(folder, 3), 9, appendOf('sample-1'));
+  const copy = open(target, 3);
+  expect(copy.progress()).toBe('at 4');
+  expect((await readsOf(target, [0, 3]).read('start')).events).toHaveLength(10);
+  expect(await snapshotReplica(folder, target)).toMatchObject({ kind: 'target-exists' });
+  const none = snapshotReplica(join(folder, 'none'), target);
+  await expect(none).rejects.toMatchObject({ code: 'not-a-log' });
 });
