@@ -5,6 +5,7 @@ import { addLogExport } from './log-export.ts';
 import { addLogImport } from './log-import.ts';
 import { addLogReads } from './log-reads.ts';
 import { addLogRelay } from './log-relay.ts';
+import { addLogSnapshot } from './log-snapshot.ts';
 import { addLogVerify } from './log-verify.ts';
 
 export function addLogCommands(annals: Command, act: Act): void {
@@ -14,5 +15,6 @@ export function addLogCommands(annals: Command, act: Act): void {
   addLogImport(log, act);
   addLogBackup(log, act);
   addLogRelay(log, act);
+  addLogSnapshot(log, act);
   addLogVerify(log, act);
 }
