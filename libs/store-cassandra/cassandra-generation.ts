@@ -170,6 +170,8 @@ export class CassandraGeneration implements GenerationStore {
         return verdict;
       }
       await this.#settle(worker, state);
+      // Decided before, though the server denied it: that journal is finished with.
+      if (journal === state.journal) journal = undefined;
       journal ??= await this.#journals.write(changes);
       if (await this.#decide(worker, state, { to, journal })) {
         const decided = { ...state, seq: state.seq + 1, checkpoint: { ...to }, journal };
@@ -293,15 +295,20 @@ export class CassandraGeneration implements GenerationStore {
     const id = randomBytes(8).toString('hex');
     const now = this.#clock.now();
     const until = now + limits.snapshotMsMax;
-    const states = await this.#control(({ seq, snapshots }) => {
+    const states = await this.#control(({ seq, checkpoint: at, snapshots }) => {
+      // A compare-and-set may say that it failed after it took effect: batches heed what it wrote.
+      if (snapshots[id]) return undefined;
       const open = Object.entries(snapshots).filter(([, one]) => one.until > now);
       if (open.length >= limits.snapshotsMax) {
         throw storeError('overloaded', `${open.length} snapshots are open`);
       }
-      return { snapshots: { ...Object.fromEntries(open), [id]: { seq, until } } };
+      return { snapshots: { ...Object.fromEntries(open), [id]: { seq, at, until } } };
     });
     return this.#guarded(async () => {
       for (const [worker, state] of states.entries()) await this.#settlePatiently(worker, state);
+      const shown = states.map(
+        ({ seq, checkpoint, snapshots }) => snapshots[id] ?? { seq, at: checkpoint },
+      );
       return new CassandraSnapshot({
         id,
         until,
@@ -310,10 +317,10 @@ export class CassandraGeneration implements GenerationStore {
         tables: this.#tables,
         before: this.#before,
         checkpoint: lowestCheckpoint(
-          states.map(({ checkpoint }) => checkpoint),
+          shown.map(({ at }) => at),
           this.spec.split,
         ),
-        seqs: states.map(({ seq }) => seq),
+        seqs: shown.map(({ seq }) => seq),
         derived: states.every(({ deriving }) => deriving === 'made'),
         guarded: (work) => this.#guarded(work),
         onClose: () => this.#forgetSnapshot(id),

@@ -6,7 +6,13 @@ import { allRows } from '@annals/projection/contract';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { cassandraProjectionStore } from './cassandra-projection-store.ts';
 import type { CassandraConnection } from './connection.ts';
-import { Crash, crashAfter, Delay, GatedConnection } from './testing/gated-connection.ts';
+import {
+  Crash,
+  crashAfter,
+  Delay,
+  ForgetfulConnection,
+  GatedConnection,
+} from './testing/gated-connection.ts';
 import { TestKeyspace, testLayout } from './testing/site.ts';
 
 /** A total that events add to: an event applied twice, or not at all, shows. */
@@ -250,6 +256,26 @@ await describeOn('cassandra', 'On Cassandra', (engine) => {
       expect(await next.fold(events, 13)).toBe('applied');
       expect(await rowsOf(other)).toEqual(naive(events));
     });
+  });
+
+  test('decisions that took effect though the server denies it are neither lost nor made twice', async () => {
+    const forgetful = await ForgetfulConnection.open(keyspace.url);
+    onTestFinished(() => forgetful.close());
+    generations += 1;
+    const generation = await open(forgetful, generations);
+    await generation.finishBuilding?.();
+    const events = Array.from({ length: 40 }, (_, n) => event(n + 1));
+    const process = new Process(generation);
+    await process.takeOver('1');
+    for (let start = 0; start < events.length; start += 5) {
+      const kind = await process.commit(events.slice(start, start + 5));
+      expect(['applied', 'already-applied']).toContain(kind);
+      if (start % 10 === 0) {
+        expect(await rowsOf(generation)).toEqual(naive(events.slice(0, start + 5)));
+      }
+    }
+    expect(await rowsOf(generation)).toEqual(naive(events));
+    expect(await generation.workerCheckpoints()).toEqual([{ 0: events.at(-1)?.position }, {}]);
   });
 
   describe('two partitions that feed one total', () => {

@@ -98,7 +98,10 @@ export async function createGeneration(
       formatVersion,
     ],
   );
-  if (made) return 'created';
+  // A compare-and-set may say that it failed after it took effect.
+  const isOurs =
+    made || (await readMarker(connection, projection, generation))?.instance === instance;
+  if (isOurs) return 'created';
   await removeInstance(connection, marker);
   return 'exists';
 }

@@ -12,6 +12,8 @@ export type Deriving = 'none' | 'making' | 'made';
 export interface OpenSnapshot {
   /** The last batch of this worker that the snapshot shows. */
   readonly seq: number;
+  /** The checkpoint that batch leads to. */
+  readonly at: Checkpoint;
   /** Milliseconds since 1970. */
   readonly until: number;
 }

@@ -75,3 +75,20 @@ export class Delay {
     for (const go of this.#waiting.splice(0)) go();
   }
 }
+
+/** Says of every other compare-and-set that took effect that it did not, as Paxos may after contention. */
+export class ForgetfulConnection extends CassandraConnection {
+  #applied = 0;
+
+  static async open(url: string): Promise<ForgetfulConnection> {
+    const connection = new ForgetfulConnection(parseCassandraUrl(url));
+    await connection.connect();
+    return connection;
+  }
+
+  override async compareAndSet(query: string, params: readonly Bound[]): Promise<boolean> {
+    const applied = await super.compareAndSet(query, params);
+    if (applied) this.#applied += 1;
+    return applied && this.#applied % 2 === 0;
+  }
+}
