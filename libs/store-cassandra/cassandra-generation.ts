@@ -7,10 +7,12 @@ import {
   type GenerationSnapshot,
   type GenerationSpec,
   type GenerationStore,
+  isHolding,
   type Lease,
   lowestCheckpoint,
   type Row,
   type RowKey,
+  type ShareProgress,
   StoreLostError,
 } from '@annals/projection';
 import { BatchWriter, batchOf } from './batch-writer.ts';
@@ -99,7 +101,7 @@ export class CassandraGeneration implements GenerationStore {
         this.#seen.set(worker, renewed);
         // Who renews in the midst of a batch of his own will write its rows himself.
         if (!this.#busy.has(worker)) await this.#settle(worker, renewed);
-        return { kind: 'acquired', epoch, checkpoint: state.checkpoint };
+        return { kind: 'acquired', epoch, checkpoint: state.checkpoint, tail: state.tail };
       }
       throw storeError('contended', `the lease of worker ${worker}`);
     });
@@ -153,7 +155,7 @@ export class CassandraGeneration implements GenerationStore {
    * comes next finishes it.
    */
   async #commit(batch: Batch): Promise<CommitResult> {
-    const { worker, changes, to } = batch;
+    const { worker, changes, to, tail } = batch;
     let journal: string | null | undefined;
     let state = this.#seen.get(worker);
     for (let attempt = 0; attempt < limits.casAttemptsMax; attempt += 1) {
@@ -173,8 +175,8 @@ export class CassandraGeneration implements GenerationStore {
       // Decided before, though the server denied it: that journal is finished with.
       if (journal === state.journal) journal = undefined;
       journal ??= await this.#journals.write(changes);
-      if (await this.#decide(worker, state, { to, journal })) {
-        const decided = { ...state, seq: state.seq + 1, checkpoint: { ...to }, journal };
+      if (await this.#decide(worker, state, { to, tail, journal })) {
+        const decided = { ...state, seq: state.seq + 1, checkpoint: { ...to }, tail, journal };
         this.#seen.set(worker, decided);
         await this.#writeDecided(worker, decided, changes);
         return { kind: 'applied' };
@@ -192,7 +194,7 @@ export class CassandraGeneration implements GenerationStore {
         ? { kind: 'already-applied' }
         : { kind: 'stale', epoch, checkpoint };
     }
-    if (hold && hold.until > this.#clock.now() && !coversAll(hold.at, batch.to)) {
+    if (hold && isHolding(hold.until, this.#clock.now()) && !coversAll(hold.at, batch.to)) {
       return { kind: 'held', at: hold.at };
     }
     return undefined;
@@ -216,9 +218,9 @@ export class CassandraGeneration implements GenerationStore {
     state: WorkerState,
     changes: Batch['changes'],
   ): Promise<void> {
-    const { seq, checkpoint, journal } = state;
+    const { seq, checkpoint, tail, journal } = state;
     await this.#writer.write({ worker, seq, changes, heeds: state });
-    await this.#workers.setApplied(worker, { seq, checkpoint });
+    await this.#workers.setApplied(worker, { seq, checkpoint, tail });
     this.#applied.set(worker, seq);
     await this.#journals.remove(journal);
   }
@@ -274,12 +276,16 @@ export class CassandraGeneration implements GenerationStore {
   }
 
   async checkpoint(): Promise<Checkpoint> {
-    return lowestCheckpoint(await this.workerCheckpoints(), this.spec.split);
+    const shares = await this.shares();
+    return lowestCheckpoint(
+      shares.map(({ checkpoint }) => checkpoint),
+      this.spec.split,
+    );
   }
 
-  async workerCheckpoints(): Promise<readonly Checkpoint[]> {
+  async shares(): Promise<readonly ShareProgress[]> {
     return this.#guarded(async () =>
-      (await this.#workers.applied()).map(({ checkpoint }) => checkpoint),
+      (await this.#workers.applied()).map(({ checkpoint, tail }) => ({ checkpoint, tail })),
     );
   }
 

@@ -20,11 +20,11 @@ const projectionTables: readonly string[] = [
   // Changed by compare-and-set only: leases, and which batch comes next.
   `annals_workers (
        instance text, worker int, epoch bigint, holder text, until bigint, seq bigint,
-       checkpoint text, journal text, hold_at text, hold_until bigint, snapshots text,
+       checkpoint text, tail text, journal text, hold_at text, hold_until bigint, snapshots text,
        deriving text, control bigint, PRIMARY KEY ((instance, worker)))`,
   // How far the rows of each worker are written; stamped with its number, so that it never goes back.
   `annals_applied (
-       instance text, worker int, seq bigint, checkpoint text, PRIMARY KEY ((instance), worker))`,
+       instance text, worker int, seq bigint, checkpoint text, tail text, PRIMARY KEY ((instance), worker))`,
   // Never read after it was deleted, and never written again under its name.
   `annals_journals (
        instance text, ticket text, chunk int, body text, PRIMARY KEY ((instance, ticket), chunk)

@@ -1,5 +1,5 @@
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '@annals/event-log';
-import { StoreLostError } from '@annals/projection';
+import { type ShareProgress, StoreLostError } from '@annals/projection';
 import type { CassandraConnection, DriverRow } from './connection.ts';
 import { storeError } from './errors.ts';
 import { limits } from './limits.ts';
@@ -23,9 +23,10 @@ export interface WorkerState {
   readonly epoch: number;
   readonly holder: string | null;
   readonly until: number;
-  /** The number of the batch decided last, and the checkpoint it leads to. */
+  /** The number of the batch decided last, the checkpoint it leads to, and what the log has there. */
   readonly seq: number;
   readonly checkpoint: Checkpoint;
+  readonly tail: string;
   /** Where the rows of that batch are written down; null when it had none. */
   readonly journal: string | null;
   readonly hold: { readonly at: Checkpoint; readonly until: number } | undefined;
@@ -36,13 +37,13 @@ export interface WorkerState {
 }
 
 /** Up to where the rows of a worker are written. */
-export interface Applied {
+export interface Applied extends ShareProgress {
   readonly seq: number;
-  readonly checkpoint: Checkpoint;
 }
 
 export interface Decision {
   readonly to: Checkpoint;
+  readonly tail: string;
   readonly journal: string | null;
 }
 
@@ -67,7 +68,7 @@ export class WorkerRows {
   /** Throws StoreLostError when there is no such row. */
   async read(worker: number): Promise<WorkerState> {
     const [row] = await this.#connection.serialRead(
-      `SELECT epoch, holder, until, seq, checkpoint, journal, hold_at, hold_until, snapshots, deriving, control
+      `SELECT epoch, holder, until, seq, checkpoint, tail, journal, hold_at, hold_until, snapshots, deriving, control
        FROM ${this.#connection.keyspace}.annals_workers WHERE instance = ? AND worker = ?`,
       [this.#marker.instance, worker],
     );
@@ -77,13 +78,14 @@ export class WorkerRows {
   }
 
   /** Decides a batch: from now on it counts, whatever becomes of its writer. False when `state` is not what is there. */
-  decide(worker: number, state: WorkerState, { to, journal }: Decision): Promise<boolean> {
+  decide(worker: number, state: WorkerState, { to, tail, journal }: Decision): Promise<boolean> {
     return this.#connection.compareAndSet(
-      `UPDATE ${this.#connection.keyspace}.annals_workers SET seq = ?, checkpoint = ?, journal = ?
+      `UPDATE ${this.#connection.keyspace}.annals_workers SET seq = ?, checkpoint = ?, tail = ?, journal = ?
        WHERE instance = ? AND worker = ? IF epoch = ? AND seq = ? AND checkpoint = ? AND control = ?`,
       [
         BigInt(state.seq + 1),
         encodeCheckpoint(to),
+        tail,
         journal,
         this.#marker.instance,
         worker,
@@ -162,22 +164,23 @@ export class WorkerRows {
   /** Of all workers, in their order. Throws StoreLostError when one is missing. */
   async applied(): Promise<readonly Applied[]> {
     const rows = await this.#connection.execute(
-      `SELECT worker, seq, checkpoint FROM ${this.#connection.keyspace}.annals_applied WHERE instance = ?`,
+      `SELECT worker, seq, checkpoint, tail FROM ${this.#connection.keyspace}.annals_applied WHERE instance = ?`,
       [this.#marker.instance],
     );
     if (rows.length !== this.#marker.spec.workers) throw this.lost();
-    return rows.map(({ seq, checkpoint }) => ({
+    return rows.map(({ seq, checkpoint, tail }) => ({
       seq: Number(seq),
       checkpoint: storedCheckpoint(checkpoint),
+      tail: storedTail(tail),
     }));
   }
 
   /** Says that all rows up to a batch are written: after them. */
-  async setApplied(worker: number, { seq, checkpoint }: Applied): Promise<void> {
+  async setApplied(worker: number, { seq, checkpoint, tail }: Applied): Promise<void> {
     await this.#connection.execute(
-      `UPDATE ${this.#connection.keyspace}.annals_applied USING TIMESTAMP ? SET seq = ?, checkpoint = ?
+      `UPDATE ${this.#connection.keyspace}.annals_applied USING TIMESTAMP ? SET seq = ?, checkpoint = ?, tail = ?
        WHERE instance = ? AND worker = ?`,
-      [BigInt(seq), BigInt(seq), encodeCheckpoint(checkpoint), this.#marker.instance, worker],
+      [BigInt(seq), BigInt(seq), encodeCheckpoint(checkpoint), tail, this.#marker.instance, worker],
     );
   }
 }
@@ -189,6 +192,7 @@ function stateFrom(row: DriverRow): WorkerState {
     until: Number(row.until),
     seq: Number(row.seq),
     checkpoint: storedCheckpoint(row.checkpoint),
+    tail: storedTail(row.tail),
     journal: typeof row.journal === 'string' ? row.journal : null,
     hold:
       typeof row.hold_at === 'string'
@@ -204,4 +208,9 @@ function storedCheckpoint(text: unknown): Checkpoint {
   const checkpoint = decodeCheckpoint(String(text));
   if (!checkpoint) throw new Error(`the store holds no checkpoint: ${String(text)}`);
   return checkpoint;
+}
+
+/** None at the beginning. */
+function storedTail(text: unknown): string {
+  return typeof text === 'string' ? text : '';
 }
