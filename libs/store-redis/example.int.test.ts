@@ -51,13 +51,8 @@ await describeOn('redis', 'On one server', ({ url }) => {
     await generation.finishBuilding?.();
 
     // The reader's side, in any process.
-    const live = redisLiveReader({
-      url,
-      prefix,
-      projection,
-      liveGeneration: () => generation.spec,
-      clock,
-    });
+    const liveGeneration = () => generation.spec;
+    const live = redisLiveReader({ url, prefix, projection, liveGeneration, clock });
     await live.waitFor({ 0: '0000000000000003' }, { timeoutMs: 5_000 });
     const now = await live.current();
     if (now.kind !== 'ready') throw new Error(now.kind);

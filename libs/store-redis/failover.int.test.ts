@@ -15,7 +15,7 @@ const rowsAfter = (n: number) => Array.from({ length: 40 }, (_, row) => n + row)
 /** Commits batches up to `last`, whatever comes between, as a projector does: an unknown outcome is sent again. */
 async function applyUpTo(generation: GenerationStore, last: number): Promise<number[]> {
   const begun: number[] = [];
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 90_000;
   for (;;) {
     if (Date.now() > deadline) throw new Error('the batches are not applied in time');
     try {
@@ -73,6 +73,17 @@ await describeOn(
       return { master, replica };
     }
 
+    /** Waits until every master has a replica that holds all it has: what an earlier test killed is back. */
+    async function whole(): Promise<void> {
+      for (const address of cluster.addresses) {
+        const replication = async () =>
+          String(await connected(`redis://${address}`).call('INFO', 'replication'));
+        await expect
+          .poll(replication, { timeout: 60_000 })
+          .toMatch(/master_link_status:up|state=online/);
+      }
+    }
+
     test('goes on with the promoted replica, and counts everything once', async () => {
       const { generation } = await openSample(cluster.url, { shards: 6 });
       await applyUpTo(generation, 3);
@@ -84,9 +95,10 @@ await describeOn(
       expect(await generation.checkpoint()).toEqual(at(400));
       expect(await scores(generation)).toEqual(rowsAfter(400));
       await cluster.act('start', master.number);
-    }, 120_000);
+    }, 180_000);
 
     test('that lost the last writes of one master: all shards go back, and nothing counts twice', async () => {
+      await whole();
       const { generation } = await openSample(cluster.url, { shards: 6 });
       await applyUpTo(generation, 3);
       await generation.finishBuilding?.();
@@ -100,7 +112,7 @@ await describeOn(
       expect(begun).toContain(3);
       expect(await scores(generation)).toEqual(rowsAfter(12));
       await cluster.act('start', master.number);
-    }, 120_000);
+    }, 180_000);
   },
   { label: 'failover' },
 );
