@@ -13,11 +13,10 @@ import {
 } from './site.ts';
 
 const committerPath = fileURLToPath(new URL('./kill-committer.ts', import.meta.url));
-const killDelayMsMax = 80;
 const firstLineMsMax = 20_000;
 
 export function describeKills(openers: StoreOpeners): void {
-  const kills = openers.kills ?? 20;
+  const { kills = 20, killDelayMsMax = 80 } = openers;
   describe('kill -9', () => {
     testWith(
       openers,
@@ -28,7 +27,7 @@ export function describeKills(openers: StoreOpeners): void {
         await store.create({ ...sampleSpec, workers: killWorkers });
         const acknowledged = new Map<number, number>();
         for (let kill = 0; kill < kills; kill += 1) {
-          await commitAndKill(site, kill, acknowledged);
+          await commitAndKill(site, kill, acknowledged, killDelayMsMax);
           await expectWhole(site, acknowledged);
         }
         expect([...acknowledged.keys()].sort()).toEqual([0, 1]);
@@ -95,6 +94,7 @@ async function commitAndKill(
   site: ProjectionSite,
   kill: number,
   acknowledged: Map<number, number>,
+  delayMsMax: number,
 ): Promise<void> {
   const { child, out, err, ended, firstLine } = startCommitter(site, {
     holder: `child-${kill}`,
@@ -102,7 +102,7 @@ async function commitAndKill(
     finish: kill % 3 === 1,
   });
   await firstLine;
-  await new Promise((resolve) => setTimeout(resolve, Math.random() * killDelayMsMax));
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * delayMsMax));
   child.kill('SIGKILL');
   expect({ ended: await ended, err: err.join('') }).toEqual({ ended: 'SIGKILL', err: '' });
   for (const line of out.join('').split('\n').slice(0, -1)) {

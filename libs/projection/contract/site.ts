@@ -43,6 +43,8 @@ export interface StoreOpeners {
   readonly propertyRuns?: number;
   /** Kills of a committing process; 20 unless told. */
   readonly kills?: number;
+  /** The longest a committing process lives once it has committed; 80 unless told: a few batches of SQLite. */
+  readonly killDelayMsMax?: number;
 }
 
 export type Ability = 'backup' | 'lose' | 'remains' | 'processes';
