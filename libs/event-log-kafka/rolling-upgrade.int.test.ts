@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describeOn } from '@annals/core/testing';
 import { hashLog } from '@annals/event-log';
 import { sampleEvent } from '@annals/event-log/contract';
@@ -12,7 +13,11 @@ async function kindOf(log: KafkaEventLog, stream: string): Promise<string> {
 }
 
 async function expectSame(one: KafkaEventLog, other: KafkaEventLog): Promise<void> {
-  await expect.poll(() => other.status(), { timeout: 20_000 }).toEqual(one.status());
+  // A barrier of the one may still be on its way to the other.
+  const pair = () => ({ one: one.status(), other: other.status() });
+  await expect
+    .poll(pair, { timeout: 20_000 })
+    .toSatisfy((now: ReturnType<typeof pair>) => isDeepStrictEqual(now.one, now.other));
   expect((await hashLog(other)).digest()).toBe((await hashLog(one)).digest());
 }
 

@@ -64,18 +64,18 @@ async function connectAndOpen(admin: Admin, settings: TopicSettings): Promise<To
   });
 }
 
-/** What brokers answer for a moment after a topic was made. */
-const notYetKnown = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']);
-
-/** Asks again while a broker has not heard of a new topic, within the time that opening may take. */
+/**
+ * Asks again, within the time that opening may take, what a broker cannot answer yet: for a moment after a
+ * topic was made one has not heard of it, another not that it leads a partition.
+ */
 async function onceKnown<Result>(ask: () => Promise<Result>): Promise<Result> {
   const until = performance.now() + kafkaLimits.openMsMax;
   for (;;) {
     try {
       return await ask();
     } catch (error) {
-      const { type } = error as { readonly type?: string };
-      if (!notYetKnown.has(type ?? '') || performance.now() > until) throw error;
+      const { retriable } = error as { readonly retriable?: boolean };
+      if (retriable !== true || performance.now() > until) throw error;
       await sleep(kafkaLimits.retryPauseMs);
     }
   }
