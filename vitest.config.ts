@@ -1,8 +1,12 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 // Nx asks its tasks for colors. The programs that tests start would inherit that, and Node.js warns on
 // standard error where NO_COLOR is set, too.
 delete process.env.FORCE_COLOR;
+
+// Tests start many programs of ours: what was compiled of them once is kept, which halves each start.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules', '.cache', 'compiled');
 
 export default defineConfig({
   test: {
