@@ -41,6 +41,8 @@ const stepsMax = 90;
 /** After the last fault everything must come to rest within this much virtual time. */
 const settleMsMax = 10 * 60_000;
 const settleStepMs = 1_000;
+/** A verification of two generations takes about so long. */
+const failsWithinMs = 2_500;
 
 export interface Outcome {
   readonly seed: number;
@@ -275,8 +277,11 @@ class Simulation {
   async #settle(): Promise<void> {
     const { clock } = this.#world;
     this.#world.weather = fair;
-    // The last fault: an operator's machine fails, and the clocks are set back to before that.
-    if (this.#operators.killOne()) clock.jump(-this.#random.int(0, 3_600_000));
+    // The last fault: an operator's machine fails in its work, and the clocks are set back to before that.
+    this.#operators.start('verify');
+    await clock.advance(this.#random.int(0, failsWithinMs));
+    while (this.#operators.killOne());
+    clock.jump(-this.#random.int(0, 3_600_000));
     for (let waited = 0; waited < settleMsMax; waited += settleStepMs) {
       for (const input of this.#clients.pending.values()) {
         if (this.#clients.underWay === 0) this.#clients.send(this.#random.pick(this.#apis), input);
