@@ -12,6 +12,8 @@ import {
 
 const lockSuffix = '.lock';
 const attemptsMax = 10;
+/** Locks of this process. A connection that nobody refers to is collected, and its lock with it. */
+const heldLocks = new Set<DatabaseSync>();
 
 /**
  * A store for rows that are needed once, in a folder of its own below `folder`. It is in use as long
@@ -24,12 +26,14 @@ export function sqliteScratchStore(options: SqliteProjectionStoreOptions): Scrat
   return guarded(folder, () => {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const { path, lock } = takeFolder(folder);
+    heldLocks.add(lock);
     const store = sqliteProjectionStore({ ...options, folder: path });
     const remove = async () => {
       await store.close();
       if (!lock.isOpen) return;
       guarded(path, () => removeUnder(path));
       lock.close();
+      heldLocks.delete(lock);
     };
     return { store, remove };
   });
