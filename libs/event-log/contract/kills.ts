@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import type { EventLog } from '../port.ts';
@@ -13,6 +14,9 @@ const lanes = 3;
 /** Appends behind the last acknowledged one that the next child sends again. */
 const resentAppends = 2 * killStreams;
 const killDelayMsMax = 60;
+/** How long what another process stored may take to be seen here, and between two looks. */
+const seenMsMax = 10_000;
+const seenPollMs = 20;
 
 /** What the parent of one lane knows to be acknowledged: append number → revision. */
 interface Lane {
@@ -121,8 +125,14 @@ async function expectAcknowledged(log: EventLog, { lane, acknowledged }: Lane): 
     if (newest < 0) continue;
     const sent = killEvents(lane, newest);
     const from = acknowledged.get(newest)! - sent.length + 1;
-    const page = await log.readStream(killStream(lane, newest), { from, limit: sent.length });
-    expect(page.events.map((event) => event.id)).toEqual(sent.map((event) => event.id));
+    const found = async () => {
+      const page = await log.readStream(killStream(lane, newest), { from, limit: sent.length });
+      return page.events.map((event) => event.id);
+    };
+    // An engine that is read from a replica shows what another process stored a moment later.
+    const deadline = Date.now() + seenMsMax;
+    while ((await found()).length < sent.length && Date.now() < deadline) await delay(seenPollMs);
+    expect(await found()).toEqual(sent.map((event) => event.id));
   }
 }
 
