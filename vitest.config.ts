@@ -14,5 +14,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
+    // Real servers and killed processes on two shared cores: what fails twice more is a failure.
+    retry: process.env.CI ? 2 : 0,
   },
 });
