@@ -28,6 +28,35 @@ export class WaitingLine {
     return this.#waiters.size;
   }
 
+  /** Waits in the line from `reached` on. An aborted wait is a `timeout`. */
+  wait(
+    { checkpoint, deadline }: Pick<Waiter, 'checkpoint' | 'deadline'>,
+    reached: Checkpoint,
+    signal: AbortSignal | undefined,
+  ): Promise<'reached' | 'timeout' | 'lost'> {
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        this.remove(waiter);
+        resolve('timeout');
+      };
+      const done = () => signal?.removeEventListener('abort', abort);
+      const waiter: Waiter = {
+        checkpoint,
+        deadline,
+        settle: (outcome) => {
+          done();
+          resolve(outcome);
+        },
+        fail: (error) => {
+          done();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+      this.add(waiter, reached);
+    });
+  }
+
   /** Settles at once when `reached` covers what it waits for. */
   add(waiter: Waiter, reached: Checkpoint): void {
     this.#waiters.add(waiter);

@@ -1,6 +1,6 @@
 import type { Clock } from '@annals/core';
 import { type Checkpoint, coversAll } from '@annals/event-log';
-import { type GenerationSpec, StoreLostError, type Waiter, WaitingLine } from '@annals/projection';
+import { type GenerationSpec, StoreLostError, WaitingLine } from '@annals/projection';
 import { connectRedis, type RedisConnection } from './connection.ts';
 import { storeError } from './errors.ts';
 import { limits } from './limits.ts';
@@ -158,28 +158,10 @@ class LiveReader implements RedisLiveReader {
     if (looked !== undefined && coversAll(looked, checkpoint)) return 'reached';
     if (this.#closed || timeoutMs <= 0 || signal?.aborted || this.#line.size >= limits.waitersMax)
       return 'timeout';
-    return new Promise((resolve, reject) => {
-      const abort = () => {
-        this.#line.remove(waiter);
-        resolve('timeout');
-      };
-      const done = () => signal?.removeEventListener('abort', abort);
-      const waiter: Waiter = {
-        checkpoint,
-        deadline: this.#elapsedMs() + timeoutMs,
-        settle: (outcome) => {
-          done();
-          resolve(outcome);
-        },
-        fail: (error) => {
-          done();
-          reject(error);
-        },
-      };
-      signal?.addEventListener('abort', abort, { once: true });
-      this.#line.add(waiter, looked ?? {});
-      if (!this.#polling) void this.#poll();
-    });
+    const deadline = this.#elapsedMs() + timeoutMs;
+    const waited = this.#line.wait({ checkpoint, deadline }, looked ?? {}, signal);
+    if (!this.#polling) void this.#poll();
+    return waited;
   }
 
   /** What can be read now covers this; undefined when nothing can be read yet. */

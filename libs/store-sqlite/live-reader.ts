@@ -1,6 +1,6 @@
 import type { Clock } from '@annals/core';
 import { type Checkpoint, coversAll } from '@annals/event-log';
-import { type GenerationSpec, StoreLostError, type Waiter, WaitingLine } from '@annals/projection';
+import { type GenerationSpec, StoreLostError, WaitingLine } from '@annals/projection';
 import { SqliteStoreError } from './errors.ts';
 import { type GenerationReader, openGenerationReader } from './reader.ts';
 
@@ -162,28 +162,10 @@ class SqliteLiveReader implements LiveReader {
     const { timeoutMs, signal } = options;
     if (timeoutMs <= 0 || signal?.aborted) return 'timeout';
     if (this.#line.size >= liveReaderLimits.waitersMax) return 'timeout';
-    return new Promise((resolve, reject) => {
-      const abort = () => {
-        this.#line.remove(waiter);
-        resolve('timeout');
-      };
-      const done = () => signal?.removeEventListener('abort', abort);
-      const waiter: Waiter = {
-        checkpoint,
-        deadline: this.#elapsedMs() + timeoutMs,
-        settle: (outcome) => {
-          done();
-          resolve(outcome);
-        },
-        fail: (error) => {
-          done();
-          reject(error);
-        },
-      };
-      signal?.addEventListener('abort', abort, { once: true });
-      this.#line.add(waiter, reached);
-      this.#startPolling();
-    });
+    const deadline = this.#elapsedMs() + timeoutMs;
+    const waited = this.#line.wait({ checkpoint, deadline }, reached, signal);
+    this.#startPolling();
+    return waited;
   }
 
   onChange(listener: () => void): () => void {
