@@ -15,7 +15,7 @@ import { divergence } from '../projector/log-tail.ts';
 import type { Observe } from '../projector/share-status.ts';
 import type { ShareEnd } from '../projector/share-work.ts';
 import { ShareWorker } from '../projector/share-worker.ts';
-import type { GenerationStore, ProjectionStore } from '../store.ts';
+import { type GenerationStore, type ProjectionStore, StoreLostError } from '../store.ts';
 
 /** What every operation on a projection needs. */
 export interface Operation {
@@ -34,7 +34,10 @@ export interface Operation {
 /** How often something that another process does is looked at again. */
 export const pollMs = 50;
 
-/** Runs `use` on an open generation and closes it, whatever happens. */
+/**
+ * Runs `use` on an open generation and closes it, whatever happens. `lost` also when it is dropped, or its
+ * store goes, while it is used.
+ */
 export async function withGeneration<T>(
   { store, projection }: Pick<Operation, 'store' | 'projection'>,
   generation: Pick<Generation, 'generation' | 'id'>,
@@ -44,6 +47,9 @@ export async function withGeneration<T>(
   if (found.kind === 'lost') return 'lost';
   try {
     return await use(found.opened);
+  } catch (error) {
+    if (error instanceof StoreLostError) return 'lost';
+    throw error;
   } finally {
     await found.opened.close();
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { memoryProjectionStore } from '../memory-projection-store.ts';
 import { projectorLimits } from '../projector/share-work.ts';
 import { GameSite, gameProjection } from '../testing/game.ts';
 import { purge } from './purge.ts';
@@ -72,6 +73,20 @@ describe('purging a generation after an erasure', () => {
     expect(asked).toEqual([false]);
     expect(await ask(2)).toEqual({ kind: 'dropped' });
     expect(await generationsOf(site)).toEqual(['g1 followed']);
+  });
+
+  test('one that goes while it is looked at is lost', async () => {
+    const { site, erased } = await erasedSite();
+    const store = memoryProjectionStore({
+      clock: site.clock,
+      database: site.database,
+      faults: (operation, generation) => {
+        if (operation === 'checkpoint') site.database.lose(generation);
+        return 'none';
+      },
+    });
+    const asked = { ...site.operation(game, 'purger'), store, generation: 1, erased };
+    expect(await purge({ ...asked, isAbandoned: () => false })).toEqual({ kind: 'lost' });
   });
 
   test('one that is lost is said to be, and a live one of other code is left', async () => {

@@ -3,7 +3,7 @@ import { readControl } from '../generations/control-stream.ts';
 import { openGeneration } from '../generations/make-generation.ts';
 import { type Generation, isFollowed, liveGeneration } from '../generations/state.ts';
 import { projectorLimits } from '../projector/share-work.ts';
-import type { GenerationStore } from '../store.ts';
+import { type GenerationStore, StoreLostError } from '../store.ts';
 import { drop } from './flip.ts';
 import type { Operation } from './operation.ts';
 
@@ -54,6 +54,10 @@ export async function purge(options: PurgeOptions): Promise<PurgeOutcome> {
       const isWorkedOn = await isLeased(options, found.opened);
       if (!isAbandoned(isWorkedOn)) return await purgePassed(options, one, found.opened);
     }
+  } catch (error) {
+    // Somebody dropped it, or its store went, while it was looked at.
+    if (error instanceof StoreLostError) return { kind: 'lost' };
+    throw error;
   } finally {
     await found.opened.close();
   }

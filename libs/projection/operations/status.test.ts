@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { memoryProjectionStore } from '../memory-projection-store.ts';
 import { GameSite, gameProjection } from '../testing/game.ts';
+import { drop } from './flip.ts';
 import { rebuild } from './rebuild.ts';
 import { projectionStatus } from './status.ts';
 
@@ -42,5 +43,43 @@ test('a generation that is being built is looked at without a snapshot, which wo
       checkpoint: await site.checkpoint(2),
       behind: { events: 1, orMore: false },
     },
+  ]);
+});
+
+/** The status, where `meanwhile` happens to the half made g2 between its opening and the first look into it. */
+async function statusWhile(site: GameSite, meanwhile: () => Promise<unknown>) {
+  let happened: Promise<unknown> | undefined;
+  const store = memoryProjectionStore({
+    clock: site.clock,
+    database: site.database,
+    faults: async (operation, generation) => {
+      if (generation === 2 && operation !== 'open') {
+        happened ??= meanwhile();
+        await happened;
+      }
+      return 'none' as const;
+    },
+  });
+  const { generations } = await site.clock.until(
+    projectionStatus({ ...site.operation(game), store }),
+  );
+  expect(happened).toBeDefined();
+  return generations.map(({ generation, kind, lost }) => ({ generation, kind, lost }));
+}
+
+test('a generation that is dropped while it is looked at is not shown, and no failure', async () => {
+  const site = await halfRebuilt();
+  const dropping = () => drop({ ...site.operation(game, 'other'), generation: 2 });
+  expect(await statusWhile(site, dropping)).toEqual([
+    { generation: 1, kind: 'followed', lost: undefined },
+  ]);
+});
+
+test('a generation whose store goes while it is looked at is lost', async () => {
+  const site = await halfRebuilt();
+  const losing = async () => site.database.lose(2);
+  expect(await statusWhile(site, losing)).toEqual([
+    { generation: 1, kind: 'followed', lost: undefined },
+    { generation: 2, kind: 'lost', lost: expect.stringContaining('game g2') },
   ]);
 });

@@ -6,7 +6,7 @@ import { openGeneration } from '../generations/make-generation.ts';
 import { type Generation, liveGeneration } from '../generations/state.ts';
 import type { Projection } from '../projection.ts';
 import { projectorLimits } from '../projector/share-work.ts';
-import type { GenerationStore } from '../store.ts';
+import { type GenerationStore, StoreLostError } from '../store.ts';
 import { divergenceOf, type Operation, withGeneration } from './operation.ts';
 
 /** How far a generation is behind the log. */
@@ -70,7 +70,12 @@ export async function projectionStatus(options: StatusOptions): Promise<Projecti
     const workedOnBy = await workersOf(options, one);
     generations.push({ ...report, workedOnBy, halted: await haltOf(options, one, report) });
   }
-  return { projection: projection.name, codeVersion: projection.version, live, generations };
+  const known = { projection: projection.name, codeVersion: projection.version };
+  if (!generations.some(({ kind }) => kind === 'lost')) return { ...known, live, generations };
+  // What was dropped since the log was read is not lost.
+  const { generations: now } = (await readControl(log, projection.name)).state;
+  const there = generations.filter(({ generation }) => !now.get(generation)?.dropped);
+  return { ...known, live, generations: there };
 }
 
 async function generationReport(
@@ -135,6 +140,9 @@ async function storeReport(options: StatusOptions, one: Generation) {
     const diverged = await divergenceOf(options, opened);
     const held = one.rebuilt ? await snapshotReport(opened) : await buildingReport(opened);
     return { kind: 'there', diverged, ...held } as const;
+  } catch (error) {
+    if (error instanceof StoreLostError) return { kind: 'lost', detail: error.message } as const;
+    throw error;
   } finally {
     await opened.close();
   }
