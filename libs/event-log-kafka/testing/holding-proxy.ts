@@ -10,13 +10,14 @@ interface Connection {
 }
 
 /**
- * A proxy that can hold what the connections of this moment carry, and let it go later, also when the
- * client has long hung up: what a bad network does to a request. New connections are not held.
+ * A proxy that can hold what connections carry, and let it go later, also when the client has long
+ * hung up: what a bad network does to a request.
  */
 export class HoldingProxy {
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
   readonly #targets: { readonly host: string; readonly port: number }[] = [];
+  #needle: Buffer | undefined;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -36,8 +37,14 @@ export class HoldingProxy {
     return connect(own, '127.0.0.1', onConnect);
   };
 
+  /** Holds what the connections of this moment carry; new ones are not held. */
   hold(way: Way): void {
     for (const { held } of this.#connections) if (!held.has(way)) held.set(way, []);
+  }
+
+  /** Holds each request that contains `needle`, however often it is sent, and what follows on its connection. */
+  holdRequestsWith(needle: Buffer): void {
+    this.#needle = needle;
   }
 
   /** How many bytes are held. */
@@ -50,6 +57,7 @@ export class HoldingProxy {
   }
 
   release(): void {
+    this.#needle = undefined;
     for (const connection of this.#connections) {
       const { client, broker, held } = connection;
       for (const part of held.get('requests') ?? []) broker.write(part);
@@ -74,6 +82,9 @@ export class HoldingProxy {
     this.#connections.add(connection);
     const carry = (from: Socket, to: Socket, way: Way) => {
       from.on('data', (part: Buffer) => {
+        if (way === 'requests' && this.#needle && part.includes(this.#needle)) {
+          if (!connection.held.has(way)) connection.held.set(way, []);
+        }
         const held = connection.held.get(way);
         if (held) held.push(part);
         else to.write(part);
