@@ -37,7 +37,10 @@ export function testConfig(folder: string, more: Partial<Config> = {}): Config {
 export async function openPlatform(options: PlatformOptions & { readonly folder?: string } = {}) {
   const temporary = options.folder === undefined ? await temporaryFolder() : undefined;
   const folder = options.folder ?? temporary?.path ?? '';
-  const platform = await startPlatform(testConfig(folder), { checkResponses: true, ...options });
+  // Until then reads say 503, and on a busy machine that takes longer than a start may wait.
+  const readableMsMax = 30_000;
+  const defaults = { checkResponses: true, readableMsMax };
+  const platform = await startPlatform(testConfig(folder), { ...defaults, ...options });
   const call: Call = async (route, { body, headers, key = adminKey } = {}) => {
     const [method, url] = route.split(' ') as ['GET', string];
     const answer = await platform.server.inject({
