@@ -1,0 +1,1 @@
+export * from './psp/port.ts';
