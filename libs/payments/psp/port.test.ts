@@ -33,6 +33,7 @@ test.each([
   ['rate_limited', true],
   ['unreachable', true],
   ['unavailable', true],
+  ['balance_insufficient', true],
   ['wrong_state', false],
   ['not_found', false],
   ['invalid_request', false],

@@ -60,6 +60,8 @@ export interface PspUnknown {
   readonly kind: 'unknown';
   readonly reason: UnknownReason;
   readonly detail: string;
+  /** The provider keeps this very answer for the key: resending is in vain while the key lives, only looking helps. */
+  readonly replayed?: boolean;
   readonly requestId?: string;
 }
 
@@ -86,12 +88,14 @@ export type DeclineNext = 'retry' | 'ask_buyer' | 'fail';
  * `rate_limited`, `unreachable` (no connection came about): the same may be sent again later.
  * `wrong_state`: the object is not (or no longer) in a state that allows this: retrieve it.
  * `not_found`, `invalid_request`, `not_permitted`, `key_reused`: sending it again comes to the same.
+ * `balance_insufficient`: the balance at the provider does not cover it yet.
  * `no_route`: no provider takes this payment. `unavailable`: the provider is known to be down, nothing was sent.
  */
 export type RefusalReason =
   | 'rate_limited'
   | 'unreachable'
   | 'unavailable'
+  | 'balance_insufficient'
   | 'wrong_state'
   | 'not_found'
   | 'invalid_request'
@@ -101,8 +105,15 @@ export type RefusalReason =
 
 /** Whether the very same call may succeed later without anybody changing anything. */
 export function mayRetry({ reason }: PspRefused): boolean {
-  return reason === 'rate_limited' || reason === 'unreachable' || reason === 'unavailable';
+  return passing.has(reason);
 }
+
+const passing: ReadonlySet<RefusalReason> = new Set([
+  'rate_limited',
+  'unreachable',
+  'unavailable',
+  'balance_insufficient',
+]);
 
 /** `in_flight`: another call with the same key is under way, and its outcome is not known yet. */
 export type UnknownReason = 'timeout' | 'connection_lost' | 'provider_error' | 'in_flight';
@@ -219,6 +230,8 @@ export interface CreatePayment extends PspCall {
 
 export interface ConfirmPayment extends PspCall {
   readonly paymentId: string;
+  /** The authentication it was created with: the buyer need not be there. */
+  readonly authentication?: string;
   /** Where the browser comes back to after an action. */
   readonly returnUrl?: string;
 }
@@ -265,6 +278,8 @@ export interface FindQuery {
   readonly reference: string;
   /** When the call that may have made it was first sent, milliseconds since 1970: older objects are not looked at. */
   readonly since: number;
+  /** Of a refund: the payment that it gives back. Makes the look cheap. */
+  readonly paymentId?: string;
 }
 
 /** What a look for our reference came to. */
