@@ -1,17 +1,24 @@
 import { type EventLog, limits } from '@annals/event-log';
-import type { SqliteEventLog } from '@annals/event-log-sqlite';
 import type { HttpServer } from '@annals/http';
 import type { GenerationStatus, Projection, ShareStatus } from '@annals/projection';
+import type { LogFigures, OpenedLog } from '@annals/projector';
 import { Counter, Gauge } from 'prom-client';
 
 type Registry = HttpServer['registry'];
 
-/** The log's figures: what this process has written, and what waits. Read when they are scraped. */
+/**
+ * The logs' figures, summed: what this process has written, and what waits. Read when they are scraped.
+ * What no engine in use counts is not there.
+ */
 export function registerLogMetrics(
   registry: Registry,
-  log: Pick<SqliteEventLog, 'statistics'>,
+  logs: readonly Pick<OpenedLog, 'figures'>[],
 ): void {
   const registers = [registry];
+  const isCounted = (figure: keyof LogFigures) =>
+    logs.some((log) => log.figures()[figure] !== undefined);
+  const sum = (figure: keyof LogFigures) =>
+    logs.reduce((total, log) => total + (log.figures()[figure] ?? 0), 0);
   const counters = {
     annals_log_commits_total: ['Transactions committed: appends that wait share one.', 'commits'],
     annals_log_appends_total: ['Appends stored.', 'appends'],
@@ -20,11 +27,12 @@ export function registerLogMetrics(
     annals_log_failures_total: ['Appends that failed by broken I/O.', 'failures'],
   } as const;
   for (const [name, [help, figure]] of Object.entries(counters)) {
+    if (!isCounted(figure)) continue;
     new Counter({
       ...{ name, help, registers },
       collect() {
         this.reset();
-        this.inc(log.statistics()[figure]);
+        this.inc(sum(figure));
       },
     });
   }
@@ -33,10 +41,11 @@ export function registerLogMetrics(
     annals_log_queue_bytes: ['Bytes waiting for the writer.', 'queueBytes'],
   } as const;
   for (const [name, [help, figure]] of Object.entries(gauges)) {
+    if (!isCounted(figure)) continue;
     new Gauge({
       ...{ name, help, registers },
       collect() {
-        this.set(log.statistics()[figure]);
+        this.set(sum(figure));
       },
     });
   }

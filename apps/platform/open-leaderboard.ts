@@ -1,15 +1,9 @@
 import type { Closing, ReadinessCheck, Route } from '@annals/http';
-import {
-  followBoards,
-  Leaderboard,
-  leaderboardProjection,
-  sqliteLeaderboardReadModel,
-} from '@annals/leaderboard';
+import { followBoards, Leaderboard, leaderboardProjection } from '@annals/leaderboard';
 import { LiveBoards, leaderboardRoutes, repairCommand } from '@annals/leaderboard-api';
 import { divergedGenerations, type GenerationDirectory } from '@annals/projection';
-import type { Embedded } from '@annals/projector';
-import { type LiveReader, liveReader } from '@annals/store-sqlite';
-import { liveGenerationOf } from './live-generation.ts';
+import type { Site } from '@annals/projector';
+import { isStoreAway, type LeaderboardReads, leaderboardReads } from './leaderboard-reads.ts';
 
 export interface OpenLeaderboard {
   readonly service: Leaderboard;
@@ -21,29 +15,31 @@ export interface OpenLeaderboard {
   readonly closing: readonly Closing[];
 }
 
-/** Opens the leaderboard on an embedded platform: its service, its routes, and what it needs to be ready. */
+/** Opens the leaderboard on a site: its service, its routes, and what it needs to be ready. */
 export async function openLeaderboard(
-  { log, cipher, keys, clock, projectionsFolder: folder, storeFor }: Embedded,
+  site: Site,
   generations: GenerationDirectory,
   options: {
     readonly visibleMsMax?: number;
     readonly onTrouble: (detail: string) => void;
   },
 ): Promise<OpenLeaderboard> {
-  const { name: projection } = leaderboardProjection;
+  const { cipher, keys, clock } = site;
+  const log = site.logOf('leaderboard');
+  const projection = leaderboardProjection;
   const boards = followBoards({ log, cipher, clock });
-  const liveGeneration = () => generations.live(projection);
   const diverged = await divergedGenerations(
-    { log, projection: leaderboardProjection, store: storeFor(leaderboardProjection) },
-    generations.state(projection),
+    { log, projection, store: site.storeFor(projection) },
+    generations.state(projection.name),
   );
-  const live = liveReader({ folder, projection, liveGeneration, clock, diverged });
-  const readModel = sqliteLeaderboardReadModel(liveGenerationOf(live));
+  const liveGeneration = () => generations.live(projection.name);
+  const reads = leaderboardReads(site.liveFor(projection, { liveGeneration, diverged }), clock);
+  const { readModel } = reads;
   const service = new Leaderboard({ log, cipher, keys, clock, readModel, boards, ...options });
   const liveBoards = new LiveBoards({
     service,
     clock,
-    onChange: live.onChange.bind(live),
+    onChange: reads.onChange,
     head: () => log.head(),
     onTrouble: (error) => options.onTrouble(`live boards cannot be read: ${String(error)}`),
   });
@@ -52,16 +48,16 @@ export async function openLeaderboard(
   return {
     service,
     routes: leaderboardRoutes(service, liveBoards),
-    readiness: readinessOf(live),
+    readiness: readinessOf(reads),
     readable: async (msMax) => {
-      for (let ms = 0; ms < msMax && live.current().kind === 'building'; ms += pollMs) {
+      for (let ms = 0; ms < msMax && (await reads.state()) === 'building'; ms += pollMs) {
         await clock.sleep(pollMs);
       }
     },
     closing: [
       { name: 'live boards', close: () => liveBoards.close() },
       { name: 'boards', close: () => boards.close() },
-      { name: 'read model', close: () => live.close() },
+      { name: 'read model', close: () => reads.close() },
     ],
   };
 }
@@ -69,11 +65,16 @@ export async function openLeaderboard(
 const pollMs = 10;
 
 /** A lost read model leaves the writes, so it must not take the process out of its balancer (decision 009). */
-function readinessOf(live: LiveReader): ReadinessCheck {
+function readinessOf(reads: LeaderboardReads): ReadinessCheck {
   return {
     name: 'leaderboard',
-    check: () => {
-      switch (live.current().kind) {
+    check: async () => {
+      const state = await reads.state().catch((error: unknown) => {
+        if (isStoreAway(error)) return error;
+        throw error;
+      });
+      if (state instanceof Error) return { kind: 'degraded', detail: state.message };
+      switch (state) {
         case 'ready':
           return { kind: 'ready' };
         case 'building':

@@ -11,7 +11,7 @@ import {
 import { leaderboardProjection } from '@annals/leaderboard';
 import { leaderboardErrors } from '@annals/leaderboard-api';
 import { generationDirectory } from '@annals/projection';
-import { type Embedded, openEmbedded, projections, startProjectorThread } from '@annals/projector';
+import { openEmbedded, projections, type Site, startProjectorThread } from '@annals/projector';
 import type { Config } from './config.ts';
 import { registerLogMetrics, registerProjectionMetrics } from './metrics.ts';
 import { openLeaderboard } from './open-leaderboard.ts';
@@ -107,7 +107,7 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
   // From here on the server closes all of it, after the last request.
   opened.length = 0;
   tell = (projection, detail) => server.log.warn({ projection, detail }, 'trouble');
-  registerLogMetrics(server.registry, log);
+  registerLogMetrics(server.registry, embedded.logs);
   registerProjectionMetrics(server.registry, {
     ...{ log, projections, status: projector.status },
     now: () => clock.now(),
@@ -142,7 +142,7 @@ function readinessOfKeys(apiKeys: ApiKeys): ReadinessCheck {
 }
 
 /** The first start of a data folder makes a key that may do everything; later starts make none. */
-async function firstAdminKey({ log, clock }: Embedded): Promise<string | undefined> {
+async function firstAdminKey({ log, clock }: Site): Promise<string | undefined> {
   const keys = await listKeys({ log, clock });
   if (keys.length > 0) return undefined;
   const issued = await issueKey(

@@ -2,7 +2,7 @@ import { EventLogError } from '@annals/event-log';
 import { ApiKeysUnavailableError } from '@annals/iam';
 import { SubjectKeyStoreError } from '@annals/subject-keys';
 import { describe, expect, it } from 'vitest';
-import { ReadModelBuildingError } from './live-generation.ts';
+import { ReadModelBuildingError } from './leaderboard-reads.ts';
 import { translate } from './translate.ts';
 
 describe('what a handler throws', () => {

@@ -2,7 +2,7 @@ import { EventLogError } from '@annals/event-log';
 import { type Problem, unavailable } from '@annals/http';
 import { ApiKeysUnavailableError } from '@annals/iam';
 import { SubjectKeyStoreError } from '@annals/subject-keys';
-import { ReadModelBuildingError } from './live-generation.ts';
+import { isStoreAway, ReadModelBuildingError } from './leaderboard-reads.ts';
 
 const retryAfterSeconds = 5;
 
@@ -11,6 +11,9 @@ export function translate(error: unknown): Problem | undefined {
   if (error instanceof ReadModelBuildingError) return unavailable(error.message, 1);
   if (error instanceof ApiKeysUnavailableError) {
     return unavailable('keys cannot be checked right now', retryAfterSeconds);
+  }
+  if (isStoreAway(error)) {
+    return unavailable('the store of the read models does not answer', retryAfterSeconds);
   }
   if (error instanceof EventLogError) return fromStore(error.code, 'event log');
   if (error instanceof SubjectKeyStoreError) {

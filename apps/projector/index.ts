@@ -1,12 +1,35 @@
+export { type EmbeddedOptions, embeddedSite, openEmbedded } from './embedded.ts';
 export {
-  dataLayout,
-  type Embedded,
-  type EmbeddedOptions,
-  NoDataFolderError,
-  openEmbedded,
-} from './embedded.ts';
-export { projectionNamed, projections } from './registry.ts';
+  type ProductName,
+  productNames,
+  productOf,
+  projectionNamed,
+  projections,
+} from './registry.ts';
 export { runEmbeddedProjector } from './run-embedded-projector.ts';
+export { dataLayout } from './site/data-layout.ts';
+export { type LogPlace, logUrlForms, parseLogUrl } from './site/log-url.ts';
+export { maskedUrl } from './site/masked-url.ts';
+export {
+  BadLogUrlError,
+  type LogFigures,
+  type LogProgress,
+  NoDataFolderError,
+  type OpenedLog,
+  type OpenLogOptions,
+  openLogAt,
+} from './site/open-log.ts';
+export { openSite, type Site, type SiteOptions } from './site/open-site.ts';
+export type { LiveOptions, SiteLive } from './site/open-stores.ts';
+export {
+  checkSiteSettings,
+  type SiteConfig,
+  type SiteSettings,
+  shownSite,
+  siteConfigOf,
+  siteFields,
+} from './site/site-config.ts';
+export type { KeysPlace, StoreKind, StorePlace } from './site/store-url.ts';
 export {
   type ProjectorThread,
   type ProjectorThreadOptions,

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { dataLayout, openEmbedded } from './embedded.ts';
+import { openEmbedded } from './embedded.ts';
 import { projectionNamed } from './registry.ts';
+import { dataLayout } from './site/data-layout.ts';
 import { startProjectorThread } from './start-projector-thread.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });

@@ -16,10 +16,12 @@ import {
 import { removeAbandonedScratch } from '@annals/store-sqlite';
 import { erasureEvent, erasureStream, subjectErased } from '@annals/subject-keys';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { dataLayout, type Embedded, openEmbedded } from './embedded.ts';
+import { openEmbedded } from './embedded.ts';
 import { purgeErased, purgeLimits } from './purge-erased.ts';
 import { PurgeNotes } from './purge-notes.ts';
 import { projections } from './registry.ts';
+import { dataLayout } from './site/data-layout.ts';
+import type { Site } from './site/open-site.ts';
 
 const projection = projections[0] as Projection;
 const erasures = new EventTypes([eventType(subjectErased)]);
@@ -39,7 +41,7 @@ class StandingClock implements Clock {
 
 let folder: string;
 let clock: StandingClock;
-let embedded: Embedded;
+let embedded: Site;
 let stop: AbortController;
 let running: Promise<unknown>[];
 let purges: number[];

@@ -1,9 +1,41 @@
 import { leaderboardProjection } from '@annals/leaderboard';
 import type { Projection } from '@annals/projection';
+import type { StoreKind } from './site/store-url.ts';
+
+interface Product {
+  /** As in `ANNALS_<NAME>_LOG` and `ANNALS_<NAME>_STORE`. */
+  readonly name: string;
+  readonly projections: readonly Projection[];
+  /** Stores that its read models can be kept in and read from. */
+  readonly storeKinds: readonly StoreKind[];
+}
+
+/** Every product of the platform. */
+export const products = [
+  {
+    name: 'leaderboard',
+    projections: [leaderboardProjection],
+    storeKinds: ['sqlite', 'redis'],
+  },
+] as const satisfies readonly Product[];
+
+export type ProductName = (typeof products)[number]['name'];
+export const productNames: readonly ProductName[] = products.map(({ name }) => name);
 
 /** Every projection of the platform. One that is registered here is run, rebuilt, verified and tested. */
-export const projections: readonly Projection[] = [leaderboardProjection];
+export const projections: readonly Projection[] = products.flatMap(
+  (product) => product.projections,
+);
 
 export function projectionNamed(name: string): Projection | undefined {
   return projections.find((projection) => projection.name === name);
+}
+
+/** The product that a projection of the registry belongs to. */
+export function productOf(projection: Projection): ProductName {
+  const product = products.find(({ projections: own }) => {
+    return own.some(({ name }) => name === projection.name);
+  });
+  if (product) return product.name;
+  throw new RangeError(`no product has a projection ${projection.name}`);
 }

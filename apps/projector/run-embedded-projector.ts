@@ -1,9 +1,10 @@
 import { generationDirectory, type Projector, runProjector } from '@annals/projection';
 import { removeAbandonedScratch } from '@annals/store-sqlite';
-import { dataLayout, type EmbeddedOptions, openEmbedded } from './embedded.ts';
+import { type EmbeddedOptions, openEmbedded } from './embedded.ts';
 import { purgeErased } from './purge-erased.ts';
 import { PurgeNotes } from './purge-notes.ts';
 import { projections } from './registry.ts';
+import { dataLayout } from './site/data-layout.ts';
 
 export interface EmbeddedProjectorOptions extends EmbeddedOptions {
   /** Names this process in leases. */

@@ -10,9 +10,20 @@ export interface ReplicaOwner {
   release(): void;
 }
 
+/** A replica's folder belongs to another process, or to another thread of this one. */
+export class ReplicaTakenError extends EventLogError {
+  constructor(folder: string) {
+    super(
+      'io',
+      `${folder} is the replica of another process: give each process a folder of its own`,
+    );
+    this.name = 'ReplicaTakenError';
+  }
+}
+
 /**
  * Makes the folder of a replica and takes it for this process. Two followers in one folder would each
- * skip what the other has stored. Throws EventLogError `io` when another process has it.
+ * skip what the other has stored. Throws ReplicaTakenError when another process has it.
  */
 export function ownReplicaFolder(folder: string): ReplicaOwner {
   const path = join(folder, 'owner.sqlite');
@@ -30,9 +41,6 @@ export function ownReplicaFolder(folder: string): ReplicaOwner {
   } catch (error) {
     db?.close();
     if (!isBusy(error)) throw toEventLogError(error, path);
-    throw new EventLogError(
-      'io',
-      `${folder} is the replica of another process: give each process a folder of its own`,
-    );
+    throw new ReplicaTakenError(folder);
   }
 }

@@ -7,7 +7,7 @@ export { HeadWatch } from './head-watch.ts';
 export type { LogReader } from './log-reader.ts';
 export { headSum, LogReads, type ReadOptions, type StreamReadOptions } from './log-reads.ts';
 export { firstPositionOf, offsetOf, removeReplica, replicaReader } from './replica-file.ts';
-export { ownReplicaFolder, type ReplicaOwner } from './replica-owner.ts';
+export { ownReplicaFolder, type ReplicaOwner, ReplicaTakenError } from './replica-owner.ts';
 export { type SnapshotResult, snapshotReplica } from './replica-snapshot.ts';
 export {
   type Ignored,

@@ -3,11 +3,11 @@ import { type SqliteEventLog, sqliteEventLog } from '@annals/event-log-sqlite';
 import type { Projection } from '@annals/projection';
 import {
   dataLayout,
-  type Embedded,
   NoDataFolderError,
   openEmbedded,
   projectionNamed,
   projections,
+  type Site,
 } from '@annals/projector';
 import { masterKeyPattern } from '@annals/subject-keys';
 import { CommandError, exitCodes } from './exit-codes.ts';
@@ -54,7 +54,7 @@ export function contextOf(io: Io, options: GlobalOptions): CommandContext {
 /** Opens the data folder, which must hold a log, for as long as `work` takes. */
 export async function withEmbedded<T>(
   context: CommandContext,
-  work: (embedded: Embedded) => Promise<T>,
+  work: (embedded: Site) => Promise<T>,
   options: { readonly mustExist: boolean } = { mustExist: true },
 ): Promise<T> {
   const { dataFolder, masterKey, io } = context;

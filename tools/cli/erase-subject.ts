@@ -8,7 +8,7 @@ import {
   projectionStatus,
   purge,
 } from '@annals/projection';
-import { type Embedded, projections, runEmbeddedProjector } from '@annals/projector';
+import { projections, runEmbeddedProjector, type Site } from '@annals/projector';
 import {
   type Erasure,
   eraseSubject,
@@ -35,7 +35,7 @@ export interface Purge {
 const erasures = new EventTypes([eventType(subjectErased)]);
 
 /** Appends the erasure and destroys the key; in this order, see `eraseSubject`. */
-export function recordErasure({ log, keys, cipher, clock }: Embedded, subject: string) {
+export function recordErasure({ log, keys, cipher, clock }: Site, subject: string) {
   const appendErased = async (erased: string) => {
     const encoded = await erasures.encode([erasureEvent(erased, clock.now())], cipher);
     if (encoded.kind !== 'encoded') throw new TypeError('an erasure holds no personal data');
@@ -50,7 +50,7 @@ export type RecordedErasure = Extract<
 >;
 
 /** Every generation of every projection that is not dropped. */
-export async function allPlaces(embedded: Embedded): Promise<Place[]> {
+export async function allPlaces(embedded: Site): Promise<Place[]> {
   const { log, clock } = embedded;
   const places: Place[] = [];
   for (const projection of projections) {
@@ -76,7 +76,7 @@ const graceMs = 2_000;
  */
 export async function purgeAll(
   context: CommandContext,
-  embedded: Embedded,
+  embedded: Site,
   places: readonly Place[],
   options: { readonly goal: Checkpoint; readonly waitMs: number },
 ): Promise<Purge[]> {
@@ -100,7 +100,7 @@ export async function purgeAll(
 /** Purges one place, again and again until it has passed the erasure or the time is over. */
 async function purgePlace(
   context: CommandContext,
-  embedded: Embedded,
+  embedded: Site,
   { projection, report }: Place,
   { goal, deadline }: { readonly goal: Checkpoint; readonly deadline: number },
 ): Promise<Purge['result']> {

@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
 import { newId } from '@annals/core';
 import type { Projection, RefusalReason, Refused } from '@annals/projection';
-import type { Embedded } from '@annals/projector';
+import type { Site } from '@annals/projector';
 import type { CommandContext } from './context.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
 
 /** What every operation on a projection needs, as this run of the command has it. */
-export function operationOn(context: CommandContext, embedded: Embedded, projection: Projection) {
+export function operationOn(context: CommandContext, embedded: Site, projection: Projection) {
   const { log, cipher, clock } = embedded;
   return {
     log,

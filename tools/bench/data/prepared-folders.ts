@@ -1,6 +1,6 @@
 import { sqliteEventLog } from '@annals/event-log-sqlite';
 import { promote, rebuild } from '@annals/projection';
-import { dataLayout, type Embedded, openEmbedded, projectionNamed } from '@annals/projector';
+import { dataLayout, openEmbedded, projectionNamed, type Site } from '@annals/projector';
 import { fillLog, ScoreFeed } from './score-feed.ts';
 import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folder.ts';
 
@@ -68,7 +68,7 @@ export class PreparedFolders {
   }
 }
 
-async function makeLive({ log, cipher, clock, storeFor }: Embedded): Promise<void> {
+async function makeLive({ log, cipher, clock, storeFor }: Site): Promise<void> {
   const projection = projectionNamed('leaderboard');
   if (!projection) throw new Error('there is no projection named leaderboard');
   const store = storeFor(projection);

@@ -7,7 +7,7 @@ import {
   retryDeadLetters,
   showDeadLetters,
 } from '@annals/projection';
-import type { Embedded } from '@annals/projector';
+import type { Site } from '@annals/projector';
 import type { Command } from 'commander';
 import { confirmed } from '../confirm.ts';
 import { type CommandContext, knownProjection, withEmbedded } from '../context.ts';
@@ -68,7 +68,7 @@ async function on<T>(
   work: (
     operation: ReturnType<typeof operationOn> & Flags,
     projection: Projection,
-    embedded: Embedded,
+    embedded: Site,
   ) => Promise<T>,
 ): Promise<T> {
   const projection = knownProjection(name);

@@ -1,0 +1,114 @@
+import type { Clock } from '@annals/core';
+import { encodeCheckpoint } from '@annals/event-log';
+import {
+  type LeaderboardReadModel,
+  redisLeaderboardReadModel,
+  sqliteLeaderboardReadModel,
+} from '@annals/leaderboard';
+import type { SiteLive } from '@annals/projector';
+import { ChangeWatch } from './change-watch.ts';
+
+/** The leaderboard's read model on the store that was chosen, and how it stands. */
+export interface LeaderboardReads {
+  readonly readModel: LeaderboardReadModel;
+  /** Throws when the store does not answer. */
+  state(): Promise<'ready' | 'building' | 'lost'>;
+  /** Calls the listener after what can be read has changed; gives the function that ends it. */
+  onChange(listener: () => void): () => void;
+  close(): void;
+}
+
+/** The first generation is being filled: reads can be answered soon, and nothing needs to be repaired. */
+export class ReadModelBuildingError extends Error {
+  readonly code = 'read-model-building';
+  constructor() {
+    super('the read model is filled for the first time');
+    this.name = 'ReadModelBuildingError';
+  }
+}
+
+/** Reads of the live generation, whichever store it is in. They throw ReadModelBuildingError while there is none. */
+export function leaderboardReads(site: SiteLive, clock: Clock): LeaderboardReads {
+  switch (site.kind) {
+    case 'sqlite':
+      return sqliteReads(site.live);
+    case 'redis':
+      return redisReads(site.live, clock);
+  }
+}
+
+function built<Live extends { readonly kind: string }>(
+  live: Live,
+): Exclude<Live, { readonly kind: 'building' }> {
+  if (live.kind === 'building') throw new ReadModelBuildingError();
+  return live as Exclude<Live, { readonly kind: 'building' }>;
+}
+
+type LiveOf<Kind extends SiteLive['kind']> = Extract<SiteLive, { readonly kind: Kind }>['live'];
+
+function sqliteReads(live: LiveOf<'sqlite'>): LeaderboardReads {
+  return {
+    readModel: sqliteLeaderboardReadModel({
+      current: () => built(live.current()),
+      waitFor: async (checkpoint, timeoutMs, signal) => {
+        const options = signal ? { timeoutMs, signal } : { timeoutMs };
+        const outcome = await live.waitFor(checkpoint, options);
+        return outcome === 'timeout' ? 'late' : outcome;
+      },
+    }),
+    state: async () => live.current().kind,
+    onChange: (listener) => live.onChange(listener),
+    close: () => live.close(),
+  };
+}
+
+function redisReads(live: LiveOf<'redis'>, clock: Clock): LeaderboardReads {
+  const watch = new ChangeWatch(async () => {
+    const now = await live.current();
+    if (now.kind !== 'ready') return now.kind;
+    return `g${now.generation} ${encodeCheckpoint(await now.reader.checkpoint())}`;
+  }, clock);
+  const readModel = redisLeaderboardReadModel({
+    current: async () => built(await live.current()),
+    waitFor: async (checkpoint, timeoutMs, signal) => {
+      try {
+        const options = signal ? { timeoutMs, signal } : { timeoutMs };
+        const outcome = await live.waitFor(checkpoint, options);
+        return outcome === 'timeout' ? 'late' : outcome;
+      } catch (error) {
+        // Whoever wrote has written: that a store is away makes the answer late, not wrong.
+        if (isStoreAway(error)) return 'late';
+        throw error;
+      }
+    },
+  });
+  return {
+    readModel: {
+      ...readModel,
+      entries: async (places) => {
+        try {
+          return await readModel.entries(places);
+        } catch (error) {
+          // The scores that are asked for are in the log: their totals cannot be told, and that is all.
+          if (isStoreAway(error)) return { kind: 'lost' };
+          throw error;
+        }
+      },
+    },
+    state: async () => (await live.current()).kind,
+    onChange: (listener) => watch.listen(listener),
+    close: () => {
+      watch.close();
+      live.close();
+    },
+  };
+}
+
+const storeErrors: ReadonlySet<string> = new Set(['RedisStoreError', 'CassandraStoreError']);
+const awayCodes: ReadonlySet<string> = new Set(['unreachable', 'busy', 'out-of-memory', 'refused']);
+
+/** A store of read models that does not answer now, known by its name: its client is loaded only where it is used. */
+export function isStoreAway(error: unknown): error is Error {
+  if (!(error instanceof Error) || !storeErrors.has(error.name)) return false;
+  return awayCodes.has(String((error as { readonly code?: unknown }).code));
+}

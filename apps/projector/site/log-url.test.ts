@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { parseLogUrl } from './log-url.ts';
+
+describe('the URL of a log', () => {
+  it('is a data folder', () => {
+    const url = 'sqlite:./data';
+    expect(parseLogUrl(url)).toEqual({ kind: 'sqlite', url, folder: './data' });
+  });
+
+  it('is a topic on some brokers', () => {
+    expect(parseLogUrl('kafka://k1:9092,k2:9092/scores')).toMatchObject({
+      kind: 'kafka',
+      brokers: ['k1:9092', 'k2:9092'],
+      topic: 'scores',
+      tls: false,
+      login: undefined,
+      partitions: undefined,
+    });
+    expect(parseLogUrl('kafka://k1:9092')).toMatchObject({ topic: 'annals' });
+    const all =
+      'kafka://ann:p%40ss@k1:9092/t?partitions=8&replicas=3&min-in-sync=2&compression=gzip&tls=true&sasl=scram-sha-512';
+    expect(parseLogUrl(all)).toMatchObject({
+      login: { mechanism: 'scram-sha-512', username: 'ann', password: 'p@ss' },
+      ...{ partitions: 8, replicationFactor: 3, minInSyncReplicas: 2 },
+      ...{ compression: 'gzip', tls: true },
+    });
+    expect(parseLogUrl('kafka://ann:secret@k1:9092/t')).toMatchObject({
+      login: { mechanism: 'plain' },
+    });
+  });
+
+  it('is an EventStoreDB; what is ours is not told to its client', () => {
+    expect(parseLogUrl('esdb://h:2113?tls=false&prefix=games-')).toMatchObject({
+      kind: 'esdb',
+      connection: 'esdb://h:2113?tls=false',
+      prefix: 'games-',
+    });
+    const plain = 'esdb+discover://admin:changeit@h1:2113,h2:2113';
+    expect(parseLogUrl(plain)).toMatchObject({ connection: plain, prefix: '' });
+  });
+
+  it.each([
+    ['', 'is none of sqlite:FOLDER'],
+    ['./data', 'is none of sqlite:FOLDER'],
+    ['mysql://h:1/t', 'is none of sqlite:FOLDER'],
+    ['sqlite:', 'is not sqlite:FOLDER'],
+    ['sqlite://data', 'is not sqlite:FOLDER'],
+    ['kafka://', 'is not scheme://'],
+    ['kafka://h:0/t', 'has no host and port in "h:0"'],
+    ['kafka://h:65536/t', 'has no host and port in "h:65536"'],
+    ['kafka://h:1,/t', 'has no host and port in ""'],
+    ['kafka://h:1/a b', 'has a topic with other characters'],
+    ['kafka://h:1/a/b', 'has a topic with other characters'],
+    ['kafka://h:1/t?partitons=3', 'knows no setting "partitons"; there is partitions,'],
+    ['kafka://h:1/t?partitions=0', 'has partitions=0, which is no number from 1 to'],
+    ['kafka://h:1/t?partitions=8&partitions=9', 'has partitions twice'],
+    ['kafka://h:1/t?compression=zip', 'has compression=zip, which is none of none, gzip'],
+    ['kafka://h:1/t?sasl=plain', 'has sasl, and no user and password'],
+    ['kafka://ann@h:1/t', 'has a user without a password'],
+    ['kafka://ann:%zz@h:1/t', 'has a % that is followed by no two hexadecimal digits'],
+    ['esdb://', 'is not esdb://'],
+    ['esdb://user@', 'is not esdb://'],
+    ['esdb://h:2113?throwOnAppendFailure=false', 'has throwOnAppendFailure=false'],
+  ])('%s is refused', (url, problem) => {
+    const parsed = parseLogUrl(url);
+    expect(parsed).toMatchObject({ kind: 'bad-url' });
+    expect(parsed).toHaveProperty('problem', expect.stringContaining(problem));
+  });
+
+  it('a refusal holds no password', () => {
+    for (const url of ['kafka://ann:secret@h:x/t', 'kafka://ann:secret@h:1/t?x=1', 'secret']) {
+      expect(JSON.stringify(parseLogUrl(url))).not.toContain('secret');
+    }
+  });
+});

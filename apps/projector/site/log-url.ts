@@ -1,0 +1,111 @@
+import {
+  type BadUrl,
+  badUrl,
+  countIn,
+  isBad,
+  sqliteFolder,
+  urlParts,
+  wordIn,
+} from './url-parts.ts';
+
+/** Where a log is. Plain data: it crosses to the projector's thread. */
+export type LogPlace = SqliteLogPlace | KafkaLogPlace | EventStoreDBLogPlace;
+
+export interface SqliteLogPlace {
+  readonly kind: 'sqlite';
+  readonly url: string;
+  /** A data folder: the log is in `log` below it. */
+  readonly folder: string;
+}
+
+export interface KafkaLogPlace {
+  readonly kind: 'kafka';
+  readonly url: string;
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  readonly tls: boolean;
+  readonly login:
+    | {
+        readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+        readonly username: string;
+        readonly password: string;
+      }
+    | undefined;
+  readonly partitions: number | undefined;
+  readonly replicationFactor: number | undefined;
+  readonly minInSyncReplicas: number | undefined;
+  readonly compression: 'none' | 'gzip' | undefined;
+}
+
+export interface EventStoreDBLogPlace {
+  readonly kind: 'esdb';
+  readonly url: string;
+  /** As the client takes it: without what is ours. */
+  readonly connection: string;
+  readonly prefix: string;
+}
+
+export const logUrlForms =
+  'sqlite:FOLDER, kafka://host:port,…/topic or esdb://host:port?tls=false' as const;
+
+/** A URL of a log: `logUrlForms`. Opens nothing. */
+export function parseLogUrl(url: string): LogPlace | BadUrl {
+  const folder = sqliteFolder(url);
+  if (isBad(folder)) return folder;
+  if (folder !== undefined) return { kind: 'sqlite', url, folder };
+  if (/^kafka:\/\//.test(url)) return kafkaPlace(url);
+  if (/^esdb(?:\+discover)?:\/\//.test(url)) return esdbPlace(url);
+  return badUrl(`is none of ${logUrlForms}`);
+}
+
+const topicPattern = /^[a-zA-Z0-9._-]{1,249}$/;
+const topicDefault = 'annals';
+const partitionsMax = 10_000;
+const replicasMax = 100;
+
+function kafkaPlace(url: string): KafkaLogPlace | BadUrl {
+  const known = ['partitions', 'replicas', 'min-in-sync', 'compression', 'tls', 'sasl'];
+  const parts = urlParts(url, known);
+  if (isBad(parts)) return parts;
+  const topic = parts.path || topicDefault;
+  if (!topicPattern.test(topic)) {
+    return badUrl('has a topic with other characters than letters, digits, ".", "_" and "-"');
+  }
+  const partitions = countIn(parts, 'partitions', partitionsMax);
+  if (isBad(partitions)) return partitions;
+  const replicationFactor = countIn(parts, 'replicas', replicasMax);
+  if (isBad(replicationFactor)) return replicationFactor;
+  const minInSyncReplicas = countIn(parts, 'min-in-sync', replicasMax);
+  if (isBad(minInSyncReplicas)) return minInSyncReplicas;
+  const compression = wordIn(parts, 'compression', ['none', 'gzip']);
+  if (isBad(compression)) return compression;
+  const tls = wordIn(parts, 'tls', ['true', 'false']);
+  if (isBad(tls)) return tls;
+  const mechanism = wordIn(parts, 'sasl', ['plain', 'scram-sha-256', 'scram-sha-512']);
+  if (isBad(mechanism)) return mechanism;
+  const { user: username, password, hosts: brokers } = parts;
+  if (mechanism !== undefined && !username) return badUrl('has sasl, and no user and password');
+  if (username && !password) return badUrl('has a user without a password');
+  return {
+    ...{ kind: 'kafka', url, brokers, topic, partitions, replicationFactor, minInSyncReplicas },
+    ...{ compression, tls: tls === 'true' },
+    login:
+      username && password ? { mechanism: mechanism ?? 'plain', username, password } : undefined,
+  };
+}
+
+/** All that is not ours is the client's to know. */
+function esdbPlace(url: string): EventStoreDBLogPlace | BadUrl {
+  const [address = '', query = '', ...more] = url.split('?');
+  if (more.length > 0 || !/:\/\/[^/]*[^@/,]\/?$/.test(address)) {
+    return badUrl('is not esdb://[user:password@]host:port?tls=true');
+  }
+  const settings = new URLSearchParams(query);
+  const prefix = settings.get('prefix') ?? '';
+  if (/throwOnAppendFailure=false/i.test(query)) {
+    return badUrl('has throwOnAppendFailure=false, with which wrong results are told');
+  }
+  settings.delete('prefix');
+  const rest = settings.size > 0 ? `?${settings}` : '';
+  return { kind: 'esdb', url, connection: `${address}${rest}`, prefix };
+}

@@ -1,0 +1,155 @@
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, systemClock } from '@annals/core';
+import type { EventLog } from '@annals/event-log';
+import { sqliteEventLog } from '@annals/event-log-sqlite';
+import { dataLayout } from './data-layout.ts';
+import {
+  type EventStoreDBLogPlace,
+  type KafkaLogPlace,
+  type LogPlace,
+  parseLogUrl,
+  type SqliteLogPlace,
+} from './log-url.ts';
+import { maskedUrl } from './masked-url.ts';
+import { withReplica } from './replica-folder.ts';
+import { isBad } from './url-parts.ts';
+
+export interface OpenLogOptions {
+  /** Replicas of logs that are elsewhere lie below it. */
+  readonly dataFolder: string;
+  readonly clock?: Pick<Clock, 'now'>;
+  /** Refuses a place that holds no log, instead of making one. */
+  readonly mustExist?: boolean;
+  /** SQLite only: no file of the log is written, and it must be there. */
+  readonly readOnly?: boolean;
+  /** While a replica catches up, before the log is open. */
+  readonly onProgress?: (progress: LogProgress) => void;
+  /** What an engine's client has to say: connections that were lost, a replica that is made anew. */
+  readonly onReport?: (level: 'error' | 'warn' | 'info', message: string) => void;
+}
+
+export interface LogProgress {
+  readonly records: number;
+  readonly recordsTotal: number;
+}
+
+/** What this process has written, and what waits; only what its engine counts is there. */
+export interface LogFigures {
+  readonly commits?: number;
+  readonly appends?: number;
+  readonly events?: number;
+  readonly duplicates?: number;
+  readonly failures?: number;
+  readonly queueDepth?: number;
+  readonly queueBytes?: number;
+}
+
+export interface OpenedLog {
+  readonly log: EventLog;
+  readonly place: LogPlace;
+  /** Its URL without a password. */
+  readonly shown: string;
+  figures(): LogFigures;
+}
+
+/** There is no log where one was expected. */
+export class NoDataFolderError extends Error {
+  readonly code = 'no-data-folder';
+  constructor(dataFolder: string) {
+    super(
+      `there is no event log in ${dataFolder}: start the service once, import a log, or say where ` +
+        'the data is with --data or ANNALS_DATA',
+    );
+    this.name = 'NoDataFolderError';
+  }
+}
+
+/** A text that names no log; the message says what it should be, and holds no password. */
+export class BadLogUrlError extends Error {
+  readonly code = 'bad-url';
+  constructor(url: string, problem: string) {
+    super(`${maskedUrl(url)} ${problem}`);
+    this.name = 'BadLogUrlError';
+  }
+}
+
+/**
+ * Opens the log at a URL (`sqlite:FOLDER`, `kafka://…`, `esdb://…`) or at a place that was read from one.
+ * Throws BadLogUrlError, NoDataFolderError, and the EventLogError of its adapter.
+ */
+export async function openLogAt(
+  where: string | LogPlace,
+  options: OpenLogOptions,
+): Promise<OpenedLog> {
+  const place = typeof where === 'string' ? placeAt(where) : where;
+  switch (place.kind) {
+    case 'sqlite':
+      return openSqlite(place, options);
+    case 'kafka':
+      return openKafka(place, options);
+    case 'esdb':
+      return openEventStoreDB(place, options);
+  }
+}
+
+function placeAt(url: string): LogPlace {
+  const place = parseLogUrl(url);
+  if (isBad(place)) throw new BadLogUrlError(url, place.problem);
+  return place;
+}
+
+async function openSqlite(place: SqliteLogPlace, options: OpenLogOptions): Promise<OpenedLog> {
+  const { clock = systemClock, readOnly = false, mustExist = readOnly } = options;
+  const folder = dataLayout(place.folder).log;
+  if (mustExist && !(await exists(folder))) throw new NoDataFolderError(place.folder);
+  if (!mustExist) await mkdir(folder, { recursive: true, mode: 0o700 });
+  const log = await sqliteEventLog({ folder, clock, readOnly, create: !mustExist });
+  return { log, place, shown: maskedUrl(place.url), figures: () => log.statistics() };
+}
+
+async function openKafka(place: KafkaLogPlace, options: OpenLogOptions): Promise<OpenedLog> {
+  const { dataFolder, clock = systemClock, mustExist = false, onProgress, onReport } = options;
+  // Loaded where it is used: nothing else needs a Kafka client.
+  const { kafkaEventLog } = await import('@annals/event-log-kafka');
+  const { brokers, topic, tls, login, partitions, replicationFactor, minInSyncReplicas } = place;
+  const replicas = join(dataLayout(dataFolder).replicas, `kafka-${topic}`);
+  const log = await withReplica(replicas, (folder) =>
+    kafkaEventLog({
+      connection: { brokers, ssl: tls, ...(login ? { sasl: login } : {}) },
+      ...{ topic, folder, clock, create: !mustExist },
+      ...(partitions === undefined ? {} : { partitions }),
+      ...(replicationFactor === undefined ? {} : { replicationFactor }),
+      ...(minInSyncReplicas === undefined ? {} : { minInSyncReplicas }),
+      ...(place.compression === undefined ? {} : { compression: place.compression }),
+      ...(onProgress ? { onProgress } : {}),
+      onReport: ({ level, message }) => onReport?.(level, message),
+    }),
+  );
+  return { log, place, shown: maskedUrl(place.url), figures: () => log.statistics() };
+}
+
+async function openEventStoreDB(
+  place: EventStoreDBLogPlace,
+  options: OpenLogOptions,
+): Promise<OpenedLog> {
+  const { dataFolder, clock = systemClock, onReport } = options;
+  const { eventstoredbEventLog } = await import('@annals/event-log-eventstoredb');
+  const { connection, prefix } = place;
+  const name = `esdb-${encodeURIComponent(prefix) || 'all'}`;
+  const log = await withReplica(join(dataLayout(dataFolder).replicas, name), (folder) =>
+    eventstoredbEventLog({
+      ...{ connection, prefix, folder, clock },
+      onReport: ({ level, message }) => onReport?.(level, message),
+    }),
+  );
+  const figures = () => ({ queueDepth: log.status().queueDepth });
+  return { log, place, shown: maskedUrl(place.url), figures };
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

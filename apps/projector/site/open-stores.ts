@@ -1,0 +1,83 @@
+import type { Clock } from '@annals/core';
+import type { Generation, Projection, ProjectionStore } from '@annals/projection';
+import type { RedisLiveReader } from '@annals/store-redis';
+import { type LiveReader, liveReader, sqliteProjectionStore } from '@annals/store-sqlite';
+import { dataLayout } from './data-layout.ts';
+import type {
+  CassandraStorePlace,
+  RedisStorePlace,
+  SqliteStorePlace,
+  StorePlace,
+} from './store-url.ts';
+
+export interface LiveOptions {
+  /** The generation that is live now; asked each time, so it must be cheap. */
+  readonly liveGeneration: () => Pick<Generation, 'generation' | 'id'> | undefined;
+  /** Ids of generations that are lost although they are there. */
+  readonly diverged?: ReadonlySet<string>;
+}
+
+/** What reads the live generation, by the kind of its store: each product makes its read model of it. */
+export type SiteLive =
+  | { readonly kind: 'sqlite'; readonly live: LiveReader }
+  | { readonly kind: 'redis'; readonly live: RedisLiveReader };
+
+/** The stores of one place, for any number of projections. Nothing is opened before it is used. */
+export interface PlaceStores {
+  /** A store of its own with each call: whoever asks closes it. */
+  store(projection: Projection): ProjectionStore;
+  live(projection: Projection, options: LiveOptions): SiteLive;
+}
+
+/** The stores at a place. What its engine needs is loaded here, and only what is used. */
+export async function storesAt(place: StorePlace, clock: Clock): Promise<PlaceStores> {
+  switch (place.kind) {
+    case 'sqlite':
+      return sqliteStores(place, clock);
+    case 'redis':
+      return redisStores(place, clock);
+    case 'cassandra':
+      return cassandraStores(place, clock);
+  }
+}
+
+function sqliteStores(place: SqliteStorePlace, clock: Clock): PlaceStores {
+  const folder = dataLayout(place.folder).projections;
+  return {
+    store: ({ name: projection }) => sqliteProjectionStore({ folder, projection, clock }),
+    live: ({ name: projection }, options) => ({
+      kind: 'sqlite',
+      live: liveReader({ folder, projection, clock, ...options }),
+    }),
+  };
+}
+
+async function redisStores(place: RedisStorePlace, clock: Clock): Promise<PlaceStores> {
+  const { redisLiveReader, redisProjectionStore } = await import('@annals/store-redis');
+  const { connection: url, prefix, shards } = place;
+  const where = { url, clock, ...(prefix === undefined ? {} : { prefix }) };
+  return {
+    store: ({ name: projection }) =>
+      redisProjectionStore({ ...where, projection, ...(shards === undefined ? {} : { shards }) }),
+    live: ({ name: projection }, options) => ({
+      kind: 'redis',
+      live: redisLiveReader({ ...where, projection, ...options }),
+    }),
+  };
+}
+
+async function cassandraStores(place: CassandraStorePlace, clock: Clock): Promise<PlaceStores> {
+  const { cassandraProjectionStore } = await import('@annals/store-cassandra');
+  const { connection: cassandra, buckets, orderShards } = place;
+  const layout = {
+    ...(buckets === undefined ? {} : { buckets }),
+    ...(orderShards === undefined ? {} : { orderShards }),
+  };
+  return {
+    store: ({ name: projection }) =>
+      cassandraProjectionStore({ cassandra, projection, clock, ...layout }),
+    live: ({ name }) => {
+      throw new RangeError(`${name} cannot be read from Cassandra`);
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import { configFrom } from '@annals/core';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { checkSiteSettings, shownSite, siteConfigOf, siteFields } from './site-config.ts';
+
+const schema = z.object(siteFields).superRefine(checkSiteSettings);
+const read = (env: { readonly [name: string]: string }) => configFrom(schema, env);
+
+function site(env: { readonly [name: string]: string }) {
+  const configured = read(env);
+  if (configured.kind === 'invalid') throw new Error(configured.problems.join());
+  return siteConfigOf(configured.value);
+}
+
+const masterKey = 'ab'.repeat(32);
+
+describe('where a site is', () => {
+  it('all in ./data, unless told', () => {
+    expect(read({})).toEqual({ kind: 'configured', value: { ANNALS_DATA: './data' } });
+    expect(site({})).toMatchObject({
+      dataFolder: './data',
+      log: { kind: 'sqlite', folder: './data' },
+      ...{ logs: {}, stores: {} },
+      keys: { kind: 'sqlite', folder: './data' },
+    });
+    expect(shownSite(site({}))).toEqual([]);
+  });
+
+  it('each part where its URL says', () => {
+    const config = site({
+      ANNALS_LOG: 'kafka://k:9092/annals',
+      ANNALS_LEADERBOARD_LOG: 'esdb://e:2113?tls=false',
+      ANNALS_LEADERBOARD_STORE: 'redis://r:6379?shards=8',
+      ANNALS_KEYS: 'cassandra://c:9042/keys?datacenter=dc1',
+      ANNALS_MASTER_KEY: masterKey,
+    });
+    expect(config).toMatchObject({
+      log: { kind: 'kafka' },
+      logs: { leaderboard: { kind: 'esdb' } },
+      stores: { leaderboard: { kind: 'redis', shards: 8 } },
+      keys: { kind: 'cassandra' },
+      masterKey,
+    });
+    // A thread gets all of it.
+    expect(structuredClone(config)).toEqual(config);
+  });
+
+  it('what is shown of it holds neither passwords nor the master key', () => {
+    const shown = shownSite(
+      site({
+        ANNALS_LOG: 'kafka://ann:secret@k:9092/annals',
+        ANNALS_LEADERBOARD_STORE: 'redis://:secret@r:6379',
+        ANNALS_KEYS: 'cassandra://ann:secret@c/keys?datacenter=dc1',
+        ANNALS_MASTER_KEY: masterKey,
+      }),
+    );
+    expect(shown).toEqual([
+      ['log', 'kafka://ann:***@k:9092/annals'],
+      ['read models of leaderboard', 'redis://:***@r:6379'],
+      ['keys', 'cassandra://ann:***@c/keys?datacenter=dc1'],
+    ]);
+  });
+
+  it('keys in Cassandra need a master key that every process is told', () => {
+    expect(read({ ANNALS_KEYS: 'cassandra://c/keys?datacenter=dc1' })).toEqual({
+      kind: 'invalid',
+      problems: [expect.stringMatching(/^ANNALS_MASTER_KEY: must be set where ANNALS_KEYS is in/)],
+    });
+  });
+
+  it('a problem names its setting and holds no password', () => {
+    expect(read({ ANNALS_LEADERBOARD_STORE: 'redis://ann:secret@h:0' })).toEqual({
+      kind: 'invalid',
+      problems: ['ANNALS_LEADERBOARD_STORE: has no host and port in "h:0"'],
+    });
+  });
+});

@@ -1,0 +1,143 @@
+import { masterKeyPattern } from '@annals/subject-keys';
+import { z } from 'zod';
+import { type ProductName, productNames, products } from '../registry.ts';
+import { type LogPlace, logUrlForms, parseLogUrl } from './log-url.ts';
+import { maskedUrl } from './masked-url.ts';
+import {
+  type KeysPlace,
+  parseKeysUrl,
+  parseStoreUrl,
+  type StorePlace,
+  storeUrlForms,
+} from './store-url.ts';
+import { type BadUrl, isBad } from './url-parts.ts';
+
+/** Where everything of a site is. Plain data: it crosses to the projector's thread. */
+export interface SiteConfig {
+  /** Files of this process and this machine alone lie here, whatever the engines. */
+  readonly dataFolder: string;
+  /** 64 hex digits; without it a key file is made beside the keys. */
+  readonly masterKey: string | undefined;
+  readonly log: LogPlace;
+  /** Logs and stores of single products; those that are not named share `log` and lie in the data folder. */
+  readonly logs: { readonly [product in ProductName]?: LogPlace };
+  readonly stores: { readonly [product in ProductName]?: StorePlace };
+  readonly keys: KeysPlace;
+}
+
+/** A text that `parse` takes; what it refuses is told with the reason. */
+function urlField<Place>(parse: (url: string) => Place | BadUrl) {
+  return z
+    .string()
+    .transform((url, context) => {
+      const place = parse(url);
+      if (!isBad(place)) return place;
+      context.addIssue({ code: 'custom', message: place.problem });
+      return z.NEVER;
+    })
+    .optional();
+}
+
+type LogField = ReturnType<typeof urlField<LogPlace>>;
+type StoreField = ReturnType<typeof urlField<StorePlace>>;
+type ProductFields = {
+  readonly [product in ProductName as `ANNALS_${Uppercase<product>}_LOG`]: LogField;
+} & {
+  readonly [product in ProductName as `ANNALS_${Uppercase<product>}_STORE`]: StoreField;
+};
+
+const productFields = Object.fromEntries(
+  products.flatMap(({ name, storeKinds }) => [
+    [
+      `ANNALS_${name.toUpperCase()}_LOG`,
+      urlField(parseLogUrl).describe(`Log of the ${name}; that of ANNALS_LOG unless told.`),
+    ],
+    [
+      `ANNALS_${name.toUpperCase()}_STORE`,
+      urlField((url) => parseStoreUrl(url, storeKinds)).describe(
+        `Read models of the ${name}: ${storeKinds.map((kind) => storeUrlForms[kind]).join(', ')}; in ANNALS_DATA unless told.`,
+      ),
+    ],
+  ]),
+) as unknown as ProductFields;
+
+/** The settings that say where a site is: the same for every program. */
+export const siteFields = {
+  ANNALS_DATA: z
+    .string()
+    .min(1, 'must name a folder')
+    .default('./data')
+    .describe(
+      'Folder of log, keys and read models; of replicas and scratch files where those are elsewhere.',
+    ),
+  ANNALS_LOG: urlField(parseLogUrl).describe(
+    `The event log: ${logUrlForms}; sqlite: in ANNALS_DATA unless told.`,
+  ),
+  ...productFields,
+  ANNALS_KEYS: urlField(parseKeysUrl).describe(
+    'Keys of personal data: sqlite:FOLDER or cassandra://host:port,…/keyspace?datacenter=…, with ANNALS_MASTER_KEY; in ANNALS_DATA unless told.',
+  ),
+  ANNALS_MASTER_KEY: z
+    .string()
+    .regex(masterKeyPattern, 'must be 64 hex digits')
+    .optional()
+    .describe('Wraps the keys of personal data; without it a key file is made in the data folder.'),
+} as const;
+
+const siteSchema = z.object(siteFields);
+export type SiteSettings = z.output<typeof siteSchema>;
+
+/** What no single setting tells; to be put on the whole schema with `superRefine`. */
+export function checkSiteSettings(
+  settings: Pick<SiteSettings, 'ANNALS_KEYS' | 'ANNALS_MASTER_KEY'>,
+  context: z.RefinementCtx,
+): void {
+  if (settings.ANNALS_KEYS?.kind !== 'cassandra' || settings.ANNALS_MASTER_KEY) return;
+  context.addIssue({
+    code: 'custom',
+    path: ['ANNALS_MASTER_KEY'],
+    message: 'must be set where ANNALS_KEYS is in Cassandra: every process needs the same one',
+  });
+}
+
+/** The site that the settings describe; all of it in the data folder where they do not say otherwise. */
+export function siteConfigOf(settings: SiteSettings): SiteConfig {
+  const dataFolder = settings.ANNALS_DATA;
+  const embedded = { kind: 'sqlite', url: `sqlite:${dataFolder}`, folder: dataFolder } as const;
+  return {
+    dataFolder,
+    masterKey: settings.ANNALS_MASTER_KEY,
+    log: settings.ANNALS_LOG ?? embedded,
+    logs: placesOf(settings, 'LOG'),
+    stores: placesOf(settings, 'STORE'),
+    keys: settings.ANNALS_KEYS ?? embedded,
+  };
+}
+
+function placesOf<Setting extends 'LOG' | 'STORE'>(
+  settings: SiteSettings,
+  setting: Setting,
+): { readonly [product in ProductName]?: Setting extends 'LOG' ? LogPlace : StorePlace } {
+  const set = productNames.flatMap((name) => {
+    const place = (settings as { readonly [field: string]: unknown })[
+      `ANNALS_${name.toUpperCase()}_${setting}`
+    ];
+    return place === undefined ? [] : [[name, place]];
+  });
+  return Object.fromEntries(set);
+}
+
+/** Where everything is, for people: what was told apart from the data folder, and no passwords. */
+export function shownSite(config: SiteConfig): readonly (readonly [part: string, place: string])[] {
+  const embedded = `sqlite:${config.dataFolder}`;
+  const parts: [string, string][] = [['log', config.log.url]];
+  for (const name of productNames) {
+    const { logs, stores } = config;
+    if (logs[name]) parts.push([`log of ${name}`, logs[name].url]);
+    if (stores[name]) parts.push([`read models of ${name}`, stores[name].url]);
+  }
+  parts.push(['keys', config.keys.url]);
+  return parts
+    .filter(([, url]) => url !== embedded)
+    .map(([part, url]) => [part, maskedUrl(url)] as const);
+}

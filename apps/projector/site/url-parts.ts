@@ -1,0 +1,104 @@
+/** Where something lies is refused with the reason, which holds no password. */
+export interface BadUrl {
+  readonly kind: 'bad-url';
+  readonly problem: string;
+}
+
+export function badUrl(problem: string): BadUrl {
+  return { kind: 'bad-url', problem };
+}
+
+/** The parts of `scheme://user:password@host:port,host:port/path?settings`, the user and password decoded. */
+export interface UrlParts {
+  readonly scheme: string;
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  /** `host:port`, or `host`, at least one. */
+  readonly hosts: readonly string[];
+  readonly path: string;
+  readonly settings: ReadonlyMap<string, string>;
+}
+
+const urlPattern =
+  /^([a-z][a-z+-]*):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^@/?#]+)(?:\/([^?#]*))?(?:\?([^#]*))?$/;
+const hostPattern = /^(?:\[[0-9a-f:]+\]|[^:[\]\s]+)(?::(\d{1,5}))?$/i;
+const portMax = 65_535;
+
+/** The parts of a URL with any number of hosts, whose settings are among `known`. */
+export function urlParts(url: string, known: readonly string[]): UrlParts | BadUrl {
+  const match = urlPattern.exec(url);
+  if (!match) return badUrl('is not scheme://[user:password@]host:port');
+  const [, scheme = '', user, password, hostList = '', path = '', query = ''] = match;
+  const hosts = hostList.split(',');
+  const wrong = hosts.find((host) => !isHost(host));
+  if (wrong !== undefined) return badUrl(`has no host and port in ${JSON.stringify(wrong)}`);
+  const settings = settingsIn(query, known);
+  if (!(settings instanceof Map)) return settings;
+  try {
+    return {
+      ...{ scheme, hosts, settings },
+      user: user && decodeURIComponent(user),
+      password: password && decodeURIComponent(password),
+      path: decodeURIComponent(path),
+    };
+  } catch {
+    return badUrl('has a % that is followed by no two hexadecimal digits');
+  }
+}
+
+function isHost(text: string): boolean {
+  const match = hostPattern.exec(text);
+  const port = Number(match?.[1] ?? 1);
+  return match !== null && port >= 1 && port <= portMax;
+}
+
+/** Each once, and none that is not known: a setting with a slip in it must not be left out in silence. */
+function settingsIn(query: string, known: readonly string[]): Map<string, string> | BadUrl {
+  const settings = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (!known.includes(name)) {
+      const knows = known.length > 0 ? `; there is ${known.join(', ')}` : '';
+      return badUrl(`knows no setting ${JSON.stringify(name)}${knows}`);
+    }
+    if (settings.has(name)) return badUrl(`has ${name} twice`);
+    settings.set(name, value);
+  }
+  return settings;
+}
+
+/** A setting that is a whole number from 1 to `max`; undefined when it is not there. */
+export function countIn(
+  { settings }: UrlParts,
+  name: string,
+  max: number,
+): number | undefined | BadUrl {
+  const text = settings.get(name);
+  if (text === undefined) return undefined;
+  const count = Number(text);
+  if (/^\d{1,6}$/.test(text) && count >= 1 && count <= max) return count;
+  return badUrl(`has ${name}=${text}, which is no number from 1 to ${max}`);
+}
+
+/** A setting that is one of a few words; undefined when it is not there. */
+export function wordIn<Word extends string>(
+  { settings }: UrlParts,
+  name: string,
+  words: readonly Word[],
+): Word | undefined | BadUrl {
+  const text = settings.get(name);
+  if (text === undefined) return undefined;
+  const word = words.find((one) => one === text);
+  return word ?? badUrl(`has ${name}=${text}, which is none of ${words.join(', ')}`);
+}
+
+export function isBad(value: unknown): value is BadUrl {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'bad-url';
+}
+
+const sqlitePattern = /^sqlite:(?!\/\/)(.+)$/s;
+
+/** The folder of `sqlite:FOLDER`; undefined for any other scheme. */
+export function sqliteFolder(url: string): string | BadUrl | undefined {
+  if (!url.startsWith('sqlite:')) return undefined;
+  return sqlitePattern.exec(url)?.[1] ?? badUrl('is not sqlite:FOLDER, as in sqlite:./data');
+}
