@@ -60,6 +60,15 @@ describe('the settings of the platform', () => {
     expect(read({ ANNALS_RATE_LIMITS: 'off' })).toMatchObject({
       value: { ANNALS_RATE_LIMITS: false },
     });
+    expect(
+      read({ ANNALS_LOG: 'kafka://k:9092/t', ANNALS_LEADERBOARD_STORE: 'redis://r' }),
+    ).toMatchObject({
+      value: { ANNALS_LOG: { kind: 'kafka' }, ANNALS_LEADERBOARD_STORE: { kind: 'redis' } },
+    });
+    expect(read({ ANNALS_ROLES: 'api' })).toMatchObject({ value: { ANNALS_ROLES: ['api'] } });
+    expect(read({ ANNALS_ROLES: 'all' })).toMatchObject({
+      value: { ANNALS_ROLES: ['api', 'projector'] },
+    });
     expect(read({ PORT: '65535' })).toMatchObject({ value: { PORT: 65_535 } });
   });
 
@@ -91,6 +100,8 @@ describe('the settings of the platform', () => {
     ['ANNALS_DRAIN_MS', '300001', 'must be a whole number, 0 to 300000'],
     ['ANNALS_DATA', '', 'must name a folder'],
     ['HOST', '', 'must be an address'],
+    ['ANNALS_ROLES', 'reader', 'must be api, projector or all'],
+    ['ANNALS_LEADERBOARD_LOG', 'kafka://h:0', 'has no host and port in "h:0"'],
   ])('%s=%j is refused by name', (variable, value, message) => {
     expect(read({ [variable]: value })).toEqual({
       kind: 'invalid',

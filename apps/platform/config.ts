@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { RateLimits } from '@annals/http';
 import { adminKeySchema } from '@annals/iam';
-import { masterKeyPattern } from '@annals/subject-keys';
+import { checkSiteSettings, siteFields } from '@annals/projector';
 import { z } from 'zod';
 
 const portMax = 65_535;
@@ -50,8 +50,15 @@ function isNetwork(text: string): boolean {
   );
 }
 
-/** Everything `npm start` reads from the environment. */
-export const configSchema = z.object({
+export type Role = 'api' | 'projector';
+const rolesMessage = 'must be api, projector or all';
+
+const rolesSchema = z
+  .enum(['api', 'projector', 'all'], rolesMessage)
+  .transform((role): readonly Role[] => (role === 'all' ? ['api', 'projector'] : [role]));
+
+/** Each setting that `npm start` reads from the environment. */
+export const configFields = {
   HOST: z
     .string()
     .min(1, 'must be an address')
@@ -60,36 +67,41 @@ export const configSchema = z.object({
   PORT: wholeNumber(portMax, portMessage)
     .default(8080)
     .describe('Port to listen on; 0 takes a free one.'),
-  ANNALS_DATA: z
-    .string()
-    .min(1, 'must name a folder')
-    .default('./data')
-    .describe('Folder of log, keys and read models.'),
+  ...siteFields,
+  ANNALS_ROLES: rolesSchema
+    .optional()
+    .describe(
+      'What this process does: api (serves HTTP), projector (keeps read models), or all; all unless told.',
+    ),
   ANNALS_ADMIN_KEY: adminKeySchema
     .optional()
     .describe('Fixes the admin key; without it one is made at the first start and printed once.'),
-  ANNALS_MASTER_KEY: z
-    .string()
-    .regex(masterKeyPattern, 'must be 64 hex digits')
-    .optional()
-    .describe('Wraps the keys of personal data; without it a key file is made in the data folder.'),
   ANNALS_LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('warn')
     .describe('How much the service tells on standard output.'),
   ANNALS_RATE_LIMITS: rateLimitsSchema
     .optional()
-    .describe('Requests in ten seconds of one key, and of one address without a good key; or off.'),
+    .describe(
+      'Requests in ten seconds of one key / of one address without a good key, or off; 300000/20000 unless told.',
+    ),
   ANNALS_TRUSTED_PROXIES: proxiesSchema
     .optional()
-    .describe('Proxies whose X-Forwarded-For is believed.'),
+    .describe(
+      'Addresses or networks whose X-Forwarded-For is believed, apart by commas; none unless told.',
+    ),
   ANNALS_OPERATIONS: z
     .enum(['loopback', 'anyone'], 'must be loopback or anyone')
     .default('loopback')
     .describe('Who may read /healthz, /readyz and /metrics without a key.'),
   ANNALS_DRAIN_MS: wholeNumber(drainMsMax)
     .default(0)
-    .describe('How long a stop says 503 at /readyz before connections are refused.'),
-});
+    .describe(
+      'How long a stop says 503 at /readyz before connections are refused, in milliseconds.',
+    ),
+} as const;
+
+/** Everything `npm start` reads from the environment. */
+export const configSchema = z.object(configFields).superRefine(checkSiteSettings);
 
 export type Config = z.output<typeof configSchema>;

@@ -87,7 +87,7 @@ describe('the lag of a projection', () => {
     }
     await log.append('key-a', [event(4)], { expected: 'any' });
     const registry = new Registry() as Parameters<typeof registerProjectionMetrics>[0];
-    registerProjectionMetrics(registry, { log, projections, status, now: () => now });
+    registerProjectionMetrics(registry, { projections, logOf: () => log, status, now: () => now });
     return { log, registry, first: await log.read('start', {}, { limit: 1 }) };
   };
   const followed = (generation: number, shares: readonly ShareStatus[]): GenerationStatus => {

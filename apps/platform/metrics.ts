@@ -54,8 +54,8 @@ export function registerLogMetrics(
 const labelNames = ['projection', 'generation', 'worker'] as const;
 
 export interface ProjectionMetrics {
-  readonly log: Pick<EventLog, 'read'>;
   readonly projections: readonly Projection[];
+  readonly logOf: (projection: Projection) => Pick<EventLog, 'read'>;
   /** How every generation stands in this process. */
   readonly status: () => readonly GenerationStatus[];
   readonly now: () => number;
@@ -123,12 +123,15 @@ interface Lag {
  */
 function registerLag(
   registry: Registry,
-  { log, projections, now }: ProjectionMetrics,
+  { projections, logOf, now }: ProjectionMetrics,
   shares: () => readonly ShareStatus[],
 ): void {
   const lagOf = async (share: ShareStatus): Promise<Lag> => {
-    const categories = projections.find(({ name }) => name === share.projection)?.categories ?? [];
-    const { events } = await log.read(share.checkpoint, { categories }, { limit: lagEventsMax });
+    const projection = projections.find(({ name }) => name === share.projection);
+    if (!projection) return { share, events: 0, seconds: 0 };
+    const { categories } = projection;
+    const page = logOf(projection).read(share.checkpoint, { categories }, { limit: lagEventsMax });
+    const { events } = await page;
     const since = events[0]?.recordedAt;
     const seconds = since === undefined ? 0 : Math.max(0, now() - since) / 1_000;
     return { share, events: events.length, seconds };

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { configSchema } from './config.ts';
 import { adminKey } from './testing/open-platform.ts';
 import { startOn } from './testing/readme-example.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
@@ -20,9 +19,4 @@ it('the example of the README is the one that is run here', async () => {
   await platform.stop();
   await expect(startOn(data.path, 'short')).rejects.toThrow('ANNALS_ADMIN_KEY');
   await data.remove();
-});
-
-it('the README lists every setting', () => {
-  const listed = [...text('README.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
-  expect(listed).toEqual(Object.keys(configSchema.shape));
 });

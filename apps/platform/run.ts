@@ -1,7 +1,8 @@
 import { configFrom } from '@annals/core';
 import { stopOnSignals } from '@annals/http';
+import { catchUpLines, shownSite, siteConfigOf } from '@annals/projector';
 import { type Config, configSchema } from './config.ts';
-import { startPlatform } from './start.ts';
+import { rolesOf, startPlatform } from './start.ts';
 import { startFailure } from './start-failure.ts';
 
 /** How long after the start of the process its lines have to be printed, whether reads can be answered or not. */
@@ -25,15 +26,25 @@ export async function run(env: NodeJS.ProcessEnv): Promise<void> {
 
 async function start(config: Config): Promise<void> {
   const readableBy = printedMsMax - performance.now();
-  const platform = await startPlatform(config, { readableMsMax: Math.max(0, readableBy) });
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  // Before anything is opened: what cannot be reached is named here, too.
+  for (const [part, place] of shownSite(siteConfigOf(config))) say(`  ${part}: ${place}`);
+  const platform = await startPlatform(config, {
+    readableMsMax: Math.max(0, readableBy),
+    onProgress: catchUpLines(say),
+  });
   stopOnSignals(platform.server);
-  const lines = [
-    `Annals is running (data in ${config.ANNALS_DATA}); Ctrl-C stops it`,
-    `  API        ${platform.url}/v1`,
-    `  docs       ${platform.url}/docs`,
+  if (!rolesOf(config).includes('api')) {
+    say(`Annals keeps the read models (data in ${config.ANNALS_DATA}); Ctrl-C stops it`);
+    say(`  operations ${platform.url}/readyz and /metrics`);
+    return;
+  }
+  say(`Annals is running (data in ${config.ANNALS_DATA}); Ctrl-C stops it`);
+  say(`  API        ${platform.url}/v1`);
+  say(`  docs       ${platform.url}/docs`);
+  say(
     platform.newAdminKey
       ? `  admin key  ${platform.newAdminKey}\n             (shown this once: keep it)`
       : '  admin key  the one you have; npx annals keys issue makes another',
-  ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+  );
 }

@@ -11,8 +11,17 @@ import {
 import { leaderboardProjection } from '@annals/leaderboard';
 import { leaderboardErrors } from '@annals/leaderboard-api';
 import { generationDirectory } from '@annals/projection';
-import { openEmbedded, projections, type Site, startProjectorThread } from '@annals/projector';
-import type { Config } from './config.ts';
+import {
+  type LogProgress,
+  openSite,
+  type ProjectorThread,
+  productOf,
+  projections,
+  type Site,
+  siteConfigOf,
+  startProjectorThread,
+} from '@annals/projector';
+import type { Config, Role } from './config.ts';
 import { registerLogMetrics, registerProjectionMetrics } from './metrics.ts';
 import { openLeaderboard } from './open-leaderboard.ts';
 import { translate } from './translate.ts';
@@ -31,13 +40,15 @@ export interface PlatformOptions {
   readonly visibleMsMax?: number;
   /** How long the start waits for a read model that is filled for the first time, in milliseconds. */
   readonly readableMsMax?: number;
+  /** While the replica of a log that is elsewhere catches up, before anything is served. */
+  readonly onProgress?: (progress: LogProgress) => void;
   /** Checks every answer against its schema. For tests: it costs. */
   readonly checkResponses?: boolean;
 }
 
 const readableMsMaxDefault = 1_000;
 
-/** Opens the data folder, starts the projector's thread, and serves every product's API. */
+/** Opens the site, starts what the roles of this process need, and serves. */
 export async function startPlatform(
   config: Config,
   options: PlatformOptions = {},
@@ -45,12 +56,13 @@ export async function startPlatform(
   // What was opened, the last one first: the order of closing.
   const opened: Closing[] = [];
   try {
-    const { server, embedded, readable } = await openServer(config, options, opened);
+    const { server, site, leaderboard } = await openServer(config, options, opened);
     opened.unshift({ name: 'server', close: () => server.stop() });
-    await readable(options.readableMsMax ?? readableMsMaxDefault);
+    await leaderboard?.readable(options.readableMsMax ?? readableMsMaxDefault);
     const url = await server.listen({ host: config.HOST, port: config.PORT });
     // Made last: a start that fails must not leave a key behind that nobody has seen.
-    const newAdminKey = config.ANNALS_ADMIN_KEY ? undefined : await firstAdminKey(embedded);
+    const makesKey = leaderboard !== undefined && config.ANNALS_ADMIN_KEY === undefined;
+    const newAdminKey = makesKey ? await firstAdminKey(site) : undefined;
     return { server, url, newAdminKey, stop: () => server.stop() };
   } catch (error) {
     await closeAll(opened);
@@ -58,65 +70,91 @@ export async function startPlatform(
   }
 }
 
-async function openServer(config: Config, options: PlatformOptions, opened: Closing[]) {
-  const { clock = systemClock, visibleMsMax } = options;
-  const dataFolder = config.ANNALS_DATA;
-  const masterKey = config.ANNALS_MASTER_KEY;
-  const embedded = await openEmbedded({ dataFolder, masterKey, clock });
-  opened.unshift({ name: 'log and keys', close: () => embedded.close() });
-  const { log } = embedded;
+/** The parts of the platform that the roles of this process need, each closed with `opened`. */
+async function openParts(config: Config, options: PlatformOptions, opened: Closing[]) {
+  const { clock = systemClock, visibleMsMax, onProgress } = options;
+  const roles = rolesOf(config);
+  let tell = (_part: string, _detail: string): void => undefined;
+  const site = await openSite(siteConfigOf(config), {
+    clock,
+    onReport: (level, message) => level !== 'info' && tell('log', message),
+    ...(onProgress ? { onProgress } : {}),
+  });
+  opened.unshift({ name: 'log and keys', close: () => site.close() });
 
   const following = new AbortController();
   const { signal } = following;
   opened.unshift({ name: 'followers', close: () => following.abort() });
-  const apiKeys = apiKeyDirectory(log, { signal, clock, adminKey: config.ANNALS_ADMIN_KEY });
-  const generations = generationDirectory(log, { signal, clock });
+  const apiKeys = apiKeyDirectory(site.log, { signal, clock, adminKey: config.ANNALS_ADMIN_KEY });
+  const generations = generationDirectory(site.logOf('leaderboard'), { signal, clock });
   await Promise.all([apiKeys.ready(), generations.ready()]);
 
-  let tell = (_projection: string, _detail: string): void => undefined;
-  const projector = startProjectorThread({
-    dataFolder,
-    masterKey,
-    holder: `${hostname()}/${process.pid}/${newId()}`,
-    onTrouble: (projection, detail) => tell(projection, detail),
-  });
-  opened.unshift({ name: 'projector', close: () => projector.stop() });
+  const projector = roles.includes('projector')
+    ? startProjectorThread({
+        site: site.config,
+        holder: `${hostname()}/${process.pid}/${newId()}`,
+        onTrouble: (projection, detail) => tell(projection, detail),
+      })
+    : undefined;
+  if (projector) opened.unshift({ name: 'projector', close: () => projector.stop() });
 
-  const leaderboard = await openLeaderboard(embedded, generations, {
-    onTrouble: (detail) => tell(leaderboardProjection.name, detail),
-    ...(visibleMsMax === undefined ? {} : { visibleMsMax }),
-  });
-  opened.unshift(...leaderboard.closing);
+  const leaderboard = roles.includes('api')
+    ? await openLeaderboard(site, generations, {
+        onTrouble: (detail) => tell(leaderboardProjection.name, detail),
+        ...(visibleMsMax === undefined ? {} : { visibleMsMax }),
+      })
+    : undefined;
+  opened.unshift(...(leaderboard?.closing ?? []));
+  const tellTo = (teller: typeof tell) => {
+    tell = teller;
+  };
+  return { ...{ site, apiKeys, projector, leaderboard, signal, tellTo } };
+}
 
+async function openServer(config: Config, options: PlatformOptions, opened: Closing[]) {
+  const parts = await openParts(config, options, opened);
+  const { site, apiKeys, projector, leaderboard, signal, tellTo } = parts;
   const server = await createServer({
     api: {
       title: 'Annals',
       version: annalsVersion,
       description: 'An event-sourced platform: every read model can be rebuilt from the log.',
     },
-    routes: leaderboard.routes,
+    routes: leaderboard?.routes ?? [],
     errors: [leaderboardErrors],
     authenticator: apiKeys,
     translate,
     log: { level: config.ANNALS_LOG_LEVEL },
     ...httpSettings(config),
-    readiness: [readinessOfKeys(apiKeys), leaderboard.readiness],
+    readiness: [
+      readinessOfKeys(apiKeys),
+      ...readinessOfLogs(site),
+      ...(leaderboard ? [leaderboard.readiness] : []),
+      ...(projector && !leaderboard ? [readinessOfProjector(projector)] : []),
+    ],
     closing: [...opened],
     checkResponses: options.checkResponses ?? false,
   });
   // From here on the server closes all of it, after the last request.
   opened.length = 0;
-  tell = (projection, detail) => server.log.warn({ projection, detail }, 'trouble');
-  registerLogMetrics(server.registry, embedded.logs);
+  tellTo((projection, detail) => server.log.warn({ projection, detail }, 'trouble'));
+  registerLogMetrics(server.registry, site.logs);
   registerProjectionMetrics(server.registry, {
-    ...{ log, projections, status: projector.status },
-    now: () => clock.now(),
+    projections,
+    logOf: (projection) => site.logOf(productOf(projection)),
+    status: () => projector?.status() ?? [],
+    now: () => site.clock.now(),
   });
   // Closes of periods that an earlier process left half done are finished in the background.
-  leaderboard.service.resumeCloses().catch((error: unknown) => {
+  leaderboard?.service.resumeCloses().catch((error: unknown) => {
     if (!signal.aborted) server.log.error({ detail: String(error) }, 'could not resume closes');
   });
-  return { server, embedded, readable: leaderboard.readable };
+  return { server, site, leaderboard };
+}
+
+/** What a process does that was told nothing: all of it. */
+export function rolesOf(config: Pick<Config, 'ANNALS_ROLES'>): readonly Role[] {
+  return config.ANNALS_ROLES ?? ['api', 'projector'];
 }
 
 function httpSettings(config: Config) {
@@ -138,6 +176,33 @@ function readinessOfKeys(apiKeys: ApiKeys): ReadinessCheck {
         ? { kind: 'ready' }
         : { kind: 'not-ready', detail: `the directory of keys is ${kind}` };
     },
+  };
+}
+
+/** A log that is elsewhere may come to a stop for good: what its replica has followed is not what it was. */
+function readinessOfLogs({ logs }: Site): ReadinessCheck[] {
+  return logs
+    .filter(({ place }) => place.kind !== 'sqlite')
+    .map(({ log }, index) => ({
+      name: index === 0 ? 'log' : `log-${index + 1}`,
+      check: async () => {
+        try {
+          await log.head();
+          return { kind: 'ready' };
+        } catch (error) {
+          return { kind: 'not-ready', detail: String(error) };
+        }
+      },
+    }));
+}
+
+function readinessOfProjector(projector: ProjectorThread): ReadinessCheck {
+  return {
+    name: 'projector',
+    check: () =>
+      projector.status().length > 0
+        ? { kind: 'ready' }
+        : { kind: 'not-ready', detail: 'the projector has not started' },
   };
 }
 

@@ -6,7 +6,12 @@ export {
   projectionNamed,
   projections,
 } from './registry.ts';
-export { runEmbeddedProjector } from './run-embedded-projector.ts';
+export {
+  runSiteProjector,
+  type SiteProjector,
+  type SiteProjectorOptions,
+} from './run-site-projector.ts';
+export { catchUpLines } from './site/catch-up-lines.ts';
 export { dataLayout } from './site/data-layout.ts';
 export { type LogPlace, logUrlForms, parseLogUrl } from './site/log-url.ts';
 export { maskedUrl } from './site/masked-url.ts';
@@ -19,7 +24,14 @@ export {
   type OpenLogOptions,
   openLogAt,
 } from './site/open-log.ts';
-export { openSite, type Site, type SiteOptions } from './site/open-site.ts';
+export {
+  openKeysAt,
+  openReadModels,
+  openSite,
+  type ReadModels,
+  type Site,
+  type SiteOptions,
+} from './site/open-site.ts';
 export type { LiveOptions, SiteLive } from './site/open-stores.ts';
 export {
   checkSiteSettings,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { openEmbedded } from './embedded.ts';
+import { embeddedSite, openEmbedded } from './embedded.ts';
 import { projectionNamed } from './registry.ts';
 import { dataLayout } from './site/data-layout.ts';
 import { startProjectorThread } from './start-projector-thread.ts';
@@ -99,8 +99,7 @@ describe('the projector on a thread', () => {
     await (await openEmbedded({ dataFolder })).close();
     const troubles: string[] = [];
     const thread = startProjectorThread({
-      dataFolder,
-      masterKey: undefined,
+      site: embeddedSite(dataFolder),
       holder: 'thread',
       onTrouble: (projection, detail) => troubles.push(`${projection}: ${detail}`),
     });
@@ -118,8 +117,7 @@ describe('the projector on a thread', () => {
     const troubles: string[] = [];
     const thread = startProjectorThread({
       // No folder can be made below a file.
-      dataFolder: join(import.meta.filename, 'no-folder'),
-      masterKey: undefined,
+      site: embeddedSite(join(import.meta.filename, 'no-folder')),
       holder: 'thread',
       onTrouble: (_projection, detail) => troubles.push(detail),
     });

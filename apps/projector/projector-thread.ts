@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { runEmbeddedProjector } from './run-embedded-projector.ts';
+import { runSiteProjector } from './run-site-projector.ts';
 import type { FromProjector, ProjectorThreadData, ToProjector } from './thread-messages.ts';
 
 /** The entry of the projector's worker thread: projections never run on the thread that serves HTTP. */
@@ -13,7 +13,7 @@ port.on('message', (message: ToProjector) => {
 });
 const tell = (message: FromProjector) => port.postMessage(message);
 
-const projector = await runEmbeddedProjector({
+const projector = await runSiteProjector({
   ...(workerData as ProjectorThreadData),
   signal: stop.signal,
   onTrouble: (projection, detail) => tell({ kind: 'trouble', projection, detail }),

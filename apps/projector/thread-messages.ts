@@ -1,9 +1,9 @@
 import type { GenerationStatus } from '@annals/projection';
+import type { SiteConfig } from './site/site-config.ts';
 
 /** What the projector's thread is started with. */
 export interface ProjectorThreadData {
-  readonly dataFolder: string;
-  readonly masterKey: string | undefined;
+  readonly site: SiteConfig;
   readonly holder: string;
 }
 

@@ -1,80 +1,115 @@
 import { existsSync } from 'node:fs';
-import { type SqliteEventLog, sqliteEventLog } from '@annals/event-log-sqlite';
+import { configFrom } from '@annals/core';
+import type { EventLog } from '@annals/event-log';
 import type { Projection } from '@annals/projection';
 import {
+  checkSiteSettings,
   dataLayout,
+  maskedUrl,
   NoDataFolderError,
-  openEmbedded,
+  type OpenLogOptions,
+  openLogAt,
+  openSite,
   projectionNamed,
   projections,
   type Site,
+  type SiteConfig,
+  siteConfigOf,
+  siteFields,
 } from '@annals/projector';
 import { masterKeyPattern } from '@annals/subject-keys';
+import { z } from 'zod';
 import { CommandError, exitCodes } from './exit-codes.ts';
 import type { Io } from './io.ts';
 import { Output } from './output.ts';
+import { printable } from './printable.ts';
 
 /** What every command is given. */
 export interface CommandContext {
   readonly io: Io;
   readonly output: Output;
-  readonly dataFolder: string;
-  /** `ANNALS_MASTER_KEY`; without it the key file in the data folder counts. */
-  readonly masterKey: string | undefined;
+  /** Where log, keys and read models are. */
+  readonly site: SiteConfig;
   readonly yes: boolean;
   readonly json: boolean;
 }
 
 export interface GlobalOptions {
   readonly data?: string;
+  readonly log?: string;
   readonly json?: boolean;
   readonly yes?: boolean;
 }
 
+const siteSchema = z.object(siteFields).superRefine(checkSiteSettings);
+
 export function contextOf(io: Io, options: GlobalOptions): CommandContext {
-  const masterKey = io.env.ANNALS_MASTER_KEY || undefined;
-  if (masterKey !== undefined && !masterKeyPattern.test(masterKey)) {
-    throw new CommandError(
-      exitCodes.usage,
-      'invalid-master-key',
-      'ANNALS_MASTER_KEY must be 64 hex digits',
-    );
-  }
   const json = options.json === true;
   return {
     io,
     output: new Output(io, json),
-    dataFolder: options.data ?? (io.env.ANNALS_DATA || './data'),
-    masterKey,
+    site: siteOf(io.env, options),
     yes: options.yes === true,
     json,
   };
 }
 
-/** Opens the data folder, which must hold a log, for as long as `work` takes. */
-export async function withEmbedded<T>(
-  context: CommandContext,
-  work: (embedded: Site) => Promise<T>,
-  options: { readonly mustExist: boolean } = { mustExist: true },
-): Promise<T> {
-  const { dataFolder, masterKey, io } = context;
-  const embedded = await openEmbedded({ dataFolder, masterKey, clock: io.clock, ...options });
-  try {
-    return await work(embedded);
-  } finally {
-    await embedded.close();
+/**
+ * The site of the environment. A folder that is named on the command line is meant as a whole: what the
+ * environment says of other engines is not for it.
+ */
+function siteOf(env: Io['env'], { data, log }: GlobalOptions): SiteConfig {
+  const masterKey = env.ANNALS_MASTER_KEY || undefined;
+  if (masterKey !== undefined && !masterKeyPattern.test(masterKey)) {
+    const message = 'ANNALS_MASTER_KEY must be 64 hex digits';
+    throw new CommandError(exitCodes.usage, 'invalid-master-key', message);
   }
+  const names = data === undefined ? Object.keys(siteFields) : ['ANNALS_MASTER_KEY'];
+  const settings = Object.fromEntries(
+    names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
+  );
+  if (data !== undefined) settings.ANNALS_DATA = data;
+  if (log !== undefined) settings.ANNALS_LOG = log;
+  const configured = configFrom(siteSchema, settings);
+  if (configured.kind === 'configured') return siteConfigOf(configured.value);
+  const problems = configured.problems.map(printable).join('; ');
+  const named = log === undefined ? problems : problems.replace(/^ANNALS_LOG: /, '--log ');
+  throw new CommandError(exitCodes.usage, 'configuration', named);
+}
+
+/** Opens the site, whose log must be there, for as long as `work` takes. */
+export async function withSite<T>(
+  context: CommandContext,
+  work: (site: Site) => Promise<T>,
+): Promise<T> {
+  const site = await openSite(context.site, openingOf(context));
+  try {
+    return await work(site);
+  } finally {
+    await site.close();
+  }
+}
+
+/** How a command opens a log: it must be there, and what happens meanwhile is told on the side. */
+export function openingOf({ io, output }: CommandContext) {
+  return {
+    clock: io.clock,
+    mustExist: true,
+    onReport: (level, message) => {
+      if (level !== 'info') output.remark(printable(message));
+    },
+  } as const satisfies Partial<OpenLogOptions>;
 }
 
 /** Opens the log alone, which must be there; for reading only, unless told to `write`. */
 export async function withLog<T>(
-  { dataFolder, io }: CommandContext,
-  work: (log: SqliteEventLog) => Promise<T>,
+  context: CommandContext,
+  work: (log: EventLog) => Promise<T>,
   options: { readonly write: boolean } = { write: false },
 ): Promise<T> {
-  const folder = logFolderIn(dataFolder);
+  const { dataFolder, log: place } = context.site;
   const readOnly = !options.write;
-  const log = await sqliteEventLog({ folder, readOnly, create: false, clock: io.clock });
+  const { log } = await openLogAt(place, { ...openingOf(context), dataFolder, readOnly });
   try {
     return await work(log);
   } finally {
@@ -82,11 +117,23 @@ export async function withLog<T>(
   }
 }
 
-/** Where the log of a data folder is. Throws NoDataFolderError when there is none. */
-export function logFolderIn(dataFolder: string): string {
-  const folder = dataLayout(dataFolder).log;
-  if (!existsSync(folder)) throw new NoDataFolderError(dataFolder);
+/**
+ * Where the files of the log are. Throws NoDataFolderError when there are none, and CommandError for a log
+ * that has none here.
+ */
+export function logFolderIn({ log }: SiteConfig): string {
+  if (log.kind !== 'sqlite') {
+    const message = `the log at ${shownLog(log)} has no files of its own here: annals log export writes it to one`;
+    throw new CommandError(exitCodes.refused, 'no-log-files', message);
+  }
+  const folder = dataLayout(log.folder).log;
+  if (!existsSync(folder)) throw new NoDataFolderError(log.folder);
   return folder;
+}
+
+/** A log for people: its folder, or its URL without a password. */
+export function shownLog(log: SiteConfig['log']): string {
+  return log.kind === 'sqlite' ? log.folder : maskedUrl(log.url);
 }
 
 /** The projection of this name. Throws CommandError, which names the known ones. */

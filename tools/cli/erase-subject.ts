@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { newId } from '@annals/core';
-import { type Checkpoint, EventTypes, eventType } from '@annals/event-log';
+import { type Checkpoint, type EventLog, EventTypes, eventType } from '@annals/event-log';
 import {
   type GenerationReport,
   type Projection,
@@ -8,7 +8,7 @@ import {
   projectionStatus,
   purge,
 } from '@annals/projection';
-import { projections, runEmbeddedProjector, type Site } from '@annals/projector';
+import { productOf, projections, runSiteProjector, type Site } from '@annals/projector';
 import {
   type Erasure,
   eraseSubject,
@@ -34,27 +34,42 @@ export interface Purge {
 
 const erasures = new EventTypes([eventType(subjectErased)]);
 
-/** Appends the erasure and destroys the key; in this order, see `eraseSubject`. */
-export function recordErasure({ log, keys, cipher, clock }: Site, subject: string) {
+/**
+ * Appends the erasure to every log and destroys the key; in this order, see `eraseSubject`. `goals` is where
+ * each log has it.
+ */
+export async function recordErasure({ logs, keys, cipher, clock }: Site, subject: string) {
+  const goals = new Map<EventLog, Checkpoint>();
   const appendErased = async (erased: string) => {
     const encoded = await erasures.encode([erasureEvent(erased, clock.now())], cipher);
     if (encoded.kind !== 'encoded') throw new TypeError('an erasure holds no personal data');
-    return log.append(erasureStream(erased), encoded.events, { expected: 'any' });
+    const results: Awaited<ReturnType<EventLog['append']>>[] = [];
+    for (const { log } of logs) {
+      const result = await log.append(erasureStream(erased), encoded.events, { expected: 'any' });
+      if (result.kind !== 'stored') return result;
+      goals.set(log, { [result.partition]: result.position });
+      results.push(result);
+    }
+    // The first log is that of the whole site: its position is the one that is told.
+    const [first] = results;
+    if (!first) throw new RangeError('a site has a log');
+    return first;
   };
-  return eraseSubject({ appendErased, keys }, subject);
+  return { erasure: await eraseSubject({ appendErased, keys }, subject), goals };
 }
 
 export type RecordedErasure = Extract<
-  Awaited<ReturnType<typeof recordErasure>>,
+  Awaited<ReturnType<typeof recordErasure>>['erasure'],
   Erasure<{ readonly kind: 'stored' }> & { readonly kind: 'erased' }
 >;
 
 /** Every generation of every projection that is not dropped. */
-export async function allPlaces(embedded: Site): Promise<Place[]> {
-  const { log, clock } = embedded;
+export async function allPlaces(site: Site): Promise<Place[]> {
+  const { clock } = site;
   const places: Place[] = [];
   for (const projection of projections) {
-    const store = embedded.storeFor(projection);
+    const log = site.logOf(productOf(projection));
+    const store = site.storeFor(projection);
     const { generations } = await projectionStatus({ log, store, projection, clock });
     places.push(...generations.map((report) => ({ projection, report })));
   }
@@ -71,23 +86,24 @@ const pollMs = 100;
 const graceMs = 2_000;
 
 /**
- * Purges every place: those that follow the log when they have passed `goal`, within `waitMs`; the
+ * Purges every place: those that follow a log when they have passed its goal, within `waitMs`; the
  * others by dropping them. Where no projector runs, this process does its work meanwhile.
  */
 export async function purgeAll(
   context: CommandContext,
-  embedded: Site,
+  site: Site,
   places: readonly Place[],
-  options: { readonly goal: Checkpoint; readonly waitMs: number },
+  options: { readonly goals: ReadonlyMap<EventLog, Checkpoint>; readonly waitMs: number },
 ): Promise<Purge[]> {
   const stop = new AbortController();
   const deadline = context.io.clock.now() + options.waitMs;
-  const helping = helpAfterGrace(context, stop.signal);
+  const helping = helpAfterGrace(context, site, stop.signal);
   try {
     return await Promise.all(
       places.map(async (place): Promise<Purge> => {
         const { projection, report } = place;
-        const result = await purgePlace(context, embedded, place, { goal: options.goal, deadline });
+        const goal = options.goals.get(site.logOf(productOf(projection))) ?? {};
+        const result = await purgePlace(context, site, place, { goal, deadline });
         return { projection: projection.name, generation: report.generation, result };
       }),
     );
@@ -100,14 +116,14 @@ export async function purgeAll(
 /** Purges one place, again and again until it has passed the erasure or the time is over. */
 async function purgePlace(
   context: CommandContext,
-  embedded: Site,
+  site: Site,
   { projection, report }: Place,
   { goal, deadline }: { readonly goal: Checkpoint; readonly deadline: number },
 ): Promise<Purge['result']> {
   const { io } = context;
   for (;;) {
     const outcome = await purge({
-      ...operationOn(context, embedded, projection),
+      ...operationOn(context, site, projection),
       generation: report.generation,
       erased: goal,
       isAbandoned: (isWorkedOn) => !isWorkedOn,
@@ -119,13 +135,16 @@ async function purgePlace(
 }
 
 /** Follows the log in this process, too: leases see to it that a running projector is not disturbed. */
-async function helpAfterGrace(context: CommandContext, stop: AbortSignal): Promise<void> {
-  const { dataFolder, masterKey, io } = context;
+async function helpAfterGrace(
+  context: CommandContext,
+  site: Site,
+  stop: AbortSignal,
+): Promise<void> {
+  const { io } = context;
   await io.clock.sleep(graceMs, stop);
   if (stop.aborted) return;
-  const projector = await runEmbeddedProjector({
-    dataFolder,
-    masterKey,
+  const projector = await runSiteProjector({
+    site: site.config,
     holder: `cli/${hostname()}/${process.pid}/${newId()}`,
     signal: stop,
     onTrouble: (projection, detail) => context.output.remark(`${projection}: ${detail}`),

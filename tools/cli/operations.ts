@@ -1,19 +1,19 @@
 import { hostname } from 'node:os';
 import { newId } from '@annals/core';
 import type { Projection, RefusalReason, Refused } from '@annals/projection';
-import type { Site } from '@annals/projector';
+import { productOf, type Site } from '@annals/projector';
 import type { CommandContext } from './context.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
 
 /** What every operation on a projection needs, as this run of the command has it. */
-export function operationOn(context: CommandContext, embedded: Site, projection: Projection) {
-  const { log, cipher, clock } = embedded;
+export function operationOn(context: CommandContext, site: Site, projection: Projection) {
+  const { cipher, clock } = site;
   return {
-    log,
+    log: site.logOf(productOf(projection)),
     cipher,
     clock,
     projection,
-    store: embedded.storeFor(projection),
+    store: site.storeFor(projection),
     holder: `cli/${hostname()}/${process.pid}/${newId()}`,
     signal: context.io.signal,
   };

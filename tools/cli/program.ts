@@ -24,7 +24,11 @@ export function program(act: Act, io: { readonly out: Sink; readonly err: Sink }
       'Operates an Annals data folder: replays read models, proves them right, moves the log.',
     )
     .version(annalsVersion, '--version', 'the version of this program')
-    .option('--data <folder>', 'the data folder (default: ANNALS_DATA, else ./data)')
+    .option(
+      '--data <folder>',
+      'a data folder with all there is (default: where the environment says, else ./data)',
+    )
+    .option('--log <url>', 'the log, where it is not in that folder (default: ANNALS_LOG)')
     .option('--json', 'results as JSON on stdout, errors as JSON on stderr, no progress')
     .option('--yes', 'do not ask before something is destroyed')
     .configureHelp({ showGlobalOptions: true, helpWidth: 100 })

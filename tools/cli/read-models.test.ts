@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { idFromKey, newId, systemClock } from '@annals/core';
 import { sqliteEventLog } from '@annals/event-log-sqlite';
 import { deadLetterTable } from '@annals/projection';
-import { dataLayout, runEmbeddedProjector } from '@annals/projector';
+import { dataLayout, embeddedSite, runSiteProjector } from '@annals/projector';
 import { sqliteProjectionStore } from '@annals/store-sqlite';
 import { keyFileName } from '@annals/subject-keys';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -377,8 +377,8 @@ describe('status', () => {
   /** A projector as a service runs it, on this folder, until the test is over. */
   async function following(folder: string) {
     const stop = new AbortController();
-    const projector = await runEmbeddedProjector({
-      dataFolder: folder,
+    const projector = await runSiteProjector({
+      site: embeddedSite(folder),
       holder: `test/17/${newId()}#2`,
       signal: stop.signal,
       onTrouble: () => undefined,

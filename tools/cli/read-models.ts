@@ -8,49 +8,28 @@ import {
   partitionsOf,
   sameCheckpoint,
 } from '@annals/event-log';
-import type { SqliteEventLog } from '@annals/event-log-sqlite';
 import {
   type GenerationHalt,
   type GenerationReport,
   type Projection,
   type ProjectionReport,
-  type ProjectionStore,
   projectionStatus,
   verdictOf,
 } from '@annals/projection';
-import { dataLayout, projections } from '@annals/projector';
-import { sqliteProjectionStore } from '@annals/store-sqlite';
-import { type CommandContext, withLog } from './context.ts';
+import { openReadModels, projections, type ReadModels } from '@annals/projector';
+import { type CommandContext, openingOf } from './context.ts';
 
-/** Log and read models, for looking only: no key is needed, and nothing is made that is not there. */
-export interface ReadModels {
-  readonly log: SqliteEventLog;
-  storeOf(projection: Projection): ProjectionStore;
-}
-
+/** Logs and read models, for looking only. */
 export async function withReadModels<T>(
   context: CommandContext,
   work: (models: ReadModels) => Promise<T>,
 ): Promise<T> {
-  const folder = dataLayout(context.dataFolder).projections;
-  const stores = new Map<string, ProjectionStore>();
-  return withLog(context, async (log) => {
-    try {
-      return await work({
-        log,
-        storeOf: (projection) => {
-          const { name } = projection;
-          const { clock } = context.io;
-          const store =
-            stores.get(name) ?? sqliteProjectionStore({ folder, projection: name, clock });
-          stores.set(name, store);
-          return store;
-        },
-      });
-    } finally {
-      for (const store of stores.values()) await store.close();
-    }
-  });
+  const models = await openReadModels(context.site, openingOf(context));
+  try {
+    return await work(models);
+  } finally {
+    await models.close();
+  }
 }
 
 /** A generation as it stands, and how it moves. */
@@ -74,17 +53,18 @@ const watchedMs = 500;
 /** How every projection stands: read from log and stores, twice where something may be moving. */
 export async function observeAll(
   { io }: CommandContext,
-  { log, storeOf }: ReadModels,
+  { main, logOf, storeOf }: ReadModels,
 ): Promise<ObservedProjection[]> {
   const reportAll = () =>
     Promise.all(
       projections.map((projection) => {
+        const log = logOf(projection);
         return projectionStatus({ log, store: storeOf(projection), projection, clock: io.clock });
       }),
     );
   const before = await reportAll();
   const began = performance.now();
-  if (await mayMove(log, before, io.clock.now())) {
+  if (await mayMove(main.log, before, io.clock.now())) {
     await delay(watchedMs, undefined, { signal: io.signal }).catch(() => undefined);
   }
   const after = await reportAll();
@@ -94,7 +74,7 @@ export async function observeAll(
       const projection = projections[index] as Projection;
       const generations = report.generations.map((one) => {
         const earlier = before[index]?.generations.find((it) => it.generation === one.generation);
-        return observed(log, projection, one, earlier, seconds);
+        return observed(logOf(projection), projection, one, earlier, seconds);
       });
       return { ...report, generations: await Promise.all(generations) };
     }),

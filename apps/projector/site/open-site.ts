@@ -70,36 +70,84 @@ async function open(
   const { scratch } = dataLayout(config.dataFolder);
   const logs = await openLogs(config, { ...options, clock }, held);
   removeAbandonedScratch(scratch);
-  const keys = await openKeys(config.keys, config.masterKey);
+  const keys = await openKeysAt(config.keys, config.masterKey);
   held.defer(() => keys.close());
   // Before anything reads personal data: a key that came back with an old backup goes again.
   for (const { log } of logs.all) await enforceErasures(keys, erasedSubjects(log));
-  const places = await openStores(config, clock);
-  const stores = new Map<string, ProjectionStore>();
-  held.defer(async () => {
-    for (const store of stores.values()) await store.close();
-  });
-  const placeOf = (projection: Projection) => places.get(productOf(projection)) as PlaceStores;
+  const places = await placesOfStores(config, clock, { make: true });
+  const stores = new Stores(places);
+  held.defer(() => stores.close());
   let closed: Promise<void> | undefined;
   return {
     ...{ config, keys, clock, log: logs.main.log, logs: logs.all },
     logOf: (product) => (logs.own.get(product) ?? logs.main).log,
     cipher: subjectCipher(keys),
-    storeFor: (projection) => {
-      const known = stores.get(projection.name);
-      if (known) return known;
-      const store = placeOf(projection).store(projection);
-      stores.set(projection.name, store);
-      return store;
-    },
+    storeFor: (projection) => stores.of(projection),
     scratchFor: ({ name: projection }) =>
       sqliteScratchStore({ folder: scratch, projection, clock }),
-    liveFor: (projection, live) => placeOf(projection).live(projection, live),
+    liveFor: (projection, live) => stores.placeOf(projection).live(projection, live),
     close: () => {
       closed ??= held.disposeAsync();
       return closed;
     },
   };
+}
+
+/** Logs and stores for looking only: no key is needed, and nothing is made that is not there. */
+export interface ReadModels {
+  readonly main: OpenedLog;
+  logOf(projection: Projection): EventLog;
+  /** The same store each time; closed with the rest. */
+  storeOf(projection: Projection): ProjectionStore;
+  close(): Promise<void>;
+}
+
+export async function openReadModels(
+  config: SiteConfig,
+  options: SiteOptions = {},
+): Promise<ReadModels> {
+  const { clock = systemClock } = options;
+  const held = new AsyncDisposableStack();
+  try {
+    const logs = await openLogs(config, { ...options, clock, readOnly: true }, held);
+    const stores = new Stores(await placesOfStores(config, clock, { make: false }));
+    held.defer(() => stores.close());
+    return {
+      main: logs.main,
+      logOf: (projection) => (logs.own.get(productOf(projection)) ?? logs.main).log,
+      storeOf: (projection) => stores.of(projection),
+      close: () => held.disposeAsync(),
+    };
+  } catch (error) {
+    await held.disposeAsync().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** One store for each projection, made when it is asked for. */
+class Stores {
+  readonly #places: ReadonlyMap<ProductName, PlaceStores>;
+  readonly #stores = new Map<string, ProjectionStore>();
+
+  constructor(places: ReadonlyMap<ProductName, PlaceStores>) {
+    this.#places = places;
+  }
+
+  placeOf(projection: Projection): PlaceStores {
+    return this.#places.get(productOf(projection)) as PlaceStores;
+  }
+
+  of(projection: Projection): ProjectionStore {
+    const known = this.#stores.get(projection.name);
+    if (known) return known;
+    const store = this.placeOf(projection).store(projection);
+    this.#stores.set(projection.name, store);
+    return store;
+  }
+
+  async close(): Promise<void> {
+    for (const store of this.#stores.values()) await store.close();
+  }
 }
 
 interface Logs {
@@ -111,7 +159,7 @@ interface Logs {
 /** Those with the same URL are one log, which is opened once. */
 async function openLogs(
   config: SiteConfig,
-  options: SiteOptions,
+  options: Omit<OpenLogOptions, 'dataFolder'>,
   held: AsyncDisposableStack,
 ): Promise<Logs> {
   const opened = new Map<string, OpenedLog>();
@@ -132,22 +180,24 @@ async function openLogs(
   return { main, own, all: [...opened.values()] };
 }
 
-async function openStores(
+async function placesOfStores(
   config: SiteConfig,
   clock: Clock,
+  { make }: { readonly make: boolean },
 ): Promise<ReadonlyMap<ProductName, PlaceStores>> {
   const { dataFolder } = config;
   const embedded: StorePlace = { kind: 'sqlite', url: `sqlite:${dataFolder}`, folder: dataFolder };
   const stores = new Map<ProductName, PlaceStores>();
   for (const name of productNames) {
     const place = config.stores[name] ?? embedded;
-    if (place.kind === 'sqlite') await makeFolder(dataLayout(place.folder).projections);
+    if (make && place.kind === 'sqlite') await makeFolder(dataLayout(place.folder).projections);
     stores.set(name, await storesAt(place, clock));
   }
   return stores;
 }
 
-async function openKeys(
+/** Opens the keys of personal data, and makes their store when it is not there. */
+export async function openKeysAt(
   place: KeysPlace,
   configured: string | undefined,
 ): Promise<SubjectKeyStore> {

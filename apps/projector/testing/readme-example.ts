@@ -6,8 +6,7 @@ export async function firstGeneration(dataFolder: string, name: string) {
   const projection = projectionNamed(name);
   if (!projection) throw new Error(`there is no projection ${name}`);
   const projector = startProjectorThread({
-    dataFolder,
-    masterKey: undefined,
+    site: embedded.config,
     holder: `example/${process.pid}`,
     onTrouble: (projection, detail) => process.stderr.write(`${projection}: ${detail}\n`),
   });

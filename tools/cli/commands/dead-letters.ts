@@ -10,7 +10,7 @@ import {
 import type { Site } from '@annals/projector';
 import type { Command } from 'commander';
 import { confirmed } from '../confirm.ts';
-import { type CommandContext, knownProjection, withEmbedded } from '../context.ts';
+import { type CommandContext, knownProjection, withSite } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { operationOn, refusal } from '../operations.ts';
@@ -68,14 +68,14 @@ async function on<T>(
   work: (
     operation: ReturnType<typeof operationOn> & Flags,
     projection: Projection,
-    embedded: Site,
+    site: Site,
   ) => Promise<T>,
 ): Promise<T> {
   const projection = knownProjection(name);
-  return withEmbedded(context, async (embedded) => {
-    const operation = operationOn(context, embedded, projection);
+  return withSite(context, async (site) => {
+    const operation = operationOn(context, site, projection);
     const asked = generation === undefined ? operation : { ...operation, generation };
-    return work(asked, projection, embedded);
+    return work(asked, projection, site);
   });
 }
 

@@ -8,7 +8,7 @@ import {
 } from '@annals/projection';
 import type { Command } from 'commander';
 import { confirmed } from '../confirm.ts';
-import { type CommandContext, knownProjection, withEmbedded } from '../context.ts';
+import { type CommandContext, knownProjection, withSite } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { operationOn, refusal } from '../operations.ts';
@@ -59,8 +59,8 @@ async function promoteNamed(
   { generation, despiteDifferences }: FlipFlags & { readonly generation?: number },
 ): Promise<ExitCode> {
   const projection = knownProjection(name);
-  return withEmbedded(context, async (embedded) => {
-    const operation = operationOn(context, embedded, projection);
+  return withSite(context, async (site) => {
+    const operation = operationOn(context, site, projection);
     return flipped(context, name, await promote({ ...operation, generation, despiteDifferences }));
   });
 }
@@ -71,8 +71,8 @@ async function rollbackNamed(
   { despiteDifferences }: FlipFlags,
 ): Promise<ExitCode> {
   const projection = knownProjection(name);
-  return withEmbedded(context, async (embedded) => {
-    const operation = operationOn(context, embedded, projection);
+  return withSite(context, async (site) => {
+    const operation = operationOn(context, site, projection);
     return flipped(context, name, await rollback({ ...operation, despiteDifferences }));
   });
 }
@@ -138,12 +138,12 @@ async function dropNamed(
   { generation }: { readonly generation: number },
 ): Promise<ExitCode> {
   const projection = knownProjection(name);
-  return withEmbedded(context, async (embedded) => {
+  return withSite(context, async (site) => {
     await confirmed(
       context,
       `Drop ${name} g${generation} and all it holds? There is no way back to it, only a rebuild.`,
     );
-    const outcome = await drop({ ...operationOn(context, embedded, projection), generation });
+    const outcome = await drop({ ...operationOn(context, site, projection), generation });
     if (outcome.kind === 'refused') throw refusal(outcome);
     const document = { projection: name, generation: `g${generation}`, dropped: true };
     await context.output.result(document, () => `${name} g${generation} is dropped`);

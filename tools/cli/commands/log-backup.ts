@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { backupLog, logFileName } from '@annals/event-log-sqlite';
-import { dataLayout } from '@annals/projector';
+import { dataLayout, maskedUrl, type SiteConfig } from '@annals/projector';
 import { backupSubjectKeys, keyFileName } from '@annals/subject-keys';
 import type { Command } from 'commander';
 import { type CommandContext, logFolderIn } from '../context.ts';
@@ -39,8 +39,10 @@ async function backup(
 ): Promise<ExitCode> {
   const target = join(dataLayout(folder).log, logFileName);
   const keysTarget = keys === undefined ? undefined : join(keys, keyFileName);
-  const source = logFolderIn(context.dataFolder);
-  mustBeOutside(context.dataFolder, [folder, ...(keys === undefined ? [] : [keys])]);
+  const { site } = context;
+  const source = logFolderIn(site);
+  const sourceKeys = keys === undefined ? undefined : keysFolderIn(site);
+  mustBeOutside(site.dataFolder, [folder, ...(keys === undefined ? [] : [keys])]);
   if (keys !== undefined) mustBeApart(folder, keys);
   for (const file of [target, keysTarget]) {
     if (file !== undefined && existsSync(file)) throw isThere(file);
@@ -50,9 +52,9 @@ async function backup(
     onProgress: ({ pages, pagesTotal }) => shown.update(pages, pagesTotal),
   }).finally(() => shown.stop());
   if (result.kind === 'target-exists') throw isThere(result.target);
-  if (keys !== undefined && keysTarget !== undefined) {
+  if (keys !== undefined && keysTarget !== undefined && sourceKeys !== undefined) {
     await mkdir(keys, { recursive: true, mode: 0o700 });
-    await backupSubjectKeys({ folder: dataLayout(context.dataFolder).keys, to: keysTarget });
+    await backupSubjectKeys({ folder: sourceKeys, to: keysTarget });
   }
   const document = { folder, events: result.events, keys: keys ?? null };
   await context.output.result(document, () => {
@@ -65,6 +67,12 @@ async function backup(
     );
   }
   return exitCodes.ok;
+}
+
+function keysFolderIn({ keys }: SiteConfig): string {
+  if (keys.kind === 'sqlite') return dataLayout(keys.folder).keys;
+  const message = `the keys at ${maskedUrl(keys.url)} are no files: back up their keyspace`;
+  throw new CommandError(exitCodes.refused, 'no-key-files', message);
 }
 
 /** What is lost with the data folder is no backup of it. */

@@ -1,5 +1,4 @@
 import { createReadStream, existsSync, statSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -12,10 +11,9 @@ import {
   importLog,
   limits,
 } from '@annals/event-log';
-import { sqliteEventLog } from '@annals/event-log-sqlite';
-import { dataLayout, projections } from '@annals/projector';
+import { dataLayout, openLogAt, projections } from '@annals/projector';
 import type { Command } from 'commander';
-import type { CommandContext } from '../context.ts';
+import { type CommandContext, openingOf } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { count, plural } from '../output.ts';
@@ -41,16 +39,16 @@ export function addLogImport(log: Command, act: Act): void {
 }
 
 async function importFrom(context: CommandContext, file: string): Promise<ExitCode> {
-  const folder = dataLayout(context.dataFolder).log;
-  const isNew = !existsSync(folder);
+  const { dataFolder, log: place } = context.site;
+  const isNew = place.kind === 'sqlite' && !existsSync(dataLayout(place.folder).log);
   if (file !== '-') {
-    const checked = await rehearse(context, file, isNew ? undefined : folder);
+    const checked = await rehearse(context, file, isNew);
     if (checked.kind !== 'imported') throw ended(file, checked);
   }
   let log: EventLog | undefined;
   const open = async () => {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    log = await sqliteEventLog({ folder, clock: context.io.clock });
+    const opened = await openLogAt(place, { ...openingOf(context), dataFolder, mustExist: false });
+    log = opened.log;
     return log;
   };
   try {
@@ -66,21 +64,20 @@ async function importFrom(context: CommandContext, file: string): Promise<ExitCo
 async function rehearse(
   context: CommandContext,
   file: string,
-  folder: string | undefined,
+  isNew: boolean,
 ): Promise<ImportResult> {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (!stats) throw new CommandError(exitCodes.usage, 'no-such-file', `there is no file ${file}`);
   if (!stats.isFile()) throw new CommandError(exitCodes.usage, 'not-a-file', `${file} is no file`);
-  const real = folder && (await sqliteEventLog({ folder, readOnly: true }));
+  const { dataFolder, log: place } = context.site;
+  // A topic is made where there is none: an empty one is the place to go.
+  const mustExist = place.kind === 'sqlite';
+  const opening = { ...openingOf(context), dataFolder, mustExist, readOnly: true };
+  const real = isNew ? undefined : (await openLogAt(place, opening)).log;
   try {
-    return await importLines(
-      context,
-      file,
-      async () => rehearsalLog(real || undefined),
-      'checking',
-    );
+    return await importLines(context, file, async () => rehearsalLog(real), 'checking');
   } finally {
-    if (real) await real.close();
+    await real?.close();
   }
 }
 
@@ -216,7 +213,7 @@ async function tell(
     return `${counted}${rest}; log hash ${manifest.hash}`;
   });
   if (!isNew) return;
-  const data = context.dataFolder;
+  const data = context.site.dataFolder;
   context.output.remark(
     [
       'The log is in a new folder. Read models are not part of an export; bring each back by replay:',

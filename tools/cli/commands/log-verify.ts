@@ -10,14 +10,8 @@ import {
   LogHash,
 } from '@annals/event-log';
 import { checkIntegrity } from '@annals/event-log-sqlite';
-import { dataLayout } from '@annals/projector';
-import {
-  keyFileName,
-  loadMasterKey,
-  masterKeyFrom,
-  sqliteSubjectKeyStore,
-  subjectCipher,
-} from '@annals/subject-keys';
+import { dataLayout, openKeysAt } from '@annals/projector';
+import { keyFileName, subjectCipher } from '@annals/subject-keys';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type CommandContext, logFolderIn, withLog } from '../context.ts';
 import { unreadable } from '../event-codecs.ts';
@@ -57,9 +51,7 @@ async function verifyLog(
   context: CommandContext,
   { hash: wanted }: { readonly hash?: string },
 ): Promise<ExitCode> {
-  const folder = logFolderIn(context.dataFolder);
-  const integrity = checkIntegrity(folder);
-  const problems = integrity.kind === 'damaged' ? [...integrity.problems] : [];
+  const problems = fileProblems(context);
   const read = problems.length === 0 ? await readAll(context) : undefined;
   if (context.io.signal.aborted) throw interrupted('stopped before the end of the log');
   problems.push(...(read?.problems ?? []));
@@ -87,6 +79,13 @@ async function verifyLog(
     context.output.remark('No key store is here: personal data was left sealed.');
   }
   return sound ? exitCodes.ok : exitCodes.different;
+}
+
+/** Pages and indexes of a log in files; what another engine keeps is for it to check. */
+function fileProblems({ site }: CommandContext): string[] {
+  if (site.log.kind !== 'sqlite') return [];
+  const integrity = checkIntegrity(logFolderIn(site));
+  return integrity.kind === 'damaged' ? [...integrity.problems] : [];
 }
 
 interface ReadThrough {
@@ -156,17 +155,16 @@ function refuse(): never {
 }
 
 async function withKeysIfThere<T>(
-  { dataFolder, masterKey }: CommandContext,
+  { site }: CommandContext,
   work: (cipher: SubjectCipher | undefined) => Promise<T>,
 ): Promise<T> {
-  const { keys: folder, masterKeyFile } = dataLayout(dataFolder);
-  const isThere =
-    existsSync(join(folder, keyFileName)) && (masterKey !== undefined || existsSync(masterKeyFile));
-  if (!isThere) return work(undefined);
-  const keys = await sqliteSubjectKeyStore({
-    folder,
-    masterKey: masterKey ? masterKeyFrom(masterKey) : loadMasterKey({ file: masterKeyFile }),
-  });
+  const { keys: place, masterKey } = site;
+  if (place.kind === 'sqlite') {
+    const { keys: folder, masterKeyFile } = dataLayout(place.folder);
+    const hasMasterKey = masterKey !== undefined || existsSync(masterKeyFile);
+    if (!hasMasterKey || !existsSync(join(folder, keyFileName))) return work(undefined);
+  }
+  const keys = await openKeysAt(place, masterKey);
   try {
     return await work(subjectCipher(keys));
   } finally {

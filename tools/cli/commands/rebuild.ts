@@ -13,7 +13,7 @@ import {
 } from '@annals/projection';
 import { sqliteProjectionStore } from '@annals/store-sqlite';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type CommandContext, knownProjection, withEmbedded } from '../context.ts';
+import { type CommandContext, knownProjection, withSite } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { operationOn, refusal } from '../operations.ts';
@@ -73,9 +73,9 @@ async function rebuildNamed(
   flags: RebuildFlags,
 ): Promise<ExitCode> {
   const projection = knownProjection(name);
-  return withEmbedded(context, async (embedded) => {
+  return withSite(context, async (site) => {
     const request = {
-      ...operationOn(context, embedded, projection),
+      ...operationOn(context, site, projection),
       workers: flags.workers,
       until: flags.until,
       throttle: throttleOf(flags),

@@ -1,6 +1,6 @@
 import { encodeCheckpoint } from '@annals/event-log';
 import type { Command } from 'commander';
-import { type CommandContext, knownProjection } from '../context.ts';
+import { type CommandContext, knownProjection, shownLog } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { type LogHead, logHead } from '../log-head.ts';
@@ -36,12 +36,16 @@ async function status(context: CommandContext, name: string | undefined): Promis
   return withReadModels(context, async (models) => {
     const all = await observeAll(context, models);
     const chosen = all.filter(({ projection }) => name === undefined || projection === name);
-    const log = await logHead(models.log);
-    const { output, dataFolder } = context;
-    await output.result(
-      { data_folder: dataFolder, log, projections: chosen.map(projectionDocument) },
-      () => shown(output, dataFolder, log, chosen),
-    );
+    const log = await logHead(models.main.log);
+    const { output, site } = context;
+    const where = shownLog(site.log);
+    const document = {
+      data_folder: site.dataFolder,
+      ...(site.log.kind === 'sqlite' ? {} : { log_url: where }),
+      log,
+      projections: chosen.map(projectionDocument),
+    };
+    await output.result(document, () => shown(output, where, log, chosen));
     return exitCodes.ok;
   });
 }
@@ -90,14 +94,14 @@ function generationDocument(one: ObservedGeneration) {
 
 function shown(
   output: Output,
-  dataFolder: string,
+  where: string,
   log: LogHead,
   all: readonly ObservedProjection[],
 ): string {
   const { paint } = output;
   const written = log.last_recorded_at ? `, the last one of ${log.last_recorded_at}` : '';
   return [
-    `${paint.bold('log')} in ${dataFolder}: ${plural(log.events, 'event')}${written}, head ${log.checkpoint || 'at the beginning'}`,
+    `${paint.bold('log')} in ${where}: ${plural(log.events, 'event')}${written}, head ${log.checkpoint || 'at the beginning'}`,
     ...all.map((one) => projectionLines(output, one)),
   ].join('\n');
 }

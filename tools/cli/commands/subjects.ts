@@ -2,7 +2,7 @@ import { encodeCheckpoint } from '@annals/event-log';
 import { subjectProblem } from '@annals/subject-keys';
 import type { Command } from 'commander';
 import { confirmed } from '../confirm.ts';
-import { type CommandContext, withEmbedded } from '../context.ts';
+import { type CommandContext, withSite } from '../context.ts';
 import {
   allPlaces,
   type Place,
@@ -41,24 +41,23 @@ async function erase(
 ): Promise<ExitCode> {
   const problem = subjectProblem(subject);
   if (problem) throw new CommandError(exitCodes.usage, 'invalid-subject', problem);
-  return withEmbedded(context, async (embedded) => {
-    const known = (await embedded.keys.get([subject])).get(subject);
-    const before = await allPlaces(embedded);
+  return withSite(context, async (site) => {
+    const known = (await site.keys.get([subject])).get(subject);
+    const before = await allPlaces(site);
     await confirmed(context, question(subject, known?.kind, before));
-    const erasure = await recordErasure(embedded, subject);
+    const { erasure, goals } = await recordErasure(site, subject);
     if (erasure.kind === 'not-recorded') {
       const message = `the log did not take the erasure (${erasure.answer.kind}): nothing is erased`;
       throw new CommandError(exitCodes.failed, 'not-recorded', message);
     }
     const { partition, position } = erasure.recorded;
-    const goal = { [partition]: position };
-    const places = await allPlaces(embedded);
-    const purges = await purgeAll(context, embedded, places, { goal, waitMs: wait * 1_000 });
+    const places = await allPlaces(site);
+    const purges = await purgeAll(context, site, places, { goals, waitMs: wait * 1_000 });
     const document = {
       subject,
       key_destroyed: erasure.keyDestroyed,
       erased_before: erasure.recorded.duplicate,
-      position: encodeCheckpoint(goal),
+      position: encodeCheckpoint({ [partition]: position }),
       generations: purges.map(({ projection, generation, result }) => {
         return { projection, generation: `g${generation}`, result };
       }),

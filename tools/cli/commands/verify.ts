@@ -9,7 +9,7 @@ import {
   verify,
 } from '@annals/projection';
 import type { Command } from 'commander';
-import { type CommandContext, knownProjection, withEmbedded } from '../context.ts';
+import { type CommandContext, knownProjection, withSite } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { operationOn, refusal } from '../operations.ts';
@@ -59,12 +59,12 @@ async function verifyNamed(
   { generation, refold, rows }: VerifyFlags,
 ): Promise<ExitCode> {
   const projection = knownProjection(name);
-  return withEmbedded(context, async (embedded) => {
+  return withSite(context, async (site) => {
     const outcome = await verify({
-      ...operationOn(context, embedded, projection),
+      ...operationOn(context, site, projection),
       generation,
       refold,
-      scratch: () => embedded.scratchFor(projection),
+      scratch: () => site.scratchFor(projection),
       differencesMax: rows,
     });
     if (outcome.kind === 'refused') throw refusal(outcome);

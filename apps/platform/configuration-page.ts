@@ -1,0 +1,104 @@
+import type { z } from 'zod';
+
+export interface Setting {
+  readonly name: string;
+  /** As it is written; undefined where nothing is set unless told. */
+  readonly unless: string | undefined;
+  readonly what: string;
+}
+
+/** Each setting with its default and its description, as the schema has them. */
+export function settingsOf(fields: { readonly [name: string]: z.ZodType }): Setting[] {
+  return Object.entries(fields).map(([name, field]) => {
+    const parsed = field.safeParse(undefined);
+    const unless = parsed.success ? parsed.data : undefined;
+    return {
+      name,
+      unless: unless === undefined ? undefined : String(unless),
+      what: field.description ?? '',
+    };
+  });
+}
+
+/** docs/configuration.md, made from the schema: a test compares. */
+export function configurationPage(settings: readonly Setting[]): string {
+  const rows = settings.map(({ name, unless, what }) => {
+    return `| \`${name}\` | ${unless === undefined ? '' : `\`${unless}\``} | ${what.replaceAll('|', '\\|')} |`;
+  });
+  return [
+    '# Configuration',
+    '',
+    '<!-- Made from the schema by `npx vitest run apps/platform/configuration-page.test.ts -u`: do not edit. -->',
+    '',
+    'Every program reads the same environment variables: `npm start`, the projector, the `annals` command. What',
+    'is wrong is refused at the start, each setting by its name (exit code 2). Where the log, the read models',
+    'and the keys are is printed at the start, without passwords, when it is not the data folder.',
+    '',
+    '| variable | default | what |',
+    '|---|---|---|',
+    ...rows,
+    '',
+    ...guide,
+    '',
+  ].join('\n');
+}
+
+/** .env.example: every setting, commented out. */
+export function envExample(settings: readonly Setting[]): string {
+  const lines = settings.flatMap(({ name, unless, what }) => [
+    '',
+    `# ${what}`,
+    `# ${name}=${unless ?? ''}`,
+  ]);
+  return [
+    '# The settings of Annals; docs/configuration.md says more. Made from the schema: a test compares.',
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+const guide = [
+  '## Logs',
+  '',
+  '| URL | what |',
+  '|---|---|',
+  '| `sqlite:FOLDER` | the embedded log, in `log` below the folder |',
+  '| `kafka://[user:password@]host:port,…/topic` | a topic of Kafka; `annals` unless it is named. It is made when it is not there, and refused when its settings would lose events |',
+  '| `esdb://[user:password@]host:port?tls=true` | EventStoreDB, as its clients take it, and `prefix`: what the streams of this log begin with on the server |',
+  '',
+  'Settings of a topic, behind `?`: `partitions`, `replicas` and `min-in-sync` (of one that is made; one that is there',
+  'must have as many), `compression` (`none`, `gzip`), `tls` (`true`), `sasl` (`plain`, `scram-sha-256`, `scram-sha-512`).',
+  '',
+  'Of a log on Kafka or EventStoreDB each process keeps a replica, in `replicas` below `ANNALS_DATA`: as many as have it',
+  'open at one time, up to 32 (a process that has both roles has two). They are made again when they are lost, so they',
+  'need no backup, but a disk that stays spares a start the reading of the whole log.',
+  '',
+  '## Read models',
+  '',
+  '| URL | what |',
+  '|---|---|',
+  '| `sqlite:FOLDER` | files in `projections` below the folder |',
+  '| `redis://[user:password@]host:port[/db]` | a Redis 7 that evicts nothing; `rediss` for TLS |',
+  '| `redis-cluster://host:port,…` | some nodes of a Redis Cluster; `rediss-cluster` for TLS |',
+  '| `cassandra://[user:password@]host:port,…/keyspace?datacenter=…` | a keyspace of Cassandra; `cassandras` for TLS |',
+  '',
+  'For Redis, behind `?`: `shards` (of a new generation; 1 unless told) and `prefix` (what our keys begin with; `annals`).',
+  'For Cassandra: `replicas`, `consistency`, `serial`, and `buckets` and `order-shards` of a new generation.',
+  '',
+  'All processes of one site must name the same log, the same stores and the same keys. Keys in `sqlite:` are for',
+  'processes of one machine.',
+  '',
+  '## Roles',
+  '',
+  'With `ANNALS_ROLES=all`, as it is unless told, one process serves HTTP and keeps the read models, on a thread of its own.',
+  'On a cluster run some with `api`, behind a balancer, and some with `projector`: each of them serves `/healthz`,',
+  '`/readyz` and `/metrics`. Of the projectors one works on a share of a read model and another takes over when it is gone.',
+  '',
+  '```text',
+  'ANNALS_ROLES=api',
+  'ANNALS_LOG=kafka://kafka-1:9092,kafka-2:9092/annals?partitions=8',
+  'ANNALS_LEADERBOARD_STORE=redis://redis:6379?shards=8',
+  'ANNALS_KEYS=cassandra://cassandra:9042/annals_keys?datacenter=dc1',
+  'ANNALS_MASTER_KEY=… 64 hex digits, the same for every process',
+  '```',
+];

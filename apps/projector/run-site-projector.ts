@@ -1,0 +1,87 @@
+import type { EventLog } from '@annals/event-log';
+import {
+  type GenerationStatus,
+  generationDirectory,
+  type Projection,
+  runProjector,
+} from '@annals/projection';
+import { removeAbandonedScratch } from '@annals/store-sqlite';
+import { purgeErased } from './purge-erased.ts';
+import { PurgeNotes } from './purge-notes.ts';
+import { productOf, projections } from './registry.ts';
+import { dataLayout } from './site/data-layout.ts';
+import { openSite, type Site, type SiteOptions } from './site/open-site.ts';
+import type { SiteConfig } from './site/site-config.ts';
+
+export interface SiteProjectorOptions extends SiteOptions {
+  readonly site: SiteConfig;
+  /** Names this process in leases. */
+  readonly holder: string;
+  readonly signal: AbortSignal;
+  readonly onTrouble: (projection: string, detail: string) => void;
+}
+
+export interface SiteProjector {
+  status(): readonly GenerationStatus[];
+  /** Resolves when all has come to rest after the signal was aborted. */
+  readonly done: Promise<void>;
+}
+
+/** Follows every projection of a site; closes all when the signal is aborted. */
+export async function runSiteProjector(options: SiteProjectorOptions): Promise<SiteProjector> {
+  const { onTrouble } = options;
+  const site = await openSite(options.site, {
+    onReport: (level, message) => level !== 'info' && onTrouble('', message),
+    ...options,
+  });
+  const { scratch, purgeNotes } = dataLayout(options.site.dataFolder);
+  const notes = new PurgeNotes(purgeNotes);
+  const byLog = Map.groupBy(projections, (projection) => site.logOf(productOf(projection)));
+  const running = [...byLog].map(([log, own]) =>
+    followLog(site, log, own, { ...options, notes, scratch }),
+  );
+  return {
+    status: () => running.flatMap((one) => one.status()),
+    done: Promise.all(running.map((one) => one.done))
+      .then(() => undefined)
+      .finally(() => site.close()),
+  };
+}
+
+/** Follows the projections of one log, and purges what they hold of people whom that log says are erased. */
+function followLog(
+  { cipher, clock, storeFor }: Site,
+  log: EventLog,
+  own: readonly Projection[],
+  options: SiteProjectorOptions & { readonly notes: PurgeNotes; readonly scratch: string },
+): SiteProjector {
+  const { signal, holder, notes, scratch, onTrouble } = options;
+  const directory = generationDirectory(log, {
+    signal,
+    clock,
+    onError: (error) => onTrouble('', messageOf(error)),
+  });
+  const means = { log, cipher, projections: own, storeFor, directory, clock, signal };
+  const projector = runProjector({
+    ...means,
+    holder,
+    observe: (observation) => {
+      if (observation.kind !== 'trouble') return;
+      const { projection, detail } = observation.status;
+      onTrouble(projection, detail ?? messageOf(observation.error));
+    },
+  });
+  const purging = purgeErased({
+    ...{ ...means, notes, onTrouble },
+    holder: `${holder}/purge`,
+    removeAbandoned: () => removeAbandonedScratch(scratch),
+  });
+  return {
+    status: () => projector.status(),
+    done: Promise.all([projector.done, purging]).then(() => undefined),
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
