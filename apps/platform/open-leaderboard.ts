@@ -35,7 +35,10 @@ export async function openLeaderboard(
   const liveGeneration = () => generations.live(projection.name);
   const reads = leaderboardReads(site.liveFor(projection, { liveGeneration, diverged }), clock);
   const { readModel } = reads;
-  const service = new Leaderboard({ log, cipher, keys, clock, readModel, boards, ...options });
+  const replicaMsMax = isReplica(site) ? replicaMsMaxDefault : 0;
+  const service = new Leaderboard({
+    ...{ log, cipher, keys, clock, readModel, boards, replicaMsMax, ...options },
+  });
   const liveBoards = new LiveBoards({
     service,
     clock,
@@ -63,6 +66,15 @@ export async function openLeaderboard(
 }
 
 const pollMs = 10;
+
+/** How long a position that another process was given may take to come to the replica of this one. */
+const replicaMsMaxDefault = 5_000;
+
+/** Whether this process reads a copy of the leaderboard's log, which may be behind. */
+function isReplica({ logs, logOf }: Site): boolean {
+  const log = logOf('leaderboard');
+  return logs.some((one) => one.log === log && one.place.kind !== 'sqlite');
+}
 
 /** A lost read model leaves the writes, so it must not take the process out of its balancer (decision 009). */
 function readinessOf(reads: LeaderboardReads): ReadinessCheck {

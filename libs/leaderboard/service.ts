@@ -1,5 +1,6 @@
 import { type Clock, newId, type SubjectCipher } from '@annals/core';
 import {
+  type Checkpoint,
   coversAll,
   decodeCheckpoint,
   type EventLog,
@@ -62,6 +63,11 @@ export interface LeaderboardMeans {
   readonly boards: BoardDirectory;
   /** How long an answer waits for the read model, in milliseconds; 5,000 unless told. */
   readonly visibleMsMax?: number;
+  /**
+   * How far the log may be behind what another process was told, in milliseconds, where it is read from a
+   * replica; 0 unless told.
+   */
+  readonly replicaMsMax?: number;
   /** Makes the ids of events that have no natural key; UUIDv7 unless told. */
   readonly newId?: () => string;
 }
@@ -124,6 +130,8 @@ export interface ShownBoard {
   /** Whether it is frozen. */
   readonly closed: boolean;
 }
+
+const replicaPollMs = 20;
 
 /** The operations of the leaderboard. What is wrong with a request is a value; broken I/O throws. */
 export class Leaderboard {
@@ -415,7 +423,7 @@ export class Leaderboard {
   async #waitFor(
     minPosition: string,
   ): Promise<Refused<'invalid-position' | 'position-ahead'> | Late | Lost | undefined> {
-    const { log, readModel, visibleMsMax } = this.#means;
+    const { readModel, visibleMsMax } = this.#means;
     const checkpoint = decodeCheckpoint(minPosition);
     if (!checkpoint) {
       return refused('invalid-position', 'min-position is not a position of this log');
@@ -423,12 +431,22 @@ export class Leaderboard {
     let reached = await readModel.waitFor(checkpoint, 0);
     if (reached === 'late') {
       // Every position that was ever given is at or before the head: waiting for another one is in vain.
-      if (!coversAll(await log.head(), checkpoint)) {
+      if (!(await this.#logCovers(checkpoint))) {
         return refused('position-ahead', 'min-position lies beyond the end of the log');
       }
       reached = await readModel.waitFor(checkpoint, visibleMsMax);
     }
     return reached === 'reached' ? undefined : { kind: reached };
+  }
+
+  /** Whether the log has come to a position, which a replica may be a moment late for. */
+  async #logCovers(checkpoint: Checkpoint): Promise<boolean> {
+    const { log, clock, replicaMsMax = 0 } = this.#means;
+    for (let waitedMs = 0; ; waitedMs += replicaPollMs) {
+      if (coversAll(await log.head(), checkpoint)) return true;
+      if (waitedMs >= replicaMsMax) return false;
+      await clock.sleep(replicaPollMs);
+    }
   }
 
   /** The scores at these revisions, newest first as they are: those that lie together are read together. */

@@ -4,12 +4,23 @@ import { join } from 'node:path';
 import { adminKey, type Call } from './open-platform.ts';
 
 const entry = join(import.meta.dirname, '..', 'main.ts');
+const root = join(import.meta.dirname, '..', '..', '..');
+const command = join(root, 'tools', 'cli', 'bin', 'annals.ts');
 
 /** Runs main.ts with these settings and nothing else of this process's own. */
 export function runMain(env: { readonly [name: string]: string }) {
-  const { PATH, HOME, TMPDIR } = process.env;
-  const child = spawn(process.execPath, [entry], {
-    env: { PATH, HOME, TMPDIR, ...env } as NodeJS.ProcessEnv,
+  return runProgram([entry], env);
+}
+
+/** Runs `annals` with these arguments and settings until it has ended. */
+export function runCommand(argv: readonly string[], env: { readonly [name: string]: string }) {
+  return runProgram([command, ...argv], { NO_COLOR: '1', ...env }).ended;
+}
+
+function runProgram(argv: readonly string[], env: { readonly [name: string]: string }) {
+  const { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE } = process.env;
+  const child = spawn(process.execPath, argv, {
+    env: { PATH, HOME, TMPDIR, NODE_COMPILE_CACHE, ...env } as NodeJS.ProcessEnv,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const text = { out: '', err: '' };
@@ -34,7 +45,7 @@ export interface PlatformProcess {
   kill(signal: 'SIGKILL' | 'SIGTERM' | 'SIGINT'): Promise<{ readonly code: number | null }>;
 }
 
-/** A platform in a process of its own, on this folder and a free port. */
+/** A platform in a process of its own, on this folder and a free port. With the role projector it has operations only. */
 export async function startProcess(
   folder: string,
   env: { readonly [name: string]: string } = {},
@@ -48,7 +59,7 @@ export async function startProcess(
   });
   const url = await new Promise<string>((resolve, reject) => {
     child.stdout.on('data', () => {
-      const found = /API\s+(http:\S+)\/v1/.exec(text.out)?.[1];
+      const found = /(?:API|operations)\s+(http:\S+?)\/(?:v1|readyz)/.exec(text.out)?.[1];
       if (found) resolve(found);
     });
     ended.then(({ out, err }) => reject(new Error(`it did not start:\n${out}${err}`)));
