@@ -1,3 +1,4 @@
+import type { Clock } from '@annals/core';
 import type { Closing, ReadinessCheck, Route } from '@annals/http';
 import { followBoards, Leaderboard, leaderboardProjection } from '@annals/leaderboard';
 import { LiveBoards, leaderboardRoutes, repairCommand } from '@annals/leaderboard-api';
@@ -51,7 +52,7 @@ export async function openLeaderboard(
   return {
     service,
     routes: leaderboardRoutes(service, liveBoards),
-    readiness: readinessOf(reads),
+    readiness: readinessOf(reads, clock),
     readable: async (msMax) => {
       for (let ms = 0; ms < msMax && (await reads.state()) === 'building'; ms += pollMs) {
         await clock.sleep(pollMs);
@@ -67,6 +68,9 @@ export async function openLeaderboard(
 
 const pollMs = 10;
 
+/** Well within the time that a readiness check may take. */
+const stateMsMax = 500;
+
 /** How long a position that another process was given may take to come to the replica of this one. */
 const replicaMsMaxDefault = 5_000;
 
@@ -77,20 +81,26 @@ function isReplica({ logs, logOf }: Site): boolean {
 }
 
 /** A lost read model leaves the writes, so it must not take the process out of its balancer (decision 009). */
-function readinessOf(reads: LeaderboardReads): ReadinessCheck {
+function readinessOf(reads: LeaderboardReads, clock: Clock): ReadinessCheck {
+  const away = 'the store of the read model does not answer';
   return {
     name: 'leaderboard',
     check: async () => {
-      const state = await reads.state().catch((error: unknown) => {
-        if (isStoreAway(error)) return error;
-        throw error;
-      });
-      if (state instanceof Error) return { kind: 'degraded', detail: state.message };
+      const state = await Promise.race([
+        reads.state().catch((error: unknown) => {
+          if (isStoreAway(error)) return 'away' as const;
+          throw error;
+        }),
+        // A client that connects again and again takes longer than a balancer waits.
+        clock.sleep(stateMsMax).then(() => 'away' as const),
+      ]);
       switch (state) {
         case 'ready':
           return { kind: 'ready' };
         case 'building':
           return { kind: 'not-ready', detail: 'the read model is filled for the first time' };
+        case 'away':
+          return { kind: 'degraded', detail: away };
         case 'lost':
           return { kind: 'degraded', detail: `the read model is lost: ${repairCommand}` };
       }

@@ -13,7 +13,7 @@ import {
   subjectCipher,
   subjectErased,
 } from '@annals/subject-keys';
-import { type ProductName, productNames, productOf } from '../registry.ts';
+import { type ProductName, productNames, productOf, projections } from '../registry.ts';
 import { dataLayout } from './data-layout.ts';
 import type { LogPlace } from './log-url.ts';
 import { type OpenedLog, type OpenLogOptions, openLogAt } from './open-log.ts';
@@ -77,6 +77,7 @@ async function open(
   const places = await placesOfStores(config, clock, { make: true });
   const stores = new Stores(places);
   held.defer(() => stores.close());
+  await reachStores(config, stores);
   let closed: Promise<void> | undefined;
   return {
     ...{ config, keys, clock, log: logs.main.log, logs: logs.all },
@@ -194,6 +195,19 @@ async function placesOfStores(
     stores.set(name, await storesAt(place, clock));
   }
   return stores;
+}
+
+/**
+ * What is elsewhere is asked once, so that a wrong URL or password ends the start and not the first request.
+ * Throws the named error of its adapter.
+ */
+async function reachStores(config: SiteConfig, stores: Stores): Promise<void> {
+  for (const projection of projections) {
+    const place = config.stores[productOf(projection)];
+    if (!place || place.kind === 'sqlite') continue;
+    const opened = await stores.of(projection).open(1);
+    if (opened !== 'lost') await opened.close();
+  }
 }
 
 /** Opens the keys of personal data, and makes their store when it is not there. */
