@@ -117,6 +117,8 @@ function logOn(options: EventStoreDBEventLogOptions, owner: ReplicaOwner): Event
 class EventStoreDBLog implements EventStoreDBEventLog {
   readonly folder: string;
   readonly #prefix: string;
+  /** Of the connection string, for messages: without user and password. */
+  readonly #hosts: string;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #report: (report: Report) => void;
   readonly #client: EventStoreDBClient;
@@ -139,6 +141,7 @@ class EventStoreDBLog implements EventStoreDBEventLog {
     const { connection, folder, prefix = '', clock = systemClock, onReport } = options;
     this.folder = folder;
     this.#prefix = prefix;
+    this.#hosts = connection.replace(/^.*?:\/\/(?:[^@/]*@)?|[/?].*$/g, '');
     this.#clock = clock;
     this.#report = onReport ?? (() => undefined);
     this.#replica = replica;
@@ -386,11 +389,11 @@ class EventStoreDBLog implements EventStoreDBEventLog {
         if (await within(read, deadline - Date.now())) return;
       } catch (cause) {
         if (Date.now() > deadline) {
-          throw new EventLogError('io', 'no EventStoreDB answers at this address', { cause });
+          throw new EventLogError('io', `no EventStoreDB answers at ${this.#hosts}`, { cause });
         }
       }
       if (Date.now() > deadline) {
-        throw new EventLogError('io', 'no EventStoreDB answers at this address');
+        throw new EventLogError('io', `no EventStoreDB answers at ${this.#hosts}`);
       }
       await new Promise((resolve) => setTimeout(resolve, limits.pauseMsMin));
     }

@@ -74,7 +74,8 @@ const byCode: ReadonlyMap<number, CassandraStoreErrorCode> = new Map([
 export function cassandraError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof CassandraStoreError) return error;
   const code = codeOf(error);
-  return code ? storeError(code, error.message, error) : error;
+  // The driver shows an inner error as a program would print it, over many lines.
+  return code ? storeError(code, error.message.replace(/\n.*/s, ''), error) : error;
 }
 
 function codeOf(error: Error): CassandraStoreErrorCode | undefined {

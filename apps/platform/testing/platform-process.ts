@@ -12,6 +12,11 @@ export function runMain(env: { readonly [name: string]: string }) {
   return runProgram([entry], env);
 }
 
+/** Runs the projector's main.ts. */
+export function runProjector(env: { readonly [name: string]: string }) {
+  return runProgram([join(root, 'apps', 'projector', 'main.ts')], env);
+}
+
 /** Runs `annals` with these arguments and settings until it has ended. */
 export function runCommand(argv: readonly string[], env: { readonly [name: string]: string }) {
   return runProgram([command, ...argv], { NO_COLOR: '1', ...env }).ended;

@@ -83,6 +83,13 @@ export async function openLogAt(
   options: OpenLogOptions,
 ): Promise<OpenedLog> {
   const place = typeof where === 'string' ? placeAt(where) : where;
+  const held = new HeldReports(options.onReport);
+  const opened = await openPlace(place, { ...options, onReport: held.report });
+  held.release();
+  return opened;
+}
+
+function openPlace(place: LogPlace, options: OpenLogOptions): Promise<OpenedLog> {
   switch (place.kind) {
     case 'sqlite':
       return openSqlite(place, options);
@@ -90,6 +97,29 @@ export async function openLogAt(
       return openKafka(place, options);
     case 'esdb':
       return openEventStoreDB(place, options);
+  }
+}
+
+const heldReportsMax = 100;
+
+/** What a client reports while it tries to connect is told when it has: else the error that it throws says it all. */
+class HeldReports {
+  readonly #tell: OpenLogOptions['onReport'];
+  readonly #held: Parameters<Required<OpenLogOptions>['onReport']>[] = [];
+  #isHolding = true;
+
+  constructor(tell: OpenLogOptions['onReport']) {
+    this.#tell = tell;
+  }
+
+  readonly report: Required<OpenLogOptions>['onReport'] = (...report) => {
+    if (!this.#isHolding) this.#tell?.(...report);
+    else if (this.#held.length < heldReportsMax) this.#held.push(report);
+  };
+
+  release(): void {
+    this.#isHolding = false;
+    for (const report of this.#held) this.#tell?.(...report);
   }
 }
 
