@@ -3,6 +3,7 @@ import type { BeforeImages } from './before-images.ts';
 import { keyBytes } from './cells.ts';
 import type { CassandraConnection } from './connection.ts';
 import { type PlacedStatement, writeGrouped } from './grouped-writes.ts';
+import type { HeldRows } from './rank-keeper.ts';
 import type { StampedRow, TableRows } from './table-rows.ts';
 import type { WorkerState } from './worker-rows.ts';
 
@@ -13,6 +14,8 @@ export interface DecidedBatch {
   readonly changes: readonly RowChange[];
   /** What it must heed, as its worker's row said when it was decided, or says now. */
   readonly heeds: Pick<WorkerState, 'deriving' | 'snapshots'>;
+  /** What was there before, of tables where that is known already. */
+  readonly held?: HeldRows | undefined;
 }
 
 /**
@@ -53,13 +56,16 @@ export class BatchWriter {
     this.#now = options.now;
   }
 
-  async write({ worker, seq, changes, heeds }: DecidedBatch): Promise<void> {
+  async write({ worker, seq, changes, heeds, held: known }: DecidedBatch): Promise<void> {
     const stamp = stampOf(worker, seq, this.#workers);
     const snapshots = this.#snapshotsBefore(seq, heeds.snapshots);
     const derives = heeds.deriving !== 'none';
     const looksBack = (table: TableRows) =>
       snapshots.length > 0 || (derives && table.orders.length > 0);
-    const held = await this.#load(changes, looksBack);
+    const found = await this.load(changes, looksBack, known);
+    const held = changes.map(({ table, key }) =>
+      found.get(table)?.get(keyBytes(key).toString('latin1')),
+    );
     const left = changes.filter((_, n) => (held[n]?.stamp ?? -1) < stamp);
     const rowsLeft = held.filter((row) => (row?.stamp ?? -1) < stamp);
     if (snapshots.length > 0) {
@@ -77,20 +83,19 @@ export class BatchWriter {
       .map(([id, { until }]) => ({ id, ttlSeconds: Math.ceil((until - now) / 1_000) + 60 }));
   }
 
-  /** What is there under the changes' keys, where it matters. */
-  async #load(
+  /** What is there under the changes' keys, where it matters and is not known. */
+  async load(
     changes: readonly RowChange[],
     wanted: (table: TableRows) => boolean,
-  ): Promise<(StampedRow | undefined)[]> {
-    const held = new Map<TableRows, ReadonlyMap<string, StampedRow>>();
-    for (const table of this.#tables.values()) {
-      if (!wanted(table)) continue;
-      const keys = changes.filter((change) => change.table === table.table.name);
-      if (keys.length > 0) held.set(table, await table.load(keys.map(({ key }) => key)));
+    known?: HeldRows,
+  ): Promise<HeldRows> {
+    const held = new Map<string, ReadonlyMap<string, StampedRow>>(known);
+    for (const [name, table] of this.#tables) {
+      if (held.has(name) || !wanted(table)) continue;
+      const keys = changes.filter((change) => change.table === name);
+      if (keys.length > 0) held.set(name, await table.load(keys.map(({ key }) => key)));
     }
-    return changes.map(({ table, key }) =>
-      held.get(this.#table(table))?.get(keyBytes(key).toString('latin1')),
-    );
+    return held;
   }
 
   *#images(

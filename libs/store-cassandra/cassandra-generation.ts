@@ -7,6 +7,7 @@ import {
   type GenerationSnapshot,
   type GenerationSpec,
   type GenerationStore,
+  type HeldLease,
   isHolding,
   type Lease,
   lowestCheckpoint,
@@ -23,8 +24,9 @@ import type { CassandraConnection } from './connection.ts';
 import { storeError } from './errors.ts';
 import { Journals } from './journal.ts';
 import { limits } from './limits.ts';
-import { type Marker, readMarker, tableNamesOf } from './marker.ts';
+import { allTablesOf, type Marker, readMarker, tableNamesOf } from './marker.ts';
 import { makeOrders } from './order-making.ts';
+import { type HeldRows, RankKeeper } from './rank-keeper.ts';
 import { waited } from './schema.ts';
 import { TableRows } from './table-rows.ts';
 import { WorkerRows, type WorkerState } from './worker-rows.ts';
@@ -34,6 +36,14 @@ import { WorkerRows, type WorkerState } from './worker-rows.ts';
  * keyspace): `nodetool flush`, then `nodetool garbagecollect -g CELL`. No statement of CQL can.
  */
 export type CompactTables = (tables: readonly string[]) => Promise<void>;
+
+/** A batch that may be decided after batch `after` of its worker. */
+interface PreparedBatch {
+  readonly after: number;
+  readonly changes: Batch['changes'];
+  readonly held: HeldRows;
+  readonly journal: string | null;
+}
 
 /** An open generation in one keyspace. Any number of processes may have it open. */
 export class CassandraGeneration implements GenerationStore {
@@ -47,6 +57,8 @@ export class CassandraGeneration implements GenerationStore {
   readonly #journals: Journals;
   readonly #before: BeforeImages;
   readonly #writer: BatchWriter;
+  /** Of each worker. */
+  readonly #ranks: readonly RankKeeper[];
   /** The rows of workers as last seen: right until a compare-and-set says otherwise. */
   readonly #seen = new Map<number, WorkerState>();
   /** The last batch of each worker whose rows are known to be written. */
@@ -73,7 +85,7 @@ export class CassandraGeneration implements GenerationStore {
       this.#tables.set(rows.table.name, rows);
     }
     this.#workers = new WorkerRows(connection, marker);
-    this.#journals = new Journals(connection, marker.instance, this.spec.tables);
+    this.#journals = new Journals(connection, marker.instance, allTablesOf(marker));
     this.#before = new BeforeImages(connection, marker);
     this.#writer = new BatchWriter({
       connection,
@@ -82,6 +94,7 @@ export class CassandraGeneration implements GenerationStore {
       workers: this.spec.workers,
       now: () => this.#clock.now(),
     });
+    this.#ranks = this.#workerNumbers().map((worker) => new RankKeeper(this.#tables, worker));
   }
 
   async acquire(worker: number, holder: string, now: number, ttlMs: number): Promise<Lease> {
@@ -120,6 +133,15 @@ export class CassandraGeneration implements GenerationStore {
     });
   }
 
+  async leases(): Promise<readonly (HeldLease | undefined)[]> {
+    return this.#guarded(async () => {
+      const workers = await Promise.all(
+        this.#workerNumbers().map((worker) => this.#workers.read(worker)),
+      );
+      return workers.map(({ holder, until }) => (holder === null ? undefined : { holder, until }));
+    });
+  }
+
   async load(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]> {
     const byTable = new Map<TableRows, RowKey[]>();
     for (const key of keys) {
@@ -155,8 +177,8 @@ export class CassandraGeneration implements GenerationStore {
    * comes next finishes it.
    */
   async #commit(batch: Batch): Promise<CommitResult> {
-    const { worker, changes, to, tail } = batch;
-    let journal: string | null | undefined;
+    const { worker, to, tail } = batch;
+    let prepared: PreparedBatch | undefined;
     let state = this.#seen.get(worker);
     for (let attempt = 0; attempt < limits.casAttemptsMax; attempt += 1) {
       const known = state !== undefined;
@@ -168,22 +190,36 @@ export class CassandraGeneration implements GenerationStore {
       }
       if (verdict) {
         if (verdict.kind === 'already-applied') await this.#settle(worker, state);
-        if (journal !== undefined) await this.#journals.remove(journal);
+        if (prepared) await this.#journals.remove(prepared.journal);
         return verdict;
       }
       await this.#settle(worker, state);
-      // Decided before, though the server denied it: that journal is finished with.
-      if (journal === state.journal) journal = undefined;
-      journal ??= await this.#journals.write(changes);
+      if (prepared && prepared.after !== state.seq) {
+        // Decided before, though the server denied it: that journal is finished with.
+        await this.#journals.remove(prepared.journal);
+        prepared = undefined;
+      }
+      prepared ??= await this.#prepare(batch, state.seq);
+      const { journal, changes, held } = prepared;
       if (await this.#decide(worker, state, { to, tail, journal })) {
         const decided = { ...state, seq: state.seq + 1, checkpoint: { ...to }, tail, journal };
         this.#seen.set(worker, decided);
-        await this.#writeDecided(worker, decided, changes);
+        this.#ranks[worker]?.kept(decided.seq);
+        await this.#writeDecided(worker, decided, changes, held);
         return { kind: 'applied' };
       }
       state = undefined;
     }
     throw storeError('contended', `the batch of worker ${worker}`);
+  }
+
+  /** What is counted of its rows goes into the batch, and all of it is written down. */
+  async #prepare({ worker, changes }: Batch, after: number): Promise<PreparedBatch> {
+    const ranks = this.#ranks[worker] as RankKeeper;
+    const held = await this.#writer.load(changes, ({ table }) => ranks.counts(table.name));
+    const counted = await ranks.changes(after, changes, held);
+    const all = counted.length > 0 ? [...changes, ...counted] : changes;
+    return { after, changes: all, held, journal: await this.#journals.write(all) };
   }
 
   /** Undefined when the batch may be decided. */
@@ -217,9 +253,11 @@ export class CassandraGeneration implements GenerationStore {
     worker: number,
     state: WorkerState,
     changes: Batch['changes'],
+    held?: HeldRows,
   ): Promise<void> {
     const { seq, checkpoint, tail, journal } = state;
-    await this.#writer.write({ worker, seq, changes, heeds: state });
+    await this.#workers.setStarted(worker, seq);
+    await this.#writer.write({ worker, seq, changes, heeds: state, held });
     await this.#workers.setApplied(worker, { seq, checkpoint, tail });
     this.#applied.set(worker, seq);
     await this.#journals.remove(journal);
@@ -254,7 +292,6 @@ export class CassandraGeneration implements GenerationStore {
 
   async finishBuilding(): Promise<void> {
     const ordered = [...this.#tables.values()].filter(({ orders }) => orders.length > 0);
-    if (ordered.length === 0) return;
     await this.#guarded(async () => {
       const workers = this.#workerNumbers();
       const before = await Promise.all(

@@ -4,7 +4,7 @@ import { CassandraGeneration, type CompactTables } from './cassandra-generation.
 import { type CassandraConnection, connectCassandra } from './connection.ts';
 import { storeError } from './errors.ts';
 import { limits } from './limits.ts';
-import { createGeneration, dropGeneration, readMarker } from './marker.ts';
+import { createGeneration, dropGeneration, readableMarker } from './marker.ts';
 import { checkedGeneration, checkedProjection } from './names.ts';
 import { migrate, projectionSchema } from './schema.ts';
 
@@ -58,7 +58,7 @@ class CassandraProjectionStore implements ProjectionStore {
   async open(generation: number): Promise<GenerationStore | 'lost'> {
     checkedGeneration(generation);
     const connection = await this.#connection();
-    const marker = await readMarker(connection, this.#options.projection, generation);
+    const marker = await readableMarker(connection, this.#options.projection, generation);
     if (!marker) return 'lost';
     const { clock, compact } = this.#options;
     const opened = new CassandraGeneration({ connection, marker, clock, compact });

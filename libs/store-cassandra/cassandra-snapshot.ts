@@ -9,6 +9,7 @@ import { storeError } from './errors.ts';
 import { mapBounded } from './in-flight.ts';
 import { limits } from './limits.ts';
 import { orderProblems } from './order-check.ts';
+import { rankProblems } from './rank-check.ts';
 import type { TableRows } from './table-rows.ts';
 
 export interface SnapshotOptions {
@@ -70,10 +71,11 @@ export class CassandraSnapshot implements GenerationSnapshot {
   }
 
   async problems(): Promise<readonly string[]> {
-    if (!this.#options.derived) return [];
-    const { connection, tables } = this.#options;
+    const { connection, tables, derived } = this.#options;
     const found: string[] = [];
     for (const table of tables.values()) {
+      found.push(...(await this.#readable(() => rankProblems(table, tables))));
+      if (!derived) continue;
       found.push(...(await this.#readable(() => orderProblems(connection, table))));
     }
     return found;

@@ -106,6 +106,15 @@ export function placeOf(bytes: Uint8Array, places: number): number {
   return (hash >>> 0) % places;
 }
 
+/** FNV-1a of 64 bits, of cells as key bytes. */
+export function hash64(cells: readonly Cell[]): bigint {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of keyBytes(cells)) {
+    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  }
+  return hash;
+}
+
 /** Cells as JSON can hold them. */
 export type JsonCell = string | number | null | { readonly blob: string };
 

@@ -5,7 +5,20 @@ export {
 } from './cassandra-projection-store.ts';
 export { CassandraConnection, connectCassandra } from './connection.ts';
 export { CassandraStoreError, type CassandraStoreErrorCode } from './errors.ts';
-export { type CassandraReader, openGenerationReader } from './reader.ts';
+export {
+  type CassandraLive,
+  type CassandraLiveReader,
+  type CassandraLiveReaderOptions,
+  cassandraLiveReader,
+} from './live-reader.ts';
+export type { OrderReads } from './order-reads.ts';
+export type { RankReads, ScoreCount } from './rank-reads.ts';
+export {
+  type CassandraReader,
+  type CassandraReads,
+  openGenerationReader,
+  type Read,
+} from './reader.ts';
 export {
   type CassandraSubjectKeyOptions,
   cassandraSubjectKeyStore,

@@ -47,6 +47,21 @@ export const limits = {
   /** How long somebody else's batch may take to be written before it is written for him. */
   settleMsMax: 500,
   settlePollMs: 20,
+  /** Children of the ranks' nodes that a worker keeps in memory from one batch to the next: some 50 bytes each. */
+  rankChildrenKeptMax: 1_000_000,
+  /** Nodes that one question about different scores may look into where several workers wrote. */
+  distinctNodesMax: 4_096,
+  /** Reads of one answer until no batch came between; then it is not exact. */
+  exactReadsMax: 3,
+  /** Rows of one partition of an order that a page reads at once, and the least. */
+  orderPageRowsMax: 1_000,
+  orderPageRowsMin: 16,
+  /** How long a generation that was there is taken to be there. */
+  presenceMsMax: 1_000,
+  /** Between two looks at the checkpoint while somebody waits: the longer nothing comes, the longer. */
+  waitingPollMsMin: 2,
+  waitingPollMsMax: 20,
+  waitersMax: 20_000,
   /** Members of one read of an order. */
   topMax: 10_000,
 } as const;

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import type { GenerationSpec } from '@annals/projection';
+import type { GenerationSpec, Table } from '@annals/projection';
 import type { CassandraConnection } from './connection.ts';
 import { storeError } from './errors.ts';
 import { checkedGeneration, generationPrefix, tableName } from './names.ts';
 import { type Order, ordersOf } from './orders.ts';
+import { withRankTables } from './rank-nodes.ts';
 import { createTables, dropTables, orderTableCql, rowTableCql, tableNames } from './schema.ts';
 
 /** Raised when a program of before could not read the tables. A generation of another format is rebuilt, not converted. */
-const formatVersion = 1;
+const formatVersion = 2;
 
 /** What stands in the registry of a keyspace for a generation that is there. */
 export interface Marker {
@@ -18,6 +19,7 @@ export interface Marker {
   readonly instance: string;
   readonly buckets: number;
   readonly orderShards: number;
+  readonly format: number;
 }
 
 export interface Layout {
@@ -25,10 +27,15 @@ export interface Layout {
   readonly orderShards: number;
 }
 
-/** The tables of a generation in Cassandra, in the order of its spec. */
+/** The tables of a generation in Cassandra, in the order of `allTablesOf`. */
 export interface TableNames {
   readonly rows: string;
   readonly orders: readonly { readonly order: Order; readonly name: string }[];
+}
+
+/** The tables of a generation's projection, and those that the store keeps ranks in. */
+export function allTablesOf({ spec }: Pick<Marker, 'spec'>): readonly Table[] {
+  return withRankTables(spec.tables);
 }
 
 export function tableNamesOf({ projection, spec, instance }: Marker): TableNames[] {
@@ -38,10 +45,20 @@ export function tableNamesOf({ projection, spec, instance }: Marker): TableNames
     number += 1;
     return tableName(prefix, instance, number, table);
   };
-  return spec.tables.map((table) => ({
+  return allTablesOf({ spec }).map((table) => ({
     rows: next(table.name),
     orders: ordersOf(table).map((order) => ({ order, name: next(`${table.name}_order`) })),
   }));
+}
+
+/** The marker of a generation that this program can work with; one of an older format is as good as lost. */
+export async function readableMarker(
+  connection: CassandraConnection,
+  projection: string,
+  generation: number,
+): Promise<Marker | undefined> {
+  const marker = await readMarker(connection, projection, generation);
+  return marker?.format === formatVersion ? marker : undefined;
 }
 
 export async function readMarker(
@@ -64,6 +81,7 @@ export async function readMarker(
     instance: String(row.instance),
     buckets: Number(row.buckets),
     orderShards: Number(row.order_shards),
+    format: Number(row.format),
   };
 }
 
@@ -80,7 +98,7 @@ export async function createGeneration(
   const { generation } = spec;
   if (await readMarker(connection, projection, generation)) return 'exists';
   const instance = randomBytes(4).toString('hex');
-  const marker: Marker = { projection, spec, instance, ...layout };
+  const marker: Marker = { projection, spec, instance, ...layout, format: formatVersion };
   const names = tableNamesOf(marker);
   await createTables(connection, definitions(spec, names));
   await createWorkers(connection, marker);
@@ -107,7 +125,7 @@ export async function createGeneration(
 }
 
 function definitions(spec: GenerationSpec, names: readonly TableNames[]): string[] {
-  return spec.tables.flatMap((table, n) => {
+  return allTablesOf({ spec }).flatMap((table, n) => {
     const { rows, orders } = names[n] as TableNames;
     return [
       rowTableCql(rows, table),

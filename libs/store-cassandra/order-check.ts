@@ -1,5 +1,5 @@
 import type { Cell, Row } from '@annals/projection';
-import { keyBytes } from './cells.ts';
+import { hash64 } from './cells.ts';
 import { type CassandraConnection, pause } from './connection.ts';
 import { mapBounded } from './in-flight.ts';
 import { limits } from './limits.ts';
@@ -72,14 +72,5 @@ async function heldEntries(connection: CassandraConnection, order: OrderRows): P
 
 function add(tally: Tally, cells: readonly Cell[]): void {
   tally.count += 1;
-  tally.sum += hash64(keyBytes(cells));
-}
-
-/** FNV-1a of 64 bits. */
-function hash64(bytes: Uint8Array): bigint {
-  let hash = 0xcbf29ce484222325n;
-  for (const byte of bytes) {
-    hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
-  }
-  return hash;
+  tally.sum += hash64(cells);
 }

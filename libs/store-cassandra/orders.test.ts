@@ -21,7 +21,7 @@ test('an index is grouped as the table is ranked where it can, else by its first
   const groupOf = (index: readonly string[], ranked = scores.ranked) => {
     const { ranked: _, ...plain } = scores;
     const table = { ...plain, ...(ranked ? { ranked } : {}), indexes: { by: index } };
-    return ordersOf(table).at(-1)?.group;
+    return ordersOf(table)[0]?.group;
   };
   expect(groupOf(['board', 'period', 'at', 'player'])).toEqual(['board', 'period']);
   expect(groupOf(['board', 'at'])).toEqual(['board']);
@@ -35,6 +35,13 @@ test('an index is grouped as the table is ranked where it can, else by its first
 test('an index that is the ranked order is kept once', () => {
   const indexes = { best: ['board', 'period', 'score desc', 'player'] };
   expect(ordersOf({ ...scores, indexes })).toHaveLength(1);
+});
+
+test('a ranked table that an index sorts within its groups is not sorted a second time', () => {
+  const indexes = { standing: ['board', 'period', 'at'], byPlayer: ['player', 'at'] };
+  const sorted = ordersOf({ ...scores, indexes }).map((order) => order.sorted[0]);
+  expect(sorted).toEqual([asc('at'), asc('at')]);
+  expect(ordersOf({ ...scores, indexes: { byPlayer: ['player', 'at'] } })).toHaveLength(2);
 });
 
 test('a row with a null in a column of an order has no place in it', () => {

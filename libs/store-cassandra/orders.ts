@@ -9,17 +9,23 @@ export interface Order {
 }
 
 /**
- * The orders of a table: by score within each group where it is ranked, and one for each index. An index that
- * begins with the ranked group is grouped like it, another one of several columns by its first. Orders
- * that are the same are kept once.
+ * The orders of a table: one for each index, and by score within each group where it is ranked and no index is
+ * grouped alike. An index that begins with the ranked group is grouped like it, another one of several
+ * columns by its first. Orders that are the same are kept once.
  */
 export function ordersOf(table: Table): readonly Order[] {
   const orders = new Map<string, Order>();
   const add = (order: Order) => orders.set(JSON.stringify(order), order);
   const { ranked } = table;
-  if (ranked) add(withKey(table, ranked.group, [{ column: ranked.score, desc: true }]));
   for (const index of Object.values(table.indexes ?? {})) add(orderOfIndex(table, index));
+  if (!ranked) return [...orders.values()];
+  const isSorted = [...orders.values()].some(({ group }) => sameColumns(group, ranked.group));
+  if (!isSorted) add(withKey(table, ranked.group, [{ column: ranked.score, desc: true }]));
   return [...orders.values()];
+}
+
+function sameColumns(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((column, n) => column === b[n]);
 }
 
 export function orderOfIndex(table: Table, index: readonly string[]): Order {

@@ -9,7 +9,13 @@ import { type Order, orderColumns } from './orders.ts';
 /** Shared tables of a keyspace that belong together. Step n makes version n + 1; steps are never changed, only added. */
 export interface SchemaPart {
   readonly name: string;
-  readonly steps: readonly (readonly string[])[];
+  readonly steps: readonly SchemaStep[];
+}
+
+/** Tables that are made, columns that are added; each does nothing where it is there. */
+export interface SchemaStep {
+  readonly tables?: readonly string[];
+  readonly columns?: readonly { readonly table: string; readonly column: string }[];
 }
 
 /** What all generations of a keyspace share. */
@@ -36,7 +42,14 @@ const projectionTables: readonly string[] = [
      ) WITH gc_grace_seconds = 0`,
 ];
 
-export const projectionSchema: SchemaPart = { name: 'projections', steps: [projectionTables] };
+export const projectionSchema: SchemaPart = {
+  name: 'projections',
+  steps: [
+    { tables: projectionTables },
+    // Said before the first row of a batch is written: a reader knows by it that none was written meanwhile.
+    { columns: [{ table: 'annals_applied', column: 'started bigint' }] },
+  ],
+};
 
 const versionTable = 'annals_schema (part text, version int, PRIMARY KEY ((part)))';
 
@@ -62,7 +75,10 @@ export async function migrate(
   }
   await createTable(connection, versionTable);
   for (const step of steps.slice(Math.max(0, version))) {
-    for (const table of step) await createTable(connection, table);
+    for (const table of step.tables ?? []) await createTable(connection, table);
+    for (const { table, column } of step.columns ?? []) {
+      await connection.schema(`ALTER TABLE ${keyspace}.${table} ADD IF NOT EXISTS ${column}`);
+    }
   }
   await connection.execute(
     `INSERT INTO ${keyspace}.annals_schema (part, version) VALUES (?, ?) USING TIMESTAMP ?`,

@@ -15,7 +15,7 @@ import type { Bound, CassandraConnection, DriverRow } from './connection.ts';
 import type { PlacedStatement } from './grouped-writes.ts';
 import { mapBounded } from './in-flight.ts';
 import { limits } from './limits.ts';
-import type { Marker, TableNames } from './marker.ts';
+import { allTablesOf, type Marker, type TableNames } from './marker.ts';
 import { quoted } from './names.ts';
 import { type Order, orderColumns, placeIn } from './orders.ts';
 
@@ -51,7 +51,7 @@ export class TableRows {
   readonly #delete: string;
 
   constructor(connection: CassandraConnection, marker: Marker, names: TableNames, number: number) {
-    const table = marker.spec.tables[number] as Table;
+    const table = allTablesOf(marker)[number] as Table;
     this.table = table;
     this.number = number;
     this.buckets = marker.buckets;

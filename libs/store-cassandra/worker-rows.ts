@@ -39,6 +39,8 @@ export interface WorkerState {
 /** Up to where the rows of a worker are written. */
 export interface Applied extends ShareProgress {
   readonly seq: number;
+  /** The last batch that rows may have been written of: `seq`, or one later. */
+  readonly started: number;
 }
 
 export interface Decision {
@@ -75,6 +77,13 @@ export class WorkerRows {
     // A row that was deleted by compare-and-set may show as one of nulls.
     if (!row || row.epoch === null) throw this.lost();
     return stateFrom(row);
+  }
+
+  /** Whether the generation is filled for the first time: its orders are not whole. Throws StoreLostError. */
+  async areBuilding(): Promise<boolean> {
+    const workers = Array.from({ length: this.#marker.spec.workers }, (_, worker) => worker);
+    const states = await Promise.all(workers.map((worker) => this.read(worker)));
+    return states.some(({ deriving }) => deriving !== 'made');
   }
 
   /** Decides a batch: from now on it counts, whatever becomes of its writer. False when `state` is not what is there. */
@@ -164,19 +173,32 @@ export class WorkerRows {
   /** Of all workers, in their order. Throws StoreLostError when one is missing. */
   async applied(): Promise<readonly Applied[]> {
     const rows = await this.#connection.execute(
-      `SELECT worker, seq, checkpoint, tail FROM ${this.#connection.keyspace}.annals_applied WHERE instance = ?`,
+      `SELECT worker, seq, checkpoint, tail, started FROM ${this.#connection.keyspace}.annals_applied WHERE instance = ?`,
       [this.#marker.instance],
     );
     if (rows.length !== this.#marker.spec.workers) throw this.lost();
-    return rows.map(({ seq, checkpoint, tail }) => ({
+    return rows.map(({ seq, checkpoint, tail, started }) => ({
       seq: Number(seq),
+      started: Number(started ?? 0),
       checkpoint: storedCheckpoint(checkpoint),
       tail: storedTail(tail),
     }));
   }
 
+  /** Says that rows of a batch will be written: before the first of them. */
+  async setStarted(worker: number, seq: number): Promise<void> {
+    await this.#connection.execute(
+      `UPDATE ${this.#connection.keyspace}.annals_applied USING TIMESTAMP ? SET started = ?
+       WHERE instance = ? AND worker = ?`,
+      [BigInt(seq), BigInt(seq), this.#marker.instance, worker],
+    );
+  }
+
   /** Says that all rows up to a batch are written: after them. */
-  async setApplied(worker: number, { seq, checkpoint, tail }: Applied): Promise<void> {
+  async setApplied(
+    worker: number,
+    { seq, checkpoint, tail }: Omit<Applied, 'started'>,
+  ): Promise<void> {
     await this.#connection.execute(
       `UPDATE ${this.#connection.keyspace}.annals_applied USING TIMESTAMP ? SET seq = ?, checkpoint = ?, tail = ?
        WHERE instance = ? AND worker = ?`,

@@ -8,12 +8,14 @@ import type { SchemaPart } from '../schema.ts';
 export const keySchema: SchemaPart = {
   name: 'subject-keys',
   steps: [
-    [
-      // Changed by compare-and-set only. A key of no bytes is a tombstone: nothing is ever deleted.
-      `annals_subject_keys (
+    {
+      tables: [
+        // Changed by compare-and-set only. A key of no bytes is a tombstone: nothing is ever deleted.
+        `annals_subject_keys (
          store text, bucket int, subject text, wrapped blob, PRIMARY KEY ((store, bucket), subject))`,
-      'annals_subject_key_stores (store text, master_check blob, erasures bigint, PRIMARY KEY ((store)))',
-    ],
+        'annals_subject_key_stores (store text, master_check blob, erasures bigint, PRIMARY KEY ((store)))',
+      ],
+    },
   ],
 };
 
