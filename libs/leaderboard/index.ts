@@ -16,6 +16,10 @@ export {
 } from './outcome.ts';
 export { periodOf, periodStart } from './period.ts';
 export { leaderboardProjection } from './projections/leaderboard.ts';
+export {
+  cassandraLeaderboardReadModel,
+  type LiveCassandraGeneration,
+} from './read-model/cassandra.ts';
 export { type LeaderboardEvent, NaiveLeaderboard } from './read-model/naive.ts';
 export * from './read-model/port.ts';
 export { type LiveRedisGeneration, redisLeaderboardReadModel } from './read-model/redis.ts';

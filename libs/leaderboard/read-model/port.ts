@@ -8,7 +8,8 @@ import type { EntryStatus } from '../state.ts';
  * the law they keep.
  *
  * Every answer is read at one checkpoint, its `asOf`. A store of several shards that cannot be read at
- * one moment says so with `exact: false`: then all of it covers `asOf`, and parts are newer. `lost`: the store is gone, which is not the
+ * one moment says so with `exact: false`: then all of it covers `asOf`, and parts are newer. So does one that gives a
+ * dense rank as "at least". `lost`: the store is gone, which is not the
  * same as empty, and stays so until somebody rebuilds it.
  */
 export interface LeaderboardReadModel {
