@@ -165,13 +165,13 @@ const authenticationStatuses: Readonly<Record<string, PspAuthentication['status'
   canceled: 'canceled',
 };
 
-/** Names the customer, too: the method belongs to it, and later payments must name both. */
+/** Names the customer and its method, too: later payments rest on the three. */
 export function authenticationOf(psp: string, intent: Stripe.SetupIntent): PspAuthentication {
   const status = authenticationStatus(intent);
   const actionUrl = intent.next_action?.redirect_to_url?.url;
   return {
     psp,
-    id: `${intent.id}.${idOf(intent.customer)}`,
+    id: [intent.id, idOf(intent.customer), idOf(intent.payment_method)].join('.'),
     status,
     ...(actionUrl ? { actionUrl } : {}),
   };
@@ -187,16 +187,14 @@ function authenticationStatus({
   return known;
 }
 
-/** The two ids that `authenticationOf` put together. */
-export function authenticationParts(id: string): {
-  readonly intent: string;
-  readonly customer: string;
-} {
-  const [intent, customer, ...rest] = id.split('.');
-  if (!intent || !customer || rest.length > 0) {
+/** The ids that `authenticationOf` put together. */
+export function authenticationParts(id: string) {
+  const parts = id.split('.');
+  const [intent, customer, method] = parts;
+  if (!intent || !customer || method === undefined || parts.length !== 3) {
     throw new TypeError(`${id} is no authentication that this adapter gave`);
   }
-  return { intent, customer };
+  return { intent, customer, method };
 }
 
 function idOf(object: string | { readonly id: string } | null | undefined): string {

@@ -130,15 +130,15 @@ class StripePsp implements Psp {
     const { key, reference, method, capture, authentication, seller } = request;
     const amount = toStripeAmount(request.amount);
     if (amount.kind === 'refused') return invalid(amount.detail);
-    const customer = authentication ? authenticationParts(authentication).customer : undefined;
+    const proven = authentication ? authenticationParts(authentication) : undefined;
     const made = await this.#call(request.signal, () =>
       this.#stripe.paymentIntents.create(
         {
           ...amount.value,
-          payment_method: method,
+          payment_method: proven?.method ?? method,
           allowed_payment_method_types: ['card'],
           capture_method: capture,
-          ...(customer ? { customer } : {}),
+          ...(proven ? { customer: proven.customer } : {}),
           metadata: { [referenceMember]: reference, ...(seller ? { annals_seller: seller } : {}) },
           expand: paymentExpand,
         },

@@ -1,0 +1,77 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
+import type { Clock } from '@annals/core';
+import { parameterLimits } from './core/parameters.ts';
+import type { ApiAnswer, ApiRequest } from './core/sandbox.ts';
+import { exchange } from './exchange.ts';
+import { type Site, siteAnswer } from './pages/site.ts';
+
+export interface ShellOptions extends Site {
+  readonly clock: Clock;
+  /** After each request that may have made something due. */
+  readonly onChange: () => void;
+  readonly onTrouble: (error: unknown) => void;
+}
+
+/** The thin shell: bytes in, bytes out. Cutting a connection is its part, too. */
+export function sandboxServer(options: ShellOptions): Server {
+  const server = createServer((request, response) => {
+    serve(options, request, response).catch((error: unknown) => {
+      options.onTrouble(error);
+      if (!response.headersSent) response.writeHead(500, { 'content-type': 'application/json' });
+      response.end(
+        '{"error":{"type":"api_error","message":"The sandbox has a fault of its own."}}',
+      );
+    });
+  });
+  server.keepAliveTimeout = 30_000;
+  return server;
+}
+
+async function serve(
+  options: ShellOptions,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const body = await bodyOf(incoming);
+  if (body === undefined) {
+    response.writeHead(413, { connection: 'close' }).end();
+    return;
+  }
+  const [path = '/', query = ''] = (incoming.url ?? '/').split(/\?(.*)/s);
+  const headers = Object.fromEntries(
+    Object.entries(incoming.headers).map(([name, value]) => [name, String(value ?? '')]),
+  );
+  const request: ApiRequest = { method: incoming.method ?? 'GET', path, query, body, headers };
+  const site = siteAnswer(options, request);
+  const { clock, sandbox, onChange } = options;
+  const exchanged = site
+    ? ({ kind: 'answer', answer: site } as const)
+    : await exchange(sandbox, request, (ms) => clock.sleep(ms));
+  if (request.method !== 'GET') onChange();
+  if (exchanged.kind === 'cut') incoming.socket.destroy();
+  else send(response, exchanged.answer);
+}
+
+function send(response: ServerResponse, { status, headers, body }: ApiAnswer): void {
+  if (typeof body === 'string') {
+    const length = { 'content-length': Buffer.byteLength(body) };
+    response.writeHead(status, { ...headers, ...length }).end(body);
+    return;
+  }
+  response.writeHead(status, headers);
+  // A reader that goes away ends the file; there is nobody left to tell.
+  pipeline(Readable.from(body), response, () => undefined);
+}
+
+/** The whole body as text; undefined when it is too large. */
+async function bodyOf(incoming: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of incoming) {
+    bytes += (chunk as Buffer).byteLength;
+    if (bytes > parameterLimits.bodyBytesMax) return undefined;
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString();
+}

@@ -1,0 +1,118 @@
+import { parse } from 'qs';
+import { z } from 'zod';
+import { randomLetters } from '../core/books.ts';
+import { openDispute } from '../core/disputes.ts';
+import { faultSchema, faultsMax } from '../core/faults.ts';
+import { failPayout } from '../core/payouts.ts';
+import type { ApiAnswer, ApiRequest, Sandbox } from '../core/sandbox.ts';
+import { answerChallenge, challengePage } from './challenge.ts';
+import { type Page, pageHeaders, pageHtml } from './page.ts';
+import { paymentForm, paymentPage, paymentQuery, takeCard } from './payment-page.ts';
+import { tokensPage } from './tokens.ts';
+
+/** What is the sandbox's own, under `/sandbox`: pages for buyers, and operators' requests, which need the key. */
+
+export interface Site {
+  readonly sandbox: Sandbox;
+  readonly random: () => number;
+  readonly now: () => number;
+}
+
+/** The answer to a path of the site; undefined when the path is none of it. */
+export function siteAnswer(site: Site, request: ApiRequest): ApiAnswer | undefined {
+  const { method, path } = request;
+  if (method === 'GET' && (path === '/' || path === '/sandbox/tokens')) return shown(tokensPage());
+  if (path === '/sandbox/pay') return pay(site, request);
+  const challenged = /^\/sandbox\/3ds\/(\w{1,255})$/.exec(path)?.[1];
+  if (challenged) return challenge(site, request, challenged);
+  if (path === '/sandbox/health') return json(200, { status: 'ok' });
+  if (!path.startsWith('/sandbox/')) return undefined;
+  if (!site.sandbox.knows(request.headers.authorization)) {
+    return json(401, { error: 'the secret key is missing or wrong' });
+  }
+  return operate(site, request);
+}
+
+function pay({ sandbox, now }: Site, { method, query, body }: ApiRequest): ApiAnswer {
+  const asked = paymentQuery.safeParse(parse(query, { depth: 0 }));
+  if (!asked.success) {
+    const content = '<p>The shop has to say where you go back to (<code>return_url</code>).</p>';
+    return shown({ status: 400, title: 'Payment', content });
+  }
+  if (method !== 'POST') return shown(paymentPage(asked.data));
+  const form = paymentForm.safeParse(parse(body, { depth: 0 }));
+  if (!form.success) return shown(paymentPage(asked.data, 'The card is not complete.'));
+  return led(takeCard(sandbox, asked.data, form.data, now()));
+}
+
+function challenge({ sandbox }: Site, { method, body }: ApiRequest, id: string): ApiAnswer {
+  if (method !== 'POST') return shown(challengePage(sandbox, id));
+  const form = z
+    .object({ outcome: z.enum(['succeeded', 'failed']) })
+    .safeParse(parse(body, { depth: 0 }));
+  if (!form.success) return shown(challengePage(sandbox, id));
+  return led(answerChallenge(sandbox, id, form.data.outcome));
+}
+
+const disputing = z.strictObject({ reason: z.string().max(100).default('fraudulent') });
+const failing = z.strictObject({ code: z.string().max(100).default('could_not_process') });
+
+function operate(site: Site, request: ApiRequest): ApiAnswer {
+  const { sandbox } = site;
+  const { method, path } = request;
+  if (path === '/sandbox/faults') return operateFaults(site, request);
+  const [, disputed] = /^\/sandbox\/charges\/(\w+)\/dispute$/.exec(path) ?? [];
+  if (method === 'POST' && disputed) {
+    const given = disputing.safeParse(parsedJson(request.body));
+    if (!given.success) return json(400, { error: z.prettifyError(given.error) });
+    const { reason } = given.data;
+    const dispute = sandbox.transact((books) => openDispute(books, disputed, reason));
+    return dispute ? json(200, dispute) : json(409, { error: 'nothing to dispute' });
+  }
+  const [, failed] = /^\/sandbox\/payouts\/(\w+)\/fail$/.exec(path) ?? [];
+  if (method === 'POST' && failed && sandbox.storage.get('payout', failed)) {
+    const given = failing.safeParse(parsedJson(request.body));
+    if (!given.success) return json(400, { error: z.prettifyError(given.error) });
+    sandbox.transact((books) => failPayout(books, failed, given.data.code));
+    return json(200, sandbox.storage.get('payout', failed) ?? {});
+  }
+  return json(404, { error: 'there is nothing here' });
+}
+
+function operateFaults({ sandbox, random }: Site, { method, body }: ApiRequest): ApiAnswer {
+  if (method === 'GET') return json(200, { faults: sandbox.faults.list() });
+  if (method === 'DELETE') {
+    sandbox.transact(() => sandbox.faults.clear());
+    return json(200, { faults: [] });
+  }
+  const given = faultSchema.safeParse(parsedJson(body));
+  if (!given.success) return json(400, { error: z.prettifyError(given.error) });
+  if (sandbox.faults.list().length >= faultsMax) return json(409, { error: 'too many faults' });
+  const id = `fault_${randomLetters(random, 12)}`;
+  return json(
+    200,
+    sandbox.transact(() => sandbox.faults.add(id, given.data)),
+  );
+}
+
+/** `undefined` for what is no JSON: no schema takes it. */
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text || '{}');
+  } catch {
+    return undefined;
+  }
+}
+
+function json(status: number, body: object): ApiAnswer {
+  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+}
+
+function shown(page: Page): ApiAnswer {
+  return { status: page.status, headers: pageHeaders, body: pageHtml(page) };
+}
+
+function led(outcome: ReturnType<typeof takeCard>): ApiAnswer {
+  if (outcome.kind === 'page') return shown(outcome.page);
+  return { status: 303, headers: { location: outcome.to, 'cache-control': 'no-store' }, body: '' };
+}
