@@ -1,4 +1,5 @@
 import type { ApiAnswer, ApiRequest, Sandbox } from './core/sandbox.ts';
+import { siteAnswer } from './pages/site.ts';
 
 /** What the other side sees of one request: an answer, or a connection that is closed. */
 export type Exchanged =
@@ -20,6 +21,8 @@ export async function exchange(
   request: ApiRequest,
   sleep: (ms: number) => Promise<void>,
 ): Promise<Exchanged> {
+  const site = siteAnswer(sandbox, request);
+  if (site) return { kind: 'answer', answer: site };
   const begun = sandbox.begin(request);
   if (begun.kind === 'answered') return { kind: 'answer', answer: begun.answer };
   const { call } = begun;

@@ -7,6 +7,7 @@ import type { Fees, Pace } from './core/books.ts';
 import { Sandbox } from './core/sandbox.ts';
 import { Storage } from './core/storage.ts';
 import { sandboxServer } from './http-server.ts';
+import { SandboxTime } from './sandbox-time.ts';
 import { writeSettlementFiles } from './settlement-files.ts';
 import { postByFetch, Worker } from './webhook-sender.ts';
 
@@ -37,7 +38,8 @@ export async function startSandbox(
   const storage = new Storage(join(folder, 'books.db'));
   const stopping = new AbortController();
   const random = secureRandom;
-  const now = () => clock.now();
+  const time = new SandboxTime(clock, storage);
+  const now = () => time.now();
   let publicUrl = config.SANDBOX_PSP_PUBLIC_URL ?? '';
   const sandbox = new Sandbox({
     ...{ storage, now, random, key: config.ANNALS_PSP_KEY },
@@ -49,9 +51,10 @@ export async function startSandbox(
     sandbox.useEndpoint(config.SANDBOX_PSP_WEBHOOK_URL, config.ANNALS_PSP_WEBHOOK_SECRET);
   }
   const { signal } = stopping;
-  const worker = new Worker({ sandbox, clock, post: postByFetch, signal, onTrouble });
+  const worker = new Worker({ sandbox, time, clock, post: postByFetch, signal, onTrouble });
   const onChange = () => worker.wake();
-  const server = sandboxServer({ sandbox, random, now, clock, onChange, onTrouble });
+  const forward = (ms: number) => worker.forward(ms);
+  const server = sandboxServer({ sandbox, clock, forward, onChange, onTrouble });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(config.SANDBOX_PSP_PORT, config.SANDBOX_PSP_HOST, resolve);

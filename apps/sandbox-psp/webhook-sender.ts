@@ -1,6 +1,7 @@
 import type { Clock } from '@annals/core';
 import type { Delivery } from './core/delivery.ts';
 import type { Sandbox } from './core/sandbox.ts';
+import type { SandboxTime } from './sandbox-time.ts';
 
 /** Posts one webhook; true when the receiver answered with success. */
 export type Post = (delivery: Delivery) => Promise<boolean>;
@@ -27,6 +28,8 @@ export const postByFetch: Post = async ({ url, headers, body }) => {
 
 export interface WorkerOptions {
   readonly sandbox: Sandbox;
+  /** The sandbox's time, which may be set forward. */
+  readonly time: SandboxTime;
   readonly clock: Clock;
   readonly post: Post;
   readonly signal: AbortSignal;
@@ -60,10 +63,23 @@ export class Worker {
         await clock.sleep(senderLimits.idleMsMax, signal);
       }
       const due = sandbox.nextDueAt() ?? Number.POSITIVE_INFINITY;
-      const idleMs = Math.min(Math.max(0, due - clock.now()), senderLimits.idleMsMax);
+      const idleMs = Math.min(Math.max(0, due - sandbox.now()), senderLimits.idleMsMax);
       if (!signal.aborted && idleMs > 0) await clock.sleep(idleMs, this.#wake.signal);
     }
     await Promise.all(this.#posts);
+  }
+
+  /** Lets time pass at once: what falls due in it happens in its order, and webhooks are answered before it goes on. */
+  async forward(ms: number): Promise<void> {
+    const { sandbox, time } = this.#options;
+    const end = time.now() + ms;
+    for (let now = time.now(); now <= end; now = Math.max(now, sandbox.nextDueAt() ?? end + 1)) {
+      time.set(now);
+      for (const delivery of sandbox.work()) await this.#send(delivery);
+      await Promise.all(this.#posts);
+    }
+    time.set(Math.max(end, time.now()));
+    sandbox.work();
   }
 
   /** Starts one post; waits for a free place first. */

@@ -23,8 +23,12 @@ export function isCurrency(text: string): boolean {
 /** The sandbox's fee of a charge, in minor units. */
 export function chargeFee(fees: Fees, amount: number, currency: string): number {
   const percent = Number((BigInt(amount) * BigInt(fees.percentBasisPoints) + 5_000n) / 10_000n);
-  return percent + (fees.fixedByExponent[exponentOf(currency)] ?? 0);
+  const fee = percent + (fees.fixedByExponent[exponentOf(currency)] ?? 0);
+  return wholeOnly.has(currency) ? Math.round(fee / 100) * 100 : fee;
 }
+
+/** Counted with two decimals that are always 0. */
+const wholeOnly: ReadonlySet<string> = new Set(['isk', 'ugx']);
 
 export function disputeFee(fees: Fees, currency: string): number {
   return fees.disputeByExponent[exponentOf(currency)] ?? 0;

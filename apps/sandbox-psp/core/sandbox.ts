@@ -1,7 +1,15 @@
 import { timingSafeEqual } from 'node:crypto';
 import { canonicalJson, type JsonValue, sha256 } from '@annals/core';
 import { type Matched, matchRoute } from './api.ts';
-import { Books, type BooksMeans, defaultFees, defaultPace, type Fees, type Pace } from './books.ts';
+import {
+  Books,
+  type BooksMeans,
+  defaultFees,
+  defaultPace,
+  endpointsMax,
+  type Fees,
+  type Pace,
+} from './books.ts';
 import { type Delivery, deliveryOf } from './delivery.ts';
 import { makeEndpoint } from './events.ts';
 import { expand } from './expand.ts';
@@ -102,19 +110,27 @@ export class Sandbox {
     return this.#means.storage;
   }
 
+  now(): number {
+    return this.#means.now();
+  }
+
+  random(): number {
+    return this.#means.random();
+  }
+
   /** Work of the sandbox's own pages and operators, in one transaction. */
   transact<T>(work: (books: Books) => T): T {
     return this.storage.transaction(() => work(new Books(this.#means)));
   }
 
-  /** The endpoint that the configuration names, made or replaced. */
+  /** The endpoint that the configuration names: made, or changed in place, so that what is under way to it arrives. */
   useEndpoint(url: string, secret: string): void {
     this.transact((books) => {
-      for (const { id, metadata } of this.storage.page('webhook_endpoint', { limit: 100 })) {
-        if (metadata.configured === 'true') this.storage.remove('webhook_endpoint', id);
-      }
+      const endpoints = this.storage.page('webhook_endpoint', { limit: endpointsMax });
+      const known = endpoints.find(({ metadata }) => metadata.configured === 'true');
       const metadata = { configured: 'true' };
-      makeEndpoint(books, { url, enabled_events: ['*'], metadata }, secret);
+      if (known) this.storage.update('webhook_endpoint', { ...known, url, secret });
+      else makeEndpoint(books, { url, enabled_events: ['*'], metadata }, secret);
     });
   }
 
@@ -258,7 +274,7 @@ export class Sandbox {
   /** What the key's first request was answered, or why this one is not let in. */
   #recall(key: string, fingerprint: string, requestId: string): ApiAnswer | undefined {
     if (this.#inFlight.has(key)) return written(keyInUse, requestId);
-    const pruned = this.#means.now() - this.#means.pace.keyLifeMs;
+    const pruned = this.now() - this.#means.pace.keyLifeMs;
     const kept = this.storage.keptAnswer(key, pruned);
     if (!kept) return undefined;
     if (kept.fingerprint !== fingerprint) return written(keyReused(key), requestId);

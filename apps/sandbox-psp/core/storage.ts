@@ -23,6 +23,7 @@ CREATE TABLE answers (
 CREATE INDEX answers_by_time ON answers (answered_at);
 CREATE TABLE jobs (seq INTEGER PRIMARY KEY, due_at INTEGER NOT NULL, data TEXT NOT NULL);
 CREATE INDEX jobs_by_time ON jobs (due_at, seq);
+CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE faults (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, data TEXT NOT NULL) WITHOUT ROWID;
 `;
 
@@ -244,6 +245,16 @@ export class Storage {
 
   removeFault(id: string): boolean {
     return this.#run('DELETE FROM faults WHERE id = ?', id).changes === 1;
+  }
+
+  /** Zero before it was set. */
+  setting(name: string): number {
+    const [row] = this.#all('SELECT value FROM settings WHERE name = ?', name);
+    return (row?.value as number | undefined) ?? 0;
+  }
+
+  setSetting(name: string, value: number): void {
+    this.#run('INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)', name, value);
   }
 
   #seqOf(kind: Kind, id: string): number {

@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { cards } from '../core/test-tokens.ts';
-import { openApi, seeded, type TestApi } from '../testing/api.ts';
+import { openApi, type TestApi } from '../testing/api.ts';
 import { siteAnswer } from './site.ts';
 
 function visit(api: TestApi, method: string, url: string, body = '', key?: string) {
   const [path = '', query = ''] = url.split('?');
   const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
-  const site = { sandbox: api.sandbox, random: seeded(2), now: api.time.now };
-  const answer = siteAnswer(site, { method, path, query, body, headers });
+  const answer = siteAnswer(api.sandbox, { method, path, query, body, headers });
   if (!answer) throw new Error(`${url} is no page`);
   return { ...answer, body: String(answer.body) };
 }

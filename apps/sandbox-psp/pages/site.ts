@@ -12,28 +12,22 @@ import { tokensPage } from './tokens.ts';
 
 /** What is the sandbox's own, under `/sandbox`: pages for buyers, and operators' requests, which need the key. */
 
-export interface Site {
-  readonly sandbox: Sandbox;
-  readonly random: () => number;
-  readonly now: () => number;
-}
-
 /** The answer to a path of the site; undefined when the path is none of it. */
-export function siteAnswer(site: Site, request: ApiRequest): ApiAnswer | undefined {
+export function siteAnswer(sandbox: Sandbox, request: ApiRequest): ApiAnswer | undefined {
   const { method, path } = request;
   if (method === 'GET' && (path === '/' || path === '/sandbox/tokens')) return shown(tokensPage());
-  if (path === '/sandbox/pay') return pay(site, request);
+  if (path === '/sandbox/pay') return pay(sandbox, request);
   const challenged = /^\/sandbox\/3ds\/(\w{1,255})$/.exec(path)?.[1];
-  if (challenged) return challenge(site, request, challenged);
+  if (challenged) return challenge(sandbox, request, challenged);
   if (path === '/sandbox/health') return json(200, { status: 'ok' });
   if (!path.startsWith('/sandbox/')) return undefined;
-  if (!site.sandbox.knows(request.headers.authorization)) {
+  if (!sandbox.knows(request.headers.authorization)) {
     return json(401, { error: 'the secret key is missing or wrong' });
   }
-  return operate(site, request);
+  return operate(sandbox, request);
 }
 
-function pay({ sandbox, now }: Site, { method, query, body }: ApiRequest): ApiAnswer {
+function pay(sandbox: Sandbox, { method, query, body }: ApiRequest): ApiAnswer {
   const asked = paymentQuery.safeParse(parse(query, { depth: 0 }));
   if (!asked.success) {
     const content = '<p>The shop has to say where you go back to (<code>return_url</code>).</p>';
@@ -42,10 +36,10 @@ function pay({ sandbox, now }: Site, { method, query, body }: ApiRequest): ApiAn
   if (method !== 'POST') return shown(paymentPage(asked.data));
   const form = paymentForm.safeParse(parse(body, { depth: 0 }));
   if (!form.success) return shown(paymentPage(asked.data, 'The card is not complete.'));
-  return led(takeCard(sandbox, asked.data, form.data, now()));
+  return led(takeCard(sandbox, asked.data, form.data, sandbox.now()));
 }
 
-function challenge({ sandbox }: Site, { method, body }: ApiRequest, id: string): ApiAnswer {
+function challenge(sandbox: Sandbox, { method, body }: ApiRequest, id: string): ApiAnswer {
   if (method !== 'POST') return shown(challengePage(sandbox, id));
   const form = z
     .object({ outcome: z.enum(['succeeded', 'failed']) })
@@ -57,10 +51,9 @@ function challenge({ sandbox }: Site, { method, body }: ApiRequest, id: string):
 const disputing = z.strictObject({ reason: z.string().max(100).default('fraudulent') });
 const failing = z.strictObject({ code: z.string().max(100).default('could_not_process') });
 
-function operate(site: Site, request: ApiRequest): ApiAnswer {
-  const { sandbox } = site;
+function operate(sandbox: Sandbox, request: ApiRequest): ApiAnswer {
   const { method, path } = request;
-  if (path === '/sandbox/faults') return operateFaults(site, request);
+  if (path === '/sandbox/faults') return operateFaults(sandbox, request);
   const [, disputed] = /^\/sandbox\/charges\/(\w+)\/dispute$/.exec(path) ?? [];
   if (method === 'POST' && disputed) {
     const given = disputing.safeParse(parsedJson(request.body));
@@ -79,7 +72,7 @@ function operate(site: Site, request: ApiRequest): ApiAnswer {
   return json(404, { error: 'there is nothing here' });
 }
 
-function operateFaults({ sandbox, random }: Site, { method, body }: ApiRequest): ApiAnswer {
+function operateFaults(sandbox: Sandbox, { method, body }: ApiRequest): ApiAnswer {
   if (method === 'GET') return json(200, { faults: sandbox.faults.list() });
   if (method === 'DELETE') {
     sandbox.transact(() => sandbox.faults.clear());
@@ -88,7 +81,7 @@ function operateFaults({ sandbox, random }: Site, { method, body }: ApiRequest):
   const given = faultSchema.safeParse(parsedJson(body));
   if (!given.success) return json(400, { error: z.prettifyError(given.error) });
   if (sandbox.faults.list().length >= faultsMax) return json(409, { error: 'too many faults' });
-  const id = `fault_${randomLetters(random, 12)}`;
+  const id = `fault_${randomLetters(() => sandbox.random(), 12)}`;
   return json(
     200,
     sandbox.transact(() => sandbox.faults.add(id, given.data)),
@@ -96,7 +89,7 @@ function operateFaults({ sandbox, random }: Site, { method, body }: ApiRequest):
 }
 
 /** `undefined` for what is no JSON: no schema takes it. */
-function parsedJson(text: string): unknown {
+export function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text || '{}');
   } catch {
@@ -104,7 +97,7 @@ function parsedJson(text: string): unknown {
   }
 }
 
-function json(status: number, body: object): ApiAnswer {
+export function json(status: number, body: object): ApiAnswer {
   return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
 }
 

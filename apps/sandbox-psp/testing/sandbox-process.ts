@@ -10,8 +10,11 @@ export interface SandboxProcess {
 }
 
 /** Starts the program, and waits until it says where it listens. */
-export async function startProcess(env: Record<string, string>): Promise<SandboxProcess> {
-  const child = spawnSandbox(env);
+export async function startProcess(
+  env: Record<string, string>,
+  program: Program = '../main.ts',
+): Promise<SandboxProcess> {
+  const child = spawnSandbox(env, program);
   let said = '';
   child.stdout?.on('data', (chunk) => {
     said += chunk;
@@ -32,8 +35,14 @@ export async function startProcess(env: Record<string, string>): Promise<Sandbox
   return { url, child, kill };
 }
 
-export function spawnSandbox(env: Record<string, string>): ChildProcess {
-  const main = fileURLToPath(new URL('../main.ts', import.meta.url));
+/** The program itself, or the one with the pace of the contract. */
+export type Program = '../main.ts' | 'sandbox-main.ts';
+
+export function spawnSandbox(
+  env: Record<string, string>,
+  program: Program = '../main.ts',
+): ChildProcess {
+  const main = fileURLToPath(new URL(program, import.meta.url));
   return spawn(process.execPath, [main], {
     env: { ...process.env, SANDBOX_PSP_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

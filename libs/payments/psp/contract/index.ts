@@ -1,0 +1,34 @@
+import { describe } from 'vitest';
+import { describeBuyers } from './buyers.ts';
+import { describeCalls } from './calls.ts';
+import { describeFaults } from './faults.ts';
+import { describeLater } from './later.ts';
+import { type OpenSite, sites } from './site.ts';
+import { describeKills, describeWebhooks } from './webhooks.ts';
+
+export { triedTokens } from './buyers.ts';
+export {
+  type OpenSite,
+  type PspFault,
+  type PspSite,
+  sitePace,
+  siteSearchLagMs,
+  siteTerms,
+} from './site.ts';
+
+/** The law of every adapter of `Psp`, tried against a provider whose faults and time a test has in hand. */
+export function describePsp(name: string, open: OpenSite): void {
+  describe(`${name}: the port to providers`, () => {
+    const openFresh = sites(open);
+    describeCalls(openFresh);
+    describeBuyers(openFresh);
+    describeFaults(openFresh);
+    describeLater(openFresh);
+    describeWebhooks(openFresh);
+  });
+}
+
+/** Where the provider is a process that a test may kill. */
+export function describePspKills(name: string, open: OpenSite): void {
+  describe(`${name}: the provider is killed`, () => describeKills(sites(open)));
+}
