@@ -21,6 +21,8 @@ const secret = 'whsec_sandbox';
 
 /** What the two sites share: everything but where the sandbox is. */
 interface Place {
+  /** What the adapter calls it. */
+  readonly name?: string;
   readonly url: string;
   readonly fetch: typeof globalThis.fetch;
   /** The sandbox's time. */
@@ -45,7 +47,7 @@ function siteAt(place: Place): PspSite {
   };
   return {
     psp: stripePsp({
-      ...{ name: 'stripe', url, key, webhookSecrets: ['whsec_old', secret], clock },
+      ...{ name: place.name ?? 'stripe', url, key, webhookSecrets: ['whsec_old', secret], clock },
       ...{ returnUrl: 'http://127.0.0.1:9/back', terms: siteTerms, searchLagMs: siteSearchLagMs },
       ...(place.inProcess ? { fetch } : {}),
     }),
@@ -79,7 +81,7 @@ function siteAt(place: Place): PspSite {
 }
 
 /** The sandbox in this process, its books in memory. */
-export async function openInProcess(): Promise<PspSite> {
+export async function openInProcess(name = 'stripe'): Promise<PspSite> {
   const storage = new Storage(':memory:');
   const time = new SandboxTime(systemClock, storage);
   const now = () => time.now();
@@ -103,7 +105,7 @@ export async function openInProcess(): Promise<PspSite> {
     },
   });
   return siteAt({
-    ...{ url, now, deliveries, receiver, inProcess: true },
+    ...{ name, url, now, deliveries, receiver, inProcess: true },
     fetch: sandboxFetch(sandbox, (ms) => systemClock.sleep(ms)),
     forward: (ms) => worker.forward(ms),
     close: async () => storage.close(),

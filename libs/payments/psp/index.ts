@@ -1,2 +1,17 @@
+export {
+  type BreakerOptions,
+  breakerDefaults,
+  CircuitBreaker,
+  type CircuitState,
+} from './circuit-breaker.ts';
 export * from './port.ts';
+export {
+  type Choice,
+  guard,
+  mayFailOver,
+  PspRouting,
+  type Routable,
+  type RoutingOptions,
+  type RoutingRule,
+} from './routing.ts';
 export { type StripeOptions, stripePsp, stripeSearchLagMs, stripeTerms } from './stripe.ts';
