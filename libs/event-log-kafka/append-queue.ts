@@ -49,6 +49,8 @@ export class AppendQueue {
   readonly #underWay = new Map<number, Sent>();
   #bytes = 0;
   #pumping = false;
+  #looking = false;
+  #linger: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #idle = Promise.withResolvers<void>();
 
@@ -115,20 +117,47 @@ export class AppendQueue {
     this.#underWay.set(sent.number, sent);
     this.#bytes += sent.bytes;
     this.#timer ??= setTimeout(() => this.#lookAtDeadlines(), deadlineLookMs);
-    if (this.#pumping) return;
-    this.#pumping = true;
-    // After this turn's microtasks: callers that were answered together send together again.
-    process.nextTick(() => void this.#pump());
+    this.#lookSoon();
+  }
+
+  /** After this turn and its microtasks: callers that were answered together send together again. */
+  #lookSoon(): void {
+    if (this.#looking || this.#pumping) return;
+    this.#looking = true;
+    setImmediate(() => {
+      this.#looking = false;
+      if (this.#isDue()) void this.#pump();
+      else if (this.#waiting.length > 0) {
+        this.#linger ??= setTimeout(() => void this.#pump(), kafkaLimits.lingerMsMax);
+      }
+    });
+  }
+
+  /**
+   * A request costs its sender, the broker and every follower much the same whether it holds one record or
+   * a hundred. So records wait until they are as many as those under way: callers that were answered
+   * together are sent together, and two groups at most take turns. One that is alone never waits.
+   */
+  #isDue(): boolean {
+    const waiting = this.#waiting.length;
+    const sent = this.#underWay.size - waiting;
+    const enough = waiting >= Math.min(sent, kafkaLimits.gatheredRecordsMax);
+    return waiting > 0 && (enough || this.#waiting[0]?.settles !== undefined);
   }
 
   async #pump(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    clearTimeout(this.#linger);
+    this.#linger = undefined;
+    do {
       const batch = this.#takeBatch();
       const produced = await this.#options.send(batch.map((sent) => sent.message));
       for (const sent of batch) this.#afterSending(sent, produced);
       if (produced !== 'acknowledged' && this.#waiting.length > 0) await pause();
-    }
+    } while (this.#isDue());
     this.#pumping = false;
+    this.#lookSoon();
   }
 
   /** The first of those that wait, as far as one request holds them. */
@@ -194,6 +223,7 @@ export class AppendQueue {
     if (!this.#underWay.delete(sent.number)) return;
     this.#bytes -= sent.bytes;
     sent.answer(answer);
+    if (this.#waiting.length > 0) this.#lookSoon();
     if (this.#underWay.size > 0) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,19 +1,19 @@
 import { Worker } from 'node:worker_threads';
 import { EventLogError } from '@annals/event-log/port';
 import { FollowError } from './follow-error.ts';
-import type { FollowerProgress } from './follower-progress.ts';
 import type {
   Followed,
   FollowerFailure,
   FollowerMessage,
+  FollowerRequest,
   FollowerTask,
+  JudgedBatch,
 } from './follower-protocol.ts';
 import type { OnReport } from './kafka-connection.ts';
-import type { Outcome } from './partition-follower.ts';
 
 export interface FollowerEvents {
-  /** After a transaction: its events can be read. */
-  onApplied(partition: number, progress: FollowerProgress, outcomes: readonly Outcome[]): void;
+  /** `committed`: the events of all that was judged until now can be read. */
+  onJudged(batches: readonly JudgedBatch[], committed: boolean): void;
   /** The thread is gone. `removed`: the replica was damaged, and begins anew when it is started again. */
   onFailed(error: Error, removed: boolean): void;
   readonly onReport: OnReport;
@@ -47,12 +47,21 @@ export class FollowerClient {
     return this.#opened.promise;
   }
 
+  /** Has all that was judged committed at once. */
+  commit(): void {
+    this.#ask('commit');
+  }
+
   async close(): Promise<void> {
     if (!this.#over) {
       this.#over = true;
-      this.#worker.postMessage('close');
+      this.#ask('close');
     }
     await this.#closed.promise;
+  }
+
+  #ask(request: FollowerRequest): void {
+    this.#worker.postMessage(request);
   }
 
   #receive(message: FollowerMessage): void {
@@ -60,8 +69,8 @@ export class FollowerClient {
       case 'opened':
         this.#opened.resolve(message.followed);
         break;
-      case 'applied':
-        this.#events.onApplied(message.partition, message.progress, message.outcomes);
+      case 'judged':
+        this.#events.onJudged(message.batches, message.committed);
         break;
       case 'report':
         this.#events.onReport(message.report);

@@ -26,16 +26,25 @@ export interface Followed {
   readonly progress: FollowerProgress;
 }
 
+/** What the follower's thread is asked. To `commit` it answers with `judged` and `committed`. */
+export type FollowerRequest = 'commit' | 'close';
+
+/** What some records of one partition have brought. */
+export interface JudgedBatch {
+  readonly partition: number;
+  readonly progress: FollowerProgress;
+  readonly outcomes: readonly Outcome[];
+}
+
 /** What the follower's thread says. After `failed` it is gone. */
 export type FollowerMessage =
   /** The files of all partitions are there and can be read. */
   | { readonly kind: 'opened'; readonly followed: readonly Followed[] }
+  /** What was judged since the last message, in order; `committed` when all of it, and of those before, can be read. */
   | {
-      readonly kind: 'applied';
-      readonly partition: number;
-      readonly progress: FollowerProgress;
-      readonly outcomes: readonly Outcome[];
-      readonly events: number;
+      readonly kind: 'judged';
+      readonly batches: readonly JudgedBatch[];
+      readonly committed: boolean;
     }
   | { readonly kind: 'report'; readonly report: ClientReport }
   | { readonly kind: 'failed'; readonly error: FollowerFailure }

@@ -8,7 +8,13 @@ import {
 } from '@annals/event-log-sqlite/replica';
 import type { EachBatchPayload } from 'kafkajs';
 import { FollowError } from './follow-error.ts';
-import type { FollowerFailure, FollowerMessage, FollowerTask } from './follower-protocol.ts';
+import type {
+  FollowerFailure,
+  FollowerMessage,
+  FollowerRequest,
+  FollowerTask,
+  JudgedBatch,
+} from './follower-protocol.ts';
 import { kafkaClient } from './kafka-connection.ts';
 import { kafkaLimits } from './kafka-limits.ts';
 import { PartitionFollower } from './partition-follower.ts';
@@ -27,13 +33,21 @@ class FollowerThread {
   readonly #followers = new Map<number, PartitionFollower>();
   readonly #seeks = new Map<number, number>();
   #feed: TopicFeed | undefined;
+  #untold: JudgedBatch[] = [];
+  #tellingSoon = false;
+  #uncommittedRecords = 0;
+  #committedAt = 0;
+  #commitTimer: NodeJS.Timeout | undefined;
   #ended = false;
 
   constructor(port: MessagePort, task: FollowerTask, formats: RecordFormats) {
     this.#port = port;
     this.#task = task;
     this.#formats = formats;
-    port.on('message', () => void this.#close());
+    port.on('message', (request: FollowerRequest) => {
+      if (request === 'commit') this.#commit();
+      else this.#close();
+    });
   }
 
   start(): void {
@@ -89,20 +103,64 @@ class FollowerThread {
     if (!follower || this.#ended) return;
     try {
       follower.checkEnd(Number(batch.highWatermark));
-      const applied = follower.apply(
+      const judged = follower.judge(
         batch.messages.map(({ offset, key, value }) => ({ offset: Number(offset), key, value })),
       );
-      if (applied.kind === 'seek') {
-        this.#seekAgain(follower, applied.from);
+      if (judged.kind === 'seek') {
+        this.#seekAgain(follower, judged.from);
         return;
       }
       this.#seeks.delete(partition);
       resolveOffset(batch.lastOffset());
-      const { outcomes, events } = applied;
-      this.#say({ kind: 'applied', partition, progress: follower.progress, outcomes, events });
+      this.#uncommittedRecords += batch.messages.length;
+      this.#tellSoon({ partition, progress: follower.progress, outcomes: judged.outcomes });
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /**
+   * Once for all partitions that one fetch has brought. Appends are answered by verdicts, so these are told at
+   * once. Commits are dear and keep their distance, so that several fetches share one; whoever wants to read sooner
+   * what was answered asks for it.
+   */
+  #tellSoon(batch: JudgedBatch): void {
+    this.#untold.push(batch);
+    if (this.#tellingSoon) return;
+    this.#tellingSoon = true;
+    setImmediate(() => {
+      this.#tellingSoon = false;
+      if (this.#ended) return;
+      if (this.#uncommittedRecords >= kafkaLimits.commitRecordsMax) {
+        this.#commit();
+        return;
+      }
+      this.#tell(false);
+      const sinceMs = performance.now() - this.#committedAt;
+      const waitMs = Math.max(0, kafkaLimits.commitMsMin - sinceMs);
+      this.#commitTimer ??= setTimeout(() => this.#commit(), waitMs);
+    });
+  }
+
+  #commit(): void {
+    if (this.#ended) return;
+    clearTimeout(this.#commitTimer);
+    this.#commitTimer = undefined;
+    try {
+      for (const follower of this.#followers.values()) follower.commit();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#uncommittedRecords = 0;
+    this.#committedAt = performance.now();
+    this.#tell(true);
+  }
+
+  #tell(committed: boolean): void {
+    const batches = this.#untold;
+    this.#untold = [];
+    this.#say({ kind: 'judged', batches, committed });
   }
 
   #seekAgain(follower: PartitionFollower, from: number): void {
@@ -124,7 +182,9 @@ class FollowerThread {
     this.#port.close();
   }
 
-  async #close(): Promise<void> {
+  #close(): void {
+    this.#commit();
+    if (this.#ended) return;
     this.#end();
     this.#say({ kind: 'closed' });
     this.#port.close();
@@ -132,6 +192,7 @@ class FollowerThread {
 
   #end(): void {
     this.#ended = true;
+    clearTimeout(this.#commitTimer);
     this.#feed?.stop();
     for (const replica of this.#replicas.values()) replica.close();
     this.#replicas.clear();

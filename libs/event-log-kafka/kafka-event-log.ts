@@ -26,10 +26,9 @@ import type { ISocketFactory, Message } from 'kafkajs';
 import { AppendQueue } from './append-queue.ts';
 import { FollowerClient } from './follower-client.ts';
 import { beginning, type FollowerProgress } from './follower-progress.ts';
-import type { FollowerTask } from './follower-protocol.ts';
+import type { FollowerTask, JudgedBatch } from './follower-protocol.ts';
 import { type KafkaConnection, kafkaClient, type OnReport } from './kafka-connection.ts';
 import { kafkaLimits } from './kafka-limits.ts';
-import type { Outcome } from './partition-follower.ts';
 import { partitionOf } from './partition-of.ts';
 import { type Compression, ProduceLine } from './produce-line.ts';
 import { appendIdOf, type Witness } from './record.ts';
@@ -162,11 +161,17 @@ class KafkaLog implements KafkaEventLog {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #queue: AppendQueue;
   readonly #watch: HeadWatch;
+  /** What was judged, */
   readonly #progress = new Map<number, FollowerProgress>();
+  /** and what of it can be read. */
+  #committed: ReadonlyMap<number, FollowerProgress> = new Map();
   readonly #barriers = new Map<number, Promise<void>>();
   #follower: FollowerClient | undefined;
   #reads: LogReads | undefined;
   #commits = 0;
+  /** Whether more was answered than is committed. */
+  #answeredAhead = false;
+  #settling: PromiseWithResolvers<void> | undefined;
   #lastNumber = 0;
   #failure: Error | undefined;
   #closed: Promise<void> | undefined;
@@ -192,7 +197,7 @@ class KafkaLog implements KafkaEventLog {
   async catchUp(): Promise<void> {
     const { task } = this.#parts;
     this.#follower = new FollowerClient(task, {
-      onApplied: (...applied) => this.#applied(...applied),
+      onJudged: (batches, committed) => this.#judged(batches, committed),
       onFailed: (error) => this.#fail(error),
       onReport: this.#options.onReport,
     });
@@ -203,11 +208,13 @@ class KafkaLog implements KafkaEventLog {
       this.#options.onReport({ level: 'warn', message, fields: {} });
     }
     const readers = task.served.map((partition) => replicaReader(this.folder, partition));
-    this.#reads = new LogReads(readers, this.#watch);
+    this.#reads = new LogReads(readers, this.#watch, () => this.#settled());
     while (this.#lag() > 0) {
       if (this.#failure) throw this.#failure;
       await this.#moved.promise;
     }
+    this.#answeredAhead = true;
+    await this.#settled();
   }
 
   async append(
@@ -272,7 +279,7 @@ class KafkaLog implements KafkaEventLog {
   }
 
   status(): readonly PartitionStatus[] {
-    return [...this.#progress].map(([partition, progress]) => ({
+    return [...this.#committed].map(([partition, progress]) => ({
       partition,
       offset: progress.lastOffset,
       verdictHash: verdictHashText(progress.hash),
@@ -312,17 +319,38 @@ class KafkaLog implements KafkaEventLog {
     return promise;
   }
 
-  #applied(partition: number, progress: FollowerProgress, outcomes: readonly Outcome[]): void {
-    this.#progress.set(partition, progress);
-    this.#commits += 1;
-    this.#watch.wakeAll();
+  #judged(batches: readonly JudgedBatch[], committed: boolean): void {
+    for (const { partition, progress, outcomes } of batches) {
+      this.#progress.set(partition, progress);
+      if (outcomes.length > 0) this.#answeredAhead = true;
+      for (const outcome of outcomes) this.#queue.read(outcome);
+    }
+    if (committed) {
+      this.#answeredAhead = false;
+      this.#committed = new Map(this.#progress);
+      this.#commits += 1;
+      this.#settling?.resolve();
+      this.#settling = undefined;
+      this.#watch.wakeAll();
+    }
     this.#moved.resolve();
     this.#moved = Promise.withResolvers();
-    for (const outcome of outcomes) this.#queue.read(outcome);
+  }
+
+  /** Resolves when all that was answered can be read. */
+  async #settled(): Promise<void> {
+    if (!this.#answeredAhead || this.#failure) return;
+    if (!this.#settling) {
+      this.#settling = Promise.withResolvers();
+      this.#settling.promise.catch(() => undefined);
+      this.#follower?.commit();
+    }
+    await this.#settling.promise;
   }
 
   #fail(error: Error): void {
     this.#failure = error;
+    this.#settling?.reject(error);
     this.#options.onReport({ level: 'error', message: error.message, fields: {} });
     this.#moved.resolve();
     this.#watch.wakeAll();

@@ -8,6 +8,10 @@ export const kafkaLimits = {
   batchBytesMax: 950_000,
   /** Records in one request, so that the first caller of a long queue is not kept waiting for the last. */
   batchRecordsMax: 2_000,
+  /** So many records make a request worth its while, however many are under way. */
+  gatheredRecordsMax: 256,
+  /** The longest that records wait to become as many as those under way. */
+  lingerMsMax: 20,
   /** How long the broker may take for one request before its outcome is in doubt. */
   produceMsMax: 10_000,
   /** How long the broker may wait for its replicas. */
@@ -32,6 +36,10 @@ export const kafkaLimits = {
   seeksMax: 5,
   /** Partitions of a topic that is made, unless told. */
   partitionsDefault: 4,
+  /** Records that are judged before they are committed in any case. */
+  commitRecordsMax: 4_000,
+  /** From one commit to the next, unless somebody wants to read what is not committed. */
+  commitMsMin: 10,
   /** Of one fetch: longest wait of the broker for something new. It also bounds how long closing takes. */
   fetchWaitMsMax: 500,
   /** Of one fetch, for each partition: bounds the transaction that applies it. */

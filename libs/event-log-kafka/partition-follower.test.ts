@@ -40,6 +40,45 @@ function historyOf(choices: readonly number[]): TopicRecord[] {
   });
 }
 
+describe('what is judged and not committed', () => {
+  test('is not seen by readers before it is committed, and then together with how far it went', async () => {
+    const { follower, events } = openFollower();
+    follower.judge([appendRecord(0, 'sample-1')]);
+    follower.judge([appendRecord(1, 'sample-1', { expected: 0 })]);
+    expect(await events()).toEqual([]);
+    expect(follower.progress).toMatchObject({ nextOffset: 2, events: 2 });
+    follower.commit();
+    expect(await events()).toHaveLength(2);
+  });
+
+  test('is judged again, to the same verdicts, when a crash took it', async () => {
+    const { follower, folder, close, events } = openFollower();
+    const records = historyOf(Array.from({ length: 40 }, (_, at) => (at * 7) % 30));
+    follower.apply(records.slice(0, 10));
+    follower.judge(records.slice(10, 25));
+    const before = follower.progress;
+    close();
+    const { follower: again } = openFollower(folder);
+    expect(again.progress.nextOffset).toBe(10);
+    again.apply(records.slice(9, 25));
+    expect(again.progress).toEqual({ ...before, lastRecordHash: again.progress.lastRecordHash });
+    const reference = openFollower();
+    reference.follower.apply(records.slice(0, 25));
+    expect(again.progress).toEqual(reference.follower.progress);
+    expect(await events()).toEqual(await reference.events());
+  });
+
+  test('is compared with the topic when the feed begins anew', () => {
+    const { follower } = openFollower();
+    const first = appendRecord(0, 'sample-1');
+    follower.judge([first]);
+    follower.resume();
+    expect(follower.judge([first]).kind).toBe('applied');
+    follower.resume();
+    expect(problemOf(() => follower.judge([appendRecord(0, 'sample-1')]))).toBe('changed-record');
+  });
+});
+
 describe('verdicts', () => {
   test('an append is answered to its own process, at the place of its record', async () => {
     const { follower, events } = openFollower();

@@ -71,7 +71,10 @@ export class PartitionFollower {
   readonly #options: FollowerOptions;
   readonly #replica: Replica;
   readonly #settled: SettledIds;
-  #progress: FollowerProgress;
+  /** Changed in place: it moves with each record. */
+  readonly #progress: Mutable<FollowerProgress>;
+  /** The last record that was judged and is not committed. */
+  #uncommitted: TopicRecord | undefined;
   /** Whether the last record that was applied is still in the topic as it was. */
   #verified: boolean;
   readonly #hashOffsets = new Float64Array(kafkaLimits.rememberedHashes).fill(-1);
@@ -83,7 +86,9 @@ export class PartitionFollower {
     this.#replica = replica;
     this.partition = partition;
     const kept = replica.progress();
-    this.#progress = kept === undefined ? beginning(topic, partitions) : readProgress(kept);
+    this.#progress = {
+      ...(kept === undefined ? beginning(topic, partitions) : readProgress(kept)),
+    };
     if (this.#progress.topic !== topic || this.#progress.partitions !== partitions) {
       throw new FollowError(
         'other-topic',
@@ -97,7 +102,7 @@ export class PartitionFollower {
   }
 
   get progress(): FollowerProgress {
-    return this.#progress;
+    return { ...this.#progress };
   }
 
   /** Where the feed has to begin: at the last record that was applied, to see that it is still there. */
@@ -121,32 +126,54 @@ export class PartitionFollower {
     );
   }
 
-  /** Applies `records` in one transaction. Throws FollowError, or EventLogError when the replica fails. */
+  /** Judges `records` and commits. Throws FollowError, or EventLogError when the replica fails. */
   apply(records: readonly TopicRecord[]): Applied {
+    const applied = this.judge(records);
+    this.commit();
+    return applied;
+  }
+
+  /**
+   * Judges `records`, which no reader sees before `commit`. Their verdicts hold all the same: they are a function of
+   * the topic, and what a crash takes is judged again. Throws as `apply` does.
+   */
+  judge(records: readonly TopicRecord[]): Applied {
     const fresh = this.#fresh(records);
     if (fresh === undefined) return { kind: 'seek', from: this.feedFrom };
     const last = fresh.at(-1);
     if (!last) return { kind: 'applied', outcomes: [], events: 0 };
     const outcomes: Outcome[] = [];
     const eventsBefore = this.#progress.events;
-    this.#replica.transaction(() => {
+    this.#replica.join(() => {
       for (const record of fresh) this.#applyOne(record, outcomes);
-      this.#progress = { ...this.#progress, lastRecordHash: recordHash(last) };
+    });
+    this.#uncommitted = last;
+    return { kind: 'applied', outcomes, events: this.#progress.events - eventsBefore };
+  }
+
+  /** Keeps what was judged, and how far that was, in one transaction. */
+  commit(): void {
+    const last = this.#uncommitted;
+    if (!last) return;
+    this.#progress.lastRecordHash = recordHash(last);
+    this.#replica.join(() => {
       this.#settled.forget(this.#replica, last.offset);
       this.#replica.keepProgress(JSON.stringify(this.#progress));
     });
-    return { kind: 'applied', outcomes, events: this.#progress.events - eventsBefore };
+    this.#replica.settle();
+    this.#uncommitted = undefined;
   }
 
   /** Those not applied yet; undefined when the feed does not reach back to where it has to begin. */
   #fresh(records: readonly TopicRecord[]): readonly TopicRecord[] | undefined {
-    const { nextOffset, lastOffset, lastRecordHash, topic } = this.#progress;
+    const { nextOffset, lastOffset, topic } = this.#progress;
     // A feed that goes back has lost its place, and may have begun anew in another topic.
     if (nextOffset > 0 && (records[0]?.offset ?? nextOffset) < nextOffset) this.#verified = false;
     if (!this.#verified) {
       const same = records.find((record) => record.offset === lastOffset);
       if (!same) return (records[0]?.offset ?? lastOffset) < lastOffset ? [] : undefined;
-      if (recordHash(same) !== lastRecordHash) {
+      this.commit();
+      if (recordHash(same) !== this.#progress.lastRecordHash) {
         throw new FollowError(
           'changed-record',
           `partition ${this.partition} of ${topic} holds another record at offset ${lastOffset} than the one that was read: ` +
@@ -170,7 +197,8 @@ export class PartitionFollower {
       );
     }
     if (read.kind === 'foreign' || this.#isMisplaced(read.record)) {
-      this.#count(offset, verdictNumbers.foreign, 0, { foreign: 1 });
+      this.#progress.foreign += 1;
+      this.#count(offset, verdictNumbers.foreign, 0);
       return;
     }
     const { record } = read;
@@ -180,7 +208,8 @@ export class PartitionFollower {
       return;
     }
     if (record.kind === 'void') this.#settled.void(this.#replica, record.voids);
-    this.#count(offset, verdictNumbers[record.kind], 0, { [`${record.kind}s`]: 1 });
+    this.#progress[`${record.kind}s`] += 1;
+    this.#count(offset, verdictNumbers[record.kind], 0);
     this.#tell(record, { kind: 'seen' }, outcomes);
   }
 
@@ -196,9 +225,9 @@ export class PartitionFollower {
       decideAppend({ head: view.head, known: view.known, settled }, record, this.#rules),
     );
     if (result.kind === 'conflict') this.#settled.refuse(this.#replica, record.appendId, offset);
-    this.#progress = { ...this.#progress, stamp };
-    const written = result.kind === 'written' && !result.duplicate;
-    this.#count(offset, ...verdictOf(result), { events: written ? events.length : 0 });
+    this.#progress.stamp = stamp;
+    if (result.kind === 'written' && !result.duplicate) this.#progress.events += events.length;
+    this.#count(offset, ...verdictOf(result));
     this.#tell(record, this.#answerOf(result), outcomes);
   }
 
@@ -230,25 +259,12 @@ export class PartitionFollower {
     );
   }
 
-  #count(
-    offset: number,
-    verdict: number,
-    revision: number,
-    counts: { readonly [count in 'events' | 'foreign' | 'voids' | 'barriers']?: number },
-  ): void {
-    const before = this.#progress;
-    const hashed = foldVerdict(before.hash, offset, verdict, revision, before.stamp);
-    this.#progress = {
-      ...before,
-      lastOffset: offset,
-      nextOffset: offset + 1,
-      hash: hashed,
-      events: before.events + (counts.events ?? 0),
-      foreign: before.foreign + (counts.foreign ?? 0),
-      voids: before.voids + (counts.voids ?? 0),
-      barriers: before.barriers + (counts.barriers ?? 0),
-    };
-    this.#remember(offset, hashed);
+  #count(offset: number, verdict: number, revision: number): void {
+    const progress = this.#progress;
+    progress.hash = foldVerdict(progress.hash, offset, verdict, revision, progress.stamp);
+    progress.lastOffset = offset;
+    progress.nextOffset = offset + 1;
+    this.#remember(offset, progress.hash);
   }
 
   #remember(offset: number, { high, low }: VerdictHash): void {
@@ -274,6 +290,8 @@ export class PartitionFollower {
     );
   }
 }
+
+type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 
 function verdictOf(
   result: WrittenResult | { readonly kind: 'ignored' },

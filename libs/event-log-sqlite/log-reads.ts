@@ -35,12 +35,21 @@ export interface StreamReadOptions extends ReadOptions {
 export class LogReads {
   readonly #readers: readonly LogReader[];
   readonly #watch: HeadWatch;
+  readonly #settle: () => Promise<void>;
   #ended = false;
 
-  /** `watch` is asked with `headSum` of the same readers. */
-  constructor(readers: readonly LogReader[], watch: HeadWatch) {
+  /**
+   * `watch` is asked with `headSum` of the same readers. `settle` is awaited before anything is read: what
+   * was answered is in the files when it resolves.
+   */
+  constructor(
+    readers: readonly LogReader[],
+    watch: HeadWatch,
+    settle: () => Promise<void> = async () => undefined,
+  ) {
     this.#readers = readers;
     this.#watch = watch;
+    this.#settle = settle;
   }
 
   mustBeOpen(): void {
@@ -52,6 +61,8 @@ export class LogReads {
     stream: string,
     options: StreamReadOptions = {},
   ): Promise<StreamPage> {
+    this.mustBeOpen();
+    await this.#settle();
     this.mustBeOpen();
     const reader = this.#readers.find((one) => one.partition === partition);
     if (!reader) {
@@ -67,7 +78,7 @@ export class LogReads {
   ): Promise<Page> {
     const limit = pageLimit(options.limit);
     // A caller that reads page after page lets the rest of the process have its turn between two.
-    await nextTurn();
+    await Promise.all([nextTurn(), this.#settle()]);
     this.mustBeOpen();
     if (options.direction === 'backward') return this.#pageBackward(from, filter, limit);
     if (from === 'end') return { events: [], checkpoint: this.#head(), end: true };
@@ -77,7 +88,7 @@ export class LogReads {
   subscribe(...how: Parameters<EventLog['subscribe']>): AsyncIterable<Delivery> {
     return subscription(
       async (from, filter, limit) => {
-        await nextTurn();
+        await Promise.all([nextTurn(), this.#settle()]);
         if (this.#ended) return undefined;
         const head = headSum(this.#readers);
         const page = this.#pageForward(from, filter, limit);
@@ -89,6 +100,7 @@ export class LogReads {
 
   async count(filter: Filter = {}): Promise<ReadonlyMap<string, number>> {
     this.mustBeOpen();
+    await this.#settle();
     const counts = new Map<string, number>();
     for (const reader of this.#readers) {
       const head = reader.head();
@@ -107,6 +119,8 @@ export class LogReads {
   }
 
   async head(): Promise<Checkpoint> {
+    this.mustBeOpen();
+    await this.#settle();
     this.mustBeOpen();
     return this.#head();
   }

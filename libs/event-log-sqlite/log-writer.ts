@@ -77,17 +77,31 @@ export class LogWriter {
 
   /** What `work` gives, committed; undefined when another process holds the write lock for too long. */
   transaction<Result>(work: () => Result): Result | undefined {
-    const { begin, commit } = this.#statements;
-    try {
-      if (!retryWhileBusy(() => begin.run(), sqliteLimits.writeLockWaitMsMax)) return undefined;
-      this.#noticeOtherWriters();
+    return this.join(() => {
       const result = work();
-      commit.run();
+      this.#statements.commit.run();
       return result;
+    });
+  }
+
+  /** What `work` gives, in the transaction that is open, or in a new one that `settle` ends; undefined as above. */
+  join<Result>(work: () => Result): Result | undefined {
+    const { begin } = this.#statements;
+    try {
+      if (!this.#db.isTransaction) {
+        if (!retryWhileBusy(() => begin.run(), sqliteLimits.writeLockWaitMsMax)) return undefined;
+        this.#noticeOtherWriters();
+      }
+      return work();
     } catch (error) {
       this.#rollBack();
       throw toEventLogError(error, this.#path);
     }
+  }
+
+  /** Commits what was joined. */
+  settle(): void {
+    if (this.#db.isTransaction) this.join(() => this.#statements.commit.run());
   }
 
   close(): void {

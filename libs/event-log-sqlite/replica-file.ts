@@ -75,6 +75,7 @@ export function connectReplica(folder: string, partition: number): DatabaseSync 
     db.exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = NORMAL;
+      PRAGMA wal_autocheckpoint = ${sqliteLimits.replicaWalPages};
       PRAGMA cache_size = -${sqliteLimits.writerCacheKibibytes};
       PRAGMA journal_size_limit = ${sqliteLimits.journalBytesMax};
     `);

@@ -25,7 +25,14 @@ export interface Mark {
 export interface Replica {
   /** All that `work` does is kept, or none of it when it throws. */
   transaction<Result>(work: () => Result): Result;
-  /** Stores the events of the record at `offset` if `judge` accepts them. Only within `transaction`. */
+  /**
+   * The same, but what `work` does is kept together with what was joined before and what is joined later, by
+   * `settle`: until then no reader sees it. When it throws, nothing of it all is kept.
+   */
+  join<Result>(work: () => Result): Result;
+  /** Keeps what was joined. */
+  settle(): void;
+  /** Stores the events of the record at `offset` if `judge` accepts them. Only within the two above. */
   append(append: ReplicaAppend, offset: number, judge: Judge): WrittenResult | Ignored;
   mark(mark: Mark): void;
   marks(): Mark[];
@@ -87,7 +94,18 @@ class SqliteReplica implements Replica {
   }
 
   transaction<Result>(work: () => Result): Result {
-    const done = this.#writer.transaction(() => ({ result: work() }));
+    return this.#done(this.#writer.transaction(() => ({ result: work() })));
+  }
+
+  join<Result>(work: () => Result): Result {
+    return this.#done(this.#writer.join(() => ({ result: work() })));
+  }
+
+  settle(): void {
+    this.#writer.settle();
+  }
+
+  #done<Result>(done: { readonly result: Result } | undefined): Result {
     if (done) return done.result;
     throw new EventLogError('io', `${this.#path} is being written by another process`);
   }

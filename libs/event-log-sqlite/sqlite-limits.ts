@@ -26,6 +26,11 @@ export const sqliteLimits = {
   countedPositionsMax: 500_000,
   /** Page cache of the writer's connection. */
   writerCacheKibibytes: 32_768,
+  /**
+   * Pages in the write-ahead log of a replica before a commit writes them back: 64 MiB. A commit of a few events
+   * touches as many pages, mostly the same again and again, and writing back takes two fsyncs.
+   */
+  replicaWalPages: 16_000,
   /** The write-ahead log is cut back to this after a checkpoint. */
   journalBytesMax: 67_108_864,
   /** Problems named by one integrity check. */

@@ -4,6 +4,8 @@ import { appendOneCaller } from './cases/append-one-caller.ts';
 import { emmett } from './cases/emmett.ts';
 import { httpRead } from './cases/http-read.ts';
 import { httpWrite } from './cases/http-write.ts';
+import { kafkaAppend } from './cases/kafka-append.ts';
+import { kafkaCatchUp } from './cases/kafka-catch-up.ts';
 import { memory } from './cases/memory.ts';
 import { rankAmongMany } from './cases/rank.ts';
 import { rebuildOfBoard } from './cases/rebuild.ts';
@@ -22,4 +24,6 @@ export const cases: readonly BenchCase[] = [
   memory,
   httpRead,
   httpWrite,
+  kafkaAppend,
+  kafkaCatchUp,
 ];

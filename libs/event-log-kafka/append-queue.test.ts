@@ -1,0 +1,128 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Message } from 'kafkajs';
+import { expect, test } from 'vitest';
+import { type Answer, AppendQueue } from './append-queue.ts';
+import { kafkaLimits } from './kafka-limits.ts';
+import type { Produced } from './produce-line.ts';
+
+interface Request {
+  readonly numbers: readonly number[];
+  answer(produced: Produced): Promise<void>;
+}
+
+/** A queue whose requests the test answers. */
+function openQueue() {
+  const requests: Request[] = [];
+  const queue = new AppendQueue({
+    send: (messages) => {
+      const { promise, resolve } = Promise.withResolvers<Produced>();
+      const answer = async (produced: Produced) => {
+        resolve(produced);
+        await nextTurn();
+      };
+      requests.push({ numbers: messages.map(({ value }) => Number(value)), answer });
+      return promise;
+    },
+    voidOf: ({ number }) => ({
+      number: number + 1_000,
+      message: messageOf(number + 1_000),
+      bytes: 9,
+    }),
+    queueAppendsMax: 1_000,
+    queueBytesMax: 1_000_000,
+  });
+  const send = (...numbers: number[]): Promise<Answer>[] =>
+    numbers.map((number) =>
+      queue.send({ number, partition: 0, message: messageOf(number), bytes: 9, isBarrier: false }),
+    );
+  const read = (...numbers: number[]) => {
+    for (const number of numbers) queue.read({ number, result: { kind: 'seen' } });
+  };
+  return { queue, requests, send, read };
+}
+
+function messageOf(number: number): Message {
+  return { value: String(number), partition: 0 };
+}
+
+test('one that is alone is sent at once', async () => {
+  const { requests, send, read } = openQueue();
+  const [answer] = send(1);
+  await nextTurn();
+  expect(requests.map(({ numbers }) => numbers)).toEqual([[1]]);
+  read(1);
+  await requests[0]?.answer('acknowledged');
+  expect(await answer).toEqual({ kind: 'seen' });
+});
+
+test('what is asked together is sent together, also when it was answered together', async () => {
+  const { requests, send, read } = openQueue();
+  const answers = send(1, 2, 3).map(async (answer, index) => {
+    await answer;
+    return send(4 + index)[0];
+  });
+  await nextTurn();
+  read(1, 2, 3);
+  await requests[0]?.answer('acknowledged');
+  await nextTurn();
+  expect(requests.map(({ numbers }) => numbers)).toEqual([
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
+  read(4, 5, 6);
+  await requests[1]?.answer('acknowledged');
+  await Promise.all(answers);
+});
+
+test('records wait until they are as many as those under way, but not for ever', async () => {
+  const { requests, send, read } = openQueue();
+  const first = send(1, 2, 3);
+  await nextTurn();
+  await requests[0]?.answer('acknowledged');
+  const second = send(4);
+  await nextTurn();
+  await nextTurn();
+  expect(requests).toHaveLength(1);
+  read(1, 2);
+  await Promise.all(first.slice(0, 2));
+  await nextTurn();
+  expect(requests[1]?.numbers).toEqual([4]);
+  await requests[1]?.answer('acknowledged');
+  read(4);
+  await second[0];
+  // Nothing comes of 3, nor of 5 and 6 for long: a lone record goes when its time is over.
+  send(5, 6);
+  await nextTurn();
+  await requests[2]?.answer('acknowledged');
+  const last = send(7);
+  await expect.poll(() => requests.length, { interval: 1 }).toBe(4);
+  expect(requests[3]?.numbers).toEqual([7]);
+  read(7);
+  await requests[3]?.answer('acknowledged');
+  await last[0];
+});
+
+test('enough for a request do not wait, however many are under way', async () => {
+  const { requests, send } = openQueue();
+  const many = kafkaLimits.gatheredRecordsMax;
+  send(...Array.from({ length: 3 * many }, (_, index) => index + 1));
+  await nextTurn();
+  await requests[0]?.answer('acknowledged');
+  send(...Array.from({ length: many }, (_, index) => 10_000 + index));
+  await nextTurn();
+  expect(requests[1]?.numbers).toHaveLength(many);
+});
+
+test('what settles an append in doubt does not wait', async () => {
+  const { requests, send, read } = openQueue();
+  const [doubtful, other] = send(1, 2);
+  await nextTurn();
+  await requests[0]?.answer('in-doubt');
+  await expect.poll(() => requests.length, { interval: 1 }).toBe(2);
+  expect(requests[1]?.numbers).toEqual([1_002, 1_001]);
+  read(1_001, 1_002);
+  await requests[1]?.answer('acknowledged');
+  for (const answer of [doubtful, other]) {
+    expect(await answer).toMatchObject({ kind: 'refused', reason: 'overloaded' });
+  }
+});
