@@ -1,0 +1,338 @@
+import type { CheckoutEvent, CheckoutFact } from './events.ts';
+import {
+  type AttemptState,
+  attemptMoves,
+  type DisputeState,
+  disputeMoves,
+  move,
+  type OrderState,
+  orderMoves,
+  type RefundState,
+  refundMoves,
+} from './transitions.ts';
+
+type Data<Type extends CheckoutEvent['type']> = Extract<CheckoutEvent, { type: Type }>['data'];
+export type OrderTerms = Data<'checkout-opened'>['orders'][number];
+export type DoubtfulCall = Data<'call-in-doubt'>['call'];
+
+export interface Attempt {
+  readonly number: number;
+  readonly psp: string;
+  readonly paymentId: string | undefined;
+  readonly state: AttemptState;
+  readonly authorized: bigint;
+  readonly actionUrl: string | undefined;
+  /** The call of which nobody knows what became. */
+  readonly doubt: DoubtfulCall | undefined;
+  /** What was asked for and is not answered yet. */
+  readonly capturing: bigint | undefined;
+  readonly voiding: 'canceled' | 'expired' | undefined;
+  readonly declined: { readonly reason: string; readonly code: string } | undefined;
+}
+
+export interface Refund {
+  readonly id: string;
+  readonly amount: bigint;
+  readonly state: RefundState;
+}
+
+export interface Dispute {
+  readonly id: string;
+  readonly amount: bigint;
+  readonly state: DisputeState;
+}
+
+export interface OrderFold {
+  readonly terms: OrderTerms;
+  readonly state: OrderState;
+  /** Whether risk has let it through. */
+  readonly cleared: boolean;
+  readonly attempts: readonly Attempt[];
+  readonly captured: bigint;
+  readonly net: bigint;
+  /** Of `net`, what the seller still has pending: less what refunds and disputes took before the release. */
+  readonly pending: bigint;
+  readonly releaseAt: number | undefined;
+  readonly refunds: ReadonlyMap<string, Refund>;
+  readonly disputes: ReadonlyMap<string, Dispute>;
+  readonly ended: string | undefined;
+}
+
+export type Authentication =
+  | { readonly state: 'none' }
+  | { readonly state: 'requested'; readonly psp: string }
+  | {
+      readonly state: 'requires_action';
+      readonly psp: string;
+      readonly id: string;
+      readonly actionUrl: string;
+    }
+  | { readonly state: 'authenticated'; readonly psp: string; readonly id: string }
+  | { readonly state: 'failed'; readonly psp: string };
+
+/** The fold of a checkout's stream. */
+export interface Checkout {
+  readonly id: string;
+  readonly currency: string;
+  readonly capture: 'automatic' | 'manual';
+  readonly expiresAt: number;
+  readonly returnUrl: string | undefined;
+  readonly authentication: Authentication;
+  readonly orders: ReadonlyMap<string, OrderFold>;
+}
+
+export function lastAttempt(order: OrderFold): Attempt | undefined {
+  return order.attempts.at(-1);
+}
+
+/** Captured, less what was given back and what is disputed or lost. */
+export function refundable(order: OrderFold): bigint {
+  let left = order.captured;
+  for (const { amount, state } of order.refunds.values()) if (state !== 'failed') left -= amount;
+  for (const { amount, state } of order.disputes.values()) if (state !== 'won') left -= amount;
+  return left;
+}
+
+/** The checkout after `event`; undefined before it was opened. Throws ForbiddenMoveError for a stream that cannot be. */
+export function evolve(state: Checkout | undefined, event: CheckoutFact): Checkout | undefined {
+  if (event.type === 'checkout-opened') return opened(event.data as Data<'checkout-opened'>);
+  if (!state) throw new TypeError(`${event.type} before checkout-opened`);
+  const authentication = authenticationAfter(state.authentication, event);
+  if (authentication) return { ...state, authentication };
+  const { payment_order_id } = event.data as { readonly payment_order_id: string };
+  const order = state.orders.get(payment_order_id);
+  if (!order)
+    throw new TypeError(`${event.type}: checkout ${state.id} has no order ${payment_order_id}`);
+  return {
+    ...state,
+    orders: new Map(state.orders).set(payment_order_id, evolveOrder(order, event)),
+  };
+}
+
+function opened(data: Data<'checkout-opened'>): Checkout {
+  return {
+    id: data.checkout_id,
+    currency: data.currency,
+    capture: data.capture,
+    expiresAt: data.expires_at,
+    returnUrl: data.return_url,
+    authentication: { state: 'none' },
+    orders: new Map(data.orders.map((terms) => [terms.payment_order_id, newOrder(terms)])),
+  };
+}
+
+function newOrder(terms: OrderTerms): OrderFold {
+  return {
+    terms,
+    state: 'not_started',
+    cleared: false,
+    attempts: [],
+    captured: 0n,
+    net: 0n,
+    pending: 0n,
+    releaseAt: undefined,
+    refunds: new Map(),
+    disputes: new Map(),
+    ended: undefined,
+  };
+}
+
+function authenticationAfter(
+  before: Authentication,
+  { type, data }: CheckoutFact,
+): Authentication | undefined {
+  const psp = before.state === 'none' ? '' : before.psp;
+  switch (type) {
+    case 'authentication-requested':
+      return { state: 'requested', psp: (data as Data<typeof type>).psp };
+    case 'authentication-action-required': {
+      const { authentication_id: id, action_url: actionUrl } = data as Data<typeof type>;
+      return { state: 'requires_action', psp, id, actionUrl };
+    }
+    case 'checkout-authenticated':
+      return { state: 'authenticated', psp, id: (data as Data<typeof type>).authentication_id };
+    case 'authentication-failed':
+      return { state: 'failed', psp };
+    default:
+      return undefined;
+  }
+}
+
+function evolveOrder(order: OrderFold, event: CheckoutFact): OrderFold {
+  const { type, data } = event;
+  const to = (state: OrderState) => move(orderMoves, 'an order', order.state, state);
+  switch (type) {
+    case 'order-risk-assessed': {
+      const { verdict } = data as Data<typeof type>;
+      if (verdict === 'accepted') return { ...order, cleared: true };
+      return { ...order, state: to(verdict === 'review' ? 'risk_review' : 'failed') };
+    }
+    case 'order-review-decided': {
+      const isApproved = (data as Data<typeof type>).verdict === 'approved';
+      return { ...order, cleared: isApproved, state: to(isApproved ? 'not_started' : 'failed') };
+    }
+    case 'order-ended': {
+      const { as, reason } = data as Data<typeof type>;
+      return { ...order, state: to(as), ended: reason };
+    }
+    case 'order-captured':
+      return capturedOrder(order, data as Data<typeof type>);
+    case 'order-released':
+      return { ...order, state: to('succeeded'), pending: 0n };
+    default:
+      return evolveAttempts(order, event) ?? evolveMoneyBack(order, event);
+  }
+}
+
+function capturedOrder(order: OrderFold, data: Data<'order-captured'>): OrderFold {
+  const net = BigInt(data.net);
+  const attempts = withAttempt(order, data.attempt, (attempt) => ({
+    ...attempt,
+    ...settledCall,
+    state: move(attemptMoves, 'an attempt', attempt.state, 'captured'),
+    authorized: 0n,
+  }));
+  return {
+    ...order,
+    attempts,
+    state: move(orderMoves, 'an order', order.state, 'captured'),
+    captured: BigInt(data.amount),
+    net,
+    pending: net,
+    releaseAt: data.release_at,
+  };
+}
+
+const settledCall = { doubt: undefined, capturing: undefined, voiding: undefined } as const;
+
+function withAttempt(
+  order: OrderFold,
+  number: number,
+  change: (attempt: Attempt) => Attempt,
+): readonly Attempt[] {
+  if (!order.attempts.some((attempt) => attempt.number === number)) {
+    throw new TypeError(`order ${order.terms.payment_order_id} has no attempt ${number}`);
+  }
+  return order.attempts.map((attempt) => (attempt.number === number ? change(attempt) : attempt));
+}
+
+function evolveAttempts(order: OrderFold, { type, data }: CheckoutFact): OrderFold | undefined {
+  const change = (state: OrderState, one: Partial<Attempt>): OrderFold => {
+    const { attempt: number } = data as { readonly attempt: number };
+    const attempts = withAttempt(order, number, (attempt) => ({
+      ...attempt,
+      ...one,
+      state: move(attemptMoves, 'an attempt', attempt.state, one.state ?? attempt.state),
+    }));
+    return { ...order, attempts, state: move(orderMoves, 'an order', order.state, state) };
+  };
+  switch (type) {
+    case 'attempt-requested':
+      return begun(order, data as Data<typeof type>);
+    case 'attempt-created': {
+      const { psp_payment_id: paymentId } = data as Data<typeof type>;
+      return change('executing', { ...settledCall, state: 'created', paymentId });
+    }
+    case 'attempt-confirm-requested':
+      return change('executing', { state: 'confirming' });
+    case 'attempt-action-required': {
+      const { action_url: actionUrl } = data as Data<typeof type>;
+      return change('requires_action', { ...settledCall, state: 'requires_action', actionUrl });
+    }
+    case 'attempt-authorized': {
+      const authorized = BigInt((data as Data<typeof type>).amount);
+      return change('authorized', { ...settledCall, state: 'authorized', authorized });
+    }
+    case 'attempt-declined': {
+      const { reason, code, final } = data as Data<typeof type>;
+      const declined = { reason, code };
+      return change(final ? 'failed' : 'executing', {
+        ...settledCall,
+        state: 'declined',
+        declined,
+      });
+    }
+    case 'call-in-doubt':
+      return change('unknown', { doubt: (data as Data<typeof type>).call });
+    case 'capture-requested':
+      return change(order.state, { capturing: BigInt((data as Data<typeof type>).amount) });
+    case 'void-requested':
+      return change(order.state, { voiding: (data as Data<typeof type>).reason });
+    case 'attempt-voided': {
+      const { reason } = data as Data<typeof type>;
+      return change(reason, { ...settledCall, state: 'voided', authorized: 0n });
+    }
+    default:
+      return undefined;
+  }
+}
+
+function begun(order: OrderFold, data: Data<'attempt-requested'>): OrderFold {
+  const attempt: Attempt = {
+    number: data.attempt,
+    psp: data.psp,
+    paymentId: undefined,
+    state: 'requested',
+    authorized: 0n,
+    actionUrl: undefined,
+    ...settledCall,
+    declined: undefined,
+  };
+  return {
+    ...order,
+    state: move(orderMoves, 'an order', order.state, 'executing'),
+    attempts: [...order.attempts, attempt],
+  };
+}
+
+/** Refunds and disputes: the order's own state stays. */
+function evolveMoneyBack(order: OrderFold, { type, data }: CheckoutFact): OrderFold {
+  switch (type) {
+    case 'refund-requested': {
+      const { refund_id: id, amount, pending } = data as Data<typeof type>;
+      const refund = { id, amount: BigInt(amount), state: 'requested' } as const;
+      const refunds = new Map(order.refunds).set(id, refund);
+      return { ...order, refunds, pending: order.pending - BigInt(pending) };
+    }
+    case 'refund-in-doubt':
+      return refundAfter(order, (data as Data<typeof type>).refund_id, 'unknown', 0n);
+    case 'refund-succeeded':
+      return refundAfter(order, (data as Data<typeof type>).refund_id, 'succeeded', 0n);
+    case 'refund-failed': {
+      const { refund_id, pending } = data as Data<typeof type>;
+      return refundAfter(order, refund_id, 'failed', BigInt(pending));
+    }
+    case 'dispute-opened': {
+      const { dispute_id: id, amount, pending } = data as Data<typeof type>;
+      const dispute = { id, amount: BigInt(amount), state: 'opened' } as const;
+      const disputes = new Map(order.disputes).set(id, dispute);
+      return { ...order, disputes, pending: order.pending - BigInt(pending) };
+    }
+    case 'dispute-evidence-given':
+      return disputeAfter(order, (data as Data<typeof type>).dispute_id, 'evidence_given', 0n);
+    case 'dispute-won': {
+      const { dispute_id, pending } = data as Data<typeof type>;
+      return disputeAfter(order, dispute_id, 'won', BigInt(pending));
+    }
+    case 'dispute-lost':
+      return disputeAfter(order, (data as Data<typeof type>).dispute_id, 'lost', 0n);
+    default:
+      throw new TypeError(`an order knows no ${type}`);
+  }
+}
+
+function refundAfter(order: OrderFold, id: string, state: RefundState, back: bigint): OrderFold {
+  const refund = order.refunds.get(id);
+  if (!refund) throw new TypeError(`there is no refund ${id}`);
+  const after = { ...refund, state: move(refundMoves, 'a refund', refund.state, state) };
+  const refunds = new Map(order.refunds).set(id, after);
+  return { ...order, refunds, pending: order.pending + back };
+}
+
+function disputeAfter(order: OrderFold, id: string, state: DisputeState, back: bigint): OrderFold {
+  const dispute = order.disputes.get(id);
+  if (!dispute) throw new TypeError(`there is no dispute ${id}`);
+  const after = { ...dispute, state: move(disputeMoves, 'a dispute', dispute.state, state) };
+  const disputes = new Map(order.disputes).set(id, after);
+  return { ...order, disputes, pending: order.pending + back };
+}

@@ -1,0 +1,22 @@
+/** A checkout with all its orders and every move of their money. */
+export const checkoutCategory = 'checkout';
+/** A seller: its terms, its bank account, its payouts. */
+export const sellerCategory = 'seller';
+
+export function checkoutStream(checkoutId: string): string {
+  return `${checkoutCategory}-${checkoutId}`;
+}
+
+export function sellerStream(sellerAccount: string): string {
+  return `${sellerCategory}-${sellerAccount}`;
+}
+
+/** Whose key seals what a checkout says of its buyer. */
+export function buyerSubject(checkoutId: string): string {
+  return `buyer:${checkoutId}`;
+}
+
+/** Whose key seals a seller's bank account. */
+export function sellerSubject(sellerAccount: string): string {
+  return `seller:${sellerAccount}`;
+}
