@@ -306,6 +306,8 @@ export const refundFailed = eventType({
     refund_id: z.string(),
     amount,
     reason: z.string(),
+    /** A bank has sent back what had been refunded already. */
+    after_succeeded: z.boolean(),
   }),
 });
 

@@ -33,12 +33,15 @@ export interface Attempt {
 export interface Refund {
   readonly id: string;
   readonly amount: bigint;
+  /** How much of it was taken from what the seller had pending. */
+  readonly fromPending: bigint;
   readonly state: RefundState;
 }
 
 export interface Dispute {
   readonly id: string;
   readonly amount: bigint;
+  readonly fromPending: bigint;
   readonly state: DisputeState;
 }
 
@@ -290,9 +293,10 @@ function evolveMoneyBack(order: OrderFold, { type, data }: CheckoutFact): OrderF
   switch (type) {
     case 'refund-requested': {
       const { refund_id: id, amount, pending } = data as Data<typeof type>;
-      const refund = { id, amount: BigInt(amount), state: 'requested' } as const;
+      const fromPending = BigInt(pending);
+      const refund = { id, amount: BigInt(amount), fromPending, state: 'requested' } as const;
       const refunds = new Map(order.refunds).set(id, refund);
-      return { ...order, refunds, pending: order.pending - BigInt(pending) };
+      return { ...order, refunds, pending: order.pending - fromPending };
     }
     case 'refund-in-doubt':
       return refundAfter(order, (data as Data<typeof type>).refund_id, 'unknown', 0n);
@@ -304,9 +308,10 @@ function evolveMoneyBack(order: OrderFold, { type, data }: CheckoutFact): OrderF
     }
     case 'dispute-opened': {
       const { dispute_id: id, amount, pending } = data as Data<typeof type>;
-      const dispute = { id, amount: BigInt(amount), state: 'opened' } as const;
+      const fromPending = BigInt(pending);
+      const dispute = { id, amount: BigInt(amount), fromPending, state: 'opened' } as const;
       const disputes = new Map(order.disputes).set(id, dispute);
-      return { ...order, disputes, pending: order.pending - BigInt(pending) };
+      return { ...order, disputes, pending: order.pending - fromPending };
     }
     case 'dispute-evidence-given':
       return disputeAfter(order, (data as Data<typeof type>).dispute_id, 'evidence_given', 0n);

@@ -1,0 +1,204 @@
+import type { PaymentsEvent } from './events.ts';
+
+/**
+ * The books. Each event that moves money is one journal entry of postings, and this table says which: ledger and
+ * wallets are functions of it, so that nothing can be charged and not booked. Double entry: each line debits one
+ * account and credits another by the same amount. Entries are never edited: a correction is a new entry.
+ *
+ * `posted` lines are money that has moved; `pending` ones are held by an authorization, and are taken back by the
+ * event that ends it.
+ */
+
+export const accountKinds = [
+  'buyer',
+  'psp_clearing',
+  'psp_fees',
+  'platform_fees',
+  'seller_pending',
+  'seller_available',
+  'seller_reserve',
+  'seller_disputed',
+  'refunds',
+  'disputes',
+  'payouts_in_transit',
+  'bank',
+  'losses',
+  'fx_difference',
+  'suspense',
+] as const;
+export type AccountKind = (typeof accountKinds)[number];
+
+/** Accounts that every seller has of its own: `seller_available:shop-1`. All others are the platform's. */
+const ofSellers: ReadonlySet<AccountKind> = new Set([
+  'seller_pending',
+  'seller_available',
+  'seller_reserve',
+  'seller_disputed',
+]);
+
+export interface PostingRule {
+  readonly debit: AccountKind;
+  readonly credit: AccountKind;
+  /** The member of the event that holds the amount. */
+  readonly amount: string;
+  readonly balance: 'posted' | 'pending';
+  /** Only where this member of the event is true (or false). */
+  readonly when?: { readonly member: string; readonly is: boolean };
+}
+
+function posts(debit: AccountKind, credit: AccountKind, amount: string): PostingRule {
+  return { debit, credit, amount, balance: 'posted' };
+}
+
+function holds(debit: AccountKind, credit: AccountKind, amount: string): PostingRule {
+  return { debit, credit, amount, balance: 'pending' };
+}
+
+/** One row for each event that moves money; all other events book nothing. */
+export const postingTable: { readonly [Type in PaymentsEvent['type']]?: readonly PostingRule[] } = {
+  'attempt-authorized': [holds('psp_clearing', 'buyer', 'amount')],
+  'attempt-voided': [holds('buyer', 'psp_clearing', 'authorized')],
+  'order-captured': [
+    holds('buyer', 'psp_clearing', 'authorized'),
+    posts('psp_clearing', 'buyer', 'amount'),
+    posts('buyer', 'seller_pending', 'net'),
+    posts('buyer', 'platform_fees', 'platform_fee'),
+    posts('psp_fees', 'psp_clearing', 'psp_fee'),
+  ],
+  'order-released': [
+    posts('seller_pending', 'seller_available', 'amount'),
+    posts('seller_available', 'seller_reserve', 'reserve'),
+  ],
+  'refund-requested': [
+    posts('seller_pending', 'refunds', 'pending'),
+    posts('seller_available', 'refunds', 'available'),
+  ],
+  'refund-succeeded': [posts('refunds', 'psp_clearing', 'amount')],
+  'refund-failed': [
+    {
+      ...posts('psp_clearing', 'refunds', 'amount'),
+      when: { member: 'after_succeeded', is: true },
+    },
+    posts('refunds', 'seller_pending', 'pending'),
+    posts('refunds', 'seller_available', 'available'),
+  ],
+  'dispute-opened': [
+    posts('disputes', 'psp_clearing', 'amount'),
+    posts('psp_fees', 'psp_clearing', 'psp_fee'),
+    posts('seller_pending', 'seller_disputed', 'pending'),
+    posts('seller_available', 'seller_disputed', 'available'),
+  ],
+  'dispute-won': [
+    posts('psp_clearing', 'disputes', 'amount'),
+    posts('seller_disputed', 'seller_pending', 'pending'),
+    posts('seller_disputed', 'seller_available', 'available'),
+  ],
+  'dispute-lost': [posts('seller_disputed', 'disputes', 'amount')],
+  'payout-requested': [posts('seller_available', 'payouts_in_transit', 'amount')],
+  'payout-paid': [posts('payouts_in_transit', 'bank', 'amount')],
+  'payout-failed': [
+    {
+      ...posts('payouts_in_transit', 'seller_available', 'amount'),
+      when: { member: 'after_paid', is: false },
+    },
+    { ...posts('bank', 'seller_available', 'amount'), when: { member: 'after_paid', is: true } },
+  ],
+  'reserve-released': [posts('seller_reserve', 'seller_available', 'amount')],
+};
+
+export interface Posting {
+  /** `bank`, or `seller_available:shop-1`. */
+  readonly account: string;
+  readonly balance: 'posted' | 'pending';
+  /** Minor units above zero. */
+  readonly amount: bigint;
+  readonly side: 'debit' | 'credit';
+}
+
+export interface JournalEntry {
+  readonly currency: string;
+  readonly postings: readonly Posting[];
+}
+
+/** Debits and credits of an entry differ: it must be neither written nor read. */
+export class UnbalancedEntryError extends Error {
+  readonly code = 'unbalanced-entry';
+  constructor(type: string, balance: string, off: bigint) {
+    super(`${type}: its ${balance} debits and credits differ by ${off}`);
+    this.name = 'UnbalancedEntryError';
+  }
+}
+
+/** What an event says is booked must add up before it is booked: `amount` is the sum of these members. */
+const sums: { readonly [Type in PaymentsEvent['type']]?: readonly string[] } = {
+  'order-captured': ['platform_fee', 'net'],
+  'refund-requested': ['pending', 'available'],
+  'refund-failed': ['pending', 'available'],
+  'dispute-opened': ['pending', 'available'],
+  'dispute-won': ['pending', 'available'],
+};
+
+type Members = { readonly [member: string]: unknown };
+
+/**
+ * The journal entry of an event; undefined where it moves no money. Pure. Throws UnbalancedEntryError for an event
+ * whose amounts do not add up, and RangeError for an amount below zero: such an event must not be written.
+ */
+export function journalOf({
+  type,
+  data,
+}: {
+  readonly type: string;
+  readonly data: unknown;
+}): JournalEntry | undefined {
+  const rules = postingTable[type as PaymentsEvent['type']];
+  if (!rules) return undefined;
+  const members = data as Members;
+  assertSums(type, members);
+  const postings: Posting[] = [];
+  for (const { debit, credit, amount: member, balance, when } of rules) {
+    if (when && members[when.member] !== when.is) continue;
+    const amount = amountOf(type, members, member);
+    if (amount === 0n) continue;
+    postings.push({ account: accountOf(debit, members), side: 'debit', amount, balance });
+    postings.push({ account: accountOf(credit, members), side: 'credit', amount, balance });
+  }
+  if (postings.length === 0) return undefined;
+  const entry = { currency: members.currency as string, postings };
+  assertBalanced(type, entry);
+  return entry;
+}
+
+function amountOf(type: string, members: Members, member: string): bigint {
+  const amount = BigInt(members[member] as string);
+  if (amount < 0n) throw new RangeError(`${type}: ${member} is below zero`);
+  return amount;
+}
+
+function accountOf(kind: AccountKind, members: Members): string {
+  return ofSellers.has(kind) ? `${kind}:${members.seller_account as string}` : kind;
+}
+
+function assertSums(type: string, members: Members): void {
+  const parts = sums[type as PaymentsEvent['type']];
+  if (!parts) return;
+  const sum = parts.reduce((total, part) => total + amountOf(type, members, part), 0n);
+  const off = amountOf(type, members, 'amount') - sum;
+  if (off !== 0n) throw new UnbalancedEntryError(type, parts.join(' + '), off);
+}
+
+/** Throws UnbalancedEntryError unless debits and credits are equal, posted and pending each. */
+export function assertBalanced(type: string, { postings }: JournalEntry): void {
+  for (const balance of ['posted', 'pending'] as const) {
+    let off = 0n;
+    for (const posting of postings) {
+      if (posting.balance === balance) off += signed(posting);
+    }
+    if (off !== 0n) throw new UnbalancedEntryError(type, balance, off);
+  }
+}
+
+/** Debits above zero, credits below. */
+export function signed({ side, amount }: Pick<Posting, 'side' | 'amount'>): bigint {
+  return side === 'debit' ? amount : -amount;
+}

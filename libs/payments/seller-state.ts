@@ -1,0 +1,74 @@
+import type { SellerEvent } from './events.ts';
+import { move, type PayoutState, payoutMoves } from './transitions.ts';
+
+type Data<Type extends SellerEvent['type']> = Extract<SellerEvent, { type: Type }>['data'];
+export type SellerTerms = Data<'seller-registered'>['terms'];
+
+export interface Payout {
+  readonly id: string;
+  readonly amount: bigint;
+  readonly currency: string;
+  readonly psp: string;
+  readonly pspPayoutId: string | undefined;
+  readonly state: PayoutState;
+}
+
+/** The fold of a seller's stream. */
+export interface Seller {
+  readonly account: string;
+  readonly terms: SellerTerms;
+  readonly hasBank: boolean;
+  readonly payouts: ReadonlyMap<string, Payout>;
+  /** Times terms were changed, and bank accounts set: what tells the next such event from the last. */
+  readonly changes: number;
+}
+
+export type SellerFact = Pick<SellerEvent, 'type' | 'data'>;
+
+/** The seller after `event`; undefined before it was registered. */
+export function evolveSeller(
+  state: Seller | undefined,
+  { type, data }: SellerFact,
+): Seller | undefined {
+  if (type === 'seller-registered') {
+    const { seller_account: account, terms } = data as Data<typeof type>;
+    return { account, terms, hasBank: false, payouts: new Map(), changes: 0 };
+  }
+  if (!state) throw new TypeError(`${type} before seller-registered`);
+  switch (type) {
+    case 'seller-terms-changed':
+      return { ...state, terms: (data as Data<typeof type>).terms, changes: state.changes + 1 };
+    case 'seller-bank-set':
+      return { ...state, hasBank: true, changes: state.changes + 1 };
+    case 'reserve-released':
+      return { ...state, changes: state.changes + 1 };
+    case 'payout-requested': {
+      const { payout_id: id, amount, currency, psp } = data as Data<typeof type>;
+      const requested = { id, amount: BigInt(amount), currency, psp, pspPayoutId: undefined };
+      const payout: Payout = { ...requested, state: 'requested' };
+      return { ...state, payouts: new Map(state.payouts).set(id, payout) };
+    }
+    case 'payout-sent': {
+      const { payout_id, psp_payout_id: pspPayoutId } = data as Data<typeof type>;
+      return withPayout(state, payout_id, 'sent', { pspPayoutId });
+    }
+    case 'payout-paid':
+      return withPayout(state, (data as Data<typeof type>).payout_id, 'paid');
+    case 'payout-failed':
+      return withPayout(state, (data as Data<typeof type>).payout_id, 'failed');
+    case 'payout-in-doubt':
+      return withPayout(state, (data as Data<typeof type>).payout_id, 'unknown');
+  }
+}
+
+function withPayout(
+  seller: Seller,
+  id: string,
+  state: PayoutState,
+  more: Partial<Payout> = {},
+): Seller {
+  const payout = seller.payouts.get(id);
+  if (!payout) throw new TypeError(`seller ${seller.account} has no payout ${id}`);
+  const after = { ...payout, ...more, state: move(payoutMoves, 'a payout', payout.state, state) };
+  return { ...seller, payouts: new Map(seller.payouts).set(id, after) };
+}
