@@ -1,8 +1,8 @@
-import { connect } from 'node:net';
 import { describeOn, type Engine, engine } from '@annals/core/testing';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type Cluster, clusterOn } from './testing/cluster.ts';
 import type { Reply } from './testing/open-platform.ts';
+import { tellRedis } from './testing/tell-redis.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
 import { until } from './testing/until.ts';
 
@@ -36,19 +36,6 @@ const read = ({ apis: [api] }: Cluster) => api.call('GET /v1/scores/ann');
 async function scoreIn(cluster: Cluster): Promise<number | undefined> {
   const answer = await read(cluster);
   return answer?.status === 200 ? answer.body.user_info.score : undefined;
-}
-
-/** A command of Redis by itself: the platform has no client of it. */
-function tellRedis({ addresses: [address = ''] }: Engine, command: string): Promise<string> {
-  const [host, port] = address.split(':');
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), host as string, () => socket.write(`${command}\r\n`));
-    socket.on('error', reject);
-    socket.on('data', (reply) => {
-      socket.destroy();
-      resolve(reply.toString().trim());
-    });
-  });
 }
 
 const repair = 'npx annals rebuild leaderboard';

@@ -27,6 +27,21 @@ export class ReadModelBuildingError extends Error {
   }
 }
 
+/** The live generation was made by another version of the projection: this program cannot tell what it holds. */
+export class ReadModelVersionError extends Error {
+  readonly code = 'read-model-version';
+  constructor(version: number, codeVersion: number) {
+    const newer =
+      version > codeVersion
+        ? 'use a newer program'
+        : 'annals rebuild leaderboard, then annals promote leaderboard';
+    super(
+      `the read model was made by version ${version}, this program has version ${codeVersion}: ${newer}`,
+    );
+    this.name = 'ReadModelVersionError';
+  }
+}
+
 /** Reads of the live generation, whichever store it is in. They throw ReadModelBuildingError while there is none. */
 export function leaderboardReads(site: SiteLive, clock: Clock): LeaderboardReads {
   switch (site.kind) {
@@ -50,11 +65,7 @@ function sqliteReads(live: LiveOf<'sqlite'>): LeaderboardReads {
   return {
     readModel: sqliteLeaderboardReadModel({
       current: () => built(live.current()),
-      waitFor: async (checkpoint, timeoutMs, signal) => {
-        const options = signal ? { timeoutMs, signal } : { timeoutMs };
-        const outcome = await live.waitFor(checkpoint, options);
-        return outcome === 'timeout' ? 'late' : outcome;
-      },
+      waitFor: (...waited) => visible(live, ...waited),
     }),
     state: async () => live.current().kind,
     onChange: (listener) => live.onChange(listener),
@@ -70,17 +81,7 @@ function redisReads(live: LiveOf<'redis'>, clock: Clock): LeaderboardReads {
   }, clock);
   const readModel = redisLeaderboardReadModel({
     current: async () => built(await live.current()),
-    waitFor: async (checkpoint, timeoutMs, signal) => {
-      try {
-        const options = signal ? { timeoutMs, signal } : { timeoutMs };
-        const outcome = await live.waitFor(checkpoint, options);
-        return outcome === 'timeout' ? 'late' : outcome;
-      } catch (error) {
-        // Whoever wrote has written: that a store is away makes the answer late, not wrong.
-        if (isStoreAway(error)) return 'late';
-        throw error;
-      }
-    },
+    waitFor: (...waited) => visible(live, ...waited),
   });
   return {
     readModel: {
@@ -102,6 +103,20 @@ function redisReads(live: LiveOf<'redis'>, clock: Clock): LeaderboardReads {
       live.close();
     },
   };
+}
+
+/** Waits for a live reader. Whoever wrote has written: a store that is away makes the answer late, not wrong. */
+async function visible(
+  live: Pick<SiteLive['live'], 'waitFor'>,
+  ...[checkpoint, timeoutMs, signal]: Parameters<LeaderboardReadModel['waitFor']>
+): Promise<'reached' | 'late' | 'lost'> {
+  try {
+    const outcome = await live.waitFor(checkpoint, signal ? { timeoutMs, signal } : { timeoutMs });
+    return outcome === 'timeout' ? 'late' : outcome;
+  } catch (error) {
+    if (isStoreAway(error) || error instanceof ReadModelVersionError) return 'late';
+    throw error;
+  }
 }
 
 const storeErrors: ReadonlySet<string> = new Set(['RedisStoreError', 'CassandraStoreError']);

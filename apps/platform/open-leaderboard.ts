@@ -4,7 +4,12 @@ import { followBoards, Leaderboard, leaderboardProjection } from '@annals/leader
 import { LiveBoards, leaderboardRoutes, repairCommand } from '@annals/leaderboard-api';
 import { divergedGenerations, type GenerationDirectory } from '@annals/projection';
 import type { Site } from '@annals/projector';
-import { isStoreAway, type LeaderboardReads, leaderboardReads } from './leaderboard-reads.ts';
+import {
+  isStoreAway,
+  type LeaderboardReads,
+  leaderboardReads,
+  ReadModelVersionError,
+} from './leaderboard-reads.ts';
 
 export interface OpenLeaderboard {
   readonly service: Leaderboard;
@@ -33,7 +38,11 @@ export async function openLeaderboard(
     { log, projection, store: site.storeFor(projection) },
     generations.state(projection.name),
   );
-  const liveGeneration = () => generations.live(projection.name);
+  const liveGeneration = () => {
+    const live = generations.live(projection.name);
+    if (!live || live.version === projection.version) return live;
+    throw new ReadModelVersionError(live.version, projection.version);
+  };
   const reads = leaderboardReads(site.liveFor(projection, { liveGeneration, diverged }), clock);
   const { readModel } = reads;
   const replicaMsMax = isReplica(site) ? replicaMsMaxDefault : 0;
@@ -54,7 +63,11 @@ export async function openLeaderboard(
     routes: leaderboardRoutes(service, liveBoards),
     readiness: readinessOf(reads, clock),
     readable: async (msMax) => {
-      for (let ms = 0; ms < msMax && (await reads.state()) === 'building'; ms += pollMs) {
+      for (
+        let ms = 0;
+        ms < msMax && (await reads.state().catch(() => 'unknown')) === 'building';
+        ms += pollMs
+      ) {
         await clock.sleep(pollMs);
       }
     },
@@ -89,11 +102,13 @@ function readinessOf(reads: LeaderboardReads, clock: Clock): ReadinessCheck {
       const state = await Promise.race([
         reads.state().catch((error: unknown) => {
           if (isStoreAway(error)) return 'away' as const;
+          if (error instanceof ReadModelVersionError) return error;
           throw error;
         }),
         // A client that connects again and again takes longer than a balancer waits.
         clock.sleep(stateMsMax).then(() => 'away' as const),
       ]);
+      if (state instanceof Error) return { kind: 'degraded', detail: state.message };
       switch (state) {
         case 'ready':
           return { kind: 'ready' };

@@ -2,13 +2,16 @@ import { EventLogError } from '@annals/event-log';
 import { type Problem, unavailable } from '@annals/http';
 import { ApiKeysUnavailableError } from '@annals/iam';
 import { SubjectKeyStoreError } from '@annals/subject-keys';
-import { isStoreAway, ReadModelBuildingError } from './leaderboard-reads.ts';
+import { isStoreAway, ReadModelBuildingError, ReadModelVersionError } from './leaderboard-reads.ts';
 
 const retryAfterSeconds = 5;
 
 /** Broken I/O that passes once somebody has made room or mended something: 503 instead of 500. */
 export function translate(error: unknown): Problem | undefined {
   if (error instanceof ReadModelBuildingError) return unavailable(error.message, 1);
+  if (error instanceof ReadModelVersionError) {
+    return unavailable(error.message, retryAfterSeconds);
+  }
   if (error instanceof ApiKeysUnavailableError) {
     return unavailable('keys cannot be checked right now', retryAfterSeconds);
   }

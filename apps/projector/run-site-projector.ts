@@ -23,13 +23,24 @@ export interface SiteProjectorOptions extends SiteOptions {
 
 export interface SiteProjector {
   status(): readonly GenerationStatus[];
-  /** Resolves when all has come to rest after the signal was aborted. */
+  /** Settles when all has come to rest: after the signal was aborted, or with what nobody but an operator can mend. */
   readonly done: Promise<void>;
 }
+
+/** Codes of stores that must not be written to: trying again would find the same. */
+const fatalCodes: ReadonlySet<unknown> = new Set(['foreign-keys', 'evicts']);
 
 /** Follows every projection of a site; closes all when the signal is aborted. */
 export async function runSiteProjector(options: SiteProjectorOptions): Promise<SiteProjector> {
   const { onTrouble } = options;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  let fault: Error | undefined;
+  const onError = (error: unknown) => {
+    if (!(error instanceof Error) || !('code' in error) || !fatalCodes.has(error.code)) return;
+    fault ??= error;
+    stop.abort();
+  };
   const site = await openSite(options.site, {
     onReport: (level, message) => level !== 'info' && onTrouble('', message),
     ...options,
@@ -38,13 +49,15 @@ export async function runSiteProjector(options: SiteProjectorOptions): Promise<S
   const notes = new PurgeNotes(purgeNotes);
   const byLog = Map.groupBy(projections, (projection) => site.logOf(productOf(projection)));
   const running = [...byLog].map(([log, own]) =>
-    followLog(site, log, own, { ...options, notes, scratch }),
+    followLog(site, log, own, { ...options, signal, notes, scratch, onError }),
   );
   return {
     status: () => running.flatMap((one) => one.status()),
     done: Promise.all(running.map((one) => one.done))
-      .then(() => undefined)
-      .finally(() => site.close()),
+      .finally(() => site.close())
+      .then(() => {
+        if (fault) throw fault;
+      }),
   };
 }
 
@@ -53,9 +66,13 @@ function followLog(
   { cipher, clock, storeFor }: Site,
   log: EventLog,
   own: readonly Projection[],
-  options: SiteProjectorOptions & { readonly notes: PurgeNotes; readonly scratch: string },
+  options: SiteProjectorOptions & {
+    readonly notes: PurgeNotes;
+    readonly scratch: string;
+    readonly onError: (error: unknown) => void;
+  },
 ): SiteProjector {
-  const { signal, holder, notes, scratch, onTrouble } = options;
+  const { signal, holder, notes, scratch, onTrouble, onError } = options;
   const directory = generationDirectory(log, {
     signal,
     clock,
@@ -69,6 +86,7 @@ function followLog(
       if (observation.kind !== 'trouble') return;
       const { projection, detail } = observation.status;
       onTrouble(projection, detail ?? messageOf(observation.error));
+      onError(observation.error);
     },
   });
   const purging = purgeErased({

@@ -1,22 +1,24 @@
 import { newId } from '@annals/core';
 import { promote, rebuild, rollback, verify } from '@annals/projection';
-import { openEmbedded, projectionNamed } from '@annals/projector';
+import { embeddedSite, openSite, projectionNamed, type SiteConfig } from '@annals/projector';
 
 /** What an operator does to the leaderboard's read model from another process, beside the running service. */
 export async function operate(
-  folder: string,
+  where: string | SiteConfig,
   operation: 'rebuild' | 'verify' | 'promote' | 'rollback',
 ): Promise<string> {
-  const embedded = await openEmbedded({ dataFolder: folder, mustExist: true });
+  const site = typeof where === 'string' ? embeddedSite(where) : where;
+  const opened = await openSite(site, { mustExist: true });
   const projection = projectionNamed('leaderboard');
   if (!projection) throw new Error('no projection leaderboard');
-  const { log, cipher, clock } = embedded;
-  const store = embedded.storeFor(projection);
+  const { cipher, clock } = opened;
+  const log = opened.logOf('leaderboard');
+  const store = opened.storeFor(projection);
   const means = { log, cipher, clock, projection, store, holder: `test/${newId()}` };
   try {
     const { kind } = await { rebuild, verify, promote, rollback }[operation](means);
     return kind;
   } finally {
-    await embedded.close();
+    await opened.close();
   }
 }

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { cp, readdir } from 'node:fs/promises';
+import { describeOn, type Engine } from '@annals/core/testing';
+import { openLogAt } from '@annals/projector';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { runMain, runProjector } from './testing/platform-process.ts';
+import { tellRedis } from './testing/tell-redis.ts';
+import { temporaryFolder } from './testing/temporary-folder.ts';
+
+// Processes start slowly on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
+
+async function freshFolder(): Promise<string> {
+  const folder = await temporaryFolder();
+  onTestFinished(() => folder.remove());
+  return folder.path;
+}
+
+async function settings(more: { readonly [name: string]: string }) {
+  return { ANNALS_DATA: await freshFolder(), PORT: '0', ...more };
+}
+
+/** One line that tells what is wrong, and exit code 1. */
+function expectRefused(ended: { code: number | null; err: string }, said: RegExp): void {
+  const lines = ended.err.trim().split('\n');
+  expect(lines.at(-1)).toMatch(said);
+  expect(ended.code).toBe(1);
+  expect(ended.err).not.toContain('secret');
+}
+
+const withUser = (url: string) => url.replace('://', '://nobody:secret@');
+
+await describeOn('redis', 'A start on a Redis', (redis) => {
+  test('that knows no such user and password', async () => {
+    const env = await settings({ ANNALS_LEADERBOARD_STORE: withUser(redis.url) });
+    const ended = await runMain(env).ended;
+    expectRefused(ended, /^annals: cannot start: Redis refuses us: check user, password/);
+    expect(ended.err.trim().split('\n')).toHaveLength(1);
+  });
+
+  describe('with keys of somebody else under our prefix', () => {
+    const tenant = () => {
+      const prefix = `test-${randomUUID()}`;
+      return { prefix, store: `${redis.url}?prefix=${prefix}` };
+    };
+
+    test('a projector writes nothing, names the key, and ends', async () => {
+      const { prefix, store } = tenant();
+      await tellRedis(redis, `SET ${prefix}:sessions 1`);
+      const env = await settings({ ANNALS_LEADERBOARD_STORE: store });
+      await (
+        await openLogAt(`sqlite:${env.ANNALS_DATA}`, { dataFolder: env.ANNALS_DATA })
+      ).log.close();
+      const ended = await runProjector(env).ended;
+      expectRefused(
+        ended,
+        new RegExp(`^annals: there are keys of somebody else.*${prefix}:sessions`),
+      );
+      expect(await keysUnder(redis, prefix)).toEqual([`${prefix}:sessions`]);
+      await tellRedis(redis, `DEL ${prefix}:sessions`);
+    });
+
+    test('where our marker would be: no start at all', async () => {
+      const { prefix, store } = tenant();
+      const marker = `${prefix}:{leaderboard:g1}:marker`;
+      await tellRedis(redis, `SET ${marker} 1`);
+      const ended = await runMain(await settings({ ANNALS_LEADERBOARD_STORE: store })).ended;
+      expectRefused(
+        ended,
+        /^annals: cannot start: there are keys of somebody else under our prefix/,
+      );
+      await tellRedis(redis, `DEL ${marker}`);
+    });
+  });
+});
+
+async function keysUnder(redis: Engine, prefix: string): Promise<string[]> {
+  const reply = await tellRedis(redis, `KEYS ${prefix}:*`);
+  return reply.split('\r\n').filter((line) => line.startsWith(prefix));
+}
+
+await describeOn('kafka', 'A start on a Kafka', (kafka) => {
+  test('that asks for no user and password', async () => {
+    const url = `${withUser(kafka.url)}/test-${randomUUID()}`;
+    const ended = await runMain(await settings({ ANNALS_LOG: url })).ended;
+    expectRefused(ended, /^annals: cannot start: Kafka at 127\.0\.0\.1:\d+: /);
+    expect(ended.err.trim().split('\n')).toHaveLength(1);
+  });
+
+  test('whose topic has other partitions than are configured: the fix is named', async () => {
+    const topic = `${kafka.url}/test-${randomUUID()}`;
+    const made = await openLogAt(`${topic}?partitions=2`, { dataFolder: await freshFolder() });
+    await made.log.close();
+    const ended = await runMain(await settings({ ANNALS_LOG: `${topic}?partitions=3` })).ended;
+    expectRefused(
+      ended,
+      /^annals: cannot start: topic \S+ has 2 partitions, and 3 are configured\. To mend it: configure 2/,
+    );
+  });
+
+  test('whose topic is not the one that the replica was read from', async () => {
+    const topic = `${kafka.url}/test-${randomUUID()}?partitions=2`;
+    const dataFolder = await freshFolder();
+    const { log } = await openLogAt(topic, { dataFolder });
+    const event = { id: randomUUID(), type: 'played', schemaVersion: 1, data: '{}' };
+    const appended = { ...event, contentHash: 'a'.repeat(64), occurredAt: 1 };
+    await log.append('plays-1', [appended], { expected: 'no-stream' });
+    await log.close();
+    const other = topic.replace('?', '-other?');
+    const otherFolder = await freshFolder();
+    await (await openLogAt(other, { dataFolder: otherFolder })).log.close();
+    // The replica that was read from the first topic, under the name of the second one.
+    const [from = ''] = await readdir(`${dataFolder}/replicas`);
+    const [to = ''] = await readdir(`${otherFolder}/replicas`);
+    await cp(`${dataFolder}/replicas/${from}`, `${otherFolder}/replicas/${to}`, {
+      recursive: true,
+    });
+    const env = { ...(await settings({ ANNALS_LOG: other })), ANNALS_DATA: otherFolder };
+    expectRefused(await runMain(env).ended, /^annals: cannot start: .*replica/);
+  });
+});
