@@ -1,0 +1,85 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { configFrom } from '@annals/core';
+import { describe, expect, it } from 'vitest';
+import { configFields, configSchema } from './config.ts';
+import {
+  composeFile,
+  type Service,
+  services,
+  settingsIn,
+  variables,
+} from './testing/compose-file.ts';
+
+const engines: { readonly [service: string]: number } = {
+  eventstoredb: 2113,
+  kafka: 9092,
+  redis: 6379,
+  cassandra: 9042,
+};
+const folder = join(composeFile, '..');
+const own = Object.entries(services.services).filter(([, { build }]) => build !== undefined);
+
+describe('infra/compose/compose.yaml', () => {
+  it('runs the image of infra/Dockerfile in both roles', () => {
+    expect(own.map(([, one]) => settingsIn(one).ANNALS_ROLES)).toEqual(['api', 'projector']);
+    for (const [, { build }] of own) {
+      expect(existsSync(join(folder, build?.context ?? '', build?.dockerfile ?? ''))).toBe(true);
+    }
+  });
+
+  it.each(own)('%s has only settings that there are, and good ones', (_name, service) => {
+    const env = settingsIn(service);
+    for (const name of Object.keys(env)) expect(Object.keys(configFields)).toContain(name);
+    expect(configFrom(configSchema, env)).toMatchObject({ kind: 'configured' });
+  });
+
+  it.each(own)('%s names engines of this file, at their ports', (_name, service) => {
+    const urls = Object.values(settingsIn(service)).filter((value) => value.includes('://'));
+    expect(urls).toHaveLength(4);
+    for (const url of urls) {
+      const [, host = '', port] = /:\/\/([a-z]+):(\d+)/.exec(url) ?? [];
+      expect(Number(port), url).toBe(engines[host]);
+      expect(Object.keys(services.services)).toContain(host);
+      expect(service.depends_on?.[host]).toEqual({ condition: 'service_healthy' });
+    }
+  });
+
+  it.each(Object.entries(services.services))('%s is looked after', (_name, service: Service) => {
+    expect(service.restart).toBe('unless-stopped');
+    // Ours has its check in the image.
+    if (service.build) return;
+    expect(service.healthcheck?.test.length).toBeGreaterThan(0);
+    expect(service.image).toMatch(/^[a-z/]+:v?\d+\.\d+[a-z0-9.-]*$/);
+    expect(service.volumes?.length).toBeGreaterThan(0);
+  });
+
+  it('every volume is declared, every file is there, every port is of this machine only', () => {
+    for (const { volumes = [], ports = [] } of Object.values(services.services)) {
+      for (const [source = ''] of volumes.map((volume) => volume.split(':'))) {
+        if (source.startsWith('.')) expect(existsSync(join(folder, source)), source).toBe(true);
+        else expect(Object.keys(services.volumes)).toContain(source);
+      }
+      for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
+    }
+  });
+
+  it('asks for what it must not make up', () => {
+    expect([...variables()].toSorted()).toEqual(['ANNALS_ADMIN_KEY', 'ANNALS_MASTER_KEY']);
+  });
+
+  it('is what docker compose takes', async (context) => {
+    const run = promisify(execFile);
+    const version = await run('docker', ['compose', 'version']).catch(() => undefined);
+    if (!version) return context.skip('docker compose is not here');
+    const env = {
+      ...process.env,
+      ANNALS_ADMIN_KEY: 'x'.repeat(24),
+      ANNALS_MASTER_KEY: 'ab'.repeat(32),
+    };
+    const args = ['compose', '-f', composeFile, '--profile', 'monitoring', 'config', '--quiet'];
+    expect(await run('docker', args, { env })).toMatchObject({ stdout: '' });
+  });
+});
