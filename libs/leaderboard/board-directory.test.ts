@@ -125,6 +125,7 @@ describe('the directory of boards', () => {
     expect(directory.boards().get('a')).toMatchObject({
       closing: new Set(),
       closed: new Set(['all']),
+      archived: new Map(),
     });
   });
 

@@ -66,6 +66,18 @@ const samples: readonly Encodable[] = [
     data: { user_id: 'ann', name: 'Ann', picture: 'https://example.org/a.png' },
   },
   erasureEvent('player:ann', occurredAt),
+  {
+    type: 'period-archived',
+    id: idFromKey('archived'),
+    occurredAt,
+    data: { ...closed, players: 2, hash: 'a'.repeat(64) },
+  },
+  {
+    type: 'scores-archived',
+    id: idFromKey('let-go'),
+    occurredAt,
+    data: { ...closed, user_ids: ['ann', 'bob'], revisions: [0, 3, 4] },
+  },
 ];
 
 /** Events as they were stored when the format was new: they are in logs, and must be read for ever. */

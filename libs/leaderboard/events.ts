@@ -65,6 +65,33 @@ export const periodCloseCompleted = eventType({
   schema: z.strictObject({ board: z.string(), period }),
 });
 
+/** The archive holds the period: so many players, with this hash of their rows. Reads go there from now on. */
+export const periodArchived = eventType({
+  name: 'period-archived',
+  schemaVersion: 1,
+  schema: z.strictObject({
+    board: z.string(),
+    period,
+    players: z.int().nonnegative(),
+    hash: z.string(),
+  }),
+});
+
+/**
+ * In a bucket's stream: the rows of these players in a closed period, and the entries at these revisions, are
+ * in the archive, and leave the read model.
+ */
+export const scoresArchived = eventType({
+  name: 'scores-archived',
+  schemaVersion: 1,
+  schema: z.strictObject({
+    board: z.string(),
+    period,
+    user_ids: z.array(z.string()),
+    revisions: z.array(z.int()),
+  }),
+});
+
 export const playerNamed = eventType({
   name: 'player-named',
   schemaVersion: 1,
@@ -82,6 +109,8 @@ export type PeriodClosed = typeof periodClosed;
 export type BoardConfigured = typeof boardConfigured;
 export type PeriodCloseStarted = typeof periodCloseStarted;
 export type PeriodCloseCompleted = typeof periodCloseCompleted;
+export type PeriodArchived = typeof periodArchived;
+export type ScoresArchived = typeof scoresArchived;
 export type PlayerNamed = typeof playerNamed;
 
 /** Every event in the leaderboard's streams, and the erasures it heeds. */
@@ -91,6 +120,8 @@ export const leaderboardEvents = new EventTypes([
   boardConfigured,
   periodCloseStarted,
   periodCloseCompleted,
+  periodArchived,
+  scoresArchived,
   playerNamed,
   eventType(subjectErased),
 ]);
@@ -100,6 +131,18 @@ export const boardEvents = new EventTypes([
   boardConfigured,
   periodCloseStarted,
   periodCloseCompleted,
+  periodArchived,
 ]);
 
-export const scoreEvents = new EventTypes([scoreRecorded, periodClosed]);
+export const scoreEvents = new EventTypes([scoreRecorded, periodClosed, scoresArchived]);
+
+/** What the archive is made of: no personal data. */
+export const archiveEvents = new EventTypes([
+  scoreRecorded,
+  periodClosed,
+  scoresArchived,
+  boardConfigured,
+  periodCloseStarted,
+  periodCloseCompleted,
+  periodArchived,
+]);

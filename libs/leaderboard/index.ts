@@ -1,4 +1,12 @@
 export {
+  type ArchiveMeans,
+  type ArchiveOutcome,
+  archiveLimits,
+  archivePeriods,
+  type PeriodOutcome,
+} from './archive/archive-periods.ts';
+export { type ArchivedReadsMeans, archivedLeaderboardReadModel } from './archive/archived-reads.ts';
+export {
   type BoardDirectory,
   type BoardDirectoryMeans,
   boardDirectoryLimits,
@@ -15,7 +23,7 @@ export {
   type Unknown,
 } from './outcome.ts';
 export { periodOf, periodStart } from './period.ts';
-export { leaderboardProjection } from './projections/leaderboard.ts';
+export { leaderboardArchiveProjection, leaderboardProjection } from './projections/leaderboard.ts';
 export {
   cassandraLeaderboardReadModel,
   type LiveCassandraGeneration,

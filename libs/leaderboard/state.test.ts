@@ -58,10 +58,12 @@ describe('a board', () => {
     expect(board(configured, started)).toMatchObject({
       closing: new Set(['2026-11']),
       closed: new Set(),
+      archived: new Map(),
     });
     expect(board(configured, started, completed)).toMatchObject({
       closing: new Set(),
       closed: new Set(['2026-11']),
+      archived: new Map(),
     });
   });
 

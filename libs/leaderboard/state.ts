@@ -15,6 +15,13 @@ export interface BoardState {
   readonly closing: ReadonlySet<string>;
   /** Periods that are closed in every bucket. */
   readonly closed: ReadonlySet<string>;
+  /** Periods that are in the archive, and what it held of them when it was compared. */
+  readonly archived: ReadonlyMap<string, ArchivedPeriod>;
+}
+
+export interface ArchivedPeriod {
+  readonly players: number;
+  readonly hash: string;
 }
 
 /** The events of a board's stream, as `evolveBoard` needs them. */
@@ -23,6 +30,10 @@ export type BoardEvent =
   | {
       readonly type: 'period-close-started' | 'period-close-completed';
       readonly data: { readonly period: string };
+    }
+  | {
+      readonly type: 'period-archived';
+      readonly data: ArchivedPeriod & { readonly period: string };
     };
 
 /** The board after `event`; undefined before it was made. Events that come again change nothing. */
@@ -34,9 +45,14 @@ export function evolveBoard(
     if (state) return state;
     const { operator, order, reset, buckets } = event.data;
     const settings = { operator, order, reset, buckets };
-    return { settings, closing: new Set(), closed: new Set() };
+    return { settings, closing: new Set(), closed: new Set(), archived: new Map() };
   }
   const { period } = event.data;
+  if (event.type === 'period-archived') {
+    if (!state || state.archived.has(period)) return state;
+    const { players, hash } = event.data;
+    return { ...state, archived: new Map(state.archived).set(period, { players, hash }) };
+  }
   if (!state || state.closed.has(period)) return state;
   const closing = new Set(state.closing);
   if (event.type === 'period-close-started') return { ...state, closing: closing.add(period) };

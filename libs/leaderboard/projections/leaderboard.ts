@@ -1,6 +1,20 @@
 import type { RecordedEvent } from '@annals/event-log';
-import { defineProjection, type RowAddress, type Rows, type Table } from '@annals/projection';
-import { leaderboardEvents, type ScoreRecorded } from '../events.ts';
+import {
+  defineProjection,
+  type Handler,
+  type RowAddress,
+  type Rows,
+  type Table,
+} from '@annals/projection';
+import {
+  archiveEvents,
+  type BoardConfigured,
+  leaderboardEvents,
+  type PeriodCloseCompleted,
+  type PeriodClosed,
+  type ScoreRecorded,
+  type ScoresArchived,
+} from '../events.ts';
 import { type EntryStatus, nextScore, standingOf } from '../state.ts';
 import { categories, playerOfSubject, shareKey } from '../streams.ts';
 
@@ -128,6 +142,50 @@ function statusOf(closed: boolean, score: number): EntryStatus {
   return Number.isSafeInteger(score) ? 'counted' : 'void-out-of-range';
 }
 
+const scoreRecordedHandler: Handler<RecordedEvent<ScoreRecorded>> = {
+  touches: ({ stream, data }) => [
+    { table: 'closed_periods', key: [stream, data.period] },
+    { table: 'scores', key: [data.board, data.period, data.user_id] },
+  ],
+  apply: recordScore,
+};
+
+const periodClosedHandler: Handler<RecordedEvent<PeriodClosed>> = {
+  touches: ({ stream, data }) => [{ table: 'closed_periods', key: [stream, data.period] }],
+  apply: ({ stream, data }, rows) => rows.put('closed_periods', { stream, period: data.period }),
+};
+
+const boardConfiguredHandler: Handler<RecordedEvent<BoardConfigured>> = {
+  touches: () => nothing,
+  apply: ({ recordedAt, data: { order, ...settings } }, rows) =>
+    rows.put('boards', { ...settings, sort_order: order, created_at: recordedAt }),
+};
+
+const closeCompletedHandler: Handler<RecordedEvent<PeriodCloseCompleted>> = {
+  touches: () => nothing,
+  apply: ({ recordedAt, data }, rows) =>
+    rows.put('periods', { board: data.board, period: data.period, closed_at: recordedAt }),
+};
+
+/** What both projections do. */
+const sharedHandlers = {
+  'score-recorded': scoreRecordedHandler,
+  'period-closed': periodClosedHandler,
+  'board-configured': boardConfiguredHandler,
+  'period-close-started': 'ignored',
+  'period-close-completed': closeCompletedHandler,
+  'period-archived': 'ignored',
+} as const;
+
+/** The archive has them: score and entries leave, by the log's word, so that every rebuild lets them go alike. */
+function letGo({ stream, data }: RecordedEvent<ScoresArchived>, rows: Rows): void {
+  const { board, period, user_ids, revisions } = data;
+  // Only of a period that is closed in this bucket nothing can be added any more.
+  if (rows.get('closed_periods', [stream, period]) === undefined) return;
+  for (const user_id of user_ids) rows.delete('scores', [board, period, user_id]);
+  for (const revision of revisions) rows.delete('entries', [stream, revision]);
+}
+
 export const leaderboardProjection = defineProjection({
   name: 'leaderboard',
   version: 1,
@@ -138,28 +196,15 @@ export const leaderboardProjection = defineProjection({
   onFailure: 'park',
   types: leaderboardEvents,
   handlers: {
-    'score-recorded': {
+    ...sharedHandlers,
+    'scores-archived': {
       touches: ({ stream, data }) => [
         { table: 'closed_periods', key: [stream, data.period] },
-        { table: 'scores', key: [data.board, data.period, data.user_id] },
+        ...data.user_ids.map((user_id) => ({
+          ...{ table: 'scores', key: [data.board, data.period, user_id] },
+        })),
       ],
-      apply: recordScore,
-    },
-    'period-closed': {
-      touches: ({ stream, data }) => [{ table: 'closed_periods', key: [stream, data.period] }],
-      apply: ({ stream, data }, rows) =>
-        rows.put('closed_periods', { stream, period: data.period }),
-    },
-    'board-configured': {
-      touches: () => nothing,
-      apply: ({ recordedAt, data: { order, ...settings } }, rows) =>
-        rows.put('boards', { ...settings, sort_order: order, created_at: recordedAt }),
-    },
-    'period-close-started': 'ignored',
-    'period-close-completed': {
-      touches: () => nothing,
-      apply: ({ recordedAt, data }, rows) =>
-        rows.put('periods', { board: data.board, period: data.period, closed_at: recordedAt }),
+      apply: letGo,
     },
     'player-named': {
       touches: ({ data }) => [{ table: 'players', key: [data.user_id] }],
@@ -182,4 +227,21 @@ export const leaderboardProjection = defineProjection({
       },
     },
   },
+});
+
+/**
+ * The archive of closed periods: the same fold, which lets nothing go, on a store where room is cheap. It is a projection
+ * like any other, so it is rebuilt, verified and promoted like one. Names stay in the leaderboard's own
+ * read model: there is no personal data in here, and its table of players is empty.
+ */
+export const leaderboardArchiveProjection = defineProjection({
+  name: 'leaderboard-archive',
+  version: 1,
+  categories: ['scores', 'board'],
+  tables: [scores, entries, closedPeriods, boards, periods, players],
+  split: 'stream',
+  shareKey,
+  onFailure: 'park',
+  types: archiveEvents,
+  handlers: { ...sharedHandlers, 'scores-archived': 'ignored' },
 });
