@@ -1,6 +1,7 @@
 import { appendBatches } from './cases/append-batches.ts';
 import { appendManyCallers } from './cases/append-many-callers.ts';
 import { appendOneCaller } from './cases/append-one-caller.ts';
+import { cassandraProjector } from './cases/cassandra-projector.ts';
 import { emmett } from './cases/emmett.ts';
 import { httpRead } from './cases/http-read.ts';
 import { httpWrite } from './cases/http-write.ts';
@@ -26,4 +27,5 @@ export const cases: readonly BenchCase[] = [
   httpWrite,
   kafkaAppend,
   kafkaCatchUp,
+  cassandraProjector,
 ];
