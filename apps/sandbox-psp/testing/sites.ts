@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '@annals/core';
-import { stripePsp, type WebhookDelivery } from '@annals/payments/psp';
+import { type PspTerms, stripePsp, type WebhookDelivery } from '@annals/payments/psp';
 import { type PspSite, sitePace, siteSearchLagMs, siteTerms } from '@annals/payments/psp/contract';
 import { configSchema } from '../config.ts';
 import { Sandbox } from '../core/sandbox.ts';
@@ -23,6 +23,8 @@ const secret = 'whsec_sandbox';
 interface Place {
   /** What the adapter calls it. */
   readonly name?: string;
+  readonly terms?: PspTerms;
+  readonly searchLagMs?: number;
   readonly url: string;
   readonly fetch: typeof globalThis.fetch;
   /** The sandbox's time. */
@@ -48,7 +50,7 @@ function siteAt(place: Place): PspSite {
   return {
     psp: stripePsp({
       ...{ name: place.name ?? 'stripe', url, key, webhookSecrets: ['whsec_old', secret], clock },
-      ...{ returnUrl: 'http://127.0.0.1:9/back', terms: siteTerms, searchLagMs: siteSearchLagMs },
+      ...{ returnUrl: 'http://127.0.0.1:9/back', ...termsOf(place) },
       ...(place.inProcess ? { fetch } : {}),
     }),
     now,
@@ -80,15 +82,23 @@ function siteAt(place: Place): PspSite {
   };
 }
 
+function termsOf({ terms = siteTerms, searchLagMs = siteSearchLagMs }: Place) {
+  return { terms, searchLagMs };
+}
+
 /** The sandbox in this process, its books in memory. */
-export async function openInProcess(name = 'stripe'): Promise<PspSite> {
+export async function openInProcess(
+  name = 'stripe',
+  { terms = siteTerms, searchLagMs = siteSearchLagMs }: Pick<Place, 'terms' | 'searchLagMs'> = {},
+): Promise<PspSite> {
   const storage = new Storage(':memory:');
   const time = new SandboxTime(systemClock, storage);
   const now = () => time.now();
   const url = 'http://psp.test';
   const random = seeded(7);
   const sandbox = new Sandbox({
-    ...{ storage, now, random, key, pace: sitePace, publicUrl: () => url },
+    ...{ storage, now, random, key, publicUrl: () => url },
+    pace: { ...sitePace, searchLagMs },
   });
   sandbox.useEndpoint('http://shop.test/webhooks', secret);
   const deliveries: WebhookDelivery[] = [];
@@ -105,7 +115,7 @@ export async function openInProcess(name = 'stripe'): Promise<PspSite> {
     },
   });
   return siteAt({
-    ...{ name, url, now, deliveries, receiver, inProcess: true },
+    ...{ name, url, now, deliveries, receiver, inProcess: true, terms, searchLagMs },
     fetch: sandboxFetch(sandbox, (ms) => systemClock.sleep(ms)),
     forward: (ms) => worker.forward(ms),
     close: async () => storage.close(),

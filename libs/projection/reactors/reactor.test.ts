@@ -300,6 +300,40 @@ test('retry attempts again with the same effect id; failed is recorded and left'
   await again.stop();
 });
 
+test('waits between attempts double, and are spread where a random number is given', async () => {
+  const waits = async (random?: () => number) => {
+    const log = memoryEventLog();
+    const provider = new Provider();
+    let attempts = 0;
+    provider.answer = () => {
+      attempts += 1;
+      return attempts < 5 ? { kind: 'retry', reason: 'busy' } : { kind: 'done', result: {} };
+    };
+    const slept: number[] = [];
+    const leaping = leapingClock();
+    const clock: Clock = {
+      now: leaping.now,
+      sleep: (ms, signal) => {
+        slept.push(ms);
+        return leaping.sleep(ms, signal);
+      },
+    };
+    const abort = new AbortController();
+    const ended = runReactor({
+      ...{ log, reactor: reactorOf(provider), cipher: noPersonalData, clock, from: {} },
+      ...{ runId: `run-${runs++}`, signal: abort.signal, ...(random ? { random } : {}) },
+    });
+    await pay(log, 'busy');
+    await until(async () => (await settledEffects(log)) === 1);
+    abort.abort();
+    await ended;
+    return slept;
+  };
+  expect(await waits()).toEqual([100, 200, 400, 800]);
+  expect(await waits(() => 0)).toEqual([50, 100, 200, 400]);
+  expect(await waits(() => 0.5)).toEqual([75, 150, 300, 600]);
+});
+
 test('of two processes one is superseded, and each effect is done once', async () => {
   const log = memoryEventLog();
   const provider = new Provider();

@@ -24,6 +24,8 @@ export interface RunReactorOptions {
   readonly runId: string;
   /** Where to begin when the log holds no progress of use: needed unless the log is empty. */
   readonly from?: 'head' | Checkpoint;
+  /** At least 0, below 1: spreads the waits between attempts, from half of each to the whole. Without it: the whole. */
+  readonly random?: () => number;
   /** Told of attempts that did not settle; for logs and metrics. */
   readonly onTrouble?: (trouble: { readonly effectId: string; readonly reason: string }) => void;
 }
@@ -279,10 +281,16 @@ class ReactorRun {
       if (outcome.kind !== 'not-done') {
         mayBeDone = outcome.kind !== 'retry';
         this.#options.onTrouble?.({ effectId, reason: outcome.reason });
-        await clock.sleep(backoffMs, signal);
+        await clock.sleep(this.#spread(backoffMs), signal);
       } else mayBeDone = false;
     }
     return false;
+  }
+
+  /** Many effects that failed together do not come again together. */
+  #spread(backoffMs: number): number {
+    const { random } = this.#options;
+    return random ? Math.ceil((backoffMs * (1 + random())) / 2) : backoffMs;
   }
 
   /** One call to the other side: a look-up when the effect may have been done, else the effect itself. */

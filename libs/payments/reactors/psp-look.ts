@@ -1,0 +1,104 @@
+import type { Psp, PspFound, PspRefused, PspUnknown } from '../psp/port.ts';
+import { outcomeShown, type Sent, sendIntent, settled } from './psp-calls.ts';
+import type { PspIntent, PspObject } from './psp-intent.ts';
+
+/** What looking told of a call that may have had its effect. */
+export type Looked =
+  | { readonly kind: 'outcome'; readonly outcome: Extract<Sent, { kind: 'outcome' }>['outcome'] }
+  /** Surely without effect. */
+  | { readonly kind: 'not_done' }
+  | { readonly kind: 'ambiguous'; readonly detail: string }
+  | { readonly kind: 'unclear'; readonly detail: string };
+
+export interface LookMeans {
+  readonly psp: Psp;
+  readonly now: number;
+  /** The last moment at which the call may have been sent. */
+  readonly sentBy: number;
+  /** The provider keeps a fault for the key: sending it again tells nothing. */
+  readonly spent: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Finds out, without a second effect. */
+export async function lookIntent(means: LookMeans, intent: PspIntent): Promise<Looked> {
+  switch (intent.call) {
+    case 'authenticate':
+    case 'create':
+      return lookCreated(means, intent);
+    case 'confirm':
+    case 'capture':
+    case 'void':
+      return lookPayment(means, intent);
+    case 'refund':
+      return lookFound(means, await find(means, 'refund', intent));
+    case 'payout':
+      return lookFound(means, await find(means, 'payout', intent));
+  }
+}
+
+type Created = Extract<PspIntent, { readonly call: 'authenticate' | 'create' }>;
+
+/** Neither moves money: while the key lives the same call is the best question. */
+async function lookCreated(means: LookMeans, intent: Created): Promise<Looked> {
+  const { psp, now, spent, signal } = means;
+  if (!spent && now < intent.intendedAt + psp.terms.keyLifeMs) {
+    const answer = await sendIntent(psp, intent, signal);
+    if (answer.kind === 'outcome') return answer;
+    if (answer.kind === 'refused') return { kind: 'outcome', outcome: answer };
+    if (!answer.replayed) return unclear(answer);
+  }
+  // An authentication that nobody knows of is made again: nothing rests on it.
+  if (intent.call === 'authenticate') return { kind: 'not_done' };
+  return lookFound(means, await find(means, 'payment', intent));
+}
+
+async function lookPayment(
+  means: LookMeans,
+  intent: Extract<PspIntent, { readonly call: 'confirm' | 'capture' | 'void' }>,
+): Promise<Looked> {
+  const { psp, now, sentBy } = means;
+  const found = await psp.retrieve('payment', intent.paymentId);
+  if (found.kind !== 'answered') return unclear(found);
+  const outcome = outcomeShown(intent, found.value);
+  if (outcome) return { kind: 'outcome', outcome };
+  const { inFlightMsMax } = psp.terms;
+  if (now >= sentBy + inFlightMsMax) return { kind: 'not_done' };
+  return { kind: 'unclear', detail: `the payment is ${found.value.status}, and a call may come` };
+}
+
+type Found = Extract<PspObject, { readonly kind: 'payment' | 'refund' | 'payout' }>;
+type Answer =
+  | { readonly kind: 'found'; readonly object: Found }
+  | Exclude<PspFound<unknown>, { readonly kind: 'found' }>;
+
+async function find(
+  { psp }: LookMeans,
+  kind: Found['kind'],
+  intent: { readonly reference: string; readonly intendedAt: number; readonly paymentId?: string },
+): Promise<Answer> {
+  const { reference, intendedAt: since, paymentId } = intent;
+  const query = { reference, since, ...(paymentId === undefined ? {} : { paymentId }) };
+  const found = await psp.find(kind, query);
+  if (found.kind !== 'found') return found;
+  return { kind: 'found', object: { kind, value: found.value } as Found };
+}
+
+function lookFound({ now, sentBy }: LookMeans, found: Answer): Looked {
+  switch (found.kind) {
+    case 'found':
+      return settled(found.object) as Looked;
+    case 'ambiguous':
+      return { kind: 'ambiguous', detail: `there are ${found.ids.join(', ')}` };
+    case 'not_found':
+      if (now >= sentBy + found.settledMs) return { kind: 'not_done' };
+      return { kind: 'unclear', detail: 'nothing is found yet, which does not count yet' };
+    default:
+      return unclear(found);
+  }
+}
+
+/** A look that is refused tells nothing of the call, either. */
+function unclear({ reason, detail }: PspRefused | PspUnknown): Looked {
+  return { kind: 'unclear', detail: `${reason}: ${detail}` };
+}
