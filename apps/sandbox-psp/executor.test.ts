@@ -338,6 +338,25 @@ test('an outcome that can not be written at once is written later, and is no dea
   expect(refused).toBe(5);
 });
 
+test.each([false, true])(
+  'a doubt is told of once, whether it can be written or not',
+  async (fails) => {
+    const { site, till } = await open();
+    const { id } = await payment(site, 'automatic', false);
+    await site.inject({
+      operation: 'payment_intents.confirm',
+      do: 'cut',
+      when: 'before',
+      times: 2,
+    });
+    const { stream } = await till.ask({ call: 'confirm', paymentId: id });
+    till.doubtsFail = fails;
+    till.start();
+    expect(await till.settled(stream)).toMatchObject({ kind: 'settled' });
+    expect(till.doubts).toEqual([expect.stringMatching(/^confirm connection_lost: /)]);
+  },
+);
+
 test('an intent that no longer stands is not called', async () => {
   const { site, till } = await open();
   const { id } = await payment(site, 'automatic', false);

@@ -53,6 +53,9 @@ export class Till {
   readonly #processes: ExecutorProcess[] = [];
   readonly #deaths = new Set<() => void>();
   readonly troubles: string[] = [];
+  /** What it was said of that nobody knows it (yet). */
+  readonly doubts: string[] = [];
+  doubtsFail = false;
 
   constructor(clock: Clock, psp: Psp) {
     this.clock = clock;
@@ -120,6 +123,10 @@ export class Till {
         const data = { key, outcome: toText(outcome) };
         await this.#append(stream, 'call-came', idFromKey('came', key), data);
         if (dies === 'after-record') await this.#die();
+      },
+      doubt: async ({ call }, detail) => {
+        this.doubts.push(`${call} ${detail}`);
+        if (this.doubtsFail) throw new Error('the log is away');
       },
       limits: { callWithinMs: 100, ...options.limits },
       ...options.means,

@@ -7,7 +7,7 @@ import type {
   Performed,
   Reactor,
 } from '@annals/projection';
-import { mayRetry, type Psp } from '../psp/port.ts';
+import { mayRetry, type Psp, type PspUnknown } from '../psp/port.ts';
 import { type Sent, sendIntent } from './psp-calls.ts';
 import {
   type CallContext,
@@ -47,6 +47,8 @@ export interface PspExecutorOptions {
     outcome: PspOutcome,
     event: AnyRecordedEvent,
   ) => Promise<void>;
+  /** Told when nobody knows (yet) what became of a call, so that the domain can say so. Once for each intent. */
+  readonly doubt: (intent: PspIntent, detail: string, event: AnyRecordedEvent) => Promise<void>;
   readonly limits?: Partial<Record<keyof typeof executorLimits, number>>;
 }
 
@@ -105,6 +107,7 @@ interface Memory {
   spent: boolean;
   /** The provider said that the object is in no state for the call; an earlier call may have brought it there. */
   wrongState: string | undefined;
+  doubted: boolean;
   faults: number;
 }
 
@@ -133,6 +136,7 @@ class Executor {
       if (sent.kind === 'outcome') return this.#settle(intent, event, sent.outcome);
       if (sent.kind === 'unknown') {
         memory.spent ||= sent.replayed ?? false;
+        await this.#doubt(intent, event, memory, sent);
         throw new OutcomeUnknownError(`${sent.reason}: ${sent.detail}`);
       }
       if (mayRetry(sent) && sent.reason !== 'balance_insufficient') {
@@ -193,6 +197,22 @@ class Executor {
         const detail = 'the provider keeps a fault of its own for this key, and nothing was done';
         return this.#settle(intent, event, { kind: 'refused', reason: 'key_spent', detail });
       }
+    }
+  }
+
+  /** A courtesy: what can't be written now is not in the way of finding out. */
+  async #doubt(
+    intent: PspIntent,
+    event: AnyRecordedEvent,
+    memory: Memory,
+    { reason, detail }: PspUnknown,
+  ): Promise<void> {
+    if (memory.doubted) return;
+    memory.doubted = true;
+    try {
+      await this.#options.doubt(intent, `${reason}: ${detail}`, event);
+    } catch (error) {
+      this.#remember(memory, 'call', { kind: 'fault', detail: `doubt not written: ${error}` });
     }
   }
 
@@ -280,6 +300,7 @@ class Executor {
       sentBy: undefined,
       spent: false,
       wrongState: undefined,
+      doubted: false,
       faults: 0,
     };
     this.#memories.set(key, memory);
