@@ -1,0 +1,86 @@
+import { idFromKey, sha256 } from '@annals/core';
+import { type DomainEvent, eventType } from '@annals/event-log';
+import { z } from 'zod';
+import type { RiskRequest, RiskScreen } from './port.ts';
+
+/** Who is turned away. The lists are events: who put somebody on one, why, and who took them off. */
+
+export const denyListStream = 'risk-deny-list';
+
+const subject = {
+  list: z.enum(['buyer', 'card', 'seller', 'country']),
+  /** SHA-256 of what is denied: the events name nobody. */
+  value_hash: z.string(),
+};
+
+export const denyListed = eventType({
+  name: 'deny-listed',
+  schemaVersion: 1,
+  schema: z.strictObject({ ...subject, reason: z.string(), decided_by: z.string() }),
+});
+
+export const denyListLifted = eventType({
+  name: 'deny-list-lifted',
+  schemaVersion: 1,
+  schema: z.strictObject({ ...subject, reason: z.string(), decided_by: z.string() }),
+});
+
+export const denyListEventTypes = [denyListed, denyListLifted] as const;
+export type DenyListEvent = DomainEvent<(typeof denyListEventTypes)[number]>;
+export type DenyListName = DenyListEvent['data']['list'];
+
+export function denyListHash(list: DenyListName, value: string): string {
+  return sha256(`${list} ${value.normalize('NFKC').trim().toLowerCase()}`);
+}
+
+export interface DenyListChange {
+  readonly list: DenyListName;
+  readonly value: string;
+  readonly reason: string;
+  readonly decidedBy: string;
+  /** The key of the request: sent twice it is one event. */
+  readonly requestId: string;
+  readonly at: number;
+}
+
+/** The event of a change; undefined where it is so already. */
+export function decideDenyList(
+  state: DenyListScreen,
+  what: 'listed' | 'lifted',
+  { list, value, reason, decidedBy, requestId, at }: DenyListChange,
+): DenyListEvent | undefined {
+  const valueHash = denyListHash(list, value);
+  if (state.holds(list, valueHash) === (what === 'listed')) return undefined;
+  return {
+    type: what === 'listed' ? 'deny-listed' : 'deny-list-lifted',
+    id: idFromKey('deny-list', requestId),
+    occurredAt: at,
+    data: { list, value_hash: valueHash, reason, decided_by: decidedBy },
+  };
+}
+
+/** The fold of the list's stream, and the screen that asks it. */
+export class DenyListScreen implements RiskScreen {
+  readonly name = 'deny-list';
+  readonly #hashes = new Set<string>();
+
+  apply({ type, data: { list, value_hash } }: Pick<DenyListEvent, 'type' | 'data'>): void {
+    if (type === 'deny-listed') this.#hashes.add(`${list} ${value_hash}`);
+    else this.#hashes.delete(`${list} ${value_hash}`);
+  }
+
+  holds(list: DenyListName, valueHash: string): boolean {
+    return this.#hashes.has(`${list} ${valueHash}`);
+  }
+
+  async assess({ buyer, fingerprint, seller, country }: RiskRequest) {
+    const values = { buyer, card: fingerprint, seller, country };
+    const lists = Object.entries(values) as [DenyListName, string | undefined][];
+    const rules = lists.flatMap(([list, value]) =>
+      value !== undefined && this.holds(list, denyListHash(list, value))
+        ? [`deny-list:${list}`]
+        : [],
+    );
+    return { verdict: rules.length > 0 ? 'rejected' : 'accepted', rules } as const;
+  }
+}

@@ -1,0 +1,27 @@
+export { type AmountLimit, amountScreen } from './amount-limits.ts';
+export {
+  type DenyListChange,
+  type DenyListEvent,
+  type DenyListName,
+  DenyListScreen,
+  decideDenyList,
+  denyListEventTypes,
+  denyListHash,
+  denyListStream,
+} from './deny-list.ts';
+export { type ExternalScreenOptions, externalLimits, externalScreen } from './external.ts';
+export {
+  allScreens,
+  type RiskAssessment,
+  type RiskRequest,
+  type RiskScreen,
+  type RiskVerdict,
+  strictest,
+} from './port.ts';
+export {
+  SanctionsList,
+  type SanctionsMatch,
+  sanctionsLimits,
+  sanctionsScreen,
+} from './sanctions.ts';
+export { type VelocityRule, VelocityScreen, velocityLimits } from './velocity.ts';
