@@ -14,6 +14,13 @@ export {
 export * from './checkpoint.ts';
 export { ChangedEventError, changedMessage, isContentChanged } from './content.ts';
 export {
+  type CopyOptions,
+  type CopyProgress,
+  type CopyRefusal,
+  type CopyResult,
+  copyLog,
+} from './copy-log.ts';
+export {
   type DomainEvent,
   type Encoded,
   EventDecodeError,
