@@ -9,10 +9,10 @@ export interface CopyOptions {
   readonly clock?: Pick<Clock, 'sleep'>;
   readonly onProgress?: (progress: CopyProgress) => void;
   /**
-   * Everything that was there has been copied. Goes on with new events when it resolves to true; asked again each
-   * time it has caught up. Absent: it ends there.
+   * Everything in `from` up to the checkpoint has been copied. Goes on with new events when it resolves to true; asked
+   * again each time it has caught up. Absent: it ends there.
    */
-  readonly onCaughtUp?: (copied: CopyProgress) => boolean | Promise<boolean>;
+  readonly onCaughtUp?: (copied: Checkpoint) => boolean | Promise<boolean>;
 }
 
 export interface CopyProgress {
@@ -131,7 +131,7 @@ class Copy {
     for await (const delivery of this.#from.subscribe(this.#at, {}, signal ? { signal } : {})) {
       if (delivery.kind === 'caught-up') {
         if (this.#aborted) break;
-        if (await onCaughtUp?.(this.#progress)) continue;
+        if (await onCaughtUp?.(delivery.checkpoint)) continue;
         const hash = this.#hash.digest();
         return { kind: 'copied', ...this.#progress, hash };
       }

@@ -1,6 +1,6 @@
 import { fileProblem } from '@annals/core';
 import { ChangedEventError, EventLogError } from '@annals/event-log';
-import { NoDataFolderError } from '@annals/projector';
+import { BadLogUrlError, NoDataFolderError } from '@annals/projector';
 import { MasterKeyError, SubjectKeyStoreError } from '@annals/subject-keys';
 import { CommanderError } from 'commander';
 import { CommandError, type ExitCode, exitCodes } from './exit-codes.ts';
@@ -38,6 +38,9 @@ export function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) return failure(exitCodes.failed, 'failed', String(error));
   if (error.name === 'ExitPromptError' || error.name === 'AbortPromptError') {
     return failure(exitCodes.interrupted, 'interrupted', 'stopped: nothing was changed');
+  }
+  if (error instanceof BadLogUrlError) {
+    return failure(exitCodes.usage, error.code, error.message);
   }
   if (error instanceof ChangedEventError) {
     const message = `${error.message}. annals log verify finds all such events`;

@@ -17,6 +17,7 @@ import { type CommandContext, logFolderIn, withLog } from '../context.ts';
 import { unreadable } from '../event-codecs.ts';
 import { withExamples } from '../examples.ts';
 import { type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
+import { hashOfLogAt } from '../hash-of-log.ts';
 import { eventsIn } from '../log-head.ts';
 import { plural } from '../output.ts';
 import { printable } from '../printable.ts';
@@ -36,9 +37,14 @@ export function addLogVerify(log: Command, act: Act): void {
           'tells the log hash. Of read models it says nothing: see annals verify',
       )
       .option('--hash <hash>', 'also compare with this log hash, as log export tells it', hashText)
+      .option(
+        '--against <url>',
+        'also compare with the log at sqlite:FOLDER, kafka://... or esdb://...',
+      )
       .action(act(verifyLog)),
     ['annals log verify', 'is the log sound?'],
     ['annals log verify --data ./restored --hash 9f2c...', 'is it what was exported?'],
+    ['annals log verify --against kafka://kafka-1:9092/annals', 'is it what was copied?'],
   );
 }
 
@@ -49,7 +55,7 @@ function hashText(text: string): string {
 
 async function verifyLog(
   context: CommandContext,
-  { hash: wanted }: { readonly hash?: string },
+  { hash: wanted, against }: { readonly hash?: string; readonly against?: string },
 ): Promise<ExitCode> {
   const problems = fileProblems(context);
   const read = problems.length === 0 ? await readAll(context) : undefined;
@@ -58,6 +64,7 @@ async function verifyLog(
   if (read && wanted !== undefined && read.hash !== wanted) {
     problems.push(`the log hash is ${read.hash}, not ${wanted}`);
   }
+  if (read && against !== undefined) problems.push(...(await differences(context, read, against)));
   const sound = problems.length === 0;
   const { events, streams, hash, checkpoint, withKeys } = read ?? {};
   const document = {
@@ -79,6 +86,19 @@ async function verifyLog(
     context.output.remark('No key store is here: personal data was left sealed.');
   }
   return sound ? exitCodes.ok : exitCodes.different;
+}
+
+/** What the log at `url` has otherwise. */
+async function differences(
+  context: CommandContext,
+  { events, hash }: ReadThrough,
+  url: string,
+): Promise<string[]> {
+  const other = await hashOfLogAt(context, url);
+  const digest = other.hash.digest();
+  if (digest === hash) return [];
+  const there = `${plural(other.hash.events, 'event')} and the log hash ${digest}`;
+  return [`${other.shown} has ${there}; this log has ${plural(events, 'event')} and ${hash}`];
 }
 
 /** Pages and indexes of a log in files; what another engine keeps is for it to check. */

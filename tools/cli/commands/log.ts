@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Act } from '../program.ts';
 import { addLogBackup } from './log-backup.ts';
+import { addLogCopy } from './log-copy.ts';
 import { addLogExport } from './log-export.ts';
 import { addLogImport } from './log-import.ts';
 import { addLogReads } from './log-reads.ts';
@@ -14,6 +15,7 @@ export function addLogCommands(annals: Command, act: Act): void {
   addLogExport(log, act);
   addLogImport(log, act);
   addLogBackup(log, act);
+  addLogCopy(log, act);
   addLogRelay(log, act);
   addLogSnapshot(log, act);
   addLogVerify(log, act);

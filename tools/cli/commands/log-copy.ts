@@ -1,0 +1,141 @@
+import {
+  type Checkpoint,
+  type CopyResult,
+  copyLog,
+  coversAll,
+  type EventLog,
+} from '@annals/event-log';
+import { type OpenedLog, openLogAt } from '@annals/projector';
+import { type Command, Option } from 'commander';
+import { type CommandContext, openingOf } from '../context.ts';
+import { withExamples } from '../examples.ts';
+import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
+import { hashOfLog } from '../hash-of-log.ts';
+import { eventsIn } from '../log-head.ts';
+import { wholeNumber } from '../option-values.ts';
+import { count, plural } from '../output.ts';
+import type { Act } from '../program.ts';
+import { progress } from '../progress.ts';
+
+interface LogCopyOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly follow?: boolean;
+  /** Seconds without anything new. */
+  readonly cutOver?: number | true;
+}
+
+/** Long enough for a writer that was just stopped to have had its last append stored. */
+const quietSecondsDefault = 5;
+const quietSecondsMax = 3_600;
+
+export function addLogCopy(log: Command, act: Act): void {
+  withExamples(
+    log
+      .command('copy')
+      .description(
+        'copies a log to another place or another engine while it is in use: every stream, revision, id and time ' +
+          'as it is, so that both have one log hash. Run again, it goes on from what is there; a place that ' +
+          'holds anything else is refused before anything is written',
+      )
+      .requiredOption('--from <url>', 'sqlite:FOLDER, kafka://... or esdb://...')
+      .requiredOption('--to <url>', 'the same; made where nothing is')
+      .addOption(
+        new Option('--follow', 'goes on with new events, until Ctrl-C').conflicts('cutOver'),
+      )
+      .option(
+        '--cut-over [seconds]',
+        'goes on until nothing new has come for so long (5 s unless told: stop the writers meanwhile), then ' +
+          'compares the hashes of both logs',
+        wholeNumber(1, quietSecondsMax),
+      )
+      .action(act(copy)),
+    ['annals log copy --from sqlite:./data --to kafka://kafka-1:9092/annals', 'what is there now'],
+    [
+      'annals log copy --from sqlite:./data --to kafka://kafka-1:9092/annals --cut-over',
+      'to move: follows until the writers were stopped, and compares',
+    ],
+  );
+}
+
+async function copy(context: CommandContext, options: LogCopyOptions): Promise<ExitCode> {
+  const { dataFolder } = context.site;
+  const opening = { ...openingOf(context), dataFolder };
+  const from = await openLogAt(options.from, { ...opening, readOnly: true });
+  try {
+    if (from.place.url === options.to) {
+      const message = '--from and --to are the same log';
+      throw new CommandError(exitCodes.usage, 'same-log', message);
+    }
+    const to = await openLogAt(options.to, { ...opening, mustExist: false });
+    try {
+      return await copyBetween(context, from, to, options);
+    } finally {
+      await to.log.close();
+    }
+  } finally {
+    await from.log.close();
+  }
+}
+
+async function copyBetween(
+  context: CommandContext,
+  from: OpenedLog,
+  to: OpenedLog,
+  { follow = false, cutOver }: LogCopyOptions,
+): Promise<ExitCode> {
+  const { io, output, json } = context;
+  const shown = progress(io, 'copying', { unit: 'events', quiet: json });
+  const total = await eventsIn(from.log);
+  let result: CopyResult;
+  try {
+    result = await copyLog(from.log, to.log, {
+      signal: io.signal,
+      clock: io.clock,
+      onProgress: ({ events }) => shown.update(events, Math.max(total, events)),
+      onCaughtUp: (copied) =>
+        cutOver === undefined ? follow : hasMore(context, from.log, copied, cutOver),
+    });
+  } finally {
+    shown.stop();
+  }
+  if (result.kind === 'aborted') {
+    const words = `stopped after ${plural(result.added, 'event')}: the same command goes on from what is there`;
+    throw interrupted(words);
+  }
+  if (result.kind === 'refused') {
+    throw new CommandError(exitCodes.refused, result.reason, `${to.shown}: ${result.detail}`);
+  }
+  const { events, added, hash } = result;
+  if (cutOver !== undefined) await mustHaveHash(context, to, hash);
+  const document = { from: from.shown, to: to.shown, events, added, hash };
+  await output.result(document, () => {
+    const counted = `${plural(added, 'event')} copied, ${count(events - added)} were there already`;
+    return `${counted}; log hash ${hash}`;
+  });
+  if (cutOver === undefined) return exitCodes.ok;
+  output.remark(
+    `${to.shown} has the same log hash. Start the writers with ANNALS_LOG naming it, rebuild every read model, and ` +
+      'tell every reactor where to begin: positions of the old log mean nothing there.',
+  );
+  return exitCodes.ok;
+}
+
+/** Whether anything has come behind what was copied, within the time that it must be quiet. */
+async function hasMore(
+  { io }: CommandContext,
+  from: EventLog,
+  copied: Checkpoint,
+  cutOver: number | true,
+): Promise<boolean> {
+  const quietSeconds = cutOver === true ? quietSecondsDefault : cutOver;
+  await io.clock.sleep(quietSeconds * 1_000, io.signal);
+  return io.signal.aborted || !coversAll(copied, await from.head());
+}
+
+async function mustHaveHash(context: CommandContext, to: OpenedLog, hash: string): Promise<void> {
+  const found = (await hashOfLog(context, to)).digest();
+  if (found === hash) return;
+  const message = `${to.shown} has the log hash ${found}, and what was copied to it ${hash}`;
+  throw new CommandError(exitCodes.different, 'log-differs', message);
+}
