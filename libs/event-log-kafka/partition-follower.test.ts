@@ -238,6 +238,14 @@ describe('the topic is not what it was', () => {
     expect(follower.apply([...records.slice(2), ...next])).toMatchObject({ events: 2 });
     expect(await events()).toHaveLength(5);
   });
+
+  test('a feed that begins too late for a replica that is empty is asked again from the first record on', async () => {
+    const { follower, events } = openFollower();
+    const records = [0, 1, 2].map((offset) => appendRecord(offset, 'sample-1'));
+    expect(follower.apply(records.slice(1))).toEqual({ kind: 'seek', from: 0 });
+    expect(await events()).toEqual([]);
+    expect(follower.apply(records)).toMatchObject({ events: 3 });
+  });
 });
 
 test('a replica made from the beginning has the log hash of the one that was there before', async () => {

@@ -167,6 +167,8 @@ export class PartitionFollower {
   /** Those not applied yet; undefined when the feed does not reach back to where it has to begin. */
   #fresh(records: readonly TopicRecord[]): readonly TopicRecord[] | undefined {
     const { nextOffset, lastOffset, topic } = this.#progress;
+    // Nothing that was read could show that a feed has begun too late, so the first record must be the topic's first.
+    if (nextOffset === 0 && (records[0]?.offset ?? 0) > 0) return undefined;
     // A feed that goes back has lost its place, and may have begun anew in another topic.
     if (nextOffset > 0 && (records[0]?.offset ?? nextOffset) < nextOffset) this.#verified = false;
     if (!this.#verified) {
