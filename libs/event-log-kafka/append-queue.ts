@@ -3,6 +3,7 @@ import type { Message } from 'kafkajs';
 import { kafkaLimits } from './kafka-limits.ts';
 import type { Outcome } from './partition-follower.ts';
 import type { Produced } from './produce-line.ts';
+import { systemTimers, type Timer, type Timers } from './timers.ts';
 
 /** How a record that was sent is answered in the end. */
 export type Answer = AppendResult | { readonly kind: 'seen' };
@@ -21,7 +22,7 @@ interface Sent {
   acknowledged: boolean;
   /** What the follower read. */
   read: Outcome['result'] | undefined;
-  /** By when it is answered, by the clock of `performance.now()`. */
+  /** By when it is answered, by the clock of the timers. */
   deadline: number;
   answer(answer: Answer): void;
 }
@@ -36,6 +37,7 @@ export interface AppendQueueOptions {
   };
   readonly queueAppendsMax: number;
   readonly queueBytesMax: number;
+  readonly timers?: Timers;
 }
 
 /**
@@ -45,17 +47,19 @@ export interface AppendQueueOptions {
  */
 export class AppendQueue {
   readonly #options: AppendQueueOptions;
+  readonly #timers: Timers;
   #waiting: Sent[] = [];
   readonly #underWay = new Map<number, Sent>();
   #bytes = 0;
   #pumping = false;
   #looking = false;
-  #linger: NodeJS.Timeout | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #linger: Timer | undefined;
+  #timer: Timer | undefined;
   #idle = Promise.withResolvers<void>();
 
   constructor(options: AppendQueueOptions) {
     this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
     this.#idle.resolve();
   }
 
@@ -86,7 +90,7 @@ export class AppendQueue {
       const sent: Sent = {
         ...record,
         ...{ settles: undefined, acknowledged: false, read: undefined, answer },
-        deadline: performance.now() + kafkaLimits.answerMsMax,
+        deadline: this.#timers.nowMs() + kafkaLimits.answerMsMax,
       };
       this.#add(sent);
       this.#waiting.push(sent);
@@ -116,7 +120,7 @@ export class AppendQueue {
     if (this.#underWay.size === 0) this.#idle = Promise.withResolvers();
     this.#underWay.set(sent.number, sent);
     this.#bytes += sent.bytes;
-    this.#timer ??= setTimeout(() => this.#lookAtDeadlines(), deadlineLookMs);
+    this.#timer ??= this.#timers.after(deadlineLookMs, () => this.#lookAtDeadlines());
     this.#lookSoon();
   }
 
@@ -124,11 +128,11 @@ export class AppendQueue {
   #lookSoon(): void {
     if (this.#looking || this.#pumping) return;
     this.#looking = true;
-    setImmediate(() => {
+    this.#timers.soon(() => {
       this.#looking = false;
       if (this.#isDue()) void this.#pump();
       else if (this.#waiting.length > 0) {
-        this.#linger ??= setTimeout(() => void this.#pump(), kafkaLimits.lingerMsMax);
+        this.#linger ??= this.#timers.after(kafkaLimits.lingerMsMax, () => void this.#pump());
       }
     });
   }
@@ -148,13 +152,13 @@ export class AppendQueue {
   async #pump(): Promise<void> {
     if (this.#pumping) return;
     this.#pumping = true;
-    clearTimeout(this.#linger);
+    this.#linger?.cancel();
     this.#linger = undefined;
     do {
       const batch = this.#takeBatch();
       const produced = await this.#options.send(batch.map((sent) => sent.message));
       for (const sent of batch) this.#afterSending(sent, produced);
-      if (produced !== 'acknowledged' && this.#waiting.length > 0) await pause();
+      if (produced !== 'acknowledged' && this.#waiting.length > 0) await this.#pause();
     } while (this.#isDue());
     this.#pumping = false;
     this.#lookSoon();
@@ -186,9 +190,15 @@ export class AppendQueue {
     } else if (sent.isBarrier || produced === 'not-sent') {
       this.#end(sent, refused('no Kafka broker takes it: nothing was stored'));
     } else {
-      sent.deadline = performance.now() + kafkaLimits.settleMsMax;
+      sent.deadline = this.#timers.nowMs() + kafkaLimits.settleMsMax;
       this.#settle(sent);
     }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#timers.after(kafkaLimits.retryPauseMs, resolve);
+    });
   }
 
   #settle(sent: Sent): void {
@@ -225,14 +235,14 @@ export class AppendQueue {
     sent.answer(answer);
     if (this.#waiting.length > 0) this.#lookSoon();
     if (this.#underWay.size > 0) return;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
     this.#idle.resolve();
   }
 
   #lookAtDeadlines(): void {
     this.#timer = undefined;
-    const now = performance.now();
+    const now = this.#timers.nowMs();
     for (const sent of this.#underWay.values()) {
       if (sent.deadline > now) continue;
       const detail = 'Kafka has not said in time whether it is stored';
@@ -243,16 +253,12 @@ export class AppendQueue {
       } else this.#end(sent, { kind: 'unknown', detail });
     }
     if (this.#underWay.size > 0) {
-      this.#timer ??= setTimeout(() => this.#lookAtDeadlines(), deadlineLookMs);
+      this.#timer ??= this.#timers.after(deadlineLookMs, () => this.#lookAtDeadlines());
     }
   }
 }
 
 const deadlineLookMs = 250;
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, kafkaLimits.retryPauseMs));
-}
 
 function refused(detail: string): AppendResult {
   return { kind: 'refused', reason: 'overloaded', detail };

@@ -19,26 +19,55 @@ export interface FollowerEvents {
   readonly onReport: OnReport;
 }
 
+/** What the serving thread hears of the follower's thread. */
+export interface FollowerEars {
+  onMessage(message: FollowerMessage): void;
+  onError(error: Error): void;
+  /** It is gone, and says nothing more. */
+  onExit(): void;
+}
+
+/** A follower's thread that has been started. */
+export interface FollowerLink {
+  ask(request: FollowerRequest): void;
+  terminate(): void;
+}
+
+export type StartFollower = (task: FollowerTask, ears: FollowerEars) => FollowerLink;
+
+/** Follows on a thread of its own. */
+export const startFollowerThread: StartFollower = (task, ears) => {
+  const worker = new Worker(new URL('./follower-worker.ts', import.meta.url), {
+    workerData: task,
+    execArgv: [],
+  });
+  worker.on('message', (message: FollowerMessage) => ears.onMessage(message));
+  worker.on('error', (error: Error) => ears.onError(error));
+  worker.on('exit', () => ears.onExit());
+  return {
+    ask: (request) => worker.postMessage(request),
+    terminate: () => void worker.terminate(),
+  };
+};
+
 /** The serving thread's end of the follower's thread. */
 export class FollowerClient {
-  readonly #worker: Worker;
+  readonly #link: FollowerLink;
   readonly #events: FollowerEvents;
   readonly #opened = Promise.withResolvers<readonly Followed[]>();
   readonly #closed = Promise.withResolvers<void>();
   #over = false;
 
-  constructor(task: FollowerTask, events: FollowerEvents) {
+  constructor(task: FollowerTask, events: FollowerEvents, start: StartFollower) {
     this.#events = events;
     this.#opened.promise.catch(() => undefined);
-    this.#worker = new Worker(new URL('./follower-worker.ts', import.meta.url), {
-      workerData: task,
-      execArgv: [],
-    });
-    this.#worker.on('message', (message: FollowerMessage) => this.#receive(message));
-    this.#worker.on('error', (error: Error) => this.#lose(error, false));
-    this.#worker.on('exit', () => {
-      this.#lose(new EventLogError('io', "the follower's thread has ended"), false);
-      this.#closed.resolve();
+    this.#link = start(task, {
+      onMessage: (message) => this.#receive(message),
+      onError: (error) => this.#lose(error, false),
+      onExit: () => {
+        this.#lose(new EventLogError('io', "the follower's thread has ended"), false);
+        this.#closed.resolve();
+      },
     });
   }
 
@@ -49,19 +78,15 @@ export class FollowerClient {
 
   /** Has all that was judged committed at once. */
   commit(): void {
-    this.#ask('commit');
+    this.#link.ask('commit');
   }
 
   async close(): Promise<void> {
     if (!this.#over) {
       this.#over = true;
-      this.#ask('close');
+      this.#link.ask('close');
     }
     await this.#closed.promise;
-  }
-
-  #ask(request: FollowerRequest): void {
-    this.#worker.postMessage(request);
   }
 
   #receive(message: FollowerMessage): void {
@@ -77,11 +102,11 @@ export class FollowerClient {
         break;
       case 'failed':
         this.#lose(asError(message.error), message.error.removed);
-        void this.#worker.terminate();
+        this.#link.terminate();
         break;
       case 'closed':
         // What kafkajs still has under way has nobody to hear it.
-        void this.#worker.terminate();
+        this.#link.terminate();
     }
   }
 

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '@annals/core';
 import {
   type AppendResult,
@@ -27,19 +26,15 @@ import { AppendQueue } from './append-queue.ts';
 import { FollowerClient } from './follower-client.ts';
 import { beginning, type FollowerProgress } from './follower-progress.ts';
 import type { FollowerTask, JudgedBatch } from './follower-protocol.ts';
-import { type KafkaConnection, kafkaClient, type OnReport } from './kafka-connection.ts';
+import type { KafkaConnection, OnReport } from './kafka-connection.ts';
+import { type KafkaEngine, kafkaEngine, type MessageLine } from './kafka-engine.ts';
 import { kafkaLimits } from './kafka-limits.ts';
 import { partitionOf } from './partition-of.ts';
-import { type Compression, ProduceLine } from './produce-line.ts';
+import type { Compression } from './produce-line.ts';
 import { appendIdOf, type Witness } from './record.ts';
 import type { RecordToEncode } from './record-format-1.ts';
-import {
-  type RecordFormat,
-  type RecordFormats,
-  recordFormats,
-  writtenFormat,
-} from './record-formats.ts';
-import { openTopic, type TopicSettings } from './topic.ts';
+import { type RecordFormat, writtenFormat } from './record-formats.ts';
+import type { TopicSettings } from './topic.ts';
 import { verdictHashText } from './verdict-hash.ts';
 
 export interface CatchUpProgress {
@@ -101,26 +96,34 @@ export interface KafkaEventLog extends EventLog {
  * is served. Throws EventLogError: `io` when no broker answers or the folder belongs to another process,
  * `not-a-log` for a topic with wrong settings, and FollowError when it is not the topic it was.
  */
-export async function kafkaEventLog(options: KafkaEventLogOptions): Promise<KafkaEventLog> {
+export function kafkaEventLog(options: KafkaEventLogOptions): Promise<KafkaEventLog> {
+  return kafkaEventLogOn(kafkaEngine(options), options);
+}
+
+/** The same over another engine than real brokers. */
+export async function kafkaEventLogOn(
+  engine: KafkaEngine,
+  options: KafkaEventLogOptions,
+): Promise<KafkaEventLog> {
   const owner = ownReplicaFolder(options.folder);
   try {
-    return await open(options, owner);
+    return await open(engine, options, owner);
   } catch (error) {
     owner.release();
     throw error;
   }
 }
 
-async function open(options: KafkaEventLogOptions, owner: ReplicaOwner): Promise<KafkaEventLog> {
+async function open(
+  engine: KafkaEngine,
+  options: KafkaEventLogOptions,
+  owner: ReplicaOwner,
+): Promise<KafkaEventLog> {
   const { connection, topic: topicName, folder, onReport = () => undefined } = options;
-  const formats = options.formatsModule
-    ? ((await import(options.formatsModule)) as { recordFormats: RecordFormats }).recordFormats
-    : recordFormats;
+  const formats = await engine.formats();
   const format = formats.get(options.writtenFormat ?? writtenFormat);
   if (!format) throw new RangeError(`record format ${options.writtenFormat} is not known`);
-  const bounds = { requestMsMax: kafkaLimits.connectMsMax, retries: 3 };
-  const kafka = kafkaClient(connection, bounds, onReport);
-  const topic = await openTopic(kafka, connection.brokers, {
+  const topic = await engine.openTopic({
     topic: topicName,
     partitions: options.partitions,
     replicationFactor: options.replicationFactor,
@@ -131,12 +134,11 @@ async function open(options: KafkaEventLogOptions, owner: ReplicaOwner): Promise
   const task: FollowerTask = {
     ...{ connection, topicName, topic, folder },
     served: options.served ?? all,
-    instance: randomBytes(10).toString('hex'),
+    instance: engine.instance(),
     ...(options.formatsModule ? { formatsModule: options.formatsModule } : {}),
   };
-  const producing = kafkaClient(connection, bounds, onReport, options.socketFactory);
-  const line = new ProduceLine(producing, topicName, options.compression ?? 'none', onReport);
-  const log = new KafkaLog({ ...options, onReport }, { task, format, line, owner });
+  const line = engine.produceLine();
+  const log = new KafkaLog({ ...options, onReport }, { engine, task, format, line, owner });
   try {
     await log.catchUp();
     return log;
@@ -147,9 +149,10 @@ async function open(options: KafkaEventLogOptions, owner: ReplicaOwner): Promise
 }
 
 interface Parts {
+  readonly engine: KafkaEngine;
   readonly task: FollowerTask;
   readonly format: RecordFormat;
-  readonly line: ProduceLine;
+  readonly line: MessageLine;
   readonly owner: ReplicaOwner;
 }
 
@@ -178,7 +181,7 @@ class KafkaLog implements KafkaEventLog {
   #moved = Promise.withResolvers<void>();
 
   constructor(options: KafkaEventLogOptions & { readonly onReport: OnReport }, parts: Parts) {
-    const { task, line } = parts;
+    const { engine, task, line } = parts;
     this.folder = options.folder;
     this.partitions = task.topic.partitions;
     this.#options = options;
@@ -190,17 +193,20 @@ class KafkaLog implements KafkaEventLog {
       voidOf: ({ number, partition }) => this.#voidOf(number, partition),
       queueAppendsMax: options.queueAppendsMax ?? kafkaLimits.queueAppendsMax,
       queueBytesMax: options.queueBytesMax ?? kafkaLimits.queueBytesMax,
+      timers: engine.timers,
     });
   }
 
   /** Follows the topic up to where it ended as it was opened. A damaged replica begins anew by itself. */
   async catchUp(): Promise<void> {
-    const { task } = this.#parts;
-    this.#follower = new FollowerClient(task, {
-      onJudged: (batches, committed) => this.#judged(batches, committed),
-      onFailed: (error) => this.#fail(error),
+    const { engine, task } = this.#parts;
+    const events = {
+      onJudged: (batches: readonly JudgedBatch[], committed: boolean) =>
+        this.#judged(batches, committed),
+      onFailed: (error: Error) => this.#fail(error),
       onReport: this.#options.onReport,
-    });
+    };
+    this.#follower = new FollowerClient(task, events, engine.startFollower);
     for (const { partition, found, progress } of await this.#follower.opened()) {
       this.#progress.set(partition, progress);
       if (found !== 'damaged') continue;
@@ -310,7 +316,7 @@ class KafkaLog implements KafkaEventLog {
     promise.catch(() => undefined);
     this.#barriers.set(partition, promise);
     // Whoever asks from here on must not share this barrier: it may be sent before they asked.
-    await new Promise((nextTurn) => setImmediate(nextTurn));
+    await new Promise<void>((nextTurn) => this.#parts.engine.timers.soon(nextTurn));
     this.#barriers.delete(partition);
     const record = this.#encode(partition, undefined, { kind: 'barrier' });
     const answer = await this.#queue.send({ ...record, partition, isBarrier: true });

@@ -6,19 +6,13 @@ import {
   type Kafka,
   type PartitionAssigner,
 } from 'kafkajs';
-import type { OnReport } from './kafka-connection.ts';
+import type { Feed, FeedBatch, FeedOptions } from './follower-thread.ts';
 import { kafkaLimits } from './kafka-limits.ts';
 
-export interface TopicFeedOptions {
+export interface TopicFeedOptions extends FeedOptions {
   readonly client: Kafka;
   readonly topic: string;
   readonly groupId: string;
-  readonly partitions: readonly number[];
-  /** Where a partition has to begin, asked whenever the feed begins anew. */
-  from(partition: number): number;
-  onBegin(): void;
-  onBatch(payload: EachBatchPayload): void;
-  readonly onReport: OnReport;
 }
 
 /**
@@ -26,7 +20,7 @@ export interface TopicFeedOptions {
  * little, since kafkajs reads by consumer groups and begins wherever it likes after a rebalance or an
  * offset out of range: batches may come twice, and may begin too early or too late. The follower knows.
  */
-export class TopicFeed {
+export class TopicFeed implements Feed {
   readonly #options: TopicFeedOptions;
   #consumer: Consumer | undefined;
   #stopped = false;
@@ -86,7 +80,7 @@ export class TopicFeed {
         autoCommit: false,
         eachBatchAutoResolve: false,
         eachBatch: async (payload) => {
-          if (!this.#stopped) this.#options.onBatch(payload);
+          if (!this.#stopped) this.#options.onBatch(feedBatch(payload));
         },
       });
       await crashed;
@@ -102,6 +96,19 @@ export class TopicFeed {
       this.seek(partition, this.#options.from(partition));
     }
   }
+}
+
+function feedBatch({ batch, resolveOffset }: EachBatchPayload): FeedBatch {
+  return {
+    partition: batch.partition,
+    end: Number(batch.highWatermark),
+    records: batch.messages.map(({ offset, key, value }) => ({
+      offset: Number(offset),
+      key,
+      value,
+    })),
+    taken: () => resolveOffset(batch.lastOffset()),
+  };
 }
 
 /** Gives all that is followed to the one member there is. */

@@ -24,6 +24,11 @@ export class VirtualClock implements Clock {
     return this.#offsetMs + this.#elapsedMs;
   }
 
+  /** How much time has passed since the beginning, whatever the clock was set to. */
+  get elapsedMs(): number {
+    return this.#elapsedMs;
+  }
+
   /** Sets the clock of the machine forward or back; how long sleeps last does not depend on it. */
   jump(ms: number): void {
     this.#offsetMs += ms;
