@@ -126,3 +126,20 @@ test('what settles an append in doubt does not wait', async () => {
     expect(await answer).toMatchObject({ kind: 'refused', reason: 'overloaded' });
   }
 });
+
+test('a copy that comes behind the void of an append that is stored takes nothing back', async () => {
+  const { queue, requests, send, read } = openQueue();
+  const [doubtful] = send(1);
+  await nextTurn();
+  const stored = {
+    ...{ kind: 'stored', revision: 0, partition: 0, position: '1', recordedAt: 1 },
+    duplicate: false,
+  } as const;
+  queue.read({ number: 1, result: stored });
+  await requests[0]?.answer('in-doubt');
+  await expect.poll(() => requests.length, { interval: 1 }).toBe(2);
+  read(1_001);
+  queue.read({ number: 1, result: { kind: 'void' } });
+  await requests[1]?.answer('acknowledged');
+  expect(await doubtful).toEqual(stored);
+});

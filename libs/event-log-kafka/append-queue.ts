@@ -101,7 +101,8 @@ export class AppendQueue {
   read({ number, result }: Outcome): void {
     const sent = this.#underWay.get(number);
     if (!sent) return;
-    sent.read = result;
+    // A copy may come behind it, also behind its void: the first one counts.
+    sent.read ??= result;
     this.#answerIfKnown(sent);
   }
 
