@@ -1,0 +1,273 @@
+import { type Clock, idFromKey, type SubjectCipher } from '@annals/core';
+import type { AppendResult, Checkpoint, EventLog, Expected } from '@annals/event-log';
+import { type Refused, refused } from '../outcome.ts';
+import {
+  type BeginDecision,
+  decideBegin,
+  decidePrune,
+  type InFlight,
+  requestIdOf,
+} from './decide.ts';
+import {
+  type IdempotencyEvent,
+  idempotencyCategory,
+  idempotencyEvents,
+  idempotencyStream,
+} from './events.ts';
+import { idempotencyLimits as limits } from './limits.ts';
+import { evolveKey, type KeyState, newKey } from './state.ts';
+
+export interface IdempotencyMeans {
+  readonly log: Pick<EventLog, 'append' | 'readStream' | 'read' | 'head'>;
+  readonly cipher: SubjectCipher;
+  readonly clock: Pick<Clock, 'now'>;
+  /** This process, by a name that no other has, now or ever: a process that starts again is another. */
+  readonly holder: string;
+  readonly holdMs?: number;
+}
+
+/** What is sent under a key. */
+export interface KeyedRequest {
+  readonly caller: string;
+  readonly key: string;
+  /** Whom the request is about (`buyer:…`): the stored answer is sealed with this subject's key. */
+  readonly subject: string;
+  /** All that makes two requests the same: method, path and body. */
+  readonly content: string;
+}
+
+/** What the operation of a request works with: the same each time it is run, so that its events are the same. */
+export interface RequestIdentity {
+  readonly requestId: string;
+  /** Milliseconds since 1970. */
+  readonly begunAt: number;
+}
+
+export interface KeptAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+export type Ran<T> =
+  /** From now on this is the answer. */
+  | { readonly kind: 'answer'; readonly answer: KeptAnswer }
+  /** Not kept. `effect`: whether anything may have been done. */
+  | { readonly kind: 'not-kept'; readonly effect: 'none' | 'unknown'; readonly value: T };
+
+export type Once<T> =
+  | { readonly kind: 'answer'; readonly answer: KeptAnswer; readonly replayed: boolean }
+  | { readonly kind: 'not-kept'; readonly value: T }
+  | InFlight
+  | Refused<'key-reused' | 'subject-erased' | 'invalid-key' | 'overloaded'>
+  /** Sent again, it is answered or goes on. */
+  | { readonly kind: 'unknown'; readonly detail: string };
+
+interface ReadKey {
+  readonly state: KeyState;
+  readonly expected: Expected;
+  readonly lastRecordedAt: number;
+}
+
+/**
+ * Requests that have one effect and one answer. The log is the only memory: any process, also one that starts
+ * after a crash, gives the stored answer or goes on where another was cut off.
+ */
+export class IdempotencyStore {
+  readonly #means: IdempotencyMeans & { readonly holdMs: number };
+  #begun = 0;
+
+  constructor(means: IdempotencyMeans) {
+    this.#means = { holdMs: limits.holdMsDefault, ...means };
+  }
+
+  /**
+   * Runs `operation` unless the key has an answer. The operation may be run again after a crash, here or elsewhere:
+   * what it stores must follow from the identity it is given. What it throws passes through, and the key stays held until
+   * its time is over.
+   */
+  async once<T>(
+    request: KeyedRequest,
+    operation: (identity: RequestIdentity) => Promise<Ran<T>>,
+  ): Promise<Once<T>> {
+    const problem = keyProblem(request);
+    if (problem) return refused('invalid-key', problem);
+    const stream = idempotencyStream(request.caller, request.key);
+    const begun = await this.#begin(stream, request);
+    if (begun.kind === 'replay') return { kind: 'answer', answer: begun.answer, replayed: true };
+    if (begun.kind !== 'run') return begun;
+    const { state, begunAt } = begun;
+    const ran = await operation({ requestId: requestIdOf(stream, state), begunAt });
+    return this.#finish(stream, state, request, ran);
+  }
+
+  /**
+   * Forgets the keys whose newest event was recorded 30 days ago or earlier. Reads on from where the last
+   * walk ended (`from`), and says how many were forgotten and where the next one begins.
+   */
+  async prune(
+    from: Checkpoint = {},
+  ): Promise<{ readonly pruned: number; readonly checkpoint: Checkpoint }> {
+    const { log, clock } = this.#means;
+    const now = clock.now();
+    const keptUntil = now - limits.keptMsMin;
+    let pruned = 0;
+    const checkpoint: Record<number, string> = { ...from };
+    for (const partition of Object.keys(await log.head()).map(Number)) {
+      for (let end = false; !end; ) {
+        const at = checkpoint[partition];
+        const filter = { categories: [idempotencyCategory], partitions: [partition] };
+        const start: Checkpoint = at === undefined ? {} : { [partition]: at };
+        const page = await log.read(start, filter, { limit: limits.prunePageEvents });
+        const young = page.events.findIndex(({ recordedAt }) => recordedAt >= keptUntil);
+        const old = young < 0 ? page.events : page.events.slice(0, young);
+        const outcomes = [];
+        for (const stream of new Set(old.map((event) => event.stream))) {
+          outcomes.push(await this.#pruneOne(stream, keptUntil, now));
+        }
+        pruned += outcomes.filter((outcome) => outcome === 'pruned').length;
+        // The next walk comes by again where the log did not take a pruning.
+        if (outcomes.includes('not-stored')) break;
+        const reached = young < 0 ? page.checkpoint[partition] : old.at(-1)?.position;
+        if (reached !== undefined) checkpoint[partition] = reached;
+        end = page.end || young >= 0;
+      }
+    }
+    return { pruned, checkpoint };
+  }
+
+  async #begin(
+    stream: string,
+    request: KeyedRequest,
+  ): Promise<
+    | Exclude<BeginDecision, { kind: 'run' }>
+    | { readonly kind: 'run'; readonly state: KeyState; readonly begunAt: number }
+    | Refused<'overloaded'>
+    | { readonly kind: 'unknown'; readonly detail: string }
+  > {
+    const { clock, holder, holdMs } = this.#means;
+    // Two requests of one process are two holders: else the log would take the second for the first sent again.
+    this.#begun += 1;
+    const begin = this.#begun;
+    for (let attempt = 1; attempt <= limits.attemptsMax; attempt += 1) {
+      const { state, expected } = await this.#read(stream);
+      const subject = state.kind === 'free' ? request.subject : state.subject;
+      const fingerprint = await this.#fingerprint(subject, request.content, state.kind === 'free');
+      const now = clock.now();
+      const asked = { stream, subject, fingerprint, holder: `${holder}/${begin}`, holdMs, now };
+      const decision = decideBegin(state, asked);
+      if (decision.kind !== 'run') return decision;
+      const stored = await this.#append(stream, decision.event, expected);
+      if (stored === 'other') continue;
+      if (stored !== 'stored') return stored;
+      const event = { ...decision.event } as Parameters<typeof evolveKey>[1];
+      return { kind: 'run', state: evolveKey(state, event), begunAt: decision.begunAt };
+    }
+    return { kind: 'in-flight', retryAfterMs: holdMs };
+  }
+
+  /** Whoever comes first to this gives the answer: a slow holder that was taken over gives the other's. */
+  async #finish<T>(
+    stream: string,
+    state: KeyState,
+    request: KeyedRequest,
+    ran: Ran<T>,
+  ): Promise<Once<T>> {
+    const id = idFromKey('idempotency', stream, String(state.events));
+    const occurredAt = this.#means.clock.now();
+    const expected = state.events - 1;
+    if (ran.kind === 'not-kept') {
+      const data = { effect: ran.effect };
+      const event = { type: 'request-released', id, occurredAt, data } as const;
+      // Where this is not stored the key is free once its time is over.
+      await this.#append(stream, event, expected);
+      return { kind: 'not-kept', value: ran.value };
+    }
+    const { status, contentType: content_type, body } = ran.answer;
+    if (Buffer.byteLength(body) > limits.answerBytesMax) {
+      throw new RangeError(`an answer has more than ${limits.answerBytesMax} bytes`);
+    }
+    const subject = state.kind === 'held' ? state.subject : request.subject;
+    const data = { subject, status, content_type, body };
+    const event = { type: 'request-answered', id, occurredAt, data } as const;
+    const stored = await this.#append(stream, event, expected);
+    if (stored === 'stored') return { kind: 'answer', answer: ran.answer, replayed: false };
+    if (stored !== 'other') return stored;
+    const now = await this.#begin(stream, request);
+    if (now.kind === 'replay') return { kind: 'answer', answer: now.answer, replayed: true };
+    if (now.kind !== 'run') return now;
+    return this.#finish(stream, now.state, request, ran);
+  }
+
+  async #pruneOne(stream: string, keptUntil: number, now: number) {
+    const { state, expected, lastRecordedAt } = await this.#read(stream);
+    const event = decidePrune(state, stream, lastRecordedAt, keptUntil, now);
+    const stored = event === undefined ? 'other' : await this.#append(stream, event, expected);
+    if (stored === 'other') return 'kept';
+    return stored === 'stored' ? 'pruned' : 'not-stored';
+  }
+
+  async #read(stream: string): Promise<ReadKey> {
+    const { log, cipher } = this.#means;
+    let state = newKey;
+    let lastRecordedAt = 0;
+    for (;;) {
+      const from = state.events;
+      const page = await log.readStream(stream, { from, limit: limits.streamPageEvents });
+      for (const event of await idempotencyEvents.decode(page.events, cipher)) {
+        state = evolveKey(state, event);
+        lastRecordedAt = event.recordedAt;
+      }
+      if (page.head === 'no-stream') return { state, expected: 'no-stream', lastRecordedAt };
+      if (state.events > page.head) return { state, expected: page.head, lastRecordedAt };
+    }
+  }
+
+  async #fingerprint(subject: string, content: string, create: boolean) {
+    const keyring = await this.#means.cipher.keyring([subject], { create });
+    const keyState = keyring.state(subject);
+    return keyState === 'erased' ? undefined : keyring.fingerprint(subject, content);
+  }
+
+  /** `other`: the stream is not what it was when this was decided. */
+  async #append(
+    stream: string,
+    event: IdempotencyEvent,
+    expected: Expected,
+  ): Promise<
+    | 'stored'
+    | 'other'
+    | Refused<'overloaded' | 'subject-erased'>
+    | { readonly kind: 'unknown'; readonly detail: string }
+  > {
+    const { log, cipher } = this.#means;
+    const encoded = await idempotencyEvents.encode([event], cipher);
+    if (encoded.kind !== 'encoded') {
+      return refused('subject-erased', 'whom the request is about was erased meanwhile');
+    }
+    for (let attempt = 1; ; attempt += 1) {
+      const result: AppendResult = await log.append(stream, encoded.events, { expected });
+      if (result.kind === 'stored') return 'stored';
+      if (result.kind === 'unknown') {
+        if (attempt < limits.attemptsMax) continue;
+        return { kind: 'unknown', detail: result.detail };
+      }
+      if (result.kind === 'refused' && result.reason === 'overloaded') {
+        return refused('overloaded', result.detail);
+      }
+      if (result.kind === 'refused')
+        throw new Error(`${stream}: ${result.reason}, ${result.detail}`);
+      return 'other';
+    }
+  }
+}
+
+function keyProblem({ caller, key }: KeyedRequest): string | undefined {
+  if (caller.length === 0 || caller.length > limits.callerCharsMax) {
+    return `a caller has 1 to ${limits.callerCharsMax} characters`;
+  }
+  if (!/^[\x21-\x7e]+$/.test(key) || key.length > limits.keyCharsMax) {
+    return `an idempotency key has 1 to ${limits.keyCharsMax} visible ASCII characters`;
+  }
+  return undefined;
+}
