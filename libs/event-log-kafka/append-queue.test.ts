@@ -132,7 +132,7 @@ test('a copy that comes behind the void of an append that is stored takes nothin
   const [doubtful] = send(1);
   await nextTurn();
   const stored = {
-    ...{ kind: 'stored', revision: 0, partition: 0, position: '1', recordedAt: 1 },
+    ...({ kind: 'stored', revision: 0, partition: 0, position: '1', recordedAt: 1 } as const),
     duplicate: false,
   } as const;
   queue.read({ number: 1, result: stored });
