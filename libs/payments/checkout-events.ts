@@ -185,6 +185,21 @@ export const callInDoubt = eventType({
   }),
 });
 
+/** Nobody could tell in time what became of a call: a person has to look. Its order stays what it is. */
+export const callDeadLettered = eventType({
+  name: 'call-dead-lettered',
+  schemaVersion: 1,
+  schema: z.strictObject({
+    ...order,
+    /** The id of the intent's event: the key of the call. */
+    intent_id: z.string(),
+    call: z.string(),
+    reason: z.string(),
+    /** What was tried, for the person who looks. Never personal data. */
+    context: z.string(),
+  }),
+});
+
 /** Intent: take (a part of) what is authorized; the rest of the authorization is let go. */
 export const captureRequested = eventType({
   name: 'capture-requested',
@@ -367,6 +382,7 @@ export const checkoutEventTypes = [
   attemptAuthorized,
   attemptDeclined,
   callInDoubt,
+  callDeadLettered,
   captureRequested,
   orderCaptured,
   voidRequested,

@@ -59,6 +59,8 @@ export interface OrderFold {
   readonly refunds: ReadonlyMap<string, Refund>;
   readonly disputes: ReadonlyMap<string, Dispute>;
   readonly ended: string | undefined;
+  /** The intents whose outcome a person has to find out; those that were found out since are still named. */
+  readonly deadLetters: readonly string[];
 }
 
 export type Authentication =
@@ -137,6 +139,7 @@ function newOrder(terms: OrderTerms): OrderFold {
     refunds: new Map(),
     disputes: new Map(),
     ended: undefined,
+    deadLetters: [],
   };
 }
 
@@ -177,6 +180,10 @@ function evolveOrder(order: OrderFold, event: CheckoutFact): OrderFold {
     case 'order-ended': {
       const { as, reason } = data as Data<typeof type>;
       return { ...order, state: to(as), ended: reason };
+    }
+    case 'call-dead-lettered': {
+      const { intent_id } = data as Data<typeof type>;
+      return { ...order, deadLetters: [...order.deadLetters, intent_id] };
     }
     case 'order-captured':
       return capturedOrder(order, data as Data<typeof type>);

@@ -362,6 +362,26 @@ export function doubtCall(
   return decided(checkoutEvent('call-in-doubt', [orderId, attempt.number, call, at], at, data));
 }
 
+/** A person has to find out what became of a call. Said once for each intent. */
+export function deadLetterCall(
+  checkout: Checkout | undefined,
+  orderId: string,
+  command: {
+    readonly intentId: string;
+    readonly call: string;
+    readonly reason: string;
+    readonly context: string;
+    readonly at: number;
+  },
+) {
+  const found = findOrder(checkout, orderId);
+  if (found.kind === 'refused') return found;
+  const { intentId, call, reason, context, at } = command;
+  if (found.order.deadLetters.includes(intentId)) return decided<CheckoutEvent>();
+  const data = { ...found.ids, intent_id: intentId, call, reason, context };
+  return decided(checkoutEvent('call-dead-lettered', [orderId, intentId], at, data));
+}
+
 export interface RequestCapture {
   readonly amount?: bigint;
   readonly at: number;
