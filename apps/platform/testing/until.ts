@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Asks again and again until the answer is not undefined; throws after 60 seconds. */
+/** Asks again and again until the answer is not undefined; throws after `msMax`. */
 export async function until<T>(
   what: string,
   ask: () => T | undefined | Promise<T | undefined>,
+  msMax = 60_000,
 ): Promise<T> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + msMax;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
