@@ -1,6 +1,7 @@
 import type { Clock } from '@annals/core';
-import { encodeCheckpoint } from '@annals/event-log';
+import { type Checkpoint, encodeCheckpoint } from '@annals/event-log';
 import {
+  cassandraLeaderboardReadModel,
   type LeaderboardReadModel,
   redisLeaderboardReadModel,
   sqliteLeaderboardReadModel,
@@ -15,7 +16,7 @@ export interface LeaderboardReads {
   state(): Promise<'ready' | 'building' | 'lost'>;
   /** Calls the listener after what can be read has changed; gives the function that ends it. */
   onChange(listener: () => void): () => void;
-  close(): void;
+  close(): Promise<void> | void;
 }
 
 /** The first generation is being filled: reads can be answered soon, and nothing needs to be repaired. */
@@ -48,7 +49,9 @@ export function leaderboardReads(site: SiteLive, clock: Clock): LeaderboardReads
     case 'sqlite':
       return sqliteReads(site.live);
     case 'redis':
-      return redisReads(site.live, clock);
+      return remoteReads(site.live, redisLeaderboardReadModel, clock);
+    case 'cassandra':
+      return remoteReads(site.live, cassandraLeaderboardReadModel, clock);
   }
 }
 
@@ -73,13 +76,36 @@ function sqliteReads(live: LiveOf<'sqlite'>): LeaderboardReads {
   };
 }
 
-function redisReads(live: LiveOf<'redis'>, clock: Clock): LeaderboardReads {
+/** What a live reader of a store on other machines has in common with those of others. */
+interface RemoteLive<Reader extends { checkpoint(): Promise<Checkpoint> }> {
+  current(): Promise<
+    | { readonly kind: 'ready'; readonly reader: Reader; readonly generation: number }
+    | { readonly kind: 'lost' }
+    | { readonly kind: 'building' }
+  >;
+  waitFor: SiteLive['live']['waitFor'];
+  close(): Promise<void> | void;
+}
+
+/** The live generation as a read model of the leaderboard asks for it. */
+interface Reads<Reader> {
+  current(): Promise<
+    { readonly kind: 'ready'; readonly reader: Reader } | { readonly kind: 'lost' }
+  >;
+  waitFor: LeaderboardReadModel['waitFor'];
+}
+
+function remoteReads<Reader extends { checkpoint(): Promise<Checkpoint> }>(
+  live: RemoteLive<Reader>,
+  modelOf: (reads: Reads<Reader>) => LeaderboardReadModel,
+  clock: Clock,
+): LeaderboardReads {
   const watch = new ChangeWatch(async () => {
     const now = await live.current();
     if (now.kind !== 'ready') return now.kind;
     return `g${now.generation} ${encodeCheckpoint(await now.reader.checkpoint())}`;
   }, clock);
-  const readModel = redisLeaderboardReadModel({
+  const readModel = modelOf({
     current: async () => built(await live.current()),
     waitFor: (...waited) => visible(live, ...waited),
   });
@@ -100,7 +126,7 @@ function redisReads(live: LiveOf<'redis'>, clock: Clock): LeaderboardReads {
     onChange: (listener) => watch.listen(listener),
     close: () => {
       watch.close();
-      live.close();
+      return live.close();
     },
   };
 }
@@ -120,7 +146,14 @@ async function visible(
 }
 
 const storeErrors: ReadonlySet<string> = new Set(['RedisStoreError', 'CassandraStoreError']);
-const awayCodes: ReadonlySet<string> = new Set(['unreachable', 'busy', 'out-of-memory', 'refused']);
+const awayCodes: ReadonlySet<string> = new Set([
+  'unreachable',
+  'unknown-outcome',
+  'busy',
+  'overloaded',
+  'out-of-memory',
+  'refused',
+]);
 
 /** A store of read models that does not answer now, known by its name: its client is loaded only where it is used. */
 export function isStoreAway(error: unknown): error is Error {

@@ -15,7 +15,7 @@ export const products = [
   {
     name: 'leaderboard',
     projections: [leaderboardProjection],
-    storeKinds: ['sqlite', 'redis'],
+    storeKinds: ['sqlite', 'redis', 'cassandra'],
   },
 ] as const satisfies readonly Product[];
 

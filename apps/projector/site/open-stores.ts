@@ -1,5 +1,6 @@
 import type { Clock } from '@annals/core';
 import type { Generation, Projection, ProjectionStore } from '@annals/projection';
+import type { CassandraLiveReader } from '@annals/store-cassandra';
 import type { RedisLiveReader } from '@annals/store-redis';
 import { type LiveReader, liveReader, sqliteProjectionStore } from '@annals/store-sqlite';
 import { dataLayout } from './data-layout.ts';
@@ -20,7 +21,8 @@ export interface LiveOptions {
 /** What reads the live generation, by the kind of its store: each product makes its read model of it. */
 export type SiteLive =
   | { readonly kind: 'sqlite'; readonly live: LiveReader }
-  | { readonly kind: 'redis'; readonly live: RedisLiveReader };
+  | { readonly kind: 'redis'; readonly live: RedisLiveReader }
+  | { readonly kind: 'cassandra'; readonly live: CassandraLiveReader };
 
 /** The stores of one place, for any number of projections. Nothing is opened before it is used. */
 export interface PlaceStores {
@@ -67,7 +69,7 @@ async function redisStores(place: RedisStorePlace, clock: Clock): Promise<PlaceS
 }
 
 async function cassandraStores(place: CassandraStorePlace, clock: Clock): Promise<PlaceStores> {
-  const { cassandraProjectionStore } = await import('@annals/store-cassandra');
+  const { cassandraLiveReader, cassandraProjectionStore } = await import('@annals/store-cassandra');
   const { connection: cassandra, buckets, orderShards } = place;
   const layout = {
     ...(buckets === undefined ? {} : { buckets }),
@@ -76,8 +78,9 @@ async function cassandraStores(place: CassandraStorePlace, clock: Clock): Promis
   return {
     store: ({ name: projection }) =>
       cassandraProjectionStore({ cassandra, projection, clock, ...layout }),
-    live: ({ name }) => {
-      throw new RangeError(`${name} cannot be read from Cassandra`);
-    },
+    live: ({ name: projection }, options) => ({
+      kind: 'cassandra',
+      live: cassandraLiveReader({ cassandra, projection, clock, ...options }),
+    }),
   };
 }
