@@ -136,7 +136,7 @@ export interface GenerationStore {
   /**
    * Leaves no bytes of rows that were replaced or deleted, in any file: the last step of erasing a
    * person's data. May take seconds for each gigabyte. `blocked` when a reader needs older bytes for
-   * too long: ask again. Not there where a store keeps no such bytes.
+   * too long, or when the store waits for an operator: ask again. Not there where a store keeps no such bytes.
    */
   purge?(): Promise<'purged' | 'blocked'>;
 

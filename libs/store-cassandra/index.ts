@@ -3,6 +3,7 @@ export {
   type CassandraProjectionStoreOptions,
   cassandraProjectionStore,
 } from './cassandra-projection-store.ts';
+export { compactByProgram } from './compact-program.ts';
 export { CassandraConnection, connectCassandra } from './connection.ts';
 export { CassandraStoreError, type CassandraStoreErrorCode } from './errors.ts';
 export {

@@ -47,6 +47,9 @@ export const limits = {
   /** How long somebody else's batch may take to be written before it is written for him. */
   settleMsMax: 500,
   settlePollMs: 20,
+  /** How long the nodes may take to compact the tables of a generation. */
+  compactMsMax: 12 * 3_600_000,
+  compactOutputBytes: 16 * 1_048_576,
   /** Children of the ranks' nodes that a worker keeps in memory from one batch to the next: some 50 bytes each. */
   rankChildrenKeptMax: 1_000_000,
   /** Nodes that one question about different scores may look into where several workers wrote. */

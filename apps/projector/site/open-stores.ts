@@ -69,11 +69,14 @@ async function redisStores(place: RedisStorePlace, clock: Clock): Promise<PlaceS
 }
 
 async function cassandraStores(place: CassandraStorePlace, clock: Clock): Promise<PlaceStores> {
-  const { cassandraLiveReader, cassandraProjectionStore } = await import('@annals/store-cassandra');
-  const { connection: cassandra, buckets, orderShards } = place;
+  const { cassandraLiveReader, cassandraProjectionStore, compactByProgram } = await import(
+    '@annals/store-cassandra'
+  );
+  const { connection: cassandra, buckets, orderShards, compact } = place;
   const layout = {
     ...(buckets === undefined ? {} : { buckets }),
     ...(orderShards === undefined ? {} : { orderShards }),
+    ...(compact === undefined ? {} : { compact: compactByProgram(compact) }),
   };
   return {
     store: ({ name: projection }) =>

@@ -30,9 +30,11 @@ describe('the URL of a store', () => {
 
   it('is a keyspace of Cassandra; what is ours is not told to its client', () => {
     const connection = 'cassandra://ann:secret@h1:9042,h2:9042/games?datacenter=dc1&replicas=3';
-    expect(parseStoreUrl(`${connection}&buckets=16&order-shards=4`, all)).toMatchObject({
+    expect(
+      parseStoreUrl(`${connection}&buckets=16&order-shards=4&compact=/opt/compact`, all),
+    ).toMatchObject({
       kind: 'cassandra',
-      ...{ connection, buckets: 16, orderShards: 4 },
+      ...{ connection, buckets: 16, orderShards: 4, compact: '/opt/compact' },
     });
     expect(parseKeysUrl(connection)).toMatchObject({ kind: 'cassandra', connection });
   });
@@ -49,6 +51,7 @@ describe('the URL of a store', () => {
     ['cassandra://h:1/games', 'has no datacenter'],
     ['cassandra://h:1/Games?datacenter=dc1', 'has a keyspace with other characters'],
     ['cassandra://h:1/games?datacenter=dc1&buckets=0', 'has buckets=0'],
+    ['cassandra://h:1/games?datacenter=dc1&compact=x', 'has a compact that is no absolute path'],
   ])('%s is refused', (url, problem) => {
     const parsed = parseStoreUrl(url, all);
     expect(parsed).toMatchObject({ kind: 'bad-url' });

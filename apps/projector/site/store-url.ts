@@ -34,6 +34,8 @@ export interface CassandraStorePlace {
   readonly connection: string;
   readonly buckets: number | undefined;
   readonly orderShards: number | undefined;
+  /** A program that has all nodes compact the tables it is given: the last step of an erasure. */
+  readonly compact: string | undefined;
 }
 
 export type StoreKind = StorePlace['kind'];
@@ -117,8 +119,10 @@ function redisPlace(url: string): RedisStorePlace | BadUrl {
 
 const cassandraSettings = ['datacenter', 'replicas', 'consistency', 'serial'] as const;
 
+const ownCassandraSettings: readonly string[] = ['buckets', 'order-shards', 'compact'];
+
 function cassandraPlace(url: string): CassandraStorePlace | BadUrl {
-  const parts = urlParts(url, [...cassandraSettings, 'buckets', 'order-shards']);
+  const parts = urlParts(url, [...cassandraSettings, ...ownCassandraSettings]);
   if (isBad(parts)) return parts;
   const problem = cassandraProblem(parts);
   if (problem) return problem;
@@ -126,12 +130,16 @@ function cassandraPlace(url: string): CassandraStorePlace | BadUrl {
   if (isBad(buckets)) return buckets;
   const orderShards = countIn(parts, 'order-shards', orderShardsMax);
   if (isBad(orderShards)) return orderShards;
+  const compact = parts.settings.get('compact');
+  if (compact !== undefined && !compact.startsWith('/')) {
+    return badUrl('has a compact that is no absolute path of a program');
+  }
   const settings = new URLSearchParams();
   for (const [name, value] of parts.settings) {
-    if (name !== 'buckets' && name !== 'order-shards') settings.set(name, value);
+    if (!ownCassandraSettings.includes(name)) settings.set(name, value);
   }
   const connection = `${url.replace(/\?.*$/s, '')}?${settings}`;
-  return { kind: 'cassandra', url, connection, buckets, orderShards };
+  return { kind: 'cassandra', url, connection, buckets, orderShards, compact };
 }
 
 function cassandraProblem({

@@ -92,7 +92,8 @@ const meanings: { readonly [result in Purge['result']]: string } = {
   dropped: 'dropped, as it stood still',
   lost: 'its store was lost already',
   behind: 'has not come to the erasure yet',
-  blocked: 'has come to it, but a reader still holds older bytes',
+  blocked:
+    'has come to it, but older bytes are held: by a reader, or until Cassandra compacts (docs/configuration.md: compact)',
   live: 'is live and made by another version: rebuild and promote, then erase again',
 };
 
