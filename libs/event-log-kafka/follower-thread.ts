@@ -136,6 +136,7 @@ export class FollowerThread {
     if (!follower || this.#ended) return;
     try {
       follower.checkEnd(end);
+      this.#checkOpenedEnd(partition, end);
       const judged = follower.judge(records);
       if (judged.kind === 'seek') {
         this.#seekAgain(follower, judged.from);
@@ -148,6 +149,18 @@ export class FollowerThread {
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Opening waits for all that was in the topic as it was opened: what is gone would be waited for without end. */
+  #checkOpenedEnd(partition: number, end: number): void {
+    const { name, offsets } = this.#task.topic;
+    const opened = offsets[partition]?.end ?? 0;
+    if (end >= opened) return;
+    throw new FollowError(
+      'shorter-topic',
+      `partition ${partition} of ${name} ended at offset ${opened} as it was opened, and ends at ${end} now: ` +
+        'it has been truncated. To follow what is there now, open it again',
+    );
   }
 
   /**
