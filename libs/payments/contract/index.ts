@@ -1,0 +1,1 @@
+export { PaymentsWalk, paymentsHistory, sampleCurrencies, sampleSellers } from './history.ts';

@@ -1,0 +1,42 @@
+/** What one event adds to the summary report of its day, seller and currency. Minor units. */
+export interface RevenueChange {
+  readonly captures: number;
+  readonly gross: bigint;
+  readonly platformFees: bigint;
+  readonly pspFees: bigint;
+  /** What buyers got back: a refund that fails after it had succeeded takes it off again. */
+  readonly refunds: bigint;
+}
+
+const none: RevenueChange = { captures: 0, gross: 0n, platformFees: 0n, pspFees: 0n, refunds: 0n };
+
+type Members = { readonly [member: string]: unknown };
+
+export function revenueOf({
+  type,
+  data,
+}: {
+  readonly type: string;
+  readonly data: unknown;
+}): RevenueChange | undefined {
+  const members = data as Members;
+  const amount = (member: string) => BigInt(members[member] as string);
+  switch (type) {
+    case 'order-captured':
+      return {
+        ...none,
+        captures: 1,
+        gross: amount('amount'),
+        platformFees: amount('platform_fee'),
+        pspFees: amount('psp_fee'),
+      };
+    case 'refund-succeeded':
+      return { ...none, refunds: amount('amount') };
+    case 'refund-failed':
+      return members.after_succeeded === true ? { ...none, refunds: -amount('amount') } : undefined;
+    case 'dispute-opened':
+      return { ...none, pspFees: amount('psp_fee') };
+    default:
+      return undefined;
+  }
+}

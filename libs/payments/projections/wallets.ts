@@ -1,0 +1,103 @@
+import { defineProjection, type RowAddress, type Rows, type Table } from '@annals/projection';
+import { paymentsEvents, type RecordedPaymentsEvent, sellerEvents } from '../events.ts';
+import { journalOf, postingTable, signed } from '../journal.ts';
+import { checkoutCategory, sellerCategory } from '../streams.ts';
+import { forEveryType } from './every-type.ts';
+
+/**
+ * What each seller has: its accounts of the ledger, seen from the seller (what the platform owes is above zero).
+ * Fed by many streams: one row for each partition, summed on read.
+ */
+const wallets: Table = {
+  name: 'wallets',
+  columns: {
+    seller_account: 'text',
+    currency: 'text',
+    partition: 'integer',
+    pending: 'text',
+    available: 'text',
+    reserved: 'text',
+    disputed: 'text',
+  },
+  key: ['seller_account', 'currency', 'partition'],
+};
+
+/** How far the wallet has followed the seller's own stream: what a payout is decided against. */
+const sellers: Table = {
+  name: 'sellers',
+  columns: { seller_account: 'text', revision: 'integer' },
+  key: ['seller_account'],
+  writeOnly: true,
+};
+
+export const walletParts = ['pending', 'available', 'reserved', 'disputed'] as const;
+export type WalletPart = (typeof walletParts)[number];
+
+/** The accounts of the ledger that make a wallet. */
+export const walletAccounts: { readonly [kind: string]: WalletPart } = {
+  seller_pending: 'pending',
+  seller_available: 'available',
+  seller_reserve: 'reserved',
+  seller_disputed: 'disputed',
+};
+
+interface WalletChange {
+  readonly seller: string;
+  readonly part: WalletPart;
+  readonly amount: bigint;
+}
+
+/** What a journal entry changes in the wallets of sellers. */
+export function walletChangesOf(event: { readonly type: string; readonly data: unknown }): {
+  readonly currency: string;
+  readonly changes: readonly WalletChange[];
+} {
+  const entry = journalOf(event);
+  const changes: WalletChange[] = [];
+  for (const posting of entry?.postings ?? []) {
+    const [kind = '', ...seller] = posting.account.split(':');
+    const part = walletAccounts[kind];
+    if (!part || posting.balance !== 'posted') continue;
+    changes.push({ seller: seller.join(':'), part, amount: -signed(posting) });
+  }
+  return { currency: entry?.currency ?? '', changes };
+}
+
+function touchedBy(event: RecordedPaymentsEvent): readonly RowAddress[] {
+  const { currency, changes } = walletChangesOf(event);
+  const named = new Set(changes.map(({ seller }) => seller));
+  const { partition } = event;
+  return [...named].map((seller) => ({ table: 'wallets', key: [seller, currency, partition] }));
+}
+
+type WalletRow = { readonly [Part in WalletPart]: string };
+const empty: WalletRow = { pending: '0', available: '0', reserved: '0', disputed: '0' };
+
+function apply(event: RecordedPaymentsEvent, rows: Rows): void {
+  const { currency, changes } = walletChangesOf(event);
+  const { partition, stream, revision } = event;
+  for (const { seller, part, amount } of changes) {
+    const row = rows.get('wallets', [seller, currency, partition]) as WalletRow | undefined;
+    const before = row ?? empty;
+    const sum = String(BigInt(before[part]) + amount);
+    const key = { seller_account: seller, currency, partition };
+    rows.put('wallets', { ...before, ...key, [part]: sum });
+  }
+  if (!stream.startsWith(`${sellerCategory}-`)) return;
+  rows.put('sellers', { seller_account: stream.slice(sellerCategory.length + 1), revision });
+}
+
+const sellerTypes: ReadonlySet<string> = new Set(sellerEvents.names);
+
+export const walletsProjection = defineProjection({
+  name: 'wallets',
+  version: 1,
+  categories: [checkoutCategory, sellerCategory],
+  tables: [wallets, sellers],
+  split: 'partition',
+  onFailure: 'halt',
+  types: paymentsEvents,
+  handlers: forEveryType((name) =>
+    postingTable[name] || sellerTypes.has(name) ? { touches: touchedBy, apply } : 'ignored',
+  ),
+});

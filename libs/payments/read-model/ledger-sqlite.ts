@@ -1,0 +1,222 @@
+import { type Checkpoint, coversAll } from '@annals/event-log';
+import type { ReadTransaction } from '@annals/store-sqlite';
+import { assertBalanced, type Posting } from '../journal.ts';
+import { dayOf, kindOf } from '../projections/ledger.ts';
+import {
+  type AccountSums,
+  type AccountsQuery,
+  assertBooksBalance,
+  type EntriesPage,
+  type EntriesQuery,
+  type EntryPlace,
+  type LedgerEntry,
+  type LedgerReadModel,
+  type Sums,
+  type TrialBalance,
+  type TrialBalanceQuery,
+} from './ledger.ts';
+import { answer, type LiveGeneration } from './live.ts';
+import { compare, summary, summarySql } from './summary.ts';
+
+/** The books in the SQLite file of the live generation. Each answer is read in one transaction. */
+export function sqliteLedgerReadModel(live: LiveGeneration): LedgerReadModel {
+  return {
+    accounts: async (query) => answer(live, (reads) => ({ accounts: accountsPage(reads, query) })),
+    account: async (name) =>
+      answer(live, (reads) => ({
+        accounts: summedAccounts(reads.all<AccountRow>(ledgerSql.account, name)),
+      })),
+    entries: async (query) => answer(live, (reads) => entriesPage(reads, query)),
+    trialBalance: async (query) => {
+      const read = answer(live, (reads) => {
+        const isAhead =
+          query.at === 'checkpoint' && !coversAll(reads.checkpoint(), query.checkpoint);
+        return { rows: isAhead ? undefined : trialBalance(reads, query) };
+      });
+      if (read.kind === 'lost') return read;
+      const { rows, ...rest } = read;
+      return rows ? { ...rest, rows } : { kind: 'ahead' };
+    },
+    summary: async (query) => answer(live, (reads) => ({ rows: summary(reads, query) })),
+    waitFor: (checkpoint, timeoutMs, signal) => live.waitFor(checkpoint, timeoutMs, signal),
+  };
+}
+
+const sums = 'posted_debit, posted_credit, pending_debit, pending_credit';
+const place = 'recorded_at, event_id, stream';
+
+/** Every query of this read model. A test asks SQLite for its plan: all search an index. */
+export const ledgerSql = {
+  ...summarySql,
+  account: `SELECT account, currency, ${sums} FROM accounts WHERE account = ?
+    ORDER BY account, currency`,
+  accounts: `SELECT a.account, a.currency, ${sums} FROM
+    (SELECT DISTINCT account, currency FROM accounts WHERE (account, currency) > (?, ?)
+      ORDER BY account, currency LIMIT ?) k
+    CROSS JOIN accounts a ON a.account = k.account AND a.currency = k.currency
+    ORDER BY a.account, a.currency`,
+  entries: `SELECT ${place}, revision, type, currency, occurred_at FROM entries
+    WHERE (${place}) > (?, ?, ?) AND recorded_at < ? ORDER BY ${place} LIMIT ?`,
+  entriesOf: `SELECT DISTINCT ${place}, revision FROM postings
+    WHERE account = ? AND (${place}) > (?, ?, ?) AND recorded_at < ? ORDER BY ${place} LIMIT ?`,
+  entry: `SELECT ${place}, revision, type, currency, occurred_at FROM entries
+    WHERE stream = ? AND revision = ?`,
+  postings: `SELECT account, balance, side, amount FROM postings
+    WHERE stream = ? AND revision = ? ORDER BY line`,
+  days: `SELECT kind AS account, currency, ${sums} FROM days WHERE day < ?`,
+  booked: `SELECT e.currency, p.account, p.balance, p.side, p.amount FROM entries e
+    CROSS JOIN postings p ON p.stream = e.stream AND p.revision = e.revision
+    WHERE e.recorded_at >= ? AND e.recorded_at < ?`,
+  bookedAfter: `SELECT e.currency, p.account, p.balance, p.side, p.amount FROM entries e
+    CROSS JOIN postings p ON p.stream = e.stream AND p.revision = e.revision
+    WHERE e.partition = ? AND e.position > ?`,
+} as const;
+
+interface AccountRow {
+  readonly account: string;
+  readonly currency: string;
+  readonly posted_debit: string;
+  readonly posted_credit: string;
+  readonly pending_debit: string;
+  readonly pending_credit: string;
+}
+
+interface PostingRow extends Omit<Posting, 'amount'> {
+  readonly amount: string;
+}
+
+interface BookedRow extends PostingRow {
+  readonly currency: string;
+}
+
+interface PlaceRow {
+  readonly recorded_at: number;
+  readonly event_id: string;
+  readonly stream: string;
+  readonly revision: number;
+}
+
+interface EntryRow extends PlaceRow {
+  readonly type: string;
+  readonly currency: string;
+  readonly occurred_at: number;
+}
+
+function accountsPage(reads: ReadTransaction, { after, limit }: AccountsQuery): AccountSums[] {
+  const { account = '', currency = '' } = after ?? {};
+  return summedAccounts(reads.all<AccountRow>(ledgerSql.accounts, account, currency, limit));
+}
+
+function summedAccounts(rows: readonly AccountRow[]): AccountSums[] {
+  const books = new Books();
+  for (const row of rows) books.add(row.account, row);
+  return books.rows();
+}
+
+type MutableSums = { -readonly [Name in keyof Sums]: bigint };
+
+const sumNames = {
+  posted_debit: 'postedDebit',
+  posted_credit: 'postedCredit',
+  pending_debit: 'pendingDebit',
+  pending_credit: 'pendingCredit',
+} as const satisfies { readonly [column: string]: keyof Sums };
+
+/** Sums by account (or kind) and currency, in the order they were met. */
+class Books {
+  readonly #sums = new Map<string, MutableSums & { account: string; currency: string }>();
+
+  add(account: string, row: Omit<AccountRow, 'account'>): void {
+    const sum = this.#of(account, row.currency);
+    sum.postedDebit += BigInt(row.posted_debit);
+    sum.postedCredit += BigInt(row.posted_credit);
+    sum.pendingDebit += BigInt(row.pending_debit);
+    sum.pendingCredit += BigInt(row.pending_credit);
+  }
+
+  post({ account, currency, balance, side, amount }: BookedRow, sign: 1n | -1n): void {
+    this.#of(kindOf(account), currency)[sumNames[`${balance}_${side}`]] += sign * BigInt(amount);
+  }
+
+  rows(): AccountSums[] {
+    return [...this.#sums.values()];
+  }
+
+  #of(account: string, currency: string) {
+    const key = `${currency} ${account}`;
+    const held = this.#sums.get(key);
+    if (held) return held;
+    const none = { postedDebit: 0n, postedCredit: 0n, pendingDebit: 0n, pendingCredit: 0n };
+    const sum = { account, currency, ...none };
+    this.#sums.set(key, sum);
+    return sum;
+  }
+}
+
+function entriesPage(reads: ReadTransaction, query: EntriesQuery): EntriesPage {
+  const { account, from = 0, before = Number.MAX_SAFE_INTEGER, after, limit } = query;
+  // No event has an empty id: this place is just before all that was recorded then.
+  const first: EntryPlace = { recordedAt: from, eventId: '', stream: '' };
+  const start = after && after.recordedAt >= from ? after : first;
+  const params = [start.recordedAt, start.eventId, start.stream, before, limit + 1] as const;
+  const rows: EntryRow[] =
+    account === undefined
+      ? reads.all<EntryRow>(ledgerSql.entries, ...params)
+      : reads
+          .all<PlaceRow>(ledgerSql.entriesOf, account, ...params)
+          .map((row) => entryAt(reads, row));
+  const entries = rows.slice(0, limit).map((row) => entryOf(reads, row));
+  const last = entries.at(-1);
+  if (rows.length <= limit || !last) return { entries, next: undefined };
+  const { recordedAt, eventId, stream } = last;
+  return { entries, next: { recordedAt, eventId, stream } };
+}
+
+function entryAt(reads: ReadTransaction, { stream, revision }: PlaceRow): EntryRow {
+  const row = reads.get<EntryRow>(ledgerSql.entry, stream, revision);
+  if (!row) throw new Error(`the ledger has postings of ${stream}@${revision}, and no entry`);
+  return row;
+}
+
+function entryOf(reads: ReadTransaction, row: EntryRow): LedgerEntry {
+  const { stream, revision, type, currency } = row;
+  const postings = reads
+    .all<PostingRow>(ledgerSql.postings, stream, revision)
+    .map(({ account, balance, side, amount }) => {
+      return { account, balance, side, amount: BigInt(amount) };
+    });
+  assertBalanced(type, { currency, postings });
+  const { recorded_at: recordedAt, occurred_at: occurredAt, event_id: eventId } = row;
+  return { recordedAt, eventId, stream, revision, type, occurredAt, currency, postings };
+}
+
+/** Text greater than every day. */
+const endOfDays = '~';
+
+function trialBalance(reads: ReadTransaction, query: TrialBalanceQuery): TrialBalance['rows'] {
+  const books = new Books();
+  const day = query.at === 'time' ? dayOf(query.before) : endOfDays;
+  for (const row of reads.all<AccountRow>(ledgerSql.days, day)) books.add(row.account, row);
+  if (query.at === 'time') {
+    const from = Date.parse(`${day}T00:00:00Z`);
+    const booked = reads.all<BookedRow>(ledgerSql.booked, from, query.before);
+    for (const row of booked) books.post(row, 1n);
+  }
+  if (query.at === 'checkpoint') takeBack(reads, books, query.checkpoint);
+  const rows = books
+    .rows()
+    .filter((row) => row.postedDebit || row.postedCredit || row.pendingDebit || row.pendingCredit)
+    .map(({ account: kind, ...row }) => ({ kind, ...row }))
+    .sort((a, b) => compare(a.currency, b.currency) || compare(a.kind, b.kind));
+  assertBooksBalance(rows);
+  return rows;
+}
+
+/** What was booked behind the checkpoint is taken off: near the end of the log that is little. */
+function takeBack(reads: ReadTransaction, books: Books, checkpoint: Checkpoint): void {
+  for (const partition of Object.keys(reads.checkpoint()).map(Number)) {
+    const reached = checkpoint[partition] ?? '';
+    const booked = reads.all<BookedRow>(ledgerSql.bookedAfter, partition, reached);
+    for (const row of booked) books.post(row, -1n);
+  }
+}
