@@ -1,0 +1,40 @@
+/** Limits of reconciliation. Units are last in the name. */
+export const reconciliationLimits = {
+  /** Bytes of one file. */
+  fileBytesMax: 4 * 2 ** 30,
+  /** Characters of one line of a file, and of one text in an XML file. */
+  lineCharsMax: 16_384,
+  textCharsMax: 4_096,
+  /** Lines that one quoted CSV record may go over. */
+  recordLinesMax: 32,
+  /** Records that are parsed together. */
+  batchRecords: 500,
+  /** Elements inside each other in an XML file. */
+  xmlDepthMax: 64,
+  /** Characters of an XML file without an element that begins or ends. */
+  xmlQuietCharsMax: 1_048_576,
+  /** Transactions of one entry of a bank statement. */
+  entryTransactionsMax: 10_000,
+  /** Bad lines after which a file is given up: it is of another kind. */
+  badLinesMax: 100_000,
+  /** Characters of an id or reference. */
+  idCharsMax: 255,
+  /** Rows sorted at once in memory; each run of them is a scratch file. */
+  runRows: 100_000,
+  /** Bytes of scratch files read at once, for each run. */
+  runReadBytes: 65_536,
+  /** Rows of one key that are compared with each other. */
+  keyRowsMax: 10_000,
+  /** Files a movement may wait for its other side. */
+  waitsMax: 3,
+  /** How close to the end of the file's day a movement must be to wait, in milliseconds. */
+  timingMsMax: 6 * 60 * 60 * 1_000,
+  /** Minor units by which rounding may differ. */
+  roundingMinorMax: 1n,
+  /** Minor units up to which a fee is corrected without a person. */
+  feeCorrectionMinorMax: 1_000n,
+  /** Characters of a comment. */
+  commentCharsMax: 2_000,
+  /** Breaks that one event names. */
+  breaksPerEventMax: 200,
+} as const;
