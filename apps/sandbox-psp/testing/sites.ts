@@ -57,6 +57,9 @@ function siteAt(place: Place): PspSite {
     inject: async (fault) => {
       await operate('/sandbox/faults', fault);
     },
+    clear: async () => {
+      await fetch(`${url}/sandbox/faults`, { headers, method: 'DELETE' });
+    },
     pass: (ms) => place.forward(ms),
     deliveries: () => place.deliveries,
     receive: (ok) => {

@@ -200,6 +200,8 @@ export interface PspObjects {
   readonly refund: PspRefund;
   readonly payout: PspPayout;
   readonly dispute: PspDispute;
+  /** Also by the provider's own id of it, which is only a part of ours. */
+  readonly authentication: PspAuthentication;
 }
 export type PspObjectKind = keyof PspObjects;
 
@@ -270,6 +272,7 @@ export interface PspAuthentication {
   readonly psp: string;
   /** Given to `createPayment` as `authentication`. */
   readonly id: string;
+  readonly reference: string;
   readonly status: 'authenticated' | 'requires_action' | 'processing' | 'failed' | 'canceled';
   readonly actionUrl?: string;
 }
@@ -360,7 +363,6 @@ export interface Psp {
 
   /** Once for a checkout with several payments, before they are confirmed. Moves no money. */
   authenticate(request: Authenticate): Promise<PspAnswer<PspAuthentication>>;
-  retrieveAuthentication(id: string): Promise<PspAnswer<PspAuthentication>>;
 
   /** Makes the payment known at the provider and moves nothing: store its id before it is confirmed. */
   createPayment(request: CreatePayment): Promise<PspAnswer<PspPayment>>;

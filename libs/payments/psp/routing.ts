@@ -129,7 +129,6 @@ export function guard(psp: Psp, breaker: CircuitBreaker): Guarded {
     name: psp.name,
     terms: psp.terms,
     authenticate: (request) => through(() => psp.authenticate(request)),
-    retrieveAuthentication: (id) => through(() => psp.retrieveAuthentication(id)),
     createPayment: (request) => through(() => psp.createPayment(request)),
     confirmPayment: (request) => through(() => psp.confirmPayment(request)),
     capturePayment: (request) => through(() => psp.capturePayment(request)),

@@ -22,7 +22,7 @@ export async function findStripe<Kind extends PspReferencedKind>(
   kind: Kind,
   query: FindQuery,
 ): Promise<PspFound<PspObjects[Kind]>> {
-  if (!/^[\w.:~-]{1,200}$/.test(query.reference)) {
+  if (!/^[\w.:~%-]{1,400}$/.test(query.reference)) {
     return { kind: 'refused', reason: 'invalid_request', detail: 'no reference of ours' };
   }
   return finders[kind](finder, query) as Promise<PspFound<PspObjects[Kind]>>;

@@ -172,6 +172,7 @@ export function authenticationOf(psp: string, intent: Stripe.SetupIntent): PspAu
   return {
     psp,
     id: [intent.id, idOf(intent.customer), idOf(intent.payment_method)].join('.'),
+    reference: intent.metadata?.[referenceMember] ?? '',
     status,
     ...(actionUrl ? { actionUrl } : {}),
   };

@@ -42,6 +42,7 @@ test.each([
   ['charge.refund.updated', 'refund'],
   ['payout.failed', 'payout'],
   ['charge.dispute.created', 'dispute'],
+  ['setup_intent.succeeded', 'authentication'],
 ])('%s is a hint at a %s', (type, kind) => {
   const payload = event(type);
   expect(parse(payload, sign(payload))).toEqual({

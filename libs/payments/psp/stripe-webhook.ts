@@ -16,6 +16,7 @@ const kinds: readonly (readonly [RegExp, PspObjectKind])[] = [
   [/^(?:refund\.|charge\.refund\.)/, 'refund'],
   [/^charge\.dispute\./, 'dispute'],
   [/^payout\./, 'payout'],
+  [/^setup_intent\./, 'authentication'],
 ];
 
 const envelope = z.object({

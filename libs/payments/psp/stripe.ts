@@ -120,12 +120,6 @@ class StripePsp implements Psp {
     return this.#answerOf(made, (intent) => authenticationOf(this.name, intent));
   }
 
-  async retrieveAuthentication(id: string): Promise<PspAnswer<PspAuthentication>> {
-    const { intent } = authenticationParts(id);
-    const found = await this.#call(undefined, () => this.#stripe.setupIntents.retrieve(intent));
-    return this.#answerOf(found, (one) => authenticationOf(this.name, one));
-  }
-
   async createPayment(request: CreatePayment): Promise<PspAnswer<PspPayment>> {
     const { key, reference, method, capture, authentication, seller } = request;
     const amount = toStripeAmount(request.amount);
@@ -239,6 +233,10 @@ class StripePsp implements Psp {
     refund: async (id) => refundOf(this.name, await this.#stripe.refunds.retrieve(id)),
     payout: async (id) => payoutOf(this.name, await this.#stripe.payouts.retrieve(id)),
     dispute: async (id) => disputeOf(this.name, await this.#stripe.disputes.retrieve(id)),
+    authentication: async (id) => {
+      const [intent = id] = id.split('.');
+      return authenticationOf(this.name, await this.#stripe.setupIntents.retrieve(intent));
+    },
   };
 
   async find<Kind extends PspReferencedKind>(

@@ -1,4 +1,22 @@
 export {
+  type DeadCall,
+  type DeadLetterMeans,
+  listDeadCalls,
+  retryDeadCall,
+} from './dead-letters.ts';
+export {
+  advanceLimits,
+  type PaymentsAdvanceOptions,
+  paymentsAdvance,
+  paymentsAdvanceName,
+} from './payments-advance.ts';
+export {
+  type PaymentsExecutorOptions,
+  paymentsExecutor,
+  paymentsExecutorName,
+} from './payments-executor.ts';
+export { type PaymentsObserverOptions, paymentsObserver } from './payments-observer.ts';
+export {
   executorLimits,
   OutcomeUnknownError,
   type PspExecutorOptions,
@@ -24,3 +42,11 @@ export type {
   PspOutcome,
   Try,
 } from './psp-intent.ts';
+export { parseReference, type Reference, referenceOf } from './references.ts';
+export {
+  type Applied,
+  foldLimits,
+  NotAppendedError,
+  type PaymentsFolds,
+  paymentsFolds,
+} from './stream-folds.ts';

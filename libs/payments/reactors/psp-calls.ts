@@ -72,7 +72,7 @@ export function outcomeShown(
   if (wanted[intent.call].has(status)) {
     return { kind: 'settled', object: { kind: 'payment', value: payment } };
   }
-  return { kind: 'refused', reason: 'wrong_state', detail: `the payment is ${status}` };
+  return { kind: 'refused', reason: 'wrong_state', detail: `the payment is ${status}`, payment };
 }
 
 type Statuses = ReadonlySet<PspPayment['status']>;

@@ -47,6 +47,8 @@ export interface PspExecutorOptions {
     outcome: PspOutcome,
     event: AnyRecordedEvent,
   ) => Promise<void>;
+  /** Whether the call was given up before, so that it is looked for before anything is sent. Pure. */
+  readonly looksFirst?: (event: AnyRecordedEvent) => boolean;
   /** Told when nobody knows (yet) what became of a call, so that the domain can say so. Once for each intent. */
   readonly doubt: (intent: PspIntent, detail: string, event: AnyRecordedEvent) => Promise<void>;
   readonly limits?: Partial<Record<keyof typeof executorLimits, number>>;
@@ -128,6 +130,9 @@ class Executor {
       const psp = this.#options.psp(intent.psp);
       if (!psp) return this.#bury(intent, event, 'unknown_provider', `${intent.psp} is not set up`);
       if (!(await this.#options.stands(intent, event))) return this.#close(intent, 'overtaken');
+      if (this.#options.looksFirst?.(event) && !memory.tries.some(({ what }) => what === 'look')) {
+        throw new OutcomeUnknownError('it was given up before: it is looked for first');
+      }
       // From here on it may be sent. The call may wait for a connection as long as the terms say.
       memory.sentBy = this.#options.clock.now() + psp.terms.callMsMax;
       const sent = await sendIntent(psp, intent, signal);

@@ -106,6 +106,8 @@ export type PspOutcome =
       readonly kind: 'refused';
       readonly reason: RefusalReason | 'key_spent';
       readonly detail: string;
+      /** The payment as it was found, where its state is the reason. */
+      readonly payment?: PspPayment;
     }
   /** Nobody can tell, or not in time: a person has to look. */
   | {

@@ -125,7 +125,11 @@ export function describeBuyers(open: OpenSite): void {
       if (answer.kind !== 'requires_action') throw new Error(answer.kind);
       const { id } = answer.value;
       await site.answerAction(answer.actionUrl, 'succeeded');
-      expect(answeredValue(await site.psp.retrieveAuthentication(id)).status).toBe('authenticated');
+      const [plain = ''] = id.split('.');
+      for (const name of [id, plain]) {
+        const proven = answeredValue(await site.psp.retrieve('authentication', name));
+        expect(proven).toMatchObject({ id, status: 'authenticated' });
+      }
       for (let order = 0; order < 3; order += 1) {
         expect(answeredValue(await pay(id)).status).toBe('captured');
       }
@@ -135,7 +139,7 @@ export function describeBuyers(open: OpenSite): void {
       const { site, answer } = await authenticated('pm_card_threeDSecure2Required');
       if (answer.kind !== 'requires_action') throw new Error(answer.kind);
       await site.answerAction(answer.actionUrl, 'failed');
-      const after = answeredValue(await site.psp.retrieveAuthentication(answer.value.id));
+      const after = answeredValue(await site.psp.retrieve('authentication', answer.value.id));
       expect(after.status).toBe('failed');
     });
 

@@ -27,6 +27,8 @@ export type PspFault =
 export interface PspSite {
   readonly psp: Psp;
   inject(fault: PspFault): Promise<void>;
+  /** Nothing goes wrong any more. */
+  clear(): Promise<void>;
   /** The provider's time passes, and what falls due in it happens. Webhooks that are sent have arrived. */
   pass(ms: number): Promise<void>;
   now(): number;

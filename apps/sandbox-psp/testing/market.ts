@@ -1,0 +1,206 @@
+import { type Clock, newId, systemClock } from '@annals/core';
+import { memoryEventLog } from '@annals/event-log';
+import {
+  assessRisk,
+  type Checkout,
+  checkoutStream,
+  openCheckout,
+  registerSeller,
+  requestCapture,
+  requestEnd,
+  requestPayout,
+  requestRefund,
+  type Seller,
+  sellerStream,
+  setBank,
+} from '@annals/payments';
+import { type Psp, PspRouting } from '@annals/payments/psp';
+import type { PspSite } from '@annals/payments/psp/contract';
+import {
+  followHint,
+  type PaymentsFolds,
+  paymentsAdvance,
+  paymentsExecutor,
+  paymentsFolds,
+  paymentsObserver,
+} from '@annals/payments/reactors';
+import { type Reactor, runReactor } from '@annals/projection';
+import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
+
+/** A market without HTTP and read models: streams, decisions, and the reactors that talk to providers. */
+export class Market {
+  readonly log = memoryEventLog();
+  readonly cipher = subjectCipher(memorySubjectKeyStore());
+  readonly clock: Clock;
+  readonly folds: PaymentsFolds;
+  readonly contradictions: string[] = [];
+  readonly #sites: readonly PspSite[];
+  readonly #routing: PspRouting;
+  #runs: { readonly stop: AbortController; readonly ended: Promise<unknown> }[] = [];
+
+  /** The first site is preferred. */
+  constructor(sites: readonly PspSite[]) {
+    this.#sites = sites;
+    const now = () => sites[0]?.now() ?? 0;
+    this.clock = { now, sleep: (ms, signal) => systemClock.sleep(ms, signal) };
+    this.folds = paymentsFolds(this.log, this.cipher);
+    this.#routing = new PspRouting({
+      psps: sites.map(({ psp }) => psp),
+      rules: sites.map(({ psp }) => ({ psp: psp.name })),
+      breaker: { clock: this.clock, callsMin: 1_000 },
+    });
+  }
+
+  psp = (name: string): Psp | undefined => this.#routing.psp(name);
+
+  /** Starts the reactors, with nothing in their memory. */
+  start({ patienceMs = 60_000 } = {}): void {
+    const { log, cipher, clock, psp } = this;
+    const limits = { callWithinMs: 100, patienceMs };
+    this.#run(paymentsExecutor({ log, cipher, clock, psp, limits }));
+    const advance = { retryAfterMs: 20, callWithinMs: 100 };
+    this.#run(paymentsAdvance({ log, cipher, clock, routing: this.#routing, limits: advance }));
+  }
+
+  #run(reactor: Reactor): void {
+    const stop = new AbortController();
+    const { log, cipher, clock } = this;
+    const run = { log, cipher, clock, reactor, signal: stop.signal, runId: newId(), from: {} };
+    const ended = runReactor(run).catch((error: unknown) => {
+      this.contradictions.push(String(error));
+    });
+    this.#runs.push({ stop, ended });
+  }
+
+  async stop(): Promise<void> {
+    const runs = this.#runs;
+    this.#runs = [];
+    for (const { stop } of runs) stop.abort();
+    await Promise.all(runs.map(({ ended }) => ended));
+  }
+
+  async addSeller(account: string): Promise<void> {
+    const currency = {
+      currency: 'USD',
+      fee_basis_points: 500,
+      fee_fixed: '0',
+      payout_minimum: '1',
+    };
+    const terms = {
+      currencies: [currency],
+      ...{ reserve_basis_points: 0, release_after_days: 7, payout_schedule: 'manual' as const },
+    };
+    const at = this.clock.now();
+    const seller = this.folds.sellers;
+    await seller.decide(sellerStream(account), (one) =>
+      registerSeller(one, { account, terms, at }),
+    );
+  }
+
+  /** Opens a checkout of orders of ten dollars each; risk lets all of them through. */
+  async open(
+    checkoutId: string,
+    { method = 'pm_card_visa', orders = 1, capture = 'automatic' as 'automatic' | 'manual' } = {},
+  ): Promise<void> {
+    await this.addSeller('shop');
+    const { state: shop } = await this.folds.sellers.load(sellerStream('shop'));
+    const sellers = new Map<string, Seller>(shop ? [['shop', shop]] : []);
+    const at = this.clock.now();
+    const names = Array.from({ length: orders }, (_, index) => `order-${index + 1}`);
+    await this.#decide(checkoutId, (checkout) =>
+      openCheckout(checkout, sellers, {
+        ...{ checkoutId, currency: 'USD', capture, buyerInfo: { name: 'Ann' }, method, at },
+        orders: names.map((paymentOrderId) => ({
+          ...{ paymentOrderId, sellerAccount: 'shop', amount: 1_000n },
+        })),
+        ...{ returnUrl: 'http://shop.test/back', expiresAt: at + 3_600_000 },
+      }),
+    );
+    for (const order of names) {
+      await this.#decide(checkoutId, (checkout) =>
+        assessRisk(checkout, order, { verdict: 'accepted', rules: [], at }),
+      );
+    }
+  }
+
+  async capture(checkoutId: string, amount: bigint): Promise<void> {
+    const { at, callBefore } = this.#times();
+    await this.#decide(checkoutId, (checkout) =>
+      requestCapture(checkout, 'order-1', { amount, at, callBefore }),
+    );
+  }
+
+  async cancel(checkoutId: string): Promise<void> {
+    const { at, callBefore } = this.#times();
+    await this.#decide(checkoutId, (checkout) =>
+      requestEnd(checkout, 'order-1', { as: 'canceled', at, callBefore }),
+    );
+  }
+
+  async refund(checkoutId: string, refundId: string, amount: bigint): Promise<void> {
+    const { at, callBefore } = this.#times();
+    await this.#decide(checkoutId, (checkout) =>
+      requestRefund(checkout, 'order-1', { refundId, amount, at, callBefore }),
+    );
+  }
+
+  /** Pays out of a wallet that is taken to hold enough. */
+  async payOut(payoutId: string, amount: bigint, bankToken: string): Promise<void> {
+    const { at, callBefore } = this.#times();
+    const stream = sellerStream('shop');
+    await this.addSeller('shop');
+    await this.folds.sellers.decide(stream, (seller) => setBank(seller, { bankToken, at }));
+    const { head } = await this.folds.sellers.load(stream);
+    const revision = head === 'no-stream' ? -1 : head;
+    const wallet = { available: amount, reserved: 0n, sellerRevision: revision };
+    const psp = this.#sites[0]?.psp.name ?? '';
+    const request = { payoutId, currency: 'USD', amount, wallet, revision, psp, bankToken };
+    const applied = await this.folds.sellers.decide(stream, (seller) =>
+      requestPayout(seller, { ...request, because: 'on_demand', at, callBefore }),
+    );
+    if (applied.kind === 'refused') throw new Error(applied.detail);
+  }
+
+  async checkout(checkoutId: string): Promise<Checkout> {
+    const { state } = await this.folds.checkouts.load(checkoutStream(checkoutId));
+    if (!state) throw new Error(`there is no ${checkoutId}`);
+    return state;
+  }
+
+  async order(checkoutId: string, order = 'order-1') {
+    const found = (await this.checkout(checkoutId)).orders.get(order);
+    if (!found) throw new Error(`${checkoutId} has no ${order}`);
+    return found;
+  }
+
+  async payout(payoutId: string) {
+    const { state } = await this.folds.sellers.load(sellerStream('shop'));
+    return state?.payouts.get(payoutId);
+  }
+
+  /** Every webhook that has come so far, followed; `turn` orders and repeats them. */
+  async followWebhooks(turn = <T>(all: readonly T[]): readonly T[] => all): Promise<void> {
+    const { log, cipher, clock, psp } = this;
+    const onContradiction = (_: unknown, why: string) => this.contradictions.push(why);
+    const means = paymentsObserver({ log, cipher, clock, psp, onContradiction });
+    for (const site of this.#sites) {
+      for (const delivery of turn(site.deliveries())) {
+        const parsed = site.psp.parseWebhook(delivery);
+        if (parsed.kind === 'hint') await followHint(means, parsed.hint);
+      }
+    }
+  }
+
+  async #decide(
+    checkoutId: string,
+    decide: Parameters<PaymentsFolds['checkouts']['decide']>[1],
+  ): Promise<void> {
+    const applied = await this.folds.checkouts.decide(checkoutStream(checkoutId), decide);
+    if (applied.kind === 'refused') throw new Error(`${applied.reason}: ${applied.detail}`);
+  }
+
+  #times() {
+    const at = this.clock.now();
+    return { at, callBefore: at + 100 };
+  }
+}

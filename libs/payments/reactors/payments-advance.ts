@@ -1,0 +1,164 @@
+import type { Clock, SubjectCipher } from '@annals/core';
+import type { EventLog } from '@annals/event-log';
+import type { AnyRecordedEvent, Performed, Reactor } from '@annals/projection';
+import { requestAttempt, requestAuthentication } from '../decide/attempts.ts';
+import { type CheckoutEvent, checkoutEvents, type RecordedPaymentsEvent } from '../events.ts';
+import { type Decided, decided, type Refused } from '../outcome.ts';
+import type { PspRouting } from '../psp/routing.ts';
+import type { Checkout, OrderFold } from '../state.ts';
+import { checkoutCategory } from '../streams.ts';
+import { type PaymentsFolds, paymentsFolds } from './stream-folds.ts';
+
+/**
+ * Asks for the next call where an order is free to go on: after risk let it through, after the buyer was
+ * authenticated, and some time after an attempt that may be repeated. Calls nobody, so it may be done twice.
+ */
+export interface PaymentsAdvanceOptions {
+  readonly log: EventLog;
+  readonly cipher: SubjectCipher;
+  readonly clock: Clock;
+  readonly routing: PspRouting;
+  readonly limits?: Partial<Record<keyof typeof advanceLimits, number>>;
+}
+
+export const advanceLimits = {
+  /** After an attempt that may be repeated; doubled with each further one. */
+  retryAfterMs: 1_000,
+  retryAfterMsMax: 60 * 60 * 1_000,
+  callWithinMs: 30_000,
+  concurrencyMax: 256,
+} as const;
+
+export const paymentsAdvanceName = 'payments-advance';
+
+export function paymentsAdvance(options: PaymentsAdvanceOptions): Reactor {
+  const { log, cipher } = options;
+  const limits = { ...advanceLimits, ...options.limits };
+  const advance = new PaymentsAdvance(options, paymentsFolds(log, cipher), limits);
+  const perform = ({ event }: { readonly event: AnyRecordedEvent }) =>
+    advance.perform(event as unknown as RecordedPaymentsEvent);
+  return {
+    name: paymentsAdvanceName,
+    categories: [checkoutCategory],
+    concurrencyMax: limits.concurrencyMax,
+    // Nothing is sent to anybody: another process may begin at once.
+    callWithinMs: 0,
+    decode: async (events) =>
+      (await checkoutEvents.decode(events, cipher)) as unknown as AnyRecordedEvent[],
+    wants: (event) => ordersFreed(event as unknown as RecordedPaymentsEvent) !== undefined,
+    perform,
+    lookUp: async (call) => {
+      const performed = await perform(call);
+      return performed.kind === 'done' ? performed : { kind: 'unclear', reason: performed.reason };
+    },
+  };
+}
+
+/** Which order an event frees to go on: `all` of the checkout, one, or none (undefined). */
+function ordersFreed(event: RecordedPaymentsEvent): 'all' | { readonly order: string } | undefined {
+  switch (event.type) {
+    case 'checkout-authenticated':
+      return 'all';
+    case 'order-risk-assessed':
+      return event.data.verdict === 'accepted' ? { order: event.data.payment_order_id } : undefined;
+    case 'order-review-decided':
+      return event.data.verdict === 'approved' ? { order: event.data.payment_order_id } : undefined;
+    case 'attempt-declined':
+      return event.data.final ? undefined : { order: event.data.payment_order_id };
+    default:
+      return undefined;
+  }
+}
+
+type Limits = Record<keyof typeof advanceLimits, number>;
+type Waits = { readonly kind: 'waits'; readonly reason: string };
+
+class PaymentsAdvance {
+  readonly #options: PaymentsAdvanceOptions;
+  readonly #folds: PaymentsFolds;
+  readonly #limits: Limits;
+
+  constructor(options: PaymentsAdvanceOptions, folds: PaymentsFolds, limits: Limits) {
+    this.#options = options;
+    this.#folds = folds;
+    this.#limits = limits;
+  }
+
+  async perform(event: RecordedPaymentsEvent): Promise<Performed> {
+    const freed = ordersFreed(event);
+    if (freed === undefined) throw new TypeError(`${event.type} frees no order`);
+    const dueAt = this.#dueAt(event);
+    if (this.#options.clock.now() < dueAt) return { kind: 'retry', reason: `not before ${dueAt}` };
+    const method = await this.#methodOf(event.stream);
+    // The buyer was erased, and with them the card: nothing can be charged any more, and the checkout expires.
+    if (method === undefined) return { kind: 'done', result: { came: 'erased' } };
+    const waits: Waits[] = [];
+    const applied = await this.#folds.checkouts.decide(event.stream, (checkout) => {
+      waits.length = 0;
+      const orders = freed === 'all' ? [...(checkout?.orders.keys() ?? [])] : [freed.order];
+      const asked = orders.flatMap((order) => {
+        const next = this.#next(checkout, order, method);
+        if (next.kind === 'waits') waits.push(next);
+        return next.kind === 'decided' ? next.events : [];
+      });
+      // A checkout asks for one authentication, whichever of its orders is free first.
+      return decided(...new Map(asked.map((one) => [one.id, one])).values());
+    });
+    if (waits[0]) return { kind: 'retry', reason: waits[0].reason };
+    return { kind: 'done', result: { came: applied.kind } };
+  }
+
+  /** An attempt that may be repeated is repeated later and later. */
+  #dueAt(event: RecordedPaymentsEvent): number {
+    if (event.type !== 'attempt-declined') return 0;
+    const { retryAfterMs, retryAfterMsMax } = this.#limits;
+    const wait = Math.min(retryAfterMs * 2 ** (event.data.attempt - 1), retryAfterMsMax);
+    return event.recordedAt + wait;
+  }
+
+  #next(
+    checkout: Checkout | undefined,
+    orderId: string,
+    method: string,
+  ): Decided<CheckoutEvent> | Refused | Waits {
+    const order = checkout?.orders.get(orderId);
+    if (!checkout || !order) return decided();
+    const { clock } = this.#options;
+    const at = clock.now();
+    const callBefore = at + this.#limits.callWithinMs;
+    const { authentication } = checkout;
+    const several = checkout.orders.size > 1;
+    if (several && authentication.state !== 'none' && authentication.state !== 'authenticated') {
+      return decided();
+    }
+    // The authentication is one provider's: so are all attempts that rest on it.
+    const psp =
+      authentication.state === 'authenticated' ? authentication.psp : this.#pspFor(checkout, order);
+    if (typeof psp !== 'string') return psp;
+    const asked = { psp, method, at, callBefore };
+    return several && authentication.state === 'none'
+      ? requestAuthentication(checkout, asked)
+      : requestAttempt(checkout, orderId, asked);
+  }
+
+  /** Somewhere else than before, where there is somewhere; the choice is written into the intent. */
+  #pspFor({ currency }: Checkout, { terms, attempts }: OrderFold): string | Waits {
+    const { routing } = this.#options;
+    const payment = {
+      amount: { amount: BigInt(terms.amount), currency },
+      seller: terms.seller_account,
+    };
+    const tried = attempts.map(({ psp }) => psp);
+    const elsewhere = routing.choose(payment, tried);
+    const choice =
+      elsewhere.kind === 'no_route' && tried.length > 0 ? routing.choose(payment) : elsewhere;
+    return choice.kind === 'chosen' ? choice.psp.name : { kind: 'waits', reason: choice.detail };
+  }
+
+  async #methodOf(stream: string): Promise<string | undefined> {
+    const { log, cipher } = this.#options;
+    const { events } = await log.readStream(stream, { limit: 1 });
+    const [opened] = await checkoutEvents.decode(events, cipher);
+    return opened?.type === 'checkout-opened' ? opened.data.method : undefined;
+  }
+}

@@ -1,0 +1,184 @@
+import { type Clock, idFromKey, type SubjectCipher } from '@annals/core';
+import type { EventLog, StoredEvent } from '@annals/event-log';
+import type { AnyRecordedEvent, Reactor } from '@annals/projection';
+import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
+import type { Psp } from '../psp/port.ts';
+import { checkoutCategory, sellerCategory } from '../streams.ts';
+import {
+  callDeadLettered,
+  deadLetterCategory,
+  deadLetterEvents,
+  deadLetterStream,
+} from './dead-letter-events.ts';
+import { intentOfEvent } from './payments-intents.ts';
+import {
+  checkoutDoubt,
+  checkoutOutcome,
+  payoutDoubt,
+  payoutOutcome,
+  payoutStillAsked,
+  stillAsked,
+} from './payments-outcomes.ts';
+import { executorLimits, pspExecutor } from './psp-executor.ts';
+import type { PspIntent, PspOutcome, Try } from './psp-intent.ts';
+import {
+  type Applied,
+  NotAppendedError,
+  type PaymentsFolds,
+  paymentsFolds,
+} from './stream-folds.ts';
+
+/**
+ * The executor of payments: authentications, attempts, captures, voids, refunds and payouts, as the streams of
+ * checkouts and sellers ask for them. Outcomes go back into the same streams; what can't be brought to an end goes
+ * into a stream of dead letters, and is tried again when somebody asks for it there.
+ */
+export interface PaymentsExecutorOptions {
+  readonly log: EventLog;
+  readonly cipher: SubjectCipher;
+  readonly clock: Clock;
+  readonly psp: (name: string) => Psp | undefined;
+  readonly limits?: Partial<Record<keyof typeof executorLimits, number>>;
+}
+
+export const paymentsExecutorName = 'payments-executor';
+
+export function paymentsExecutor(options: PaymentsExecutorOptions): Reactor {
+  const { log, cipher, clock } = options;
+  const executor = new PaymentsExecutor(options, paymentsFolds(log, cipher));
+  return pspExecutor({
+    name: paymentsExecutorName,
+    categories: [checkoutCategory, sellerCategory, deadLetterCategory],
+    clock,
+    psp: options.psp,
+    decode: (events) => executor.decode(events),
+    intentOf: (event) => intentOfEvent(askedBy(event)),
+    stands: (_, event) => executor.stands(askedBy(event)),
+    record: (intent, outcome, event) => executor.record(intent, outcome, askedBy(event)),
+    doubt: (_, detail, event) => executor.doubt(askedBy(event), detail),
+    looksFirst: (event) => 'asked' in event,
+    ...(options.limits ? { limits: options.limits } : {}),
+  });
+}
+
+/** A retry carries the event that asked for the call in the first place. */
+interface Retried {
+  readonly asked: RecordedPaymentsEvent;
+}
+
+function askedBy(event: AnyRecordedEvent): RecordedPaymentsEvent {
+  return 'asked' in event
+    ? (event as unknown as Retried).asked
+    : (event as unknown as RecordedPaymentsEvent);
+}
+
+class PaymentsExecutor {
+  readonly #options: PaymentsExecutorOptions;
+  readonly #folds: PaymentsFolds;
+
+  constructor(options: PaymentsExecutorOptions, folds: PaymentsFolds) {
+    this.#options = options;
+    this.#folds = folds;
+  }
+
+  /** Events of the domain as they are; a retry as the event that it names, in its own place in the log. */
+  async decode(stored: readonly StoredEvent[]): Promise<readonly AnyRecordedEvent[]> {
+    const { cipher } = this.#options;
+    return Promise.all(
+      stored.map(async (event): Promise<AnyRecordedEvent> => {
+        if (!event.stream.startsWith(`${deadLetterCategory}-`)) {
+          const [decoded] = await paymentsEvents.decode([event], cipher);
+          if (!decoded) throw new TypeError(`${event.stream}@${event.revision} is not there`);
+          return decoded as unknown as AnyRecordedEvent;
+        }
+        const [letter] = await deadLetterEvents.decode([event], cipher);
+        if (letter?.type !== 'call-retry-requested') return letter as unknown as AnyRecordedEvent;
+        const asked = await this.#eventAt(letter.data);
+        return { ...letter, asked } as unknown as AnyRecordedEvent;
+      }),
+    );
+  }
+
+  async stands(event: RecordedPaymentsEvent): Promise<boolean> {
+    const { stream } = event;
+    if (event.type === 'payout-requested') {
+      return payoutStillAsked((await this.#folds.sellers.load(stream)).state, event);
+    }
+    return stillAsked((await this.#folds.checkouts.load(stream)).state, event);
+  }
+
+  async record(
+    intent: PspIntent,
+    outcome: PspOutcome,
+    event: RecordedPaymentsEvent,
+  ): Promise<void> {
+    if (outcome.kind === 'dead_letter') {
+      const { reason, context } = outcome;
+      return this.#bury(intent, event, { reason, detail: context.detail, tries: context.tries });
+    }
+    const at = this.#options.clock.now();
+    const { callWithinMs } = { ...executorLimits, ...this.#options.limits };
+    const told = { at, callBefore: at + callWithinMs };
+    const applied: Applied =
+      event.type === 'payout-requested'
+        ? await this.#folds.sellers.decide(event.stream, (seller) =>
+            payoutOutcome(seller, event, outcome, told),
+          )
+        : await this.#folds.checkouts.decide(event.stream, (checkout) =>
+            checkoutOutcome(checkout, event, outcome, told),
+          );
+    if (applied.kind !== 'refused') return;
+    // What the provider says and what is booked don't fit together: never booked, and never forgotten.
+    const { reason, detail } = applied;
+    await this.#bury(intent, event, { reason: 'contradiction', detail: `${reason}: ${detail}` });
+  }
+
+  async doubt(event: RecordedPaymentsEvent, detail: string): Promise<void> {
+    const at = this.#options.clock.now();
+    if (event.type === 'payout-requested') {
+      await this.#folds.sellers.decide(event.stream, (seller) =>
+        payoutDoubt(seller, event, detail, at),
+      );
+      return;
+    }
+    await this.#folds.checkouts.decide(event.stream, (checkout) =>
+      checkoutDoubt(checkout, event, detail, at),
+    );
+  }
+
+  async #bury(
+    { key, call, psp }: PspIntent,
+    { stream, revision }: RecordedPaymentsEvent,
+    why: { readonly reason: string; readonly detail: string; readonly tries?: readonly Try[] },
+  ): Promise<void> {
+    const { reason, detail, tries = [] } = why;
+    const { log, cipher, clock } = this.#options;
+    const occurredAt = clock.now();
+    const name = deadLetterStream(key);
+    // One for each time that it was tried: a retry that comes to nothing is another one.
+    const { head } = await log.readStream(name, { limit: 1 });
+    const encoded = await deadLetterEvents.encode(
+      [
+        {
+          type: callDeadLettered.name,
+          id: idFromKey(callDeadLettered.name, key, String(head)),
+          occurredAt,
+          data: { key, stream, revision, call, psp, reason, detail, tries: [...tries] },
+        },
+      ],
+      cipher,
+    );
+    if (encoded.kind !== 'encoded') throw new TypeError('a dead letter names a subject');
+    const result = await log.append(name, encoded.events, { expected: head });
+    if (result.kind !== 'stored') throw new NotAppendedError(name, result.kind);
+  }
+
+  async #eventAt({ stream, revision }: { readonly stream: string; readonly revision: number }) {
+    const { log, cipher } = this.#options;
+    const { events } = await log.readStream(stream, { from: revision, limit: 1 });
+    const [asked] = await paymentsEvents.decode(events, cipher);
+    if (!asked)
+      throw new TypeError(`a dead letter names ${stream}@${revision}, which is not there`);
+    return asked;
+  }
+}

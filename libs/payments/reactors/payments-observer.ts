@@ -1,0 +1,84 @@
+import type { Clock, SubjectCipher } from '@annals/core';
+import type { EventLog } from '@annals/event-log';
+import { observeDispute, observeRefund } from '../decide/after-capture.ts';
+import { observeAuthentication } from '../decide/attempts.ts';
+import { observePayout } from '../decide/seller.ts';
+import type { Psp, PspDispute, PspPayment } from '../psp/port.ts';
+import { checkoutStream, sellerStream } from '../streams.ts';
+import { paymentFound } from './payments-outcomes.ts';
+import { executorLimits } from './psp-executor.ts';
+import type { Observed, ObserverMeans } from './psp-hints.ts';
+import { parseReference } from './references.ts';
+import { type Applied, NotAppendedError, paymentsFolds } from './stream-folds.ts';
+
+export interface PaymentsObserverOptions {
+  readonly log: EventLog;
+  readonly cipher: SubjectCipher;
+  readonly clock: Clock;
+  readonly psp: (name: string) => Psp | undefined;
+  /** Told of what a provider says that doesn't fit with what is booked. It is never booked. */
+  readonly onContradiction: (object: Observed, why: string) => void;
+}
+
+/** Brings what a provider holds into the streams of checkouts and sellers, found by our reference on the object. */
+export function paymentsObserver(options: PaymentsObserverOptions): ObserverMeans {
+  const { log, cipher, clock, psp, onContradiction } = options;
+  const { checkouts, sellers } = paymentsFolds(log, cipher);
+
+  async function apply(object: Observed): Promise<Applied | 'not_ours'> {
+    const at = clock.now();
+    if (object.kind === 'dispute') return applyDispute(object.value, at);
+    const reference = parseReference(object.value.reference);
+    if (object.kind === 'payment' && reference?.kind === 'attempt') {
+      const told = { at, callBefore: at + executorLimits.callWithinMs };
+      return checkouts.decide(checkoutStream(reference.checkout), (checkout) =>
+        paymentFound(checkout, reference, object.value, told),
+      );
+    }
+    if (object.kind === 'refund' && reference?.kind === 'refund') {
+      return checkouts.decide(checkoutStream(reference.checkout), (checkout) =>
+        observeRefund(checkout, reference.order, reference.refund, object.value, at),
+      );
+    }
+    if (object.kind === 'authentication' && reference?.kind === 'authentication') {
+      return checkouts.decide(checkoutStream(reference.checkout), (checkout) =>
+        observeAuthentication(checkout, object.value, at),
+      );
+    }
+    if (object.kind === 'payout' && reference?.kind === 'payout') {
+      return sellers.decide(sellerStream(reference.seller), (seller) =>
+        observePayout(seller, reference.payout, object.value, at),
+      );
+    }
+    return 'not_ours';
+  }
+
+  /** A dispute names its payment, and the payment its order. */
+  async function applyDispute(dispute: PspDispute, at: number): Promise<Applied | 'not_ours'> {
+    const payment = await paymentOf(dispute);
+    const reference = payment && parseReference(payment.reference);
+    if (reference?.kind !== 'attempt') return 'not_ours';
+    return checkouts.decide(checkoutStream(reference.checkout), (checkout) =>
+      observeDispute(checkout, reference.order, dispute, at),
+    );
+  }
+
+  async function paymentOf({ psp: name, paymentId }: PspDispute): Promise<PspPayment | undefined> {
+    const found = await psp(name)?.retrieve('payment', paymentId);
+    if (found?.kind === 'unknown') throw new NotAppendedError(paymentId, found.detail);
+    return found?.kind === 'answered' ? found.value : undefined;
+  }
+
+  return {
+    psp,
+    observe: async (object) => {
+      const applied = await apply(object);
+      if (applied === 'not_ours') return 'not_ours';
+      if (applied.kind === 'appended') return 'changed';
+      if (applied.kind === 'refused') {
+        onContradiction(object, `${applied.reason}: ${applied.detail}`);
+      }
+      return 'unchanged';
+    },
+  };
+}
