@@ -1,4 +1,10 @@
 export { type BankRow, bankCsvRows } from './bank-csv.ts';
+export {
+  type BreakClass,
+  breakClasses,
+  breakClassTable,
+  type Treatment,
+} from './break-classes.ts';
 export { camt053Rows } from './camt053.ts';
 export { type FileEncoding, FileText } from './file-text.ts';
 export { reconciliationLimits } from './limits.ts';
@@ -10,4 +16,12 @@ export {
   type MappedRow,
   ReconciliationFileError,
 } from './mapped-line.ts';
+export { type Break, matchKey } from './match-key.ts';
+export {
+  type Movement,
+  type MovementStatus,
+  movementOfBank,
+  movementOfSettlement,
+} from './movement.ts';
+export { type Reconciled, type Reconciling, reconcile, waitingOf } from './reconcile.ts';
 export { type SettlementRow, settlementRows } from './settlement-csv.ts';

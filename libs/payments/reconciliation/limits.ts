@@ -31,8 +31,8 @@ export const reconciliationLimits = {
   timingMsMax: 6 * 60 * 60 * 1_000,
   /** Minor units by which rounding may differ. */
   roundingMinorMax: 1n,
-  /** Minor units up to which a fee is corrected without a person. */
-  feeCorrectionMinorMax: 1_000n,
+  /** Basis points of the amount up to which a fee is corrected without a person. */
+  feeBasisPointsMax: 1_000,
   /** Characters of a comment. */
   commentCharsMax: 2_000,
   /** Breaks that one event names. */

@@ -1,0 +1,146 @@
+import type { BreakClass, Treatment } from './break-classes.ts';
+import { breakClassTable } from './break-classes.ts';
+import { reconciliationLimits as limits } from './limits.ts';
+import type { Movement } from './movement.ts';
+
+/** A difference between the two sides. */
+export interface Break {
+  readonly class: BreakClass;
+  readonly treatment: Treatment;
+  readonly key: string;
+  readonly outside?: Movement;
+  readonly ledger?: Movement;
+  /** Of a line that says nothing. */
+  readonly line?: number;
+  readonly detail?: string;
+}
+
+/** What the sides are compared by. */
+export interface Comparing {
+  /** The end of the time that the file is about, in milliseconds since 1970: what is close to it may wait. */
+  readonly until: number;
+  readonly timingMs: number;
+}
+
+/** All of one key, compared. Pure. */
+export function matchKey(
+  key: string,
+  outside: readonly Movement[],
+  entries: readonly Movement[],
+  comparing: Comparing,
+): { readonly breaks: readonly Break[]; readonly matched: number } {
+  const ledger = corrected(entries);
+  const breaks: Break[] = [];
+  const alone: { outside: Movement[]; ledger: Movement[] } = { outside: [], ledger: [] };
+  let matched = 0;
+  for (const status of new Set([...outside, ...ledger].map((movement) => movement.status))) {
+    const lines = outside.filter((movement) => movement.status === status);
+    const ours = ledger.filter((movement) => movement.status === status);
+    // Where nothing stands opposite, a second one is a duplicate of the first, and the first is on its own.
+    const [line, ...moreLines] = closestFirst(lines, ours[0]);
+    const [entry, ...moreEntries] = closestFirst(ours, line);
+    if (line && entry) {
+      const found = compare(key, line, entry);
+      if (found.length === 0) matched += 1;
+      breaks.push(...found);
+    } else if (line) alone.outside.push(line);
+    else if (entry) alone.ledger.push(entry);
+    for (const more of moreLines) breaks.push(broken('duplicate_in_psp', key, more, undefined));
+    for (const more of moreEntries) {
+      breaks.push(broken('duplicate_in_ledger', key, undefined, more));
+    }
+  }
+  breaks.push(...oneSided(key, alone, comparing));
+  return { breaks, matched };
+}
+
+/** Entries with what later entries corrected of them; those that are corrected to nothing are gone. */
+function corrected(entries: readonly Movement[]): Movement[] {
+  if (entries.every(({ corrects }) => corrects === undefined)) return [...entries];
+  const byId = new Map(
+    entries.filter(({ corrects }) => corrects === undefined).map((entry) => [entry.id, entry]),
+  );
+  const touched = new Set<string>();
+  for (const correction of entries) {
+    const { corrects } = correction;
+    if (corrects === undefined) continue;
+    const entry = byId.get(corrects);
+    if (!entry || entry.currency !== correction.currency) {
+      throw new Error(`correction ${correction.id} names ${corrects}, which is not such an entry`);
+    }
+    touched.add(corrects);
+    const amount = entry.amount + correction.amount;
+    byId.set(corrects, { ...entry, amount, fee: entry.fee + correction.fee });
+  }
+  return [...byId.values()].filter(
+    ({ id, amount, fee }) => !(touched.has(id) && amount === 0n && fee === 0n),
+  );
+}
+
+/** With the one first that equals `other`, if there is one: then the rest are its duplicates. */
+function closestFirst(movements: readonly Movement[], other: Movement | undefined): Movement[] {
+  if (!other || movements.length < 2) return [...movements];
+  const equal = movements.find(
+    ({ currency, amount, fee }) =>
+      currency === other.currency && amount === other.amount && fee === other.fee,
+  );
+  return equal ? [equal, ...movements.filter((one) => one !== equal)] : [...movements];
+}
+
+function compare(key: string, line: Movement, entry: Movement): Break[] {
+  if (line.currency !== entry.currency) return [broken('currency_mismatch', key, line, entry)];
+  const breaks: Break[] = [];
+  const off = line.amount - entry.amount;
+  if (off !== 0n) {
+    const rounds = off <= limits.roundingMinorMax && off >= -limits.roundingMinorMax;
+    breaks.push(broken(rounds ? 'rounding' : 'amount_mismatch', key, line, entry));
+  }
+  if (line.fee !== entry.fee) {
+    const fee = broken('fee_mismatch', key, line, entry);
+    breaks.push(feeIsPlausible(line) ? fee : { ...fee, treatment: 'finance' });
+  }
+  return breaks;
+}
+
+/** A fee of at most a tenth of the amount is booked as the provider says it. */
+function feeIsPlausible({ amount, fee }: Movement): boolean {
+  const size = amount < 0n ? -amount : amount;
+  return fee >= 0n && fee * 10_000n <= size * BigInt(limits.feeBasisPointsMax);
+}
+
+function oneSided(
+  key: string,
+  alone: { outside: Movement[]; ledger: Movement[] },
+  { until, timingMs }: Comparing,
+): Break[] {
+  const breaks: Break[] = [];
+  const lines = [...alone.outside];
+  const entries = [...alone.ledger];
+  while (lines.length > 0 && entries.length > 0) {
+    breaks.push(broken('status_mismatch', key, lines.shift(), entries.shift()));
+  }
+  const waits = ({ at, waited }: Movement) =>
+    waited < limits.waitsMax && (waited > 0 || at > until - timingMs);
+  for (const line of lines) {
+    breaks.push(broken(waits(line) ? 'timing' : 'missing_in_ledger', key, line, undefined));
+  }
+  for (const entry of entries) {
+    breaks.push(broken(waits(entry) ? 'timing' : 'missing_in_psp', key, undefined, entry));
+  }
+  return breaks;
+}
+
+export function broken(
+  of: BreakClass,
+  key: string,
+  outside: Movement | undefined,
+  ledger: Movement | undefined,
+): Break {
+  return {
+    class: of,
+    treatment: breakClassTable[of].treatment,
+    key,
+    ...(outside ? { outside } : {}),
+    ...(ledger ? { ledger } : {}),
+  };
+}
