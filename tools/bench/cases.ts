@@ -11,6 +11,7 @@ import { memory } from './cases/memory.ts';
 import { rankAmongMany } from './cases/rank.ts';
 import { rebuildOfBoard } from './cases/rebuild.ts';
 import { rebuildBesideAppends } from './cases/rebuild-beside-appends.ts';
+import { reconciliation } from './cases/reconciliation.ts';
 import type { BenchCase } from './harness.ts';
 
 /** Every case, in the order of the report. */
@@ -28,4 +29,5 @@ export const cases: readonly BenchCase[] = [
   kafkaAppend,
   kafkaCatchUp,
   cassandraProjector,
+  reconciliation,
 ];
