@@ -13,6 +13,12 @@ import { z } from 'zod';
 
 const position = z.string().describe('Opaque. Give it as min-position to read what was written.');
 const asOf = z.string().describe('Opaque: the checkpoint the answer is good for.');
+const exact = z
+  .literal(false)
+  .optional()
+  .describe(
+    'Only where parts of the answer are newer than `as_of`, as writes went on while it was read.',
+  );
 const closed = z.boolean().describe('Whether the period is frozen: its scores stay as they are.');
 const total = z
   .int()
@@ -53,6 +59,7 @@ export const topAnswer = z.strictObject({
   period: z.string(),
   closed,
   as_of: asOf,
+  exact,
 });
 
 export const standingAnswer = z.strictObject({
@@ -72,6 +79,7 @@ export const standingAnswer = z.strictObject({
   period: z.string(),
   closed,
   as_of: asOf,
+  exact,
 });
 
 export const ranksAnswer = z.strictObject({
@@ -81,6 +89,7 @@ export const ranksAnswer = z.strictObject({
   period: z.string(),
   closed,
   as_of: asOf,
+  exact,
 });
 
 export const historyAnswer = z.strictObject({
@@ -97,6 +106,7 @@ export const historyAnswer = z.strictObject({
   period: z.string(),
   closed,
   as_of: asOf,
+  exact,
 });
 
 export const boardAnswer = z.strictObject({
@@ -135,6 +145,7 @@ export const shownPlayer = z.strictObject({
   user_name: z.string(),
   picture: z.string().nullable(),
   as_of: asOf,
+  exact,
 });
 
 export function shown({ id, settings, period, closed }: ShownBoard): z.output<typeof shownBoard> {

@@ -78,6 +78,11 @@ function readOptions({ query, headers }: ReadRequest) {
   };
 }
 
+/** What an answer is good for. */
+function readAt(read: { readonly asOf: string; readonly exact?: false }) {
+  return { as_of: read.asOf, ...(read.exact === false ? { exact: read.exact } : {}) };
+}
+
 /**
  * A read as it is answered: what `show` makes of it, with the period and the checkpoint it is good for;
  * or the problem that it came to.
@@ -86,12 +91,17 @@ function answered<T, Body extends object>(
   read: Read<T>,
   show: (answer: Extract<Read<T>, { readonly kind: 'answer' }>) => Body | Problem,
 ):
-  | (Body & { readonly period: string; readonly closed: boolean; readonly as_of: string })
+  | (Body & {
+      readonly period: string;
+      readonly closed: boolean;
+      readonly as_of: string;
+      readonly exact?: false;
+    })
   | Problem {
   if (read.kind !== 'answer') return problemOf(read);
   const body = show(read);
   if (body instanceof Problem) return body;
-  return { ...body, period: read.period, closed: read.closed, as_of: read.asOf };
+  return { ...body, period: read.period, closed: read.closed, ...readAt(read) };
 }
 
 /** All routes of the leaderboard's HTTP API. */
@@ -431,7 +441,7 @@ function playerRoute(service: Leaderboard): Route {
       if (read.kind !== 'answer') return problemOf(read);
       if (!read.player) return leaderboardErrors.problem('unknown-player');
       const { name, picture } = read.player;
-      return { user_id: userId, user_name: name, picture, as_of: read.asOf };
+      return { user_id: userId, user_name: name, picture, ...readAt(read) };
     },
   });
 }

@@ -98,6 +98,8 @@ export type Read<T> =
       /** Whether the period is frozen, as far as this process knows. */
       readonly closed: boolean;
       readonly asOf: string;
+      /** Only where parts of the answer are newer than `asOf`. */
+      readonly exact?: false;
     } & T)
   | Refused<ReadRefusal>
   | Late
@@ -355,7 +357,7 @@ export class Leaderboard {
     readonly userId: string;
     readonly minPosition?: string;
   }): Promise<
-    | (NamedPlayer & { readonly kind: 'answer'; readonly asOf: string })
+    | (NamedPlayer & { readonly kind: 'answer'; readonly asOf: string; readonly exact?: false })
     | Refused<'invalid-position' | 'position-ahead'>
     | Late
     | Lost

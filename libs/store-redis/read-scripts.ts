@@ -4,6 +4,9 @@ import { prelude } from './scripts.ts';
 /** What one part of a read asks for. */
 export const partKinds = { rows: 1, order: 2, scores: 3 } as const;
 
+/** Ties that are looked at in one page once the search has come close. */
+const tiesPageMax = 16;
+
 /**
  * All that a read asks of one shard at a time, or of one server. KEYS: whatever the parts name. ARGV:
  * instance, workers, { states of the shards, parts }. Answers with a stamp of each shard (for each worker
@@ -39,16 +42,61 @@ local function isBefore(a, b)
   end
   return #a < #b
 end
-local function countBefore(set, score, member)
+-- Up to six bytes behind the first few of a member, as a number that grows as members do.
+local function measure(member, skip)
+  local a, b, c, d, e, f = string.byte(member, skip + 1, skip + 6)
+  return ((((((a or 0) * 256 + (b or 0)) * 256 + (c or 0)) * 256 + (d or 0)) * 256 + (e or 0)) * 256) + (f or 0)
+end
+local function sharedStart(a, b)
+  local n = 0
+  while n < #a and n < #b and string.byte(a, n + 1) == string.byte(b, n + 1) do n = n + 1 end
+  return n
+end
+local function memberAt(set, at) return redis.call('ZRANGE', set, at, at)[1] end
+-- Members before one that is not there itself, among the ties from low to high. They are sorted by when
+-- they were reached, which is spread more or less evenly: its place is guessed from both ends of the
+-- window, and members on either side of the guess become the new ends. Every third step halves what is left.
+local function searchTies(set, low, high, member)
+  local first, last = memberAt(set, low), memberAt(set, high - 1)
+  if not isBefore(first, member) then return low end
+  if isBefore(last, member) then return high end
+  low, high = low + 1, high - 1
+  local step = 0
+  while high - low > ${tiesPageMax} do
+    step = step + 1
+    local share, reach = 0.5, 0
+    if step % 3 ~= 0 then
+      local skip = sharedStart(first, last)
+      local from, to = measure(first, skip), measure(last, skip)
+      if to > from then share = (measure(member, skip) - from) / (to - from) end
+      reach = math.ceil(0.7 * math.sqrt(high - low))
+    end
+    local at = low + math.floor((high - low - 1) * share)
+    for _, probe in ipairs({ at - reach, at + reach }) do
+      if probe < low then probe = low end
+      if probe >= high then probe = high - 1 end
+      if probe >= low then
+        local found = memberAt(set, probe)
+        if isBefore(found, member) then low, first = probe + 1, found
+        else high, last = probe, found end
+      end
+    end
+  end
+  if low == high then return low end
+  local rest, from = redis.call('ZRANGE', set, low, high - 1), 0
+  local to = #rest
+  while from < to do
+    local middle = math.floor((from + to) / 2)
+    if isBefore(rest[middle + 1], member) then from = middle + 1 else to = middle end
+  end
+  return low + from
+end
+-- Rows before a place, of which the counts of its score are known.
+local function countBefore(set, score, member, before, through)
+  if before == through then return before end
   local held = redis.call('ZSCORE', set, member)
   if held and tonumber(held) == tonumber(score) then return redis.call('ZRANK', set, member) end
-  local low, high = redis.call('ZCOUNT', set, '-inf', '(' .. score), redis.call('ZCOUNT', set, '-inf', score)
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if isBefore(redis.call('ZRANGE', set, middle, middle)[1], member) then low = middle + 1
-    else high = middle end
-  end
-  return low
+  return searchTies(set, before, through, member)
 end
 local found = {}
 -- Where a row stands, from its value; looked up once for all shards.
@@ -75,7 +123,7 @@ local function orderOf(part)
     counts[#counts + 1] = redis.call('ZCOUNT', set, '-inf', value)
   end
   if score and part[9] == 1 then
-    before = countBefore(set, score, member)
+    before = countBefore(set, score, member, counts[#counts - 1], counts[#counts])
     if part[5] > 0 and before > 0 then
       above = redis.call('ZRANGE', set, math.max(0, before - part[5]), before - 1, 'WITHSCORES')
     end

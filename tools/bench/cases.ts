@@ -12,6 +12,7 @@ import { rankAmongMany } from './cases/rank.ts';
 import { rebuildOfBoard } from './cases/rebuild.ts';
 import { rebuildBesideAppends } from './cases/rebuild-beside-appends.ts';
 import { reconciliation } from './cases/reconciliation.ts';
+import { redisRead } from './cases/redis-read.ts';
 import type { BenchCase } from './harness.ts';
 
 /** Every case, in the order of the report. */
@@ -30,4 +31,5 @@ export const cases: readonly BenchCase[] = [
   kafkaCatchUp,
   cassandraProjector,
   reconciliation,
+  redisRead,
 ];

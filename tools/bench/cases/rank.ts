@@ -16,12 +16,10 @@ import {
   ratePerSecond,
   type Scale,
 } from '../harness.ts';
-import { startRedis } from '../peers/redis.ts';
+import { fillSortedSet, startRedis } from '../peers/redis.ts';
 
 const inFlight = 16;
 const asksPerMs = 100;
-/** Members of one ZADD while the sorted set is filled. */
-const zaddMembers = 5_000;
 const key = 'default:month';
 
 export const rankAmongMany: BenchCase = {
@@ -46,7 +44,7 @@ export const rankAmongMany: BenchCase = {
     try {
       const rank = rankReader(sqliteLeaderboardReadModel(asLiveGeneration(live)));
       if (redis) {
-        await fill(redis.client, players);
+        await fillSortedSet(redis.client, key, players);
         tell(`Redis holds ${players} members`);
       }
       return [
@@ -84,16 +82,6 @@ function rankReader(readModel: LeaderboardReadModel): RankOf {
     if (rank === undefined) throw new Error(`${userId} has no rank: ${JSON.stringify(answer)}`);
     return rank;
   };
-}
-
-async function fill(redis: Redis, players: number): Promise<void> {
-  for (let first = 0; first < players; first += zaddMembers) {
-    const members = Array.from({ length: Math.min(zaddMembers, players - first) }, (_, index) => [
-      1 + ((first + index) % 5),
-      playerId(first + index),
-    ]);
-    await redis.zadd(key, ...members.flat());
-  }
 }
 
 async function compare(

@@ -1,14 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { Redis } from 'ioredis';
+import { playerId } from '../data/score-feed.ts';
 import { makeTemporaryFolder, removeTemporaryFolder } from '../data/temporary-folder.ts';
 
 export interface RedisPeer {
   readonly client: Redis;
+  readonly port: number;
   stop(): Promise<void>;
 }
 
 const startMsMax = 10_000;
+/** Members of one ZADD while a sorted set is filled. */
+const zaddMembers = 5_000;
 
 /** Starts a redis-server of its own on a free loopback port. Undefined when it is not installed. */
 export async function startRedis(): Promise<RedisPeer | undefined> {
@@ -29,6 +33,7 @@ export async function startRedis(): Promise<RedisPeer | undefined> {
   while ((await client.ping().catch(() => '')) !== 'PONG') timer.throwIfAborted();
   return {
     client,
+    port,
     stop: async () => {
       client.disconnect();
       server.kill();
@@ -36,6 +41,17 @@ export async function startRedis(): Promise<RedisPeer | undefined> {
       await removeTemporaryFolder(folder);
     },
   };
+}
+
+/** Players with 1 to 5 points each, as plain members. */
+export async function fillSortedSet(redis: Redis, key: string, players: number): Promise<void> {
+  for (let first = 0; first < players; first += zaddMembers) {
+    const members = Array.from({ length: Math.min(zaddMembers, players - first) }, (_, index) => [
+      1 + ((first + index) % 5),
+      playerId(first + index),
+    ]);
+    await redis.zadd(key, ...members.flat());
+  }
 }
 
 function started(server: ChildProcess): Promise<boolean> {

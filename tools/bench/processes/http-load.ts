@@ -4,7 +4,7 @@ import { Child } from './child.ts';
 import type { Load, Loaded } from './load-process.ts';
 
 const loadScript = join(import.meta.dirname, 'load-process.ts');
-const bareScript = join(import.meta.dirname, '..', 'peers', 'bare-fastify.ts');
+const peers = join(import.meta.dirname, '..', 'peers');
 
 /** The process that makes the load. */
 export class HttpLoad {
@@ -26,11 +26,24 @@ export class HttpLoad {
   }
 }
 
-/** A fastify server that does the least, as a process of its own; `answer` is what its GET says. */
-export async function startBareFastify(
-  answer: string,
-): Promise<{ readonly port: number; end(): Promise<void> }> {
-  const child = new Child<FromBareFastify>(bareScript, [answer]);
+/** A fastify server as a process of its own. */
+export interface BareServer {
+  readonly port: number;
+  end(): Promise<void>;
+}
+
+/** It does the least: `answer` is what its GET says. */
+export function startBareFastify(answer: string): Promise<BareServer> {
+  return startBare('bare-fastify.ts', [answer]);
+}
+
+/** Its GET asks Redis for one rank in the sorted set `key`. */
+export function startZrevrankFastify(redisPort: number, key: string): Promise<BareServer> {
+  return startBare('zrevrank-fastify.ts', [String(redisPort), key]);
+}
+
+async function startBare(script: string, args: readonly string[]): Promise<BareServer> {
+  const child = new Child<FromBareFastify>(join(peers, script), args);
   const { port } = await child.next();
   return { port, end: () => child.end() };
 }

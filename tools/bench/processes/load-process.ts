@@ -11,6 +11,8 @@ export interface Load {
   readonly authorization: string;
   /** `standing`: GET of a random player. `score`: POST of a new match of a random player. */
   readonly request: 'standing' | 'score';
+  /** What follows the path of a GET. */
+  readonly query?: string;
   readonly players: number;
   readonly connections: number;
   readonly durationMs: number;
@@ -84,10 +86,10 @@ class Connection {
   }
 }
 
-function requestOf({ port, authorization, request, players }: Load): string {
+function requestOf({ port, authorization, request, query = '', players }: Load): string {
   const player = playerId(Math.floor(Math.random() * players));
   const host = `Host: 127.0.0.1:${port}\r\nAuthorization: ${authorization}\r\n`;
-  if (request === 'standing') return `GET /v1/scores/${player} HTTP/1.1\r\n${host}\r\n`;
+  if (request === 'standing') return `GET /v1/scores/${player}${query} HTTP/1.1\r\n${host}\r\n`;
   matches += 1;
   const match = `bench-${process.pid}-${matches}`;
   const body = JSON.stringify({ user_id: player, points: 3, match_id: match });

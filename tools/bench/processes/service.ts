@@ -18,10 +18,13 @@ const readyMsMax = 600_000;
 const pollMs = 100;
 const main = join(import.meta.dirname, '..', '..', '..', 'apps', 'platform', 'main.ts');
 
-/** Starts the service and waits until it is ready to serve. Throws an Error with what it said when it does not come up. */
-export async function startService(dataFolder: string): Promise<Service> {
+/** Starts the service, with these settings too, and waits until it is ready to serve. Throws an Error with what it said when it does not come up. */
+export async function startService(
+  dataFolder: string,
+  settings: { readonly [variable: string]: string } = {},
+): Promise<Service> {
   const adminKey = `annals_bench_${'0123456789abcdef'.repeat(3)}`;
-  const environment = { HOST: '127.0.0.1', PORT: '0', ANNALS_DATA: dataFolder };
+  const environment = { HOST: '127.0.0.1', PORT: '0', ANNALS_DATA: dataFolder, ...settings };
   const child = spawn(process.execPath, [main], {
     env: { ...process.env, ...environment, ANNALS_ADMIN_KEY: adminKey },
     stdio: ['ignore', 'pipe', 'pipe'],
