@@ -95,6 +95,34 @@ function describeReads(url: string, shards: number): void {
       expect(missing.below).toEqual(shown([model[place]]));
     });
 
+    test.each([
+      ['evenly', (n: number) => 1_000_000 + 10 * n],
+      ['all at once but one', (n: number) => (n === 0 ? 0 : 5_000_000)],
+      ['more and more seldom', (n: number) => n ** 3],
+      ['in two bursts far apart', (n: number) => (n % 2 === 0 ? n : 2 ** 45 + n)],
+    ])('a place is found among thousands of ties that were reached %s', async (_, reachedAt) => {
+      const { share, shards: all } = await openScores(url, shards);
+      const many = 4_000;
+      const rows = Array.from({ length: many }, (_, n) => row(`p${n}`, 7, reachedAt(n)));
+      rows.push(row('better', 8), row('worse', 6));
+      await share.commit(...rows.map((one) => put(scores, one)));
+      const model = sorted(rows);
+      for (const index of [0, 1, 2, 77, 1_999, 2_000, 2_001, 3_333, many - 1, many, many + 1]) {
+        const own = model[index] as Row;
+        const gone = { ...own, player: `${own.player}!` };
+        const { value } = await redisReader(all).read(async (reads) => ({
+          there: await best(reads).around(own, 3, 3),
+          gone: await best(reads).around(gone, 3, 3),
+        }));
+        expect(value.there.place).toBe(index);
+        expect(value.there.above).toEqual(shown(model.slice(Math.max(0, index - 3), index)));
+        expect(value.there.below).toEqual(shown(model.slice(index + 1, index + 4)));
+        const place = sorted([...rows, gone]).indexOf(gone);
+        expect(value.gone.place).toBe(place);
+        expect(value.gone.below).toEqual(shown(model.slice(place, place + 3)));
+      }
+    });
+
     test('while commits go on, what is exact is right at its checkpoint', async () => {
       const { generation, share, shards: all } = await openScores(url, shards);
       const players = Array.from({ length: 40 }, (_, n) => `p${n}`);
