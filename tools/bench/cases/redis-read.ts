@@ -53,6 +53,7 @@ async function compare(
 ): Promise<Comparison[]> {
   const began = performance.now();
   const store = `redis://127.0.0.1:${redis.port}?shards=${shards}&prefix=bench${shards}`;
+  const bytesBefore = await usedBytes(redis);
   const service = await startService(folder, { ANNALS_LEADERBOARD_STORE: store });
   tell(`${shards} shards: filled and ready after ${Math.round(performance.now() - began)} ms`);
   const { authorization } = service;
@@ -65,7 +66,8 @@ async function compare(
     });
   try {
     for (const { port } of [service, bare]) await measure(port, '', loadMs / 2);
-    const rows: Comparison[] = [];
+    const perPlayer = ((await usedBytes(redis)) - bytesBefore) / players;
+    const rows: Comparison[] = [memoryRow(players, shards, perPlayer)];
     for (const around of [0, 4]) {
       const loads: Loaded[] = [];
       const measured = await alternate(
@@ -97,4 +99,21 @@ async function compare(
     await bare.end();
     await service.stop();
   }
+}
+
+const playersMany = 25_000_000;
+
+function memoryRow(players: number, shards: number, perPlayer: number): Comparison {
+  const gib = (2 * perPlayer * playersMany) / 2 ** 30;
+  return {
+    work: `memory of Redis, ${players.toLocaleString('en-US')} players, one score each, ${shards === 1 ? 'one shard' : `${shards} shards`}`,
+    ours: { value: perPlayer, unit: 'bytes a player' },
+    peer: '',
+    reach: 'stated',
+    remark: `with the entry of each score; 25 M players with twice the headroom: ${gib.toFixed(1)} GiB`,
+  };
+}
+
+async function usedBytes({ client }: RedisPeer): Promise<number> {
+  return Number(/^used_memory:(\d+)/m.exec(await client.info('memory'))?.[1]);
 }

@@ -4,7 +4,8 @@ import { Child } from './child.ts';
 import type { Load, Loaded } from './load-process.ts';
 
 const loadScript = join(import.meta.dirname, 'load-process.ts');
-const peers = join(import.meta.dirname, '..', 'peers');
+const bareScript = join(import.meta.dirname, '..', 'peers', 'bare-fastify.ts');
+const zrevrankScript = join(import.meta.dirname, '../peers/zrevrank-fastify.ts');
 
 /** The process that makes the load. */
 export class HttpLoad {
@@ -34,16 +35,16 @@ export interface BareServer {
 
 /** It does the least: `answer` is what its GET says. */
 export function startBareFastify(answer: string): Promise<BareServer> {
-  return startBare('bare-fastify.ts', [answer]);
+  return startBare(bareScript, [answer]);
 }
 
 /** Its GET asks Redis for one rank in the sorted set `key`. */
 export function startZrevrankFastify(redisPort: number, key: string): Promise<BareServer> {
-  return startBare('zrevrank-fastify.ts', [String(redisPort), key]);
+  return startBare(zrevrankScript, [String(redisPort), key]);
 }
 
 async function startBare(script: string, args: readonly string[]): Promise<BareServer> {
-  const child = new Child<FromBareFastify>(join(peers, script), args);
+  const child = new Child<FromBareFastify>(script, args);
   const { port } = await child.next();
   return { port, end: () => child.end() };
 }
