@@ -179,7 +179,7 @@ describe('GET /v1/leaderboards/{id}/live', () => {
   });
 
   it('turns to the next month by the clock', async () => {
-    const other = await openPlatform({ clock: new SettableClock('2026-11-30T23:59:57Z') });
+    const other = await openPlatform({ clock: new SettableClock('2026-11-30T23:59:48Z') });
     const client = await watchBoard(`${other.url}/v1/leaderboards/default/live`);
     await client.event('November', ({ data }) => data.period === '2026-11');
     await client.event('December', ({ data }) => data.period === '2026-12');
