@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { simulateKafka } from './kafka/simulate.ts';
 import { simulateLeaderboard } from './leaderboard/simulate.ts';
 
 /** `npm run sim -- PRODUCT`: plays seeds until one breaks a promise. */
-const products = { leaderboard: simulateLeaderboard } as const;
+const products = { leaderboard: simulateLeaderboard, kafka: simulateKafka } as const;
 
 const seedsDefault = 100;
 

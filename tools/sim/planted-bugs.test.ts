@@ -1,14 +1,17 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const run = promisify(execFile);
 const repository = join(import.meta.dirname, '..', '..');
 const planted = join(import.meta.dirname, 'planted');
-const patches = (await readdir(planted)).filter((name) => name.endsWith('.patch'));
+/** In `planted` those for the leaderboard, in folders below it those for the products of their names. */
+const patches = (await readdir(planted, { recursive: true })).filter((name) =>
+  name.endsWith('.patch'),
+);
 /** A planted bug must show within this many seeds. */
 const seedsMax = 200;
 
@@ -35,8 +38,16 @@ async function scratchCopy(name: string): Promise<string> {
   return copy;
 }
 
-async function simulate(copy: string, seeds: number): Promise<{ code: number; output: string }> {
-  const flags = [join(copy, 'tools/sim/main.ts'), 'leaderboard', '--seeds', String(seeds)];
+function productOf(patch: string): string {
+  return dirname(patch) === '.' ? 'leaderboard' : dirname(patch);
+}
+
+async function simulate(
+  copy: string,
+  product: string,
+  seeds: number,
+): Promise<{ code: number; output: string }> {
+  const flags = [join(copy, 'tools/sim/main.ts'), product, '--seeds', String(seeds)];
   try {
     const { stdout } = await run(process.execPath, flags, { cwd: copy });
     return { code: 0, output: stdout };
@@ -47,18 +58,23 @@ async function simulate(copy: string, seeds: number): Promise<{ code: number; ou
 }
 
 describe('planted bugs', () => {
-  test('the copy without one holds every promise', { timeout: 120_000 }, async () => {
-    const { code, output } = await simulate(await scratchCopy('none'), 20);
-    expect(output).toContain('all promises held');
-    expect(code).toBe(0);
-  });
+  test.for(['leaderboard', 'kafka'])(
+    '%s: the copy without one holds every promise',
+    { timeout: 120_000 },
+    async (product) => {
+      const { code, output } = await simulate(await scratchCopy(`none-${product}`), product, 20);
+      expect(output).toContain('all promises held');
+      expect(code).toBe(0);
+    },
+  );
 
   test.for(patches)('%s is found', { timeout: 180_000 }, async (patch) => {
-    const copy = await scratchCopy(basename(patch, '.patch'));
+    const product = productOf(patch);
+    const copy = await scratchCopy(`${product}-${basename(patch, '.patch')}`);
     // A patch that no longer applies fails here: the code it was made for has changed.
     await run('git', ['apply', '--verbose', join(planted, patch)], { cwd: copy });
-    const { code, output } = await simulate(copy, seedsMax);
-    expect(output).toMatch(/seed \d+ broke ".+": npm run sim -- leaderboard --seed \d+/);
+    const { code, output } = await simulate(copy, product, seedsMax);
+    expect(output).toMatch(/seed \d+ broke ".+": npm run sim -- \w+ --seed \d+/);
     expect(code).toBe(1);
   });
 });

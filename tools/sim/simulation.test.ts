@@ -1,23 +1,27 @@
 import { VirtualClock } from '@annals/projection/testing';
 import { describe, expect, test } from 'vitest';
+import { simulateKafka } from './kafka/simulate.ts';
 import { simulateLeaderboard } from './leaderboard/simulate.ts';
 import { Random } from './random.ts';
 import { Trace } from './trace.ts';
 
-describe('the simulation', () => {
+describe.each([
+  ['the leaderboard', simulateLeaderboard],
+  ['the log on Kafka', simulateKafka],
+])('the simulation of %s', (_name, simulate) => {
   test('the same seed gives the same run, byte for byte', { timeout: 60_000 }, async () => {
     for (const seed of [1, 2, 3]) {
-      const [one, other] = [await simulateLeaderboard(seed), await simulateLeaderboard(seed)];
+      const [one, other] = [await simulate(seed), await simulate(seed)];
       expect(one.failure).toBeUndefined();
       expect(other.digest).toBe(one.digest);
       expect(other.lines).toBe(one.lines);
     }
-    expect((await simulateLeaderboard(4)).digest).not.toBe((await simulateLeaderboard(5)).digest);
+    expect((await simulate(4)).digest).not.toBe((await simulate(5)).digest);
   });
 
   test('its first seeds hold every promise', { timeout: 120_000 }, async () => {
     for (let seed = 1; seed <= 40; seed += 1) {
-      const { failure } = await simulateLeaderboard(seed);
+      const { failure } = await simulate(seed);
       expect(failure, `seed ${seed}`).toBeUndefined();
     }
   });

@@ -8,6 +8,7 @@ import {
   rebuild,
 } from '@annals/projection';
 import { VirtualClock } from '@annals/projection/testing';
+import type { Outcome } from '../outcome.ts';
 import { Random } from '../random.ts';
 import { InvariantError, Trace } from '../trace.ts';
 import { boards, Clients, drawPlayer, drawScore } from './clients.ts';
@@ -43,15 +44,6 @@ const settleMsMax = 10 * 60_000;
 const settleStepMs = 1_000;
 /** A verification of two generations takes about so long. */
 const failsWithinMs = 2_500;
-
-export interface Outcome {
-  readonly seed: number;
-  readonly digest: string;
-  readonly lines: number;
-  readonly events: number;
-  readonly failure: { readonly invariant: string; readonly message: string } | undefined;
-  readonly trace: readonly string[];
-}
 
 /** Plays one seed: random commands and faults, then fair weather, then every promise is checked. */
 export async function simulateLeaderboard(seed: number): Promise<Outcome> {
