@@ -23,7 +23,7 @@ interface Place {
   tainted: boolean;
   /** The records that it holds and the topic has lost, for each partition. */
   lost: Map<number, readonly TopicRecord[]>;
-  /** Whether records were lost while it lived, which it may have read and not told. */
+  /** Whether records were lost that it may have read and not told. */
   maybeTainted: boolean;
 }
 
@@ -112,7 +112,8 @@ export class Fleet {
         const before = place.lost.get(partition);
         if (!before || (before[0]?.offset ?? 0) > end) place.lost.set(partition, gone);
       }
-      if (!isDead && !stopped) place.maybeTainted = true;
+      // Also one that is dead: what it committed as it died it has told nobody.
+      if (!stopped) place.maybeTainted = true;
       place.process.mayHoldLost = place.tainted || place.maybeTainted;
     }
   }
