@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FollowerRequest, FollowerTask } from './follower-protocol.ts';
 import { FollowerThread } from './follower-thread.ts';
@@ -22,7 +23,8 @@ if (parentPort) {
       const bounds = { requestMsMax: kafkaLimits.connectMsMax, retries: 8 };
       const client = kafkaClient(connection, bounds, options.onReport);
       // A group of its own: kafkajs reads by groups only, and no two processes share the work.
-      const groupId = `annals.${topicName}.${instance}`;
+      // A thread that ended without leaving its group would be waited for by the next one.
+      const groupId = `annals.${topicName}.${instance}.${randomBytes(4).toString('hex')}`;
       return new TopicFeed({ ...options, client, topic: topicName, groupId });
     },
     say: (message) => {

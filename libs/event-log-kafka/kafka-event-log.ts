@@ -156,6 +156,8 @@ interface Parts {
   readonly owner: ReplicaOwner;
 }
 
+type PartitionEnd = readonly [partition: number, end: number];
+
 class KafkaLog implements KafkaEventLog {
   readonly folder: string;
   readonly partitions: number;
@@ -175,6 +177,8 @@ class KafkaLog implements KafkaEventLog {
   /** Whether more was answered than is committed. */
   #answeredAhead = false;
   #settling: PromiseWithResolvers<void> | undefined;
+  #healing: Promise<void> | undefined;
+  #heals = 0;
   #lastNumber = 0;
   #failure: Error | undefined;
   #closed: Promise<void> | undefined;
@@ -198,14 +202,21 @@ class KafkaLog implements KafkaEventLog {
   }
 
   /** Follows the topic up to where it ended as it was opened. A damaged replica begins anew by itself. */
-  async catchUp(): Promise<void> {
+  catchUp(): Promise<void> {
+    const { topic, served } = this.#parts.task;
+    return this.#follow(served.map((partition) => [partition, topic.offsets[partition]?.end ?? 0]));
+  }
+
+  /** Follows the topic from where the replica is, and resolves when it has come to `ends`. */
+  async #follow(ends: readonly PartitionEnd[]): Promise<void> {
     const { engine, task } = this.#parts;
     const events = {
       onJudged: (batches: readonly JudgedBatch[], committed: boolean) =>
         this.#judged(batches, committed),
-      onFailed: (error: Error) => this.#fail(error),
+      onFailed: (error: Error, removed: boolean) => this.#lost(error, removed),
       onReport: this.#options.onReport,
     };
+    this.#progress.clear();
     this.#follower = new FollowerClient(task, events, engine.startFollower);
     for (const { partition, found, progress } of await this.#follower.opened()) {
       this.#progress.set(partition, progress);
@@ -214,8 +225,9 @@ class KafkaLog implements KafkaEventLog {
       this.#options.onReport({ level: 'warn', message, fields: {} });
     }
     const readers = task.served.map((partition) => replicaReader(this.folder, partition));
-    this.#reads = new LogReads(readers, this.#watch, () => this.#settled());
-    while (this.#lag() > 0) {
+    if (this.#reads) this.#reads.replaceReaders(readers);
+    else this.#reads = new LogReads(readers, this.#watch, () => this.#readable());
+    while (this.#lag(ends) > 0) {
       if (this.#failure) throw this.#failure;
       await this.#moved.promise;
     }
@@ -343,6 +355,17 @@ class KafkaLog implements KafkaEventLog {
     this.#moved = Promise.withResolvers();
   }
 
+  /** Resolves when all that was answered can be read, and the replica is whole. */
+  async #readable(): Promise<void> {
+    do {
+      if (this.#healing) {
+        await this.#healing;
+        if (this.#failure) throw this.#failure;
+      }
+      await this.#settled();
+    } while (this.#healing);
+  }
+
   /** Resolves when all that was answered can be read. */
   async #settled(): Promise<void> {
     if (!this.#answeredAhead || this.#failure) return;
@@ -354,6 +377,39 @@ class KafkaLog implements KafkaEventLog {
     await this.#settling.promise;
   }
 
+  /**
+   * The follower is gone. Where its replica was damaged, it is made anew from the topic: reads wait until it is what
+   * it was, and appends under way are answered when their records are read again.
+   */
+  #lost(error: Error, removed: boolean): void {
+    const hopeless = this.#healing !== undefined || this.#heals >= kafkaLimits.healsMax;
+    if (!removed || !this.#reads || this.#closed || hopeless) {
+      this.#fail(error);
+      return;
+    }
+    this.#heals += 1;
+    const message = `${error.message}: the replica is made anew from the topic`;
+    this.#options.onReport({ level: 'warn', message, fields: {} });
+    this.#healing = this.#heal();
+    // Those who wait for a commit go on to wait for this.
+    this.#settling?.resolve();
+    this.#settling = undefined;
+  }
+
+  async #heal(): Promise<void> {
+    const ends = [...this.#progress].map(
+      ([partition, { nextOffset }]): PartitionEnd => [partition, nextOffset],
+    );
+    try {
+      await this.#follow(ends);
+    } catch (error) {
+      if (!this.#failure) this.#fail(error as Error);
+    } finally {
+      this.#healing = undefined;
+      this.#watch.wakeAll();
+    }
+  }
+
   #fail(error: Error): void {
     this.#failure = error;
     this.#settling?.reject(error);
@@ -363,13 +419,11 @@ class KafkaLog implements KafkaEventLog {
     this.#queue.abandon(`the topic is not followed any more: ${error.message}`);
   }
 
-  /** Records still to be read until the topic is followed to where it ended as it was opened. */
-  #lag(): number {
-    const { topic, served } = this.#parts.task;
+  /** Records still to be read until the topic is followed to `ends`. */
+  #lag(ends: readonly PartitionEnd[]): number {
     let records = 0;
     let recordsTotal = 0;
-    for (const partition of served) {
-      const end = topic.offsets[partition]?.end ?? 0;
+    for (const [partition, end] of ends) {
       recordsTotal += end;
       records += Math.min(end, this.#progress.get(partition)?.nextOffset ?? 0);
     }

@@ -34,6 +34,8 @@ export const kafkaLimits = {
   rememberedHashes: 16_384,
   /** Times a follower asks again for the offset it needs before it says that the topic has lost it. */
   seeksMax: 5,
+  /** Times a process makes a replica anew that is damaged while it runs; then the disk is to blame. */
+  healsMax: 5,
   /** Partitions of a topic that is made, unless told. */
   partitionsDefault: 4,
   /** Records that are judged before they are committed in any case. */

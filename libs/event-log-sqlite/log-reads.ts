@@ -33,7 +33,7 @@ export interface StreamReadOptions extends ReadOptions {
  * one, a replica of another engine's log as many as it serves.
  */
 export class LogReads {
-  readonly #readers: readonly LogReader[];
+  #readers: readonly LogReader[];
   readonly #watch: HeadWatch;
   readonly #settle: () => Promise<void>;
   #ended = false;
@@ -50,6 +50,13 @@ export class LogReads {
     this.#readers = readers;
     this.#watch = watch;
     this.#settle = settle;
+  }
+
+  /** The files were made anew, and hold what they held: reads go on from these. */
+  replaceReaders(readers: readonly LogReader[]): void {
+    this.close();
+    this.#readers = readers;
+    if (this.#ended) this.close();
   }
 
   mustBeOpen(): void {
@@ -102,7 +109,8 @@ export class LogReads {
     this.mustBeOpen();
     await this.#settle();
     const counts = new Map<string, number>();
-    for (const reader of this.#readers) {
+    const readers = this.#readers;
+    for (const reader of readers) {
       const head = reader.head();
       const step = reader.countedPositionsMax;
       for (const kind of reader.kindsOf(filter)) {
@@ -111,6 +119,7 @@ export class LogReads {
           events += reader.countOf(kind, after, Math.min(head, after + step));
           await nextTurn();
           this.mustBeOpen();
+          if (readers !== this.#readers) return this.count(filter);
         }
         if (events > 0) counts.set(kind.type, (counts.get(kind.type) ?? 0) + events);
       }
@@ -134,6 +143,7 @@ export class LogReads {
   /** Lets go of the connections, after `end`. */
   close(): void {
     for (const reader of this.#readers) reader.close();
+    this.#readers = [];
   }
 
   /**
