@@ -1,0 +1,228 @@
+import type { ReadTransaction } from '@annals/store-sqlite';
+import { readFold } from '../projections/fold-text.ts';
+import type { OrderFold } from '../state.ts';
+import type { CheckoutStatus, OrderState, PayoutState } from '../transitions.ts';
+import { type Answer, answer, type Followed, type LiveGeneration } from './live.ts';
+
+/** Lists of checkouts, orders and payouts. Times are milliseconds since 1970. */
+export interface PaymentsReadModel extends Followed {
+  /** Orders of a seller, the oldest first. */
+  ordersOfSeller(query: {
+    readonly seller: string;
+    readonly after?: OrderPlace;
+    readonly limit: number;
+  }): Promise<Answer<OrdersPage>>;
+  /** Orders in a state (a review queue, what is in doubt), the longest unchanged first. */
+  ordersInState(query: {
+    readonly state: OrderState;
+    readonly after?: OrderPlace;
+    readonly limit: number;
+  }): Promise<Answer<OrdersPage>>;
+  /** Orders with something due before a time: a release or an expiry. The longest due first. */
+  dueOrders(query: {
+    readonly before: number;
+    readonly after?: OrderPlace;
+    readonly limit: number;
+  }): Promise<Answer<OrdersPage>>;
+  /** The order that a provider's payment belongs to. */
+  orderOfPayment(
+    psp: string,
+    paymentId: string,
+  ): Promise<Answer<{ readonly order: ListedOrder | undefined }>>;
+  payoutsOfSeller(query: {
+    readonly seller: string;
+    readonly after?: { readonly at: number; readonly payoutId: string };
+    readonly limit: number;
+  }): Promise<Answer<{ readonly payouts: readonly ListedPayout[] }>>;
+  payoutsInState(query: {
+    readonly state: PayoutState;
+    readonly limit: number;
+  }): Promise<Answer<{ readonly payouts: readonly ListedPayout[] }>>;
+  /** Sellers that are paid by a schedule, by name. */
+  sellersOnSchedule(query: {
+    readonly schedule: 'daily' | 'weekly' | 'monthly';
+    readonly after?: string;
+    readonly limit: number;
+  }): Promise<Answer<{ readonly sellers: readonly string[] }>>;
+  /** How many there are of each: what was accepted is done, in progress, or waits. */
+  counts(): Promise<Answer<Counts>>;
+}
+
+/** Where a page ended: the time that the list is sorted by, and the order. */
+export interface OrderPlace {
+  readonly at: number;
+  readonly checkoutId: string;
+  readonly orderId: string;
+}
+
+export interface ListedOrder {
+  readonly checkoutId: string;
+  readonly orderId: string;
+  readonly currency: string;
+  readonly state: OrderState;
+  readonly openedAt: number;
+  readonly updatedAt: number;
+  readonly dueAt: number | undefined;
+  readonly order: OrderFold;
+}
+
+export interface OrdersPage {
+  readonly orders: readonly ListedOrder[];
+  /** Undefined at the end. */
+  readonly next: OrderPlace | undefined;
+}
+
+export interface ListedPayout {
+  readonly seller: string;
+  readonly payoutId: string;
+  readonly currency: string;
+  readonly amount: bigint;
+  readonly state: PayoutState;
+  readonly psp: string;
+  readonly pspPayoutId: string | undefined;
+  readonly requestedAt: number;
+  readonly updatedAt: number;
+}
+
+export interface Counts {
+  readonly checkouts: { readonly [status in CheckoutStatus]?: number };
+  readonly orders: { readonly [state in OrderState]?: number };
+  readonly payouts: { readonly [state in PayoutState]?: number };
+}
+
+export function sqlitePaymentsReadModel(live: LiveGeneration): PaymentsReadModel {
+  return {
+    ordersOfSeller: async ({ seller, ...page }) =>
+      answer(live, (reads) => ordersPage(reads, paymentsSql.ofSeller, seller, page, 'openedAt')),
+    ordersInState: async ({ state, ...page }) =>
+      answer(live, (reads) => ordersPage(reads, paymentsSql.inState, state, page, 'updatedAt')),
+    dueOrders: async ({ before, ...page }) =>
+      answer(live, (reads) => ordersPage(reads, paymentsSql.due, before, page, 'dueAt')),
+    orderOfPayment: async (psp, paymentId) =>
+      answer(live, (reads) => ({
+        order: reads.all<OrderRow>(paymentsSql.ofPayment, psp, paymentId).map(listedOrder)[0],
+      })),
+    payoutsOfSeller: async ({ seller, after, limit }) =>
+      answer(live, (reads) => {
+        const { at = Number.MIN_SAFE_INTEGER, payoutId = '' } = after ?? {};
+        const rows = reads.all<PayoutRow>(paymentsSql.payouts, seller, at, payoutId, limit);
+        return { payouts: rows.map(listedPayout) };
+      }),
+    payoutsInState: async ({ state, limit }) =>
+      answer(live, (reads) => ({
+        payouts: reads.all<PayoutRow>(paymentsSql.payoutsInState, state, limit).map(listedPayout),
+      })),
+    sellersOnSchedule: async ({ schedule, after = '', limit }) =>
+      answer(live, (reads) => ({
+        sellers: reads
+          .all<{ seller_account: string }>(paymentsSql.onSchedule, schedule, after, limit)
+          .map((row) => row.seller_account),
+      })),
+    counts: async () =>
+      answer(live, (reads) => ({
+        checkouts: counted(reads, paymentsSql.checkoutCounts),
+        orders: counted(reads, paymentsSql.orderCounts),
+        payouts: counted(reads, paymentsSql.payoutCounts),
+      })),
+    waitFor: (checkpoint, timeoutMs, signal) => live.waitFor(checkpoint, timeoutMs, signal),
+  };
+}
+
+const orderColumns =
+  'checkout_id, payment_order_id, currency, state, opened_at, updated_at, due_at, fold';
+const payoutColumns =
+  'seller_account, payout_id, currency, amount, state, psp, psp_payout_id, requested_at, updated_at';
+
+/** Every query of this read model. */
+export const paymentsSql = {
+  ofSeller: `SELECT ${orderColumns} FROM orders WHERE seller_account = ?
+    AND (opened_at, checkout_id, payment_order_id) > (?, ?, ?)
+    ORDER BY opened_at, checkout_id, payment_order_id LIMIT ?`,
+  inState: `SELECT ${orderColumns} FROM orders WHERE state = ?
+    AND (updated_at, checkout_id, payment_order_id) > (?, ?, ?)
+    ORDER BY updated_at, checkout_id, payment_order_id LIMIT ?`,
+  due: `SELECT ${orderColumns} FROM orders WHERE due_at < ?
+    AND (due_at, checkout_id, payment_order_id) > (?, ?, ?)
+    ORDER BY due_at, checkout_id, payment_order_id LIMIT ?`,
+  ofPayment: `SELECT ${orderColumns} FROM orders WHERE psp = ? AND psp_payment_id = ? LIMIT 1`,
+  payouts: `SELECT ${payoutColumns} FROM payouts WHERE seller_account = ?
+    AND (requested_at, payout_id) > (?, ?) ORDER BY requested_at, payout_id LIMIT ?`,
+  payoutsInState: `SELECT ${payoutColumns} FROM payouts WHERE state = ?
+    ORDER BY updated_at, seller_account, payout_id LIMIT ?`,
+  onSchedule: `SELECT seller_account FROM sellers WHERE schedule = ? AND seller_account > ?
+    ORDER BY seller_account LIMIT ?`,
+  checkoutCounts: 'SELECT status AS state, count(*) AS count FROM checkouts GROUP BY status',
+  orderCounts: 'SELECT state, count(*) AS count FROM orders GROUP BY state',
+  payoutCounts: 'SELECT state, count(*) AS count FROM payouts GROUP BY state',
+} as const;
+
+interface OrderRow {
+  readonly checkout_id: string;
+  readonly payment_order_id: string;
+  readonly currency: string;
+  readonly state: OrderState;
+  readonly opened_at: number;
+  readonly updated_at: number;
+  readonly due_at: number | null;
+  readonly fold: string;
+}
+
+interface PayoutRow {
+  readonly seller_account: string;
+  readonly payout_id: string;
+  readonly currency: string;
+  readonly amount: string;
+  readonly state: PayoutState;
+  readonly psp: string;
+  readonly psp_payout_id: string | null;
+  readonly requested_at: number;
+  readonly updated_at: number;
+}
+
+function ordersPage(
+  reads: ReadTransaction,
+  sql: string,
+  of: string | number,
+  { after, limit }: { readonly after?: OrderPlace; readonly limit: number },
+  sortedBy: 'openedAt' | 'updatedAt' | 'dueAt',
+): OrdersPage {
+  const { at = Number.MIN_SAFE_INTEGER, checkoutId = '', orderId = '' } = after ?? {};
+  const rows = reads.all<OrderRow>(sql, of, at, checkoutId, orderId, limit + 1);
+  const orders = rows.slice(0, limit).map(listedOrder);
+  const last = orders.at(-1);
+  if (rows.length <= limit || !last) return { orders, next: undefined };
+  const next = { at: last[sortedBy] ?? 0, checkoutId: last.checkoutId, orderId: last.orderId };
+  return { orders, next };
+}
+
+function listedOrder(row: OrderRow): ListedOrder {
+  return {
+    checkoutId: row.checkout_id,
+    orderId: row.payment_order_id,
+    currency: row.currency,
+    state: row.state,
+    openedAt: row.opened_at,
+    updatedAt: row.updated_at,
+    dueAt: row.due_at ?? undefined,
+    order: readFold<OrderFold>(row.fold),
+  };
+}
+
+function listedPayout(row: PayoutRow): ListedPayout {
+  return {
+    seller: row.seller_account,
+    payoutId: row.payout_id,
+    currency: row.currency,
+    amount: BigInt(row.amount),
+    state: row.state,
+    psp: row.psp,
+    pspPayoutId: row.psp_payout_id ?? undefined,
+    requestedAt: row.requested_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+function counted(reads: ReadTransaction, sql: string): { readonly [state: string]: number } {
+  const rows = reads.all<{ state: string; count: number }>(sql);
+  return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
+}
