@@ -1,3 +1,4 @@
+import { paymentsHistory } from '@annals/payments/contract';
 import { describeRebuildEqualsLive, type MakeHistory } from '@annals/projection/contract';
 import { expect, it } from 'vitest';
 import { projections } from './registry.ts';
@@ -6,6 +7,9 @@ import { leaderboardHistory } from './testing/leaderboard-history.ts';
 /** A random history for each projection: whoever registers one adds the history that proves it. */
 const histories: { readonly [projection: string]: MakeHistory } = {
   leaderboard: leaderboardHistory,
+  ledger: paymentsHistory,
+  payments: paymentsHistory,
+  wallets: paymentsHistory,
 };
 
 it('every registered projection has a history, and a name of its own', () => {

@@ -1,4 +1,5 @@
 import { leaderboardProjection } from '@annals/leaderboard';
+import { ledgerProjection, paymentsProjection, walletsProjection } from '@annals/payments';
 import type { Projection } from '@annals/projection';
 import type { StoreKind } from './site/store-url.ts';
 
@@ -16,6 +17,11 @@ export const products = [
     name: 'leaderboard',
     projections: [leaderboardProjection],
     storeKinds: ['sqlite', 'redis', 'cassandra'],
+  },
+  {
+    name: 'payments',
+    projections: [ledgerProjection, walletsProjection, paymentsProjection],
+    storeKinds: ['sqlite'],
   },
 ] as const satisfies readonly Product[];
 
