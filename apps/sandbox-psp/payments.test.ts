@@ -266,6 +266,8 @@ describe('dead letters', () => {
     });
     expect(dead?.tries.length).toBeGreaterThan(1);
     expect(JSON.stringify(dead)).not.toContain('pm_card');
+    const told = async () => (await market.order('c-1')).deadLetters;
+    await expect.poll(told, within).toEqual([dead?.key]);
     await site.clear();
     const request = { key: dead?.key ?? '', requestedBy: 'key-7', at: market.clock.now() };
     expect(await retryDeadCall(market, request)).toEqual({ kind: 'requested' });

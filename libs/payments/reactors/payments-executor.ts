@@ -1,6 +1,7 @@
 import { type Clock, idFromKey, type SubjectCipher } from '@annals/core';
 import type { EventLog, StoredEvent } from '@annals/event-log';
 import type { AnyRecordedEvent, Reactor } from '@annals/projection';
+import { deadLetterCall } from '../decide/attempts.ts';
 import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
 import type { Psp } from '../psp/port.ts';
 import { checkoutCategory, sellerCategory } from '../streams.ts';
@@ -148,10 +149,11 @@ class PaymentsExecutor {
 
   async #bury(
     { key, call, psp }: PspIntent,
-    { stream, revision }: RecordedPaymentsEvent,
+    event: RecordedPaymentsEvent,
     why: { readonly reason: string; readonly detail: string; readonly tries?: readonly Try[] },
   ): Promise<void> {
     const { reason, detail, tries = [] } = why;
+    const { stream, revision } = event;
     const { log, cipher, clock } = this.#options;
     const occurredAt = clock.now();
     const name = deadLetterStream(key);
@@ -171,6 +173,19 @@ class PaymentsExecutor {
     if (encoded.kind !== 'encoded') throw new TypeError('a dead letter names a subject');
     const result = await log.append(name, encoded.events, { expected: head });
     if (result.kind !== 'stored') throw new NotAppendedError(name, result.kind);
+    await this.#tellOrder(event, { intentId: key, call, reason, context: detail, at: occurredAt });
+  }
+
+  /** The order says, too, that a person has to look. */
+  async #tellOrder(
+    event: RecordedPaymentsEvent,
+    letter: Parameters<typeof deadLetterCall>[2],
+  ): Promise<void> {
+    if (!('payment_order_id' in event.data)) return;
+    const { payment_order_id: order } = event.data;
+    await this.#folds.checkouts.decide(event.stream, (checkout) =>
+      deadLetterCall(checkout, order, letter),
+    );
   }
 
   async #eventAt({ stream, revision }: { readonly stream: string; readonly revision: number }) {
