@@ -17,6 +17,10 @@ export class FileText {
     this.#encoding = encoding;
   }
 
+  get isRead(): boolean {
+    return this.#sha256 !== undefined;
+  }
+
   /** Of all bytes, in hexadecimal. Throws Error before the end was reached. */
   get sha256(): string {
     if (this.#sha256 === undefined) throw new Error('the file was not read to its end');

@@ -6,6 +6,20 @@ export {
   type Treatment,
 } from './break-classes.ts';
 export { camt053Rows } from './camt053.ts';
+export {
+  type CorrectingPosting,
+  movementsOf,
+  settlementJournalOf,
+} from './correcting-entry.ts';
+export * from './decide.ts';
+export {
+  type CorrectingEntry,
+  type RecordedSettlementEvent,
+  type SettlementEvent,
+  settlementCategory,
+  settlementEvents,
+  settlementStream,
+} from './events.ts';
 export { type FileEncoding, FileText } from './file-text.ts';
 export { reconciliationLimits } from './limits.ts';
 export {
@@ -23,5 +37,22 @@ export {
   movementOfBank,
   movementOfSettlement,
 } from './movement.ts';
+export {
+  type QueuedBreak,
+  type QueueQuery,
+  type QueuesReadModel,
+  reconciliationProjection,
+  sqliteQueuesReadModel,
+} from './queues.ts';
 export { type Reconciled, type Reconciling, reconcile, waitingOf } from './reconcile.ts';
+export { type ReconciliationReport, reportCsv, reportHtml, reportOf } from './report.ts';
+export {
+  change,
+  type DayFile,
+  ReconciliationLogError,
+  type ReconciliationMeans,
+  readDay,
+  reconcileDay,
+} from './service.ts';
 export { type SettlementRow, settlementRows } from './settlement-csv.ts';
+export { breakMoves, breakStates, type SettlementDay, type TrackedBreak } from './state.ts';

@@ -37,4 +37,10 @@ export const reconciliationLimits = {
   commentCharsMax: 2_000,
   /** Breaks that one event names. */
   breaksPerEventMax: 200,
+  /** Breaks in one page of a queue. */
+  queuePageMax: 200,
+  /** Events read at once of one day's stream. */
+  streamPageEvents: 500,
+  /** Decisions made again because another process was quicker, or because nobody knows what became of an append. */
+  attemptsMax: 8,
 } as const;

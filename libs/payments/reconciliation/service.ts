@@ -1,0 +1,204 @@
+import type { Clock, SubjectCipher } from '@annals/core';
+import type { EventLog } from '@annals/event-log';
+import type { Decided, Refused } from '../outcome.ts';
+import { fromStored, movementsOf } from './correcting-entry.ts';
+import { type FoundBreaks, finishRun, mendedBreaks, receiveFile, recordBreaks } from './decide.ts';
+import { type SettlementEvent, settlementEvents, settlementStream } from './events.ts';
+import type { FileText } from './file-text.ts';
+import { reconciliationLimits as limits } from './limits.ts';
+import type { MappedLine } from './mapped-line.ts';
+import type { Break } from './match-key.ts';
+import type { Movement } from './movement.ts';
+import { type Reconciled, reconcile } from './reconcile.ts';
+import { evolveDay, newDay, type SettlementDay } from './state.ts';
+
+export interface ReconciliationMeans {
+  readonly log: Pick<EventLog, 'append' | 'readStream'>;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly cipher: SubjectCipher;
+  readonly scratchFolder?: string;
+}
+
+export interface DayFile<Row> {
+  /** A provider, or the name of a bank account. */
+  readonly psp: string;
+  /** `YYYY-MM-DD`, UTC. */
+  readonly date: string;
+  readonly format: string;
+  readonly file: FileText;
+  /** The mapper of its format. */
+  readonly rowsOf: (file: FileText) => AsyncIterable<readonly MappedLine<Row>[]>;
+  readonly movementOf: (row: Row) => Movement | undefined;
+  /** Our entries of that day; what reconciliation has corrected since is added here. */
+  readonly ledger: AsyncIterable<readonly Movement[]>;
+  readonly timingMs?: number;
+}
+
+/** The log did not take what was decided: nothing is half done that running again would not finish. */
+export class ReconciliationLogError extends Error {
+  readonly code = 'reconciliation-log';
+}
+
+/** A day with what its events add to our side. */
+interface Loaded {
+  readonly day: SettlementDay;
+  readonly head: number;
+  readonly movements: readonly Movement[];
+}
+
+const dayMs = 86_400_000;
+
+/**
+ * Compares the file of a day with our entries, and records what was found. It may be run again at any time, also after a
+ * crash: the same file changes nothing, and what has been corrected is not found again. Throws
+ * ReconciliationFileError for a file that cannot be used; then nothing is recorded.
+ */
+export async function reconcileDay<Row>(
+  means: ReconciliationMeans,
+  { psp, date, format, file, rowsOf, movementOf, ledger, timingMs }: DayFile<Row>,
+): Promise<Reconciled & { readonly sha256: string }> {
+  const start = Date.parse(`${date}T00:00:00Z`);
+  const own = settlementStream(psp, date);
+  const { movements, day: known } = await load(means, own);
+  const before = new Date(start - dayMs).toISOString().slice(0, 10);
+  const { day: yesterday } = await load(means, settlementStream(psp, before));
+  const of = { psp, date, at: means.clock.now() };
+  const recorder = new Recorder(means, own, { ...of, mended: mendedBreaks(known) }, file, format);
+  const result = await reconcile({
+    file: rowsOf(file),
+    movementOf,
+    ledger: both(ledger, movements),
+    waiting: waitingFrom(yesterday),
+    until: start + dayMs,
+    ...(timingMs === undefined ? {} : { timingMs }),
+    ...(means.scratchFolder === undefined ? {} : { scratchFolder: means.scratchFolder }),
+    onBreaks: (breaks) => recorder.found(breaks),
+  });
+  const { sha256 } = file;
+  await recorder.flush();
+  const { lines, entries, matched } = result;
+  const breaks = Object.values(result.breaks).reduce((sum, count) => sum + count, 0);
+  const run = { sha256, lines, entries, matched, breaks };
+  await change(means, own, (day) => finishRun(day, { ...of, ...run }));
+  return { ...result, sha256 };
+}
+
+async function* both(
+  ledger: AsyncIterable<readonly Movement[]>,
+  movements: readonly Movement[],
+): AsyncGenerator<readonly Movement[]> {
+  yield movements;
+  yield* ledger;
+}
+
+function waitingFrom(day: SettlementDay) {
+  const waiting = [...day.breaks.values()].filter(({ state }) => state === 'waiting');
+  return {
+    outside: waiting.flatMap(({ found }) => (found.outside ? [fromStored(found.outside)] : [])),
+    ledger: waiting.flatMap(({ found }) => (found.ledger ? [fromStored(found.ledger)] : [])),
+  };
+}
+
+/** Records breaks a part at a time, but none before the file was read to its end: then it is known to be one. */
+class Recorder {
+  readonly #means: ReconciliationMeans;
+  readonly #stream: string;
+  readonly #of: Pick<FoundBreaks, 'psp' | 'date' | 'at' | 'mended'>;
+  readonly #file: FileText;
+  readonly #format: string;
+  #breaks: Break[] = [];
+  #received = false;
+
+  constructor(
+    means: ReconciliationMeans,
+    stream: string,
+    of: Pick<FoundBreaks, 'psp' | 'date' | 'at' | 'mended'>,
+    file: FileText,
+    format: string,
+  ) {
+    this.#means = means;
+    this.#stream = stream;
+    this.#of = of;
+    this.#file = file;
+    this.#format = format;
+  }
+
+  async found(breaks: readonly Break[]): Promise<void> {
+    for (const one of breaks) this.#breaks.push(one);
+    if (this.#file.isRead && this.#breaks.length >= limits.breaksPerEventMax) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const { sha256 } = this.#file;
+    if (!this.#received) {
+      const { mended: _, ...of } = this.#of;
+      const file = { ...of, sha256, format: this.#format };
+      await change(this.#means, this.#stream, (day) => receiveFile(day, file));
+      this.#received = true;
+    }
+    const all = this.#breaks;
+    this.#breaks = [];
+    for (let from = 0; from < all.length; from += limits.breaksPerEventMax) {
+      const breaks = all.slice(from, from + limits.breaksPerEventMax);
+      const decide = (day: SettlementDay) => recordBreaks(day, { ...this.#of, sha256, breaks });
+      await change(this.#means, this.#stream, decide);
+    }
+  }
+}
+
+async function load(
+  { log, cipher }: Pick<ReconciliationMeans, 'log' | 'cipher'>,
+  stream: string,
+): Promise<Loaded> {
+  let day = newDay;
+  let head = -1;
+  const movements: Movement[] = [];
+  for (;;) {
+    const page = await log.readStream(stream, { from: head + 1, limit: limits.streamPageEvents });
+    for (const event of await settlementEvents.decode(page.events, cipher)) {
+      day = evolveDay(day, event);
+      movements.push(...movementsOf(event));
+      head = event.revision;
+    }
+    if (page.events.length < limits.streamPageEvents) return { day, head, movements };
+  }
+}
+
+/** One day as its events tell it. */
+export async function readDay(
+  means: Pick<ReconciliationMeans, 'log' | 'cipher'>,
+  psp: string,
+  date: string,
+): Promise<SettlementDay> {
+  return (await load(means, settlementStream(psp, date))).day;
+}
+
+/**
+ * Carries out one decision about a day: a conflict decides again on the new state, an unknown outcome sends the same
+ * events again. Throws ReconciliationLogError where the log takes nothing.
+ */
+export async function change<Reason extends string>(
+  means: ReconciliationMeans,
+  stream: string,
+  decide: (day: SettlementDay) => Decided<SettlementEvent> | Refused<Reason>,
+): Promise<Decided<SettlementEvent> | Refused<Reason>> {
+  let last = '';
+  for (let attempt = 0; attempt < limits.attemptsMax; attempt += 1) {
+    const { day, head } = await load(means, stream);
+    const decision = decide(day);
+    if (decision.kind === 'refused' || decision.events.length === 0) return decision;
+    const encoded = await settlementEvents.encode(decision.events, means.cipher);
+    if (encoded.kind !== 'encoded') throw new Error('events of reconciliation have no subject');
+    const expected = head < 0 ? 'no-stream' : head;
+    let result = await means.log.append(stream, encoded.events, { expected });
+    for (let again = 1; again < limits.attemptsMax && result.kind === 'unknown'; again += 1) {
+      result = await means.log.append(stream, encoded.events, { expected });
+    }
+    if (result.kind === 'stored') return decision;
+    last = result.kind;
+    // Known ids or another head: what is there now decides again.
+  }
+  throw new ReconciliationLogError(
+    `${stream}: the log answered ${last} ${limits.attemptsMax} times`,
+  );
+}
