@@ -8,6 +8,7 @@ import { httpWrite } from './cases/http-write.ts';
 import { kafkaAppend } from './cases/kafka-append.ts';
 import { kafkaCatchUp } from './cases/kafka-catch-up.ts';
 import { memory } from './cases/memory.ts';
+import { paymentsPostgres } from './cases/payments-postgres.ts';
 import { rankAmongMany } from './cases/rank.ts';
 import { rebuildOfBoard } from './cases/rebuild.ts';
 import { rebuildBesideAppends } from './cases/rebuild-beside-appends.ts';
@@ -32,4 +33,5 @@ export const cases: readonly BenchCase[] = [
   cassandraProjector,
   reconciliation,
   redisRead,
+  paymentsPostgres,
 ];
