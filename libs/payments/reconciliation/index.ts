@@ -6,6 +6,7 @@ export {
   type Treatment,
 } from './break-classes.ts';
 export { camt053Rows } from './camt053.ts';
+export { clearingMovements } from './clearing-movements.ts';
 export {
   type CorrectingPosting,
   movementsOf,

@@ -1,0 +1,40 @@
+import { SeededRandom } from '@annals/projection/testing';
+import { expect, test } from 'vitest';
+import { PaymentsWalk } from '../contract/history.ts';
+import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
+import { journalOf, signed } from '../journal.ts';
+import { checkoutCategory } from '../streams.ts';
+import { logOf } from '../testing/fed-store.ts';
+import { clearingMovements } from './clearing-movements.ts';
+
+test.each([1, 2, 3, 4])(
+  'random history %i: movements of checkouts sum to what is booked to PSP clearing',
+  async (seed) => {
+    const walk = new PaymentsWalk(new SeededRandom(seed), Date.parse('2026-11-24T12:00:00Z'));
+    await walk.begin();
+    for (let step = 0; step < 300; step += 1) await walk.step();
+    const log = await logOf(walk.steps, 1, 1_000);
+    const page = await log.read('start', { categories: [checkoutCategory] }, { limit: 10_000 });
+    const events = (await paymentsEvents.decode(
+      page.events,
+      walk.cipher,
+    )) as RecordedPaymentsEvent[];
+    const booked = new Map<string, bigint>();
+    const moved = new Map<string, bigint>();
+    const add = (sums: Map<string, bigint>, currency: string, amount: bigint) =>
+      sums.set(currency, (sums.get(currency) ?? 0n) + amount);
+    for (const event of events) {
+      const entry = journalOf(event);
+      for (const posting of entry?.postings ?? []) {
+        if (posting.account !== 'psp_clearing' || posting.balance !== 'posted') continue;
+        add(booked, entry?.currency ?? '', signed(posting));
+      }
+    }
+    const streams = Map.groupBy(events, ({ stream }) => stream);
+    const movements = [...streams.values()].flatMap((own) => clearingMovements(own));
+    expect(new Set(movements.map(({ status }) => status)).size).toBeGreaterThan(1);
+    for (const { currency, amount, fee } of movements) add(moved, currency, amount - fee);
+    const shown = (sums: Map<string, bigint>) => [...sums].filter(([, sum]) => sum !== 0n).sort();
+    expect(shown(moved)).toEqual(shown(booked));
+  },
+);
