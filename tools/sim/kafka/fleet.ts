@@ -123,12 +123,17 @@ export class Fleet {
     return place.tainted || (place.maybeTainted && truncationProblems.has(process.stopProblem));
   }
 
-  /** Whether it serves, and what it has read stands in the topic no more: late copies may have brought it back. */
+  /**
+   * Whether it serves, and what it has read stands in the topic no more: late copies may have brought it back. Of a
+   * topic that ends right where its last record was it can only hear with the next one.
+   */
   servesWhatIsLost(process: SimProcess): boolean {
     const { tainted, lost } = this.#placeOf(process);
     if (!tainted || !process.log) return false;
+    const { topic } = this.#world;
     return [...lost].some(([partition, [first]]) => {
-      const [now] = first ? this.#world.topic.fetch(partition, first.offset, 1) : [];
+      if (process.followed.judged.get(partition) === topic.end(partition) + 1) return false;
+      const [now] = first ? topic.fetch(partition, first.offset, 1) : [];
       return !now?.value || !first?.value || !now.value.equals(first.value);
     });
   }
