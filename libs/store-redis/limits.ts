@@ -42,6 +42,8 @@ export const limits = {
   problemsMax: 20,
   /** Times a read is done again because commits came between its parts. */
   readRetriesMax: 3,
+  /** Rows that a reader keeps in memory as long as their table does not change. */
+  keptRowsMax: 5_000,
   /** Rows of a page that are merged from the first one on; a page beyond is found by halving. */
   mergedRowsMax: 1_000,
   halvingsMax: 400,

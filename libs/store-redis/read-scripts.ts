@@ -9,8 +9,9 @@ const tiesPageMax = 16;
 
 /**
  * All that a read asks of one shard at a time, or of one server. KEYS: whatever the parts name. ARGV:
- * instance, workers, { states of the shards, parts }. Answers with a stamp of each shard (for each worker
- * its checkpoint, what is open of a batch, and the last batch), taken in the same step as the answers of the parts:
+ * instance, workers, { states of the shards, parts, tables }. Answers with a stamp of each shard (for each
+ * worker its checkpoint, what is open of a batch, and the last batch; then for each of these tables and
+ * each worker which batch changed it), taken in the same step as the answers of the parts:
  *
  * - `{ 1, bucket, fields }`: values;
  * - `{ 2, sorted set, values to count, place, rows before it, rows from it on, first and last of a range,
@@ -28,6 +29,9 @@ for worker = 0, ARGV[2] - 1 do
   fields[#fields + 1] = 'at:' .. worker
   fields[#fields + 1] = 'open:' .. worker
   fields[#fields + 1] = 'batch:' .. worker
+end
+for _, name in ipairs(asked[3]) do
+  for worker = 0, ARGV[2] - 1 do fields[#fields + 1] = 'changed:' .. name .. ':' .. worker end
 end
 local stamps = {}
 for n, state in ipairs(asked[1]) do

@@ -1,5 +1,6 @@
 import type { Checkpoint } from '@annals/event-log';
 import type { Cell, GenerationSpec, Row, RowKey } from '@annals/projection';
+import { KeptRows } from './kept-rows.ts';
 import { limits } from './limits.ts';
 import type { OrderReads } from './order-reads.ts';
 import { areEqual, lowestOf, type Shards } from './shards.ts';
@@ -30,24 +31,31 @@ export interface RedisReader {
 export interface RedisReads {
   /** Rows by key, in their order. */
   load(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>;
+  /**
+   * The same for rows of a table that changes seldom: those that this reader has in memory, and that did not
+   * change by what the other parts of this read were told, are not asked for.
+   */
+  loadKept(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>;
   /** The rows of one group in an order of a table, by the names of its indexes. */
   order(table: string, name: string, group: readonly Cell[]): OrderReads;
 }
 
 export function redisReader(shards: Shards): RedisReader {
+  const kept = new KeptRows(shards.names.length);
   return {
     spec: shards.spec,
-    read: (run) => readTogether(shards, run),
+    read: (run) => readTogether(shards, kept, run),
     checkpoint: async () => lowestOf(shards.spec, await shards.stamps()),
   };
 }
 
 async function readTogether<T>(
   shards: Shards,
+  kept: KeptRows,
   run: (reads: RedisReads) => Promise<T>,
 ): Promise<Read<T>> {
   for (let attempt = 0; ; attempt += 1) {
-    const reads = new StampedReads(shards);
+    const reads = new StampedReads(shards, kept);
     const value = await run(reads);
     const stamps = reads.stamps.length > 0 ? reads.stamps : await shards.stamps();
     const exact = areEqual(stamps);

@@ -1,11 +1,13 @@
 import { systemClock } from '@annals/core';
 import { describeOn } from '@annals/core/testing';
 import type { GenerationSpec, GenerationStore, Row, Table } from '@annals/projection';
-import { at, put, Share, sampleSpec } from '@annals/projection/contract';
+import { at, put, remove, Share, sampleSpec } from '@annals/projection/contract';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { RedisConnection } from './connection.ts';
 import { type RedisReads, redisLiveReader } from './index.ts';
 import { limits } from './limits.ts';
 import { redisReader } from './reader.ts';
+import { Shards } from './shards.ts';
 import { breaking } from './testing/breaking-connection.ts';
 import { type Opened, openSample } from './testing/opened.ts';
 
@@ -121,6 +123,55 @@ function describeReads(url: string, shards: number): void {
         expect(value.gone.place).toBe(place);
         expect(value.gone.below).toEqual(shown(model.slice(place, place + 3)));
       }
+    });
+
+    test('kept rows cost no round trip until their table changes, and never hide a change', async () => {
+      const { share, shards: all, connection } = await openScores(url, shards);
+      const rows = Array.from({ length: 40 }, (_, n) => row(`p${n}`, n));
+      await share.commit(...rows.map((one) => put(scores, one)));
+      let scripts = 0;
+      const counting: RedisConnection = {
+        ...{ place: connection.place, isCluster: connection.isCluster },
+        ...{ masters: () => connection.masters(), close: () => undefined },
+        call: (command, key, ...args) => connection.call(command, key, ...args),
+        run: (script, keys, args) => {
+          scripts += 1;
+          return connection.run(script, keys, args);
+        },
+      };
+      const reader = redisReader(
+        new Shards(counting, {
+          spec: all.spec,
+          instance: all.instance,
+          tags: all.names.map(({ tag }) => tag),
+        }),
+      );
+      const keys = [...rows, row('nobody', 0)].map((one) => ({
+        table: 'scores',
+        key: ['b', one.player as string],
+      }));
+      const read = async () => {
+        const before = scripts;
+        const { value, exact } = await reader.read(async (reads) => {
+          const { total } = await best(reads).counts([]);
+          const first = scripts;
+          return { total, rows: await reads.loadKept(keys), more: scripts - first };
+        });
+        expect(exact).toBe(true);
+        return { ...value, scripts: scripts - before };
+      };
+      expect((await read()).more).toBeGreaterThan(0);
+      const kept = await read();
+      expect(kept.more).toBe(0);
+      expect(kept.rows).toEqual([...rows, undefined]);
+
+      const changed = row('p7', 1_000);
+      await share.commit(put(scores, changed), remove(scores, 'b', 'p9'));
+      const seen = await read();
+      expect(seen.more).toBeGreaterThan(0);
+      expect(seen.rows[7]).toEqual(changed);
+      expect(seen.rows[9]).toBeUndefined();
+      expect((await read()).more).toBe(0);
     });
 
     test('while commits go on, what is exact is right at its checkpoint', async () => {

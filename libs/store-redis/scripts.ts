@@ -8,7 +8,8 @@ import { limits } from './limits.ts';
  *
  * The state of a shard is a hash: `instance`; `building` (1: no orders yet, 2: they are being made, 0);
  * for each worker `epoch:N`, `at:N` (its checkpoint), `batch:N` (how many batches brought it there, and the
- * hash of the last), `tail:N` (what came with that) and `open:N` (pieces applied of a batch that is not whole yet, and which batch); `rows:T` counts the rows of a table; `snapshot:N` the open snapshots.
+ * hash of the last), `tail:N` (what came with that) and `open:N` (pieces applied of a batch that is not whole yet, and which batch); `rows:T` counts the rows of a table, `changed:T:N` says which batch of a
+ * worker last changed it; `snapshot:N` the open snapshots.
  * The first shard also has leases (`holder:N`, `until:N`), `held`, `held-until` and `paused`.
  */
 
@@ -76,8 +77,9 @@ local function move(orders, old, new, gone, come)
 end
 -- Writes rows of some buckets, with all that follows from them. Each bucket is
 -- { table, key, order keys, { field, value, ... }, { deleted field, ... } }; keys are numbers in keyOf.
+-- The mark tells the rows of these tables from those of any other batch.
 -- Gives what was there before in the form of such buckets, where it was asked for.
-local function write(state, buckets, keyOf, building, snapshots, keepsOld)
+local function write(state, buckets, keyOf, building, snapshots, keepsOld, worker, mark)
   local gone, come, before, rows = {}, {}, {}, {}
   for _, bucket in ipairs(buckets) do
     local name, orders, puts, deleted = bucket[1], bucket[3], bucket[4], bucket[5]
@@ -116,6 +118,7 @@ local function write(state, buckets, keyOf, building, snapshots, keepsOld)
   for order, members in pairs(gone) do many('ZREM', keyOf[order], members) end
   for order, members in pairs(come) do many('ZADD', keyOf[order], members) end
   for name, more in pairs(rows) do
+    redis.call('HSET', state, 'changed:' .. name .. ':' .. worker, mark)
     if more ~= 0 then redis.call('HINCRBY', state, 'rows:' .. name, more) end
   end
   return before
@@ -195,7 +198,9 @@ else
 end
 local keeps = ARGV[9] == '1'
 local snapshots = openSnapshots(found, 10, 3)
-local before = write(state, cmsgpack.unpack(ARGV[10]), KEYS, found[5], snapshots, keeps or pieces > 1)
+local mark = ((count or 0) + 1) .. ' ' .. piece .. ' ' .. batch
+local before = write(state, cmsgpack.unpack(ARGV[10]), KEYS, found[5], snapshots, keeps or pieces > 1,
+  worker, mark)
 if keeps or pieces > 1 then
   local record = cmsgpack.pack({ from, to, piece, KEYS, before, ARGV[11], found[9] or '',
     found[10] or '' })
@@ -254,7 +259,9 @@ local batch = from .. '>' .. to .. ' ' .. held[6]
 local open = found[4]
 if open and open ~= piece .. ' ' .. batch then return { 'broken' } end
 if not open and found[3] ~= to then return { 'broken' } end
-write(state, held[5], KEYS, found[5], openSnapshots(found, 5, 3), false)
+-- Another mark than that of the batch: what is there now is what was there before it.
+write(state, held[5], KEYS, found[5], openSnapshots(found, 5, 3), false, worker,
+  'back ' .. piece .. ' ' .. held[7] .. ' ' .. batch)
 redis.call('RPOP', undo)
 redis.call('HINCRBY', state, 'undo:' .. worker, -#record)
 redis.call('HSET', state, 'at:' .. worker, from, 'batch:' .. worker, held[7],

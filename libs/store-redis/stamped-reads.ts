@@ -1,5 +1,6 @@
 import type { Cell, Row, RowKey } from '@annals/projection';
 import type { Reply } from './connection.ts';
+import type { KeptRows } from './kept-rows.ts';
 import { rowsBy, type WantedFields } from './load.ts';
 import type { ShardNames } from './names.ts';
 import { OrderReads } from './order-reads.ts';
@@ -26,10 +27,14 @@ interface Part {
 export class StampedReads {
   readonly shards: Shards;
   readonly stamps: (readonly WorkerStamp[])[] = [];
+  readonly #kept: KeptRows;
+  /** Marks of the tables by shard and table; undefined where two answers differed. */
+  readonly #marks = new Map<string, string | undefined>();
   #waiting: Part[] = [];
 
-  constructor(shards: Shards) {
+  constructor(shards: Shards, kept: KeptRows) {
     this.shards = shards;
+    this.#kept = kept;
   }
 
   load(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]> {
@@ -37,6 +42,30 @@ export class StampedReads {
       const answers = await Promise.all(wanted.map((some) => this.#askFields(names, some)));
       return answers.length === 1 ? (answers[0] as readonly Reply[]) : answers.flat();
     });
+  }
+
+  async loadKept(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]> {
+    const rows = new Array<Row | undefined>(keys.length).fill(undefined);
+    const missing: { readonly at: number; readonly key: RowKey; readonly place: KeptPlace }[] = [];
+    for (const [at, key] of keys.entries()) {
+      const { shard, layout, bucket, field } = this.shards.place(key);
+      this.#kept.add(layout.number);
+      const place = { shard, table: layout.number, name: `${bucket} ${field}` };
+      const mark = this.#marks.get(`${shard} ${place.table}`);
+      const held =
+        mark === undefined ? undefined : this.#kept.get(shard, place.table, mark, place.name);
+      if (held) rows[at] = held.row;
+      else missing.push({ at, key, place });
+    }
+    if (missing.length === 0) return rows;
+    const loaded = await this.load(missing.map(({ key }) => key));
+    for (const [n, { at, place }] of missing.entries()) {
+      rows[at] = loaded[n];
+      const { shard, table, name } = place;
+      const mark = this.#marks.get(`${shard} ${table}`);
+      if (mark !== undefined) this.#kept.put(shard, table, mark, name, loaded[n]);
+    }
+    return rows;
   }
 
   async #askFields(names: ShardNames, { bucket, fields }: WantedFields): Promise<readonly Reply[]> {
@@ -74,32 +103,62 @@ export class StampedReads {
 
   async #send(parts: readonly Part[]): Promise<void> {
     try {
-      const { keys, asked } = written(parts);
+      const tables = this.#kept.tables;
+      const shards = [...new Set(parts.map(({ names }) => names))];
+      const { keys, asked } = written(parts, shards, tables);
       const args = [this.shards.spec.workers, asked];
       const reply = await this.shards.runOver(readScript, keys, args);
       const [, stamps = null, answers = null] = reply;
-      for (const stamp of listOf(stamps)) this.stamps.push(stampOf(stamp));
+      for (const [n, stamp] of listOf(stamps).entries()) {
+        this.#take(shards[n] as ShardNames, listOf(stamp), tables);
+      }
       for (const [n, answer] of listOf(answers).entries()) parts[n]?.answered(answer);
     } catch (error) {
       for (const { failed } of parts) failed(error);
     }
   }
+
+  /** The stamp of one shard: how far each worker has come there, and which batches changed the tables. */
+  #take(names: ShardNames, said: readonly Reply[], tables: readonly number[]): void {
+    const { workers } = this.shards.spec;
+    const marksFrom = 1 + 3 * workers;
+    this.stamps.push(stampOf(said.slice(0, marksFrom)));
+    const shard = this.shards.names.indexOf(names);
+    for (const [n, table] of tables.entries()) {
+      const from = marksFrom + n * workers;
+      const mark = JSON.stringify(said.slice(from, from + workers).map(textOf));
+      const name = `${shard} ${table}`;
+      const isOther = this.#marks.has(name) && this.#marks.get(name) !== mark;
+      this.#marks.set(name, isOther ? undefined : mark);
+      this.#kept.marked(shard, table, mark);
+    }
+  }
 }
 
-function written(parts: readonly Part[]): { readonly keys: string[]; readonly asked: Buffer } {
+interface KeptPlace {
+  readonly shard: number;
+  readonly table: number;
+  readonly name: string;
+}
+
+function written(
+  parts: readonly Part[],
+  shards: readonly ShardNames[],
+  tables: readonly number[],
+): { readonly keys: string[]; readonly asked: Buffer } {
   const keys = new KeyList(0);
   const list = new ListWriter();
-  list.end(list.begin(), 2);
-  const shards = new Set(parts.map(({ names }) => names));
-  list.end(list.begin(), shards.size);
+  list.end(list.begin(), 3);
+  list.end(list.begin(), shards.length);
   for (const { state } of shards) list.number(keys.numberOf(state));
   list.end(list.begin(), parts.length);
   for (const { write } of parts) write(list, keys);
+  list.end(list.begin(), tables.length);
+  for (const table of tables) list.number(table);
   return { keys: keys.names, asked: list.cells.take() };
 }
 
-function stampOf(reply: Reply): WorkerStamp[] {
-  const said = listOf(reply);
+function stampOf(said: readonly Reply[]): WorkerStamp[] {
   const workers: WorkerStamp[] = [];
   for (let n = 1; n < said.length; n += 3) {
     const [at = null, open, batch = null] = said.slice(n, n + 3);

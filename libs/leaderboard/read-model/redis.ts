@@ -85,10 +85,10 @@ function scoreKey({ board, period }: BoardPeriod, userId: string): RowKey {
   return { table: 'scores', key: [board, period, userId] };
 }
 
-/** Names and pictures of all players of an answer, in one round trip. */
+/** Names and pictures of all players of an answer, in one round trip; in none where all are in memory. */
 async function namesOf(reads: RedisReads, rows: readonly OrderedRow[]): Promise<Named[]> {
   const keys = rows.map(({ user_id }) => ({ table: 'players', key: [user_id as Cell] }));
-  const players = keys.length > 0 ? await reads.load(keys) : [];
+  const players = keys.length > 0 ? await reads.loadKept(keys) : [];
   return rows.map((_, n) => (players[n] as unknown as Named | undefined) ?? unnamed);
 }
 
