@@ -17,7 +17,8 @@ function withVersion(value: Buffer, version: number): Buffer {
 }
 
 const decide: DecideAppend = (view, record) => {
-  if (record.expected === 'any' && view.head === 'no-stream') {
+  const isNew = view.head === 'no-stream' && !view.settled(record.appendId);
+  if (record.expected === 'any' && isNew) {
     return { kind: 'conflict', expected: 'any', actual: 'no-stream' };
   }
   const old = known.get(format1)?.decide;
