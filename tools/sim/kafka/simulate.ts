@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Expected, hashLog, limits, type NewEvent, type StoredEvent } from '@annals/event-log';
@@ -20,10 +20,13 @@ const settleMsMax = 4 * 60_000;
 const settleStepMs = 2_000;
 const streams = ['order-1', 'order-2', 'order-3', 'order-4', 'cart-1'] as const;
 
+/** A file system in memory, where there is one: replicas are made by the thousand, and disks are slow to sync. */
+const scratch = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 /** Plays one seed on a topic in memory: appends, reads and faults, then fair weather, then every promise is checked. */
 export async function simulateKafka(seed: number): Promise<Outcome> {
   const trace = new Trace(traceLinesKept);
-  const folder = mkdtempSync(join(tmpdir(), 'annals-sim-kafka-'));
+  const folder = mkdtempSync(join(scratch, 'annals-sim-kafka-'));
   const simulation = new Simulation(seed, trace, folder);
   let failure: Outcome['failure'];
   try {
