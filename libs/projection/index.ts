@@ -4,6 +4,7 @@ export {
   deadLetterTable,
   readDeadLetters,
 } from './dead-letters.ts';
+export { ElapsedTime } from './elapsed-time.ts';
 export { Fold, type FoldGate, foldLimits, HandlerError, UntouchedRowError } from './fold.ts';
 export type { RefusalReason, Refused } from './generations/decide.ts';
 export {
@@ -88,6 +89,7 @@ export {
   type VerifyReport,
   verify,
 } from './operations/verify.ts';
+export { PolledLine } from './polled-line.ts';
 export {
   type AnyRecordedEvent,
   type Cell,

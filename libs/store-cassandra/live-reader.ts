@@ -1,6 +1,6 @@
 import type { Clock } from '@annals/core';
-import { type Checkpoint, coversAll } from '@annals/event-log';
-import { type GenerationSpec, StoreLostError, WaitingLine } from '@annals/projection';
+import type { Checkpoint } from '@annals/event-log';
+import { type GenerationSpec, PolledLine, StoreLostError } from '@annals/projection';
 import { type CassandraConnection, connectCassandra } from './connection.ts';
 import { storeError } from './errors.ts';
 import { limits } from './limits.ts';
@@ -53,19 +53,21 @@ interface Opened {
 
 class LiveReader implements CassandraLiveReader {
   readonly #options: CassandraLiveReaderOptions;
-  readonly #line = new WaitingLine();
+  readonly #line: PolledLine;
   #connecting: Promise<CassandraConnection> | undefined;
   #liveId: string | undefined;
   #opened: Opened | undefined;
   #opening: Promise<Opened> | undefined;
-  #polling = false;
-  #lastNow: number | undefined;
-  #elapsed = 0;
   #closed = false;
 
   constructor(options: CassandraLiveReaderOptions) {
     this.#options = options;
     checkedProjection(options.projection);
+    const { waitersMax, waitingPollMsMin: pollMsMin, waitingPollMsMax: pollMsMax } = limits;
+    this.#line = new PolledLine({
+      ...{ clock: options.clock, waitersMax, pollMsMin, pollMsMax, quietLooksInStep: 20 },
+      look: () => this.#look(),
+    });
   }
 
   async current(): Promise<CassandraLive> {
@@ -159,19 +161,11 @@ class LiveReader implements CassandraLiveReader {
     };
   }
 
-  async waitFor(
+  waitFor(
     checkpoint: Checkpoint,
-    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<'reached' | 'timeout' | 'lost'> {
-    const looked = await this.#look();
-    if (looked === 'lost') return 'lost';
-    if (looked !== undefined && coversAll(looked, checkpoint)) return 'reached';
-    const isFull = this.#line.size >= limits.waitersMax;
-    if (this.#closed || timeoutMs <= 0 || signal?.aborted || isFull) return 'timeout';
-    const deadline = this.#elapsedMs() + timeoutMs;
-    const waited = this.#line.wait({ checkpoint, deadline }, looked ?? {}, signal);
-    if (!this.#polling) void this.#poll();
-    return waited;
+    return this.#line.waitFor(checkpoint, options);
   }
 
   /** What can be read now covers this; undefined when nothing can be read yet. */
@@ -190,49 +184,12 @@ class LiveReader implements CassandraLiveReader {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#line.settleAll('timeout');
+    this.#line.close();
     if (typeof this.#options.cassandra !== 'string') return;
     const connection = await this.#connecting?.catch(() => undefined);
     await connection?.close();
   }
-
-  /** The one poller that serves all runs only while somebody waits. */
-  async #poll(): Promise<void> {
-    this.#polling = true;
-    let seen = '';
-    let quiet = 0;
-    while (!this.#closed && this.#line.size > 0) {
-      try {
-        const looked = await this.#look();
-        if (looked === 'lost') this.#line.settleAll('lost');
-        else if (looked) this.#line.advance(looked);
-        const state = JSON.stringify(looked);
-        quiet = state === seen ? quiet + 1 : 0;
-        seen = state;
-      } catch (error) {
-        this.#line.failAll(error);
-      }
-      this.#line.expire(this.#elapsedMs());
-      const { waitingPollMsMin, waitingPollMsMax } = limits;
-      await this.#options.clock.sleep(
-        Math.min(waitingPollMsMax, waitingPollMsMin + Math.floor(quiet / 20)),
-      );
-    }
-    this.#polling = false;
-  }
-
-  /** Time that only goes forward, whatever the clock does. */
-  #elapsedMs(): number {
-    const now = this.#options.clock.now();
-    const step = now - (this.#lastNow ?? now);
-    this.#lastNow = now;
-    if (step > 0) this.#elapsed += Math.min(step, clockStepMsMax);
-    return this.#elapsed;
-  }
 }
-
-/** A longer step of the clock is a jump, not time that passed. */
-const clockStepMsMax = 1_000;
 
 function isFresh({ at }: Opened, now: number): boolean {
   return now >= at && now - at < limits.presenceMsMax;

@@ -1,6 +1,6 @@
 import type { Clock } from '@annals/core';
-import { type Checkpoint, coversAll } from '@annals/event-log';
-import { type GenerationSpec, StoreLostError, WaitingLine } from '@annals/projection';
+import type { Checkpoint } from '@annals/event-log';
+import { type GenerationSpec, PolledLine, StoreLostError } from '@annals/projection';
 import { connectRedis, type RedisConnection } from './connection.ts';
 import { storeError } from './errors.ts';
 import { limits } from './limits.ts';
@@ -55,19 +55,21 @@ class LiveReader implements RedisLiveReader {
   readonly #options: RedisLiveReaderOptions;
   readonly #prefix: string;
   readonly #connection: RedisConnection;
-  readonly #line = new WaitingLine();
+  readonly #line: PolledLine;
   #liveId: string | undefined;
   #opened: Opened | undefined;
   #opening: Promise<Opened> | undefined;
   #checked = false;
-  #polling = false;
-  #lastNow: number | undefined;
-  #elapsed = 0;
   #closed = false;
 
   constructor(options: RedisLiveReaderOptions) {
     this.#options = options;
     checkedProjection(options.projection);
+    const { waitersMax, waitingPollMsMin: pollMsMin, waitingPollMsMax: pollMsMax } = limits;
+    this.#line = new PolledLine({
+      ...{ clock: options.clock, waitersMax, pollMsMin, pollMsMax, quietLooksInStep: 50 },
+      look: () => this.#look(),
+    });
     this.#prefix = checkedPrefix(options.prefix ?? defaultPrefix);
     this.#connection = connectRedis(options.url);
   }
@@ -149,19 +151,11 @@ class LiveReader implements RedisLiveReader {
     if (this.#opened?.shards === shards) this.#opened = undefined;
   }
 
-  async waitFor(
+  waitFor(
     checkpoint: Checkpoint,
-    { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<'reached' | 'timeout' | 'lost'> {
-    const looked = await this.#look();
-    if (looked === 'lost') return 'lost';
-    if (looked !== undefined && coversAll(looked, checkpoint)) return 'reached';
-    if (this.#closed || timeoutMs <= 0 || signal?.aborted || this.#line.size >= limits.waitersMax)
-      return 'timeout';
-    const deadline = this.#elapsedMs() + timeoutMs;
-    const waited = this.#line.wait({ checkpoint, deadline }, looked ?? {}, signal);
-    if (!this.#polling) void this.#poll();
-    return waited;
+    return this.#line.waitFor(checkpoint, options);
   }
 
   /** What can be read now covers this; undefined when nothing can be read yet. */
@@ -180,46 +174,10 @@ class LiveReader implements RedisLiveReader {
 
   close(): void {
     this.#closed = true;
-    this.#line.settleAll('timeout');
+    this.#line.close();
     this.#connection.close();
   }
-
-  /** The one poller that serves all runs only while somebody waits. */
-  async #poll(): Promise<void> {
-    this.#polling = true;
-    let seen = '';
-    let quiet = 0;
-    while (!this.#closed && this.#line.size > 0) {
-      try {
-        const looked = await this.#look();
-        if (looked === 'lost') this.#line.settleAll('lost');
-        else if (looked) this.#line.advance(looked);
-        const state = JSON.stringify(looked);
-        quiet = state === seen ? quiet + 1 : 0;
-        seen = state;
-      } catch (error) {
-        this.#line.failAll(error);
-      }
-      this.#line.expire(this.#elapsedMs());
-      const { waitingPollMsMin, waitingPollMsMax } = limits;
-      const napMs = Math.min(waitingPollMsMax, waitingPollMsMin + Math.floor(quiet / 50));
-      await this.#options.clock.sleep(napMs);
-    }
-    this.#polling = false;
-  }
-
-  /** Time that only goes forward, whatever the clock does. */
-  #elapsedMs(): number {
-    const now = this.#options.clock.now();
-    const step = now - (this.#lastNow ?? now);
-    this.#lastNow = now;
-    if (step > 0) this.#elapsed += Math.min(step, clockStepMsMax);
-    return this.#elapsed;
-  }
 }
-
-/** A longer step of the clock is a jump, not time that passed. */
-const clockStepMsMax = 1_000;
 
 function isFresh({ at }: Opened, now: number): boolean {
   return now >= at && now - at < limits.presenceMsMax;

@@ -1,6 +1,6 @@
 import type { Clock } from '@annals/core';
 import { type Checkpoint, coversAll } from '@annals/event-log';
-import { type GenerationSpec, StoreLostError, WaitingLine } from '@annals/projection';
+import { ElapsedTime, type GenerationSpec, StoreLostError, WaitingLine } from '@annals/projection';
 import { SqliteStoreError } from './errors.ts';
 import { type GenerationReader, openGenerationReader } from './reader.ts';
 
@@ -79,13 +79,13 @@ class SqliteLiveReader implements LiveReader {
   #polling = false;
   #quietLooks = 0;
   #wake: AbortController | undefined;
-  #lastNow: number | undefined;
-  #elapsed = 0;
+  readonly #elapsed: ElapsedTime;
   #closed = false;
 
   constructor(options: LiveReaderOptions) {
     this.#options = options;
     this.#clock = options.clock;
+    this.#elapsed = new ElapsedTime(options.clock);
   }
 
   current(): Live {
@@ -162,7 +162,7 @@ class SqliteLiveReader implements LiveReader {
     const { timeoutMs, signal } = options;
     if (timeoutMs <= 0 || signal?.aborted) return 'timeout';
     if (this.#line.size >= liveReaderLimits.waitersMax) return 'timeout';
-    const deadline = this.#elapsedMs() + timeoutMs;
+    const deadline = this.#elapsed.ms() + timeoutMs;
     const waited = this.#line.wait({ checkpoint, deadline }, reached, signal);
     this.#startPolling();
     return waited;
@@ -190,15 +190,6 @@ class SqliteLiveReader implements LiveReader {
     return live.kind === 'ready' ? live.reader.read((tx) => tx.checkpoint()) : {};
   }
 
-  /** Time that only goes forward, whatever the clock does. */
-  #elapsedMs(): number {
-    const now = this.#clock.now();
-    const step = now - (this.#lastNow ?? now);
-    this.#lastNow = now;
-    if (step > 0) this.#elapsed += Math.min(step, clockStepMsMax);
-    return this.#elapsed;
-  }
-
   /** The one poller that serves all runs only while somebody waits or listens. */
   #startPolling(): void {
     this.#quietLooks = 0;
@@ -216,7 +207,7 @@ class SqliteLiveReader implements LiveReader {
       this.#quietLooks = state === seen ? this.#quietLooks + 1 : 0;
       owed ||= seen !== undefined && state !== seen;
       seen = state;
-      const now = this.#elapsedMs();
+      const now = this.#elapsed.ms();
       this.#line.expire(now);
       if (owed && now - calledAt >= liveReaderLimits.listenerMsMin) {
         owed = false;
@@ -263,5 +254,3 @@ class SqliteLiveReader implements LiveReader {
 
 /** Looks without a change after which the poller slows down by a millisecond. */
 const quietLooksInStep = 50;
-/** A longer step of the clock is a jump, not time that passed. */
-const clockStepMsMax = 1_000;
