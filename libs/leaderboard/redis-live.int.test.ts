@@ -21,7 +21,7 @@ import { NaiveLeaderboard } from './read-model/naive.ts';
 import { redisLeaderboardReadModel } from './read-model/redis.ts';
 import { Leaderboard } from './service.ts';
 import { categories } from './streams.ts';
-import { redisReadsOf } from './testing/redis-reads.ts';
+import { remoteReadsOf } from './testing/remote-reads.ts';
 
 const projection = leaderboardProjection;
 
@@ -51,7 +51,7 @@ async function start(url: string, shards: number, workers: number) {
   held.defer(async () => live.close());
   const boards = followBoards({ log, cipher, clock });
   held.defer(() => boards.close());
-  const readModel = redisLeaderboardReadModel(redisReadsOf(live));
+  const readModel = redisLeaderboardReadModel(remoteReadsOf(live));
   const projector = runProjector({
     ...{ log, cipher, directory, clock, signal },
     projections: [projection],

@@ -15,8 +15,7 @@ import { cassandraLeaderboardReadModel } from '../read-model/cassandra.ts';
 import type { LeaderboardReadModel } from '../read-model/port.ts';
 import { redisLeaderboardReadModel } from '../read-model/redis.ts';
 import { archivedLeaderboard, type StorePlace } from '../testing/archived-leaderboard.ts';
-import { cassandraReadsOf } from '../testing/cassandra-reads.ts';
-import { redisReadsOf } from '../testing/redis-reads.ts';
+import { remoteReadsOf } from '../testing/remote-reads.ts';
 
 const clock = systemClock;
 
@@ -35,7 +34,7 @@ function redisPlace(url: string): StorePlace {
     reads: ({ name: projection }, liveGeneration) => {
       const live = redisLiveReader({ url, projection, prefix, liveGeneration, clock });
       return {
-        readModel: redisLeaderboardReadModel(redisReadsOf(live)),
+        readModel: redisLeaderboardReadModel(remoteReadsOf(live)),
         isReady: async () => (await live.current()).kind === 'ready',
         close: async () => live.close(),
       };
@@ -57,7 +56,7 @@ async function cassandraPlace(engineUrl: string): Promise<StorePlace> {
     reads: ({ name: projection }, liveGeneration) => {
       const live = cassandraLiveReader({ cassandra, projection, liveGeneration, clock });
       return {
-        readModel: cassandraLeaderboardReadModel(cassandraReadsOf(live)),
+        readModel: cassandraLeaderboardReadModel(remoteReadsOf(live)),
         isReady: async () => (await live.current()).kind === 'ready',
         close: () => live.close(),
       };

@@ -13,7 +13,7 @@ import {
   historySpec,
   type ReadModelSite,
 } from '../contract/index.ts';
-import { cassandraReadsOf } from '../testing/cassandra-reads.ts';
+import { remoteReadsOf } from '../testing/remote-reads.ts';
 import { cassandraLeaderboardReadModel } from './cassandra.ts';
 
 await describeOn('cassandra', 'On Cassandra', (engine) => {
@@ -40,7 +40,7 @@ await describeOn('cassandra', 'On Cassandra', (engine) => {
     const live = cassandraLiveReader({ ...options, liveGeneration: () => historySpec });
     return {
       store: async () => cassandraProjectionStore(options),
-      readModel: async () => cassandraLeaderboardReadModel(cassandraReadsOf(live)),
+      readModel: async () => cassandraLeaderboardReadModel(remoteReadsOf(live)),
       lose: () => own.drop(1),
       dispose: async () => {
         await live.close();

@@ -1,5 +1,5 @@
 import type { Checkpoint } from '@annals/event-log';
-import { type Cell, type Row, type RowKey, StoreLostError } from '@annals/projection';
+import { type Cell, StoreLostError } from '@annals/projection';
 import type {
   CassandraReader,
   CassandraReads,
@@ -7,18 +7,22 @@ import type {
   RankReads,
 } from '@annals/store-cassandra';
 import type { Order, Ties } from '../input.ts';
-import { type EntryStatus, scoreOf, standingOf } from '../state.ts';
+import { scoreOf, standingOf } from '../state.ts';
+import {
+  entries,
+  history,
+  namesOf,
+  player,
+  ranked,
+  scoreKey,
+  scoresOf,
+  unnamed,
+} from './keyed-rows.ts';
 import {
   type Answer,
   type BoardPeriod,
-  type Entries,
-  type EntryPlace,
   type FriendRank,
-  type History,
-  type HistoryEntry,
-  type HistoryQuery,
   type LeaderboardReadModel,
-  type NamedPlayer,
   percentileOf,
   type RankedPlayer,
   type Ranks,
@@ -128,53 +132,8 @@ class Counts {
   }
 }
 
-interface Named {
-  readonly name: string | null;
-  readonly picture: string | null;
-}
-
-const unnamed: Named = { name: null, picture: null };
-
 function orderOf(reads: CassandraReads, { board, period }: BoardPeriod): OrderReads {
   return reads.order('scores', 'standing', [board, period]);
-}
-
-function scoreKey({ board, period }: BoardPeriod, userId: string): RowKey {
-  return { table: 'scores', key: [board, period, userId] };
-}
-
-/** Names and pictures of all players of an answer, in one round trip. */
-async function namesOf(
-  reads: CassandraReads,
-  rows: readonly { readonly user_id?: Cell }[],
-): Promise<Named[]> {
-  const keys = rows.map(({ user_id }) => ({ table: 'players', key: [user_id as Cell] }));
-  const players = keys.length > 0 ? await reads.load(keys) : [];
-  return rows.map((_, n) => (players[n] as unknown as Named | undefined) ?? unnamed);
-}
-
-interface Ranking {
-  readonly order: Order;
-  readonly ties: Ties;
-  /** The rank of the first row, and its place on the board, 1 for the best. */
-  readonly firstRank: number;
-  readonly firstPlace: number;
-}
-
-/** Ranks rows that follow each other on the board. */
-function ranked(
-  rows: readonly Row[],
-  names: readonly Named[],
-  { order, ties, firstRank, firstPlace }: Ranking,
-): RankedPlayer[] {
-  let rank = firstRank;
-  return rows.map(({ user_id, standing: at }, index) => {
-    const tied = index === 0 || at === rows[index - 1]?.standing;
-    if (!tied) rank = ties === 'dense' ? rank + 1 : firstPlace + index;
-    const { name, picture } = names[index] ?? unnamed;
-    const score = scoreOf(at as number, order);
-    return { userId: user_id as string, name, picture, rank, score };
-  });
 }
 
 /** Rows that a page near the top may skip by reading them; further down the counts lead to where it begins. */
@@ -249,8 +208,7 @@ async function standing(reads: CassandraReads, query: StandingQuery): Promise<St
 async function ranks(reads: CassandraReads, query: RanksQuery): Promise<Ranks> {
   const { order, userIds, ties } = query;
   const counts = new Counts(reads, query);
-  const keys = [...new Set(userIds)].map((userId) => scoreKey(query, userId));
-  const friends = (await reads.load(keys)).filter((row) => row !== undefined).sort(bestFirst);
+  const friends = await scoresOf(reads, query, userIds);
   const standings = friends.map((row) => row.standing as number);
   const [names, { total: players }, boardRanks] = await Promise.all([
     namesOf(reads, friends),
@@ -262,58 +220,4 @@ async function ranks(reads: CassandraReads, query: RanksQuery): Promise<Ranks> {
     (row, index): FriendRank => ({ ...row, boardRank: boardRanks[index] as number }),
   );
   return { rows, players };
-}
-
-async function player(reads: CassandraReads, userId: string): Promise<NamedPlayer> {
-  const [row] = await reads.load([{ table: 'players', key: [userId] }]);
-  const { name, picture } = (row as unknown as Named | undefined) ?? unnamed;
-  return { player: name === null ? undefined : { name, picture } };
-}
-
-function bestFirst(a: Row, b: Row): number {
-  return (
-    (a.standing as number) - (b.standing as number) ||
-    (a.reached_at as number) - (b.reached_at as number) ||
-    ((a.reached_by as string) < (b.reached_by as string) ? -1 : 1)
-  );
-}
-
-interface EntryRow {
-  readonly status: EntryStatus;
-  readonly total: number | null;
-  readonly previous: number | null;
-}
-
-function entryKey({ stream, revision }: EntryPlace): RowKey {
-  return { table: 'entries', key: [stream, revision] };
-}
-
-async function entries(reads: CassandraReads, places: readonly EntryPlace[]): Promise<Entries> {
-  const rows = (await reads.load(places.map(entryKey))) as readonly unknown[];
-  return {
-    entries: (rows as readonly (EntryRow | undefined)[]).map(
-      (row) => row && { status: row.status, total: row.total },
-    ),
-  };
-}
-
-/** Walks the chain of counted entries back from the newest one, or from where an earlier page ended. */
-async function history(reads: CassandraReads, query: HistoryQuery): Promise<History> {
-  const { board, period, userId, stream, from, limit } = query;
-  const found: HistoryEntry[] = [];
-  let next = from;
-  if (next === undefined) {
-    const [row] = await reads.load([{ table: 'scores', key: [board, period, userId] }]);
-    next = row?.last_revision as number | undefined;
-  }
-  while (next !== undefined && found.length < limit) {
-    const [row] = await reads.load([entryKey({ stream, revision: next })]);
-    const entry = row as unknown as EntryRow | undefined;
-    if (entry?.status !== 'counted' || entry.total === null) {
-      return { entries: found, next: undefined };
-    }
-    found.push({ revision: next, total: entry.total });
-    next = entry.previous ?? undefined;
-  }
-  return { entries: found, next };
 }

@@ -8,7 +8,7 @@ import {
   type ReadModelSite,
 } from '../contract/index.ts';
 import { leaderboardProjection } from '../projections/leaderboard.ts';
-import { redisReadsOf } from '../testing/redis-reads.ts';
+import { remoteReadsOf } from '../testing/remote-reads.ts';
 import { redisLeaderboardReadModel } from './redis.ts';
 
 const projection = leaderboardProjection.name;
@@ -27,7 +27,7 @@ async function site(url: string, shards: number): Promise<ReadModelSite> {
   });
   return {
     store: async () => open(),
-    readModel: async () => redisLeaderboardReadModel(redisReadsOf(live)),
+    readModel: async () => redisLeaderboardReadModel(remoteReadsOf(live)),
     lose: () => own.drop(1),
     dispose: async () => {
       await own.drop(1);

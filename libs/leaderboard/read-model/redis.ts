@@ -1,19 +1,23 @@
 import type { Checkpoint } from '@annals/event-log';
-import { type Cell, type Row, type RowKey, StoreLostError } from '@annals/projection';
+import { StoreLostError } from '@annals/projection';
 import type { OrderedRow, OrderReads, RedisReader, RedisReads } from '@annals/store-redis';
-import type { Order, Ties } from '../input.ts';
-import { type EntryStatus, scoreOf } from '../state.ts';
+import type { Ties } from '../input.ts';
+import {
+  entries,
+  history,
+  type KeyedReads,
+  namesOf,
+  player,
+  ranked,
+  scoreKey,
+  scoresOf,
+  unnamed,
+} from './keyed-rows.ts';
 import {
   type Answer,
   type BoardPeriod,
-  type Entries,
-  type EntryPlace,
   type FriendRank,
-  type History,
-  type HistoryEntry,
-  type HistoryQuery,
   type LeaderboardReadModel,
-  type NamedPlayer,
   percentileOf,
   type RankedPlayer,
   type Ranks,
@@ -70,26 +74,13 @@ async function answer<T>(
   }
 }
 
-interface Named {
-  readonly name: string | null;
-  readonly picture: string | null;
-}
-
-const unnamed: Named = { name: null, picture: null };
-
 function orderOf(reads: RedisReads, { board, period }: BoardPeriod): OrderReads {
   return reads.order('scores', 'standing', [board, period]);
 }
 
-function scoreKey({ board, period }: BoardPeriod, userId: string): RowKey {
-  return { table: 'scores', key: [board, period, userId] };
-}
-
-/** Names and pictures of all players of an answer, in one round trip; in none where all are in memory. */
-async function namesOf(reads: RedisReads, rows: readonly OrderedRow[]): Promise<Named[]> {
-  const keys = rows.map(({ user_id }) => ({ table: 'players', key: [user_id as Cell] }));
-  const players = keys.length > 0 ? await reads.loadKept(keys) : [];
-  return rows.map((_, n) => (players[n] as unknown as Named | undefined) ?? unnamed);
+/** Names seldom change: those in memory that are still right cost no round trip. */
+function kept(reads: RedisReads): KeyedReads {
+  return { load: (keys) => reads.loadKept(keys) };
 }
 
 /** 1 + the players, or the different scores, that are better than each of these. */
@@ -103,30 +94,6 @@ async function ranksOf(
   return (await order.counts(standings)).counts.map(({ before }) => before + 1);
 }
 
-interface Ranking {
-  readonly order: Order;
-  readonly ties: Ties;
-  /** The rank of the first row, and its place on the board, 1 for the best. */
-  readonly firstRank: number;
-  readonly firstPlace: number;
-}
-
-/** Ranks rows that follow each other on the board. */
-function ranked(
-  rows: readonly OrderedRow[],
-  names: readonly Named[],
-  { order, ties, firstRank, firstPlace }: Ranking,
-): RankedPlayer[] {
-  let rank = firstRank;
-  return rows.map(({ user_id, standing: at }, index) => {
-    const tied = index === 0 || at === rows[index - 1]?.standing;
-    if (!tied) rank = ties === 'dense' ? rank + 1 : firstPlace + index;
-    const { name, picture } = names[index] ?? unnamed;
-    const score = scoreOf(at as number, order);
-    return { userId: user_id as string, name, picture, rank, score };
-  });
-}
-
 async function top(reads: RedisReads, query: TopQuery): Promise<Top> {
   const { order, limit, offset, ties } = query;
   const board = orderOf(reads, query);
@@ -134,7 +101,7 @@ async function top(reads: RedisReads, query: TopQuery): Promise<Top> {
   const [first] = rows;
   if (!first) return { rows: [], players };
   const [names, [firstRank = 1]] = await Promise.all([
-    namesOf(reads, rows),
+    namesOf(kept(reads), rows),
     offset === 0 ? [1] : ranksOf(board, [first.standing as number], ties),
   ]);
   const ranking = { order, ties, firstRank, firstPlace: offset + 1 };
@@ -148,7 +115,7 @@ async function standing(reads: RedisReads, query: StandingQuery): Promise<Standi
   const [at, [own], [ownName]] = await Promise.all([
     board.standing(scoreKey(query, userId).key, around === 0 ? 0 : around + 1, around),
     reads.load([scoreKey(query, userId)]),
-    namesOf(reads, [{ user_id: userId }]),
+    namesOf(kept(reads), [{ user_id: userId }]),
   ]);
   if (at.row === undefined || !own) {
     return { row: undefined, above: [], below: [], players: at.total };
@@ -159,7 +126,7 @@ async function standing(reads: RedisReads, query: StandingQuery): Promise<Standi
   const shown = { first: above[0], before: at.above[hidden - 1], place: at.place - above.length };
   const self = { standing: at.row.standing as number, rank: value.before + 1 };
   const [names, [rank = 1, aboveRank = rank]] = await Promise.all([
-    namesOf(reads, [...above, ...below]),
+    namesOf(kept(reads), [...above, ...below]),
     ranksAround(board, self, shown, ties),
   ]);
   const better = above.filter((row) => row.standing !== self.standing).length;
@@ -216,11 +183,10 @@ async function ranksAround(
 async function ranks(reads: RedisReads, query: RanksQuery): Promise<Ranks> {
   const { order, userIds, ties } = query;
   const board = orderOf(reads, query);
-  const keys = [...new Set(userIds)].map((userId) => scoreKey(query, userId));
-  const friends = (await reads.load(keys)).filter((row) => row !== undefined).sort(bestFirst);
+  const friends = await scoresOf(reads, query, userIds);
   const standings = friends.map((row) => row.standing as number);
   const [names, counted, boardRanks] = await Promise.all([
-    namesOf(reads, friends),
+    namesOf(kept(reads), friends),
     board.counts(ties === 'dense' ? [] : standings),
     ties === 'dense' ? ranksOf(board, standings, ties) : [],
   ]);
@@ -230,58 +196,4 @@ async function ranks(reads: RedisReads, query: RanksQuery): Promise<Ranks> {
     return { ...row, boardRank: boardRanks[index] ?? before + 1 };
   });
   return { rows, players: counted.total };
-}
-
-async function player(reads: RedisReads, userId: string): Promise<NamedPlayer> {
-  const [row] = await reads.load([{ table: 'players', key: [userId] }]);
-  const { name, picture } = (row as unknown as Named | undefined) ?? unnamed;
-  return { player: name === null ? undefined : { name, picture } };
-}
-
-function bestFirst(a: Row, b: Row): number {
-  return (
-    (a.standing as number) - (b.standing as number) ||
-    (a.reached_at as number) - (b.reached_at as number) ||
-    ((a.reached_by as string) < (b.reached_by as string) ? -1 : 1)
-  );
-}
-
-interface EntryRow {
-  readonly status: EntryStatus;
-  readonly total: number | null;
-  readonly previous: number | null;
-}
-
-function entryKey({ stream, revision }: EntryPlace): RowKey {
-  return { table: 'entries', key: [stream, revision] };
-}
-
-async function entries(reads: RedisReads, places: readonly EntryPlace[]): Promise<Entries> {
-  const rows = (await reads.load(places.map(entryKey))) as readonly unknown[];
-  return {
-    entries: (rows as readonly (EntryRow | undefined)[]).map(
-      (row) => row && { status: row.status, total: row.total },
-    ),
-  };
-}
-
-/** Walks the chain of counted entries back from the newest one, or from where an earlier page ended. */
-async function history(reads: RedisReads, query: HistoryQuery): Promise<History> {
-  const { board, period, userId, stream, from, limit } = query;
-  const found: HistoryEntry[] = [];
-  let next = from;
-  if (next === undefined) {
-    const [row] = await reads.load([{ table: 'scores', key: [board, period, userId] }]);
-    next = row?.last_revision as number | undefined;
-  }
-  while (next !== undefined && found.length < limit) {
-    const [row] = await reads.load([entryKey({ stream, revision: next })]);
-    const entry = row as unknown as EntryRow | undefined;
-    if (entry?.status !== 'counted' || entry.total === null) {
-      return { entries: found, next: undefined };
-    }
-    found.push({ revision: next, total: entry.total });
-    next = entry.previous ?? undefined;
-  }
-  return { entries: found, next };
 }
