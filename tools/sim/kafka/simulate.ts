@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Expected, hashLog, limits, type NewEvent, type StoredEvent } from '@annals/event-log';
 import { VirtualClock } from '@annals/projection/testing';
-import type { Outcome } from '../outcome.ts';
+import { type Outcome, outcomeOf } from '../outcome.ts';
 import { Random } from '../random.ts';
 import { InvariantError, Trace } from '../trace.ts';
 import { Callers } from './callers.ts';
@@ -27,22 +27,11 @@ const scratch = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 export async function simulateKafka(seed: number): Promise<Outcome> {
   const trace = new Trace(traceLinesKept);
   const folder = mkdtempSync(join(scratch, 'annals-sim-kafka-'));
-  const simulation = new Simulation(seed, trace, folder);
-  let failure: Outcome['failure'];
   try {
-    await simulation.run();
-  } catch (error) {
-    const invariant = error instanceof InvariantError ? error.invariant : 'no-crash';
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    trace.say(`broken: ${invariant}`);
-    failure = { invariant, message };
+    return await outcomeOf(seed, trace, new Simulation(seed, trace, folder));
   } finally {
-    await simulation.end();
     rmSync(folder, { recursive: true, force: true });
   }
-  const { events } = simulation;
-  const { lines, kept } = trace;
-  return { seed, digest: trace.digest(), lines, events, failure, trace: kept };
 }
 
 class Simulation {

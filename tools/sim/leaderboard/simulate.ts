@@ -8,7 +8,7 @@ import {
   rebuild,
 } from '@annals/projection';
 import { VirtualClock } from '@annals/projection/testing';
-import type { Outcome } from '../outcome.ts';
+import { type Outcome, outcomeOf } from '../outcome.ts';
 import { Random } from '../random.ts';
 import { InvariantError, Trace } from '../trace.ts';
 import { boards, Clients, drawPlayer, drawScore } from './clients.ts';
@@ -48,26 +48,7 @@ const failsWithinMs = 2_500;
 /** Plays one seed: random commands and faults, then fair weather, then every promise is checked. */
 export async function simulateLeaderboard(seed: number): Promise<Outcome> {
   const trace = new Trace(traceLinesKept);
-  const simulation = new Simulation(seed, trace);
-  let failure: Outcome['failure'];
-  try {
-    await simulation.run();
-  } catch (error) {
-    const invariant = error instanceof InvariantError ? error.invariant : 'no-crash';
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    trace.say(`broken: ${invariant}`);
-    failure = { invariant, message };
-  } finally {
-    simulation.end();
-  }
-  return {
-    seed,
-    digest: trace.digest(),
-    lines: trace.lines,
-    events: simulation.events,
-    failure,
-    trace: trace.kept,
-  };
+  return outcomeOf(seed, trace, new Simulation(seed, trace));
 }
 
 class Simulation {
