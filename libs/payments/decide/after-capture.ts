@@ -1,8 +1,8 @@
 import type { CheckoutEvent } from '../events.ts';
 import { divide } from '../money.ts';
-import { decided, refused } from '../outcome.ts';
+import { decided, type Refused, refused } from '../outcome.ts';
 import type { PspDispute, PspRefund } from '../psp/port.ts';
-import { type Checkout, type Dispute, lastAttempt, refundable } from '../state.ts';
+import { type Checkout, type Dispute, lastAttempt, type Refund, refundable } from '../state.ts';
 import { checkoutEvent, type FoundOrder, findOrder, giveBack, takeFrom } from './decide.ts';
 
 /** What becomes of an order's money once the buyer has paid: release, refunds, disputes. */
@@ -78,6 +78,23 @@ export function requestRefund(
   );
 }
 
+/** A refund of an order. */
+interface FoundRefund extends FoundOrder {
+  readonly refund: Refund;
+}
+
+function findRefund(
+  checkout: Checkout | undefined,
+  orderId: string,
+  refundId: string,
+): FoundRefund | Refused<'unknown-checkout' | 'unknown-order' | 'unknown-refund'> {
+  const found = findOrder(checkout, orderId);
+  if (found.kind === 'refused') return found;
+  const refund = found.order.refunds.get(refundId);
+  if (!refund) return refused('unknown-refund', `order ${orderId} has no refund ${refundId}`);
+  return { ...found, refund };
+}
+
 /** What the provider says of a refund. */
 export function observeRefund(
   checkout: Checkout | undefined,
@@ -86,11 +103,9 @@ export function observeRefund(
   observed: Pick<PspRefund, 'id' | 'status' | 'failure' | 'amount'>,
   at: number,
 ) {
-  const found = findOrder(checkout, orderId);
+  const found = findRefund(checkout, orderId, refundId);
   if (found.kind === 'refused') return found;
-  const { order, ids, booked } = found;
-  const refund = order.refunds.get(refundId);
-  if (!refund) return refused('unknown-refund', `order ${orderId} has no refund ${refundId}`);
+  const { ids, booked, refund } = found;
   if (observed.amount.amount !== refund.amount || observed.amount.currency !== booked.currency) {
     return refused('wrong-amount', `refund ${refundId} is about ${refund.amount} here`);
   }
@@ -104,7 +119,7 @@ export function observeRefund(
     return decided(checkoutEvent('refund-succeeded', [orderId, refundId], at, data));
   }
   if (observed.status === 'pending' || refund.state === 'failed') return decided<CheckoutEvent>();
-  return decided(refundFailed(found, refundId, observed.failure ?? observed.status, at));
+  return decided(refundFailed(found, observed.failure ?? observed.status, at));
 }
 
 /** A refund surely did not come about: the seller gets its money back. */
@@ -117,27 +132,22 @@ export function failRefund(
     at,
   }: { readonly refundId: string; readonly reason: string; readonly at: number },
 ) {
-  const found = findOrder(checkout, orderId);
+  const found = findRefund(checkout, orderId, refundId);
   if (found.kind === 'refused') return found;
-  const refund = found.order.refunds.get(refundId);
-  if (!refund) return refused('unknown-refund', `order ${orderId} has no refund ${refundId}`);
+  const { refund } = found;
   const isEnded = refund.state === 'succeeded' || refund.state === 'failed';
-  return isEnded ? decided<CheckoutEvent>() : decided(refundFailed(found, refundId, reason, at));
+  return isEnded ? decided<CheckoutEvent>() : decided(refundFailed(found, reason, at));
 }
 
 function refundFailed(
-  { order, ids, booked }: FoundOrder,
-  refundId: string,
+  { order, ids, booked, refund }: FoundRefund,
   reason: string,
   at: number,
 ): CheckoutEvent {
-  const { amount, fromPending, state } = order.refunds.get(refundId) ?? {
-    amount: 0n,
-    fromPending: 0n,
-  };
-  return checkoutEvent('refund-failed', [order.terms.payment_order_id, refundId], at, {
+  const { id, amount, fromPending, state } = refund;
+  return checkoutEvent('refund-failed', [order.terms.payment_order_id, id], at, {
     ...{ ...ids, ...booked, ...giveBack(order, amount, fromPending) },
-    ...{ refund_id: refundId, amount: String(amount), reason },
+    ...{ refund_id: id, amount: String(amount), reason },
     after_succeeded: state === 'succeeded',
   });
 }
@@ -152,10 +162,9 @@ export function doubtRefund(
     at,
   }: { readonly refundId: string; readonly reason: string; readonly at: number },
 ) {
-  const found = findOrder(checkout, orderId);
+  const found = findRefund(checkout, orderId, refundId);
   if (found.kind === 'refused') return found;
-  const refund = found.order.refunds.get(refundId);
-  if (!refund) return refused('unknown-refund', `order ${orderId} has no refund ${refundId}`);
+  const { refund } = found;
   if (refund.state !== 'requested') return decided<CheckoutEvent>();
   const data = { ...found.ids, refund_id: refundId, reason };
   return decided(checkoutEvent('refund-in-doubt', [orderId, refundId], at, data));
