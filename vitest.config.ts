@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { unhandledErrorsReporter } from './tools/tidy/unhandled-errors.ts';
 
 // Nx asks its tasks for colors. The programs that tests start would inherit that, and Node.js warns on
 // standard error where NO_COLOR is set, too.
@@ -8,12 +9,19 @@ delete process.env.FORCE_COLOR;
 // Tests start many programs of ours: what was compiled of them once is kept, which halves each start.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules', '.cache', 'compiled');
 
+// A run that is summed up is told where its report goes: what was thrown outside of any test goes beside it.
+const reportFlag = '--outputFile.json=';
+const reportPath = process.argv
+  .find((argument) => argument.startsWith(reportFlag))
+  ?.slice(reportFlag.length);
+
 export default defineConfig({
   test: {
     include: ['{apps,libs,tools}/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
+    reporters: reportPath ? ['default', 'json', unhandledErrorsReporter(reportPath)] : ['default'],
     // Real servers and killed processes on two shared cores: what fails twice more is a failure.
     retry: process.env.CI ? 2 : 0,
   },

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSourceTree, repositoryRoot } from './read-tree.ts';
 import { summarize, summaryLine, type TestReport } from './test-summary.ts';
+import { type UnhandledErrors, unhandledErrorsPath } from './unhandled-errors.ts';
 
 /** Prints what failed or was skipped in `reports/`, and the sum as the last line. Exits with 1 when a test failed. */
 const projects = readSourceTree().packages.map(({ folder }) =>
@@ -9,8 +10,10 @@ const projects = readSourceTree().packages.map(({ folder }) =>
 );
 const reports = new Map<string, TestReport>();
 for (const project of projects) {
-  const report = readReport(join(repositoryRoot, 'reports', `${project}.json`));
-  if (report) reports.set(project, report);
+  const path = join(repositoryRoot, 'reports', `${project}.json`);
+  const report = readReport<TestReport>(path);
+  const unhandled = readReport<UnhandledErrors>(unhandledErrorsPath(path));
+  if (report) reports.set(project, { ...report, ...unhandled });
 }
 const summary = summarize(projects, reports);
 for (const note of summary.notes) process.stdout.write(`${note}\n`);
@@ -18,10 +21,10 @@ process.stdout.write(`${summaryLine(summary)}\n`);
 process.exitCode = summary.failed > 0 ? 1 : 0;
 
 /** Undefined when there is none, or only half of one: a runner that was killed leaves such a file. */
-function readReport(path: string): TestReport | undefined {
+function readReport<Report>(path: string): Report | undefined {
   if (!existsSync(path)) return undefined;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as TestReport;
+    return JSON.parse(readFileSync(path, 'utf8')) as Report;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

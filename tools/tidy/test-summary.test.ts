@@ -4,6 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startVitest } from 'vitest/node';
 import { summarize, summaryLine, type TestReport } from './test-summary.ts';
+import {
+  type UnhandledErrors,
+  unhandledErrorsPath,
+  unhandledErrorsReporter,
+} from './unhandled-errors.ts';
 
 function report(counts: Partial<TestReport>): TestReport {
   return {
@@ -68,6 +73,16 @@ describe('the sum of the reports', () => {
     expect(summary.notes).toEqual(['core: b.test.ts did not load']);
   });
 
+  it('counts what was thrown outside of any test as a failure', () => {
+    const unhandledErrors = ['Error: the connection is gone'];
+    const reports = new Map([['core', report({ numPassedTests: 3, unhandledErrors })]]);
+    const summary = summarize(['core'], reports);
+    expect(summaryLine(summary)).toBe('3 passed, 1 failed, 0 skipped');
+    expect(summary.notes).toEqual([
+      'core: thrown outside of any test: Error: the connection is gone',
+    ]);
+  });
+
   it('reads what the runner of this repository writes', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'annals-summary-'));
     try {
@@ -75,6 +90,10 @@ describe('the sum of the reports', () => {
         join(folder, 'a.test.ts'),
         `it('passes', () => {});
          it('fails', () => { throw new Error('no'); });
+         it('leaves one behind', async () => {
+           Promise.reject(new Error('nobody waits for me'));
+           await new Promise((resolve) => setTimeout(resolve));
+         });
          it.skip('is skipped', () => {});
          it.todo('is thought of');`,
       );
@@ -85,15 +104,18 @@ describe('the sum of the reports', () => {
         config: false,
         watch: false,
         globals: true,
-        reporters: ['json'],
+        reporters: ['json', unhandledErrorsReporter(outputFile)],
         outputFile,
         include: ['*.test.ts'],
         exclude: [],
       });
       await runner.close();
       const written = JSON.parse(await readFile(outputFile, 'utf8')) as TestReport;
-      const summary = summarize(['core'], new Map([['core', written]]));
-      expect(summaryLine(summary)).toBe('1 passed, 2 failed, 2 skipped');
+      const beside = await readFile(unhandledErrorsPath(outputFile), 'utf8');
+      const report = { ...written, ...(JSON.parse(beside) as UnhandledErrors) };
+      const summary = summarize(['core'], new Map([['core', report]]));
+      expect(summaryLine(summary)).toBe('2 passed, 3 failed, 2 skipped');
+      expect(summary.notes.join()).toContain('Error: nobody waits for me');
     } finally {
       process.exitCode = undefined;
       await rm(folder, { recursive: true, force: true });

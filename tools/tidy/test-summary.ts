@@ -4,6 +4,8 @@ export interface TestReport {
   readonly numFailedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
+  /** What was thrown outside of any test: it fails the run, whatever the tests said. */
+  readonly unhandledErrors?: readonly string[];
   readonly testResults: readonly {
     readonly name: string;
     readonly status: string;
@@ -55,11 +57,13 @@ function summaryOf(project: string, report: TestReport | undefined): TestSummary
     return { passed: 0, failed: notes.length, skipped: 0, notes };
   }
   const broken = brokenFilesOf(report);
+  const unhandled = report.unhandledErrors ?? [];
   return {
     passed: report.numPassedTests,
-    failed: report.numFailedTests + broken.length,
+    failed: report.numFailedTests + broken.length + unhandled.length,
     skipped,
     notes: [
+      ...unhandled.map((error) => `${project}: thrown outside of any test: ${error}`),
       ...broken.map((name) => `${project}: ${name} did not load`),
       ...report.testResults.flatMap((file) =>
         file.assertionResults
