@@ -15,9 +15,15 @@ const reportPath = process.argv
   .find((argument) => argument.startsWith(reportFlag))
   ?.slice(reportFlag.length);
 
+// Tests that take minutes have a target of their own (`npm run test:long`), and run where they are named.
+const isLong =
+  process.env.ANNALS_TESTS === 'long' ||
+  process.argv.some((argument) => argument.includes('.long'));
+
 export default defineConfig({
   test: {
-    include: ['{apps,libs,tools}/**/*.test.ts'],
+    include: [`{apps,libs,tools}/**/*${isLong ? '.long' : ''}.test.ts`],
+    exclude: ['**/node_modules/**', ...(isLong ? [] : ['**/*.long.test.ts'])],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',

@@ -5,11 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readRecord } from './engines-folder.ts';
 import { clusterSeenBy } from './kinds/kafka/metadata.ts';
-import { actOn } from './node-actions.ts';
 import { portOf } from './node-processes.ts';
-import { isRunning } from './process-identity.ts';
-import { statusOf } from './status.ts';
-import { describeInOwnFolder, ownFolder, until } from './testing/own-folder.ts';
+import { describeInOwnFolder, ownFolder } from './testing/own-folder.ts';
 import { up } from './up.ts';
 
 await describeInOwnFolder('kafka', 'Kafka', ({ site, call }) => {
@@ -19,25 +16,6 @@ await describeInOwnFolder('kafka', 'Kafka', ({ site, call }) => {
     expect(await clusterSeenBy(portOf(nodes[0]!))).toEqual({ brokers: 1, controller: 1 });
     const logs = await call('logs', 'kafka/1', '--lines', '500');
     expect(logs.out).toContain('Kafka Server started');
-  });
-});
-
-await describeInOwnFolder('kafka3', 'three brokers', ({ site }) => {
-  it('know each other, go on with two, and take the third back', async () => {
-    const { nodes } = await up(site, 'kafka3');
-    const brokers = async (number: number) =>
-      (await clusterSeenBy(portOf(nodes[number - 1]!)))?.brokers;
-    expect(await Promise.all([1, 2, 3].map(brokers))).toEqual([3, 3, 3]);
-    await actOn(site, 'kill', 'kafka3/2');
-    await until('the others see that it is gone', async () => (await brokers(1)) === 2);
-    const partly = readRecord(site, 'kafka3');
-    expect(partly?.nodes.map(({ process: one }) => isRunning(one))).toEqual([true, false, true]);
-    expect(partly && (await statusOf(site, partly)).state).toBe('partly');
-    await actOn(site, 'start', 'kafka3/2');
-    await until('all are there again', async () => (await brokers(1)) === 3);
-    await actOn(site, 'stop', 'kafka3/3');
-    await up(site, 'kafka3');
-    expect(await Promise.all([1, 2, 3].map(brokers))).toEqual([3, 3, 3]);
   });
 });
 

@@ -15,8 +15,9 @@ describe('.ci/run', () => {
     'npm ci',
     'npm run engines -- fetch',
     'npm test',
+    'npm run test:long',
     'npm run engines -- down --wipe',
-    'npx node tools/tidy/sum-reports.ts',
+    'npx node tools/tidy/sum-reports.ts --long',
   ];
   const engines = ['strace', 'curl', 'git', 'redis-server', 'redis-cli', 'java', 'mvn'];
 
@@ -81,6 +82,11 @@ describe('.ci/run', () => {
     expect(run()).toMatchObject({ status: 3, lastLine: '3 passed, 0 failed, 1 skipped' });
   });
 
+  it('fails when only the long tests do', () => {
+    program('npm', '[ "$2" != test:long ] || exit 3');
+    expect(run()).toMatchObject({ status: 1, calls: wholeRun });
+  });
+
   it('fails when the sum finds a failure, when npm test passed, too', () => {
     program('npx', 'echo "3 passed, 1 failed, 0 skipped"; exit 1');
     expect(run()).toMatchObject({ status: 1, lastLine: '3 passed, 1 failed, 0 skipped' });
@@ -88,13 +94,13 @@ describe('.ci/run', () => {
 
   it('tests nothing when npm ci fails, and says so', () => {
     program('npm', '[ "$1" != ci ] || exit 7');
-    expect(run()).toMatchObject({ status: 7, calls: wholeRun.toSpliced(1, 2) });
+    expect(run()).toMatchObject({ status: 7, calls: wholeRun.toSpliced(1, 3) });
   });
 
   it('tests nothing when the jars of the engines cannot be fetched, and shows why', () => {
     program('npm', '[ "$4" != fetch ] || { echo "no such jar"; exit 6; }');
     const outcome = run();
-    expect(outcome).toMatchObject({ status: 6, calls: wholeRun.toSpliced(2, 1) });
+    expect(outcome).toMatchObject({ status: 6, calls: wholeRun.toSpliced(2, 2) });
     expect(outcome.stderr).toContain('no such jar');
   });
 
@@ -131,8 +137,13 @@ describe('.ci/run', () => {
   it('runs the commands of README.md', () => {
     const text = readFileSync(join(repositoryRoot, 'README.md'), 'utf8');
     const commands = commandBlocksOf({ path: 'README.md', text }).map((one) => one.commands);
-    expect(commands).toContain('npm ci && npm test');
+    expect(commands).toContain('npm ci && npm test && npm run test:long');
     const script = readFileSync(join(repositoryRoot, '.ci', 'run'), 'utf8');
-    expect(script).toContain('npm ci && quietly npm run engines -- fetch && npm test');
+    const inScript = [
+      'npm ci && quietly npm run engines -- fetch',
+      'npm test',
+      'npm run test:long',
+    ];
+    for (const command of inScript) expect(script).toContain(command);
   });
 });

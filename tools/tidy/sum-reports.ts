@@ -4,10 +4,20 @@ import { readSourceTree, repositoryRoot } from './read-tree.ts';
 import { summarize, summaryLine, type TestReport } from './test-summary.ts';
 import { type UnhandledErrors, unhandledErrorsPath } from './unhandled-errors.ts';
 
-/** Prints what failed or was skipped in `reports/`, and the sum as the last line. Exits with 1 when a test failed. */
-const projects = readSourceTree().packages.map(({ folder }) =>
-  folder.slice(folder.indexOf('/') + 1),
-);
+/**
+ * Prints what failed or was skipped in `reports/`, and the sum as the last line. Exits with 1 when a test failed. With
+ * `--long` the tests that take minutes are expected to have run as well.
+ */
+const tree = readSourceTree();
+const projects = tree.packages.map(({ folder }) => folder.slice(folder.indexOf('/') + 1));
+if (process.argv.includes('--long')) {
+  for (const { folder } of tree.packages) {
+    const hasLong = tree.code.some(
+      ({ path }) => path.startsWith(`${folder}/`) && path.endsWith('.long.test.ts'),
+    );
+    if (hasLong) projects.push(`${folder.slice(folder.indexOf('/') + 1)}-long`);
+  }
+}
 const reports = new Map<string, TestReport>();
 for (const project of projects) {
   const path = join(repositoryRoot, 'reports', `${project}.json`);

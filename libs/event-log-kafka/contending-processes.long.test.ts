@@ -1,0 +1,3 @@
+import { describeContendingProcesses } from './testing/contending-processes.ts';
+
+await describeContendingProcesses(50);
