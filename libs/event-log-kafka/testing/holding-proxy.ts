@@ -76,7 +76,11 @@ export class HoldingProxy {
 
   #accept(client: Socket): void {
     const target = this.#targets.shift();
-    if (!target) throw new Error('a connection that nobody asked for');
+    // Somebody who was here before on this port, and calls again.
+    if (!target) {
+      client.destroy();
+      return;
+    }
     const broker = connect(target.port, target.host);
     const connection: Connection = { client, broker, held: new Map() };
     this.#connections.add(connection);
