@@ -1,15 +1,14 @@
 import type { SubjectCipher } from '@annals/core';
-import {
-  type AppendResult,
-  type Checkpoint,
-  type DomainEvent,
-  type EventLog,
-  type EventType,
-  type EventTypes,
-  type Expected,
-  encodeCheckpoint,
-  type NewEvent,
-  type RecordedEvent,
+import type {
+  AppendResult,
+  Checkpoint,
+  DomainEvent,
+  EventLog,
+  EventType,
+  EventTypes,
+  Expected,
+  NewEvent,
+  RecordedEvent,
 } from '@annals/event-log';
 import { type Decided, type Refused, refused } from './outcome.ts';
 
@@ -18,16 +17,26 @@ export interface ChangeMeans {
   readonly cipher: SubjectCipher;
 }
 
+type ReadMeans = Pick<ChangeMeans, 'cipher'> & {
+  readonly log: Pick<EventLog, 'readStream'>;
+};
+
 export const changeLimits = {
-  /** Decisions made again because somebody else was quicker, and appends sent again while nobody knows their outcome. */
-  attemptsMax: 16,
+  /** Decisions made again because somebody else was quicker. */
+  decisionsMax: 50,
+  /** Appends sent while nobody knows their outcome. */
+  sendsMax: 16,
   /** Events read at once of one stream. */
   pageEvents: 1_000,
+  /** Streams whose fold is kept. */
+  foldsMax: 1_000,
 } as const;
 
-/** A kind of stream, and how its events are folded. */
 // biome-ignore lint/suspicious/noExplicitAny: EventType is invariant in its schema; this is "any of them".
-export interface StreamKind<State, T extends EventType<string, any, any>> {
+export type StreamEventType = EventType<string, any, any>;
+
+/** A kind of stream, and how its events are folded. */
+export interface StreamKind<State, T extends StreamEventType> {
   readonly types: EventTypes<T>;
   readonly evolve: (state: State | undefined, event: RecordedEvent<T>) => State | undefined;
 }
@@ -41,32 +50,35 @@ export interface Loaded<State> {
   readonly checkpoint: Checkpoint;
 }
 
-export type Changed<State> =
-  | {
-      readonly kind: 'changed';
-      readonly state: State | undefined;
-      /** How many events were stored; none where it was so already. */
-      readonly events: number;
-      /** Covers what was stored, as text. */
-      readonly position: string;
-    }
-  | Refused
+/** Why the log did not take what was decided. */
+export type NotStored =
   /** Nothing was stored; the same may be asked again in a moment. */
-  | { readonly kind: 'overloaded' }
+  | { readonly kind: 'overloaded'; readonly detail: string }
   /** It may or may not be stored: safe to ask again, and right to. */
   | { readonly kind: 'unknown'; readonly detail: string };
 
-// biome-ignore lint/suspicious/noExplicitAny: as above.
-type AnyType = EventType<string, any, any>;
+/** A decision that the stream now holds. */
+export interface Carried<State> {
+  readonly kind: 'carried';
+  /** What it was decided on. */
+  readonly before: Loaded<State>;
+  /** How many events were decided; none where it was so already. */
+  readonly events: number;
+  /** They were there before: somebody else decided the same. */
+  readonly duplicate: boolean;
+  readonly revision: number;
+  /** Covers the events. */
+  readonly checkpoint: Checkpoint;
+}
 
-export async function loadStream<State, T extends AnyType>(
-  { log, cipher }: ChangeMeans,
+/** Reads a stream, from where `from` ends where that is given. */
+export async function loadStream<State, T extends StreamEventType>(
+  { log, cipher }: ReadMeans,
   kind: StreamKind<State, T>,
   stream: string,
+  from: Loaded<State> = { state: undefined, revision: -1, checkpoint: {} },
 ): Promise<Loaded<State>> {
-  let state: State | undefined;
-  let revision = -1;
-  let checkpoint: Checkpoint = {};
+  let { state, revision, checkpoint } = from;
   for (;;) {
     const page = await log.readStream(stream, {
       from: revision + 1,
@@ -81,43 +93,95 @@ export async function loadStream<State, T extends AnyType>(
   }
 }
 
+/** Folds of the streams that were looked at last, so that the next look reads only what is new. Not for plaintext of personal data. */
+export class KeptFolds<State> {
+  readonly #folds = new Map<string, Loaded<State>>();
+
+  async load<T extends StreamEventType>(
+    means: ReadMeans,
+    kind: StreamKind<State, T>,
+    stream: string,
+  ): Promise<Loaded<State>> {
+    const loaded = await loadStream(means, kind, stream, this.#folds.get(stream));
+    this.#folds.delete(stream);
+    this.#folds.set(stream, loaded);
+    const [oldest] = this.#folds.keys();
+    if (this.#folds.size > changeLimits.foldsMax && oldest !== undefined) {
+      this.#folds.delete(oldest);
+    }
+    return loaded;
+  }
+}
+
+export interface ChangeOptions<State> {
+  readonly folds?: KeptFolds<State>;
+  /** What the caller takes the stream to be: decided on first, without a look. The append finds out whether it is so. */
+  readonly known?: Loaded<State>;
+}
+
 /**
  * Reads a stream, decides, and appends at the revision that was read. Where somebody else was quicker it decides again on
- * the new state; where nobody knows whether the events are stored it sends the same ones again.
+ * the new state; where nobody knows whether the events are stored it sends the same ones again. What `decide` answers
+ * instead of a decision comes back as it is.
  */
-export async function changeStream<State, T extends AnyType>(
+export async function changeStream<
+  State,
+  T extends StreamEventType,
+  Other extends { readonly kind: string },
+>(
   means: ChangeMeans,
   kind: StreamKind<State, T>,
   stream: string,
   decide: (
     loaded: Loaded<State>,
-  ) => Promise<Decided<DomainEvent<T>> | Refused> | Decided<DomainEvent<T>> | Refused,
-): Promise<Changed<State>> {
-  for (let attempt = 1; attempt <= changeLimits.attemptsMax; attempt += 1) {
-    const loaded = await loadStream(means, kind, stream);
-    const decision = await decide(loaded);
-    if (decision.kind === 'refused') return decision;
-    const { events } = decision;
-    if (events.length === 0) {
-      const { state, checkpoint } = loaded;
-      return { kind: 'changed', state, events: 0, position: encodeCheckpoint(checkpoint) };
+  ) => Promise<Decided<DomainEvent<T>> | Other> | Decided<DomainEvent<T>> | Other,
+  { folds, known }: ChangeOptions<State> = {},
+): Promise<Carried<State> | Refused<'subject-erased'> | NotStored | Other> {
+  for (let decision = 1; decision <= changeLimits.decisionsMax; decision += 1) {
+    const before =
+      decision === 1 && known !== undefined
+        ? known
+        : await (folds?.load(means, kind, stream) ?? loadStream(means, kind, stream));
+    const made = await decide(before);
+    if (!isDecided<T, Other>(made)) return made;
+    const events = made.events.length;
+    const { revision, checkpoint } = before;
+    if (events === 0) {
+      return { kind: 'carried', before, events, duplicate: false, revision, checkpoint };
     }
-    const encoded = await kind.types.encode(events, means.cipher);
+    const encoded = await kind.types.encode(made.events, means.cipher);
     if (encoded.kind === 'subject-erased') {
       return refused('subject-erased', `${encoded.subject} was erased`);
     }
-    const expected = loaded.revision < 0 ? 'no-stream' : loaded.revision;
+    const expected = revision < 0 ? 'no-stream' : revision;
     const result = await appendOnce(means.log, stream, encoded.events, expected);
     if (result.kind === 'stored') {
-      const { state } = await loadStream(means, kind, stream);
-      const position = encodeCheckpoint({ [result.partition]: result.position });
-      return { kind: 'changed', state, events: events.length, position };
+      return { kind: 'carried', before, events, ...placeOf(result) };
     }
-    if (result.kind === 'unknown') return result;
-    if (result.kind === 'refused' && result.reason === 'overloaded') return { kind: 'overloaded' };
-    if (result.kind === 'refused') throw new Error(`${stream}: ${result.reason}, ${result.detail}`);
+    const answer = notStored(stream, result);
+    if (answer) return answer;
+    // All that is left says that somebody else was quicker: another head, or an id that is there with another time in it.
   }
-  return { kind: 'overloaded' };
+  return { kind: 'overloaded', detail: `others write ${stream} all the time` };
+}
+
+function placeOf(result: Extract<AppendResult, { kind: 'stored' }>) {
+  const { duplicate, revision, partition, position } = result;
+  return { duplicate, revision, checkpoint: { [partition]: position } };
+}
+
+function notStored(stream: string, result: AppendResult): NotStored | undefined {
+  if (result.kind === 'unknown') return { kind: 'unknown', detail: result.detail };
+  if (result.kind !== 'refused') return undefined;
+  const { reason, detail } = result;
+  if (reason === 'overloaded') return { kind: 'overloaded', detail };
+  throw new Error(`${stream}: ${reason}, ${detail}`);
+}
+
+function isDecided<T extends StreamEventType, Other extends { readonly kind: string }>(
+  made: Decided<DomainEvent<T>> | Other,
+): made is Decided<DomainEvent<T>> {
+  return made.kind === 'decided';
 }
 
 async function appendOnce(
@@ -126,8 +190,8 @@ async function appendOnce(
   events: readonly NewEvent[],
   expected: Expected,
 ): Promise<AppendResult> {
-  for (let attempt = 1; ; attempt += 1) {
+  for (let send = 1; ; send += 1) {
     const result = await log.append(stream, events, { expected });
-    if (result.kind !== 'unknown' || attempt === changeLimits.attemptsMax) return result;
+    if (result.kind !== 'unknown' || send === changeLimits.sendsMax) return result;
   }
 }

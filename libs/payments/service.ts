@@ -1,6 +1,13 @@
 import type { Clock, SubjectCipher } from '@annals/core';
-import type { EventLog } from '@annals/event-log';
-import { type Changed, changeStream, type Loaded, loadStream } from './change.ts';
+import { type DomainEvent, type EventLog, encodeCheckpoint } from '@annals/event-log';
+import {
+  changeStream,
+  type Loaded,
+  loadStream,
+  type NotStored,
+  type StreamEventType,
+  type StreamKind,
+} from './change.ts';
 import {
   failRefund,
   giveEvidence,
@@ -48,6 +55,18 @@ export interface PaymentsMeans {
 
 type CheckoutDecision = Decided<CheckoutEvent> | Refused;
 type SellerDecision = Decided<SellerEvent> | Refused;
+
+export type Changed<State> =
+  | {
+      readonly kind: 'changed';
+      readonly state: State | undefined;
+      /** How many events were stored; none where it was so already. */
+      readonly events: number;
+      /** Covers what was stored, as text. */
+      readonly position: string;
+    }
+  | Refused
+  | NotStored;
 export type CheckoutChanged = Changed<OpenedCheckout>;
 export type SellerChanged = Changed<RegisteredSeller>;
 
@@ -293,7 +312,7 @@ export class Payments {
       sealed: Pick<OpenedCheckout, 'method' | 'buyerInfo'>,
     ) => CheckoutDecision,
   ): Promise<CheckoutChanged> {
-    return changeStream(this.#means, checkoutStreams, checkoutStream(id), ({ state }) =>
+    return this.#change(checkoutStreams, checkoutStream(id), ({ state }) =>
       decide(state?.checkout, state ?? { method: undefined, buyerInfo: undefined }),
     );
   }
@@ -302,7 +321,7 @@ export class Payments {
     account: string,
     decide: (seller: Seller | undefined, bankToken: string | undefined) => SellerDecision,
   ): Promise<SellerChanged> {
-    return changeStream(this.#means, sellerStreams, sellerStream(account), ({ state }) =>
+    return this.#change(sellerStreams, sellerStream(account), ({ state }) =>
       decide(state?.seller, state?.bankToken),
     );
   }
@@ -314,7 +333,7 @@ export class Payments {
     decide: (loaded: Loaded<RegisteredSeller>, wallet: WalletBalance) => SellerDecision,
   ): Promise<SellerChanged> {
     const { wallets, walletMsMax } = this.#means;
-    return changeStream(this.#means, sellerStreams, sellerStream(account), async (loaded) => {
+    return this.#change(sellerStreams, sellerStream(account), async (loaded) => {
       const reached = await wallets.waitFor(loaded.checkpoint, walletMsMax);
       if (reached !== 'reached') return walletBehind(reached);
       const read = await wallets.wallets(account);
@@ -326,6 +345,21 @@ export class Payments {
       };
       return decide(loaded, { available, reserved, sellerRevision });
     });
+  }
+
+  /** Carries out a decision, and says what the stream is then. */
+  async #change<State, T extends StreamEventType>(
+    kind: StreamKind<State, T>,
+    stream: string,
+    decide: (
+      loaded: Loaded<State>,
+    ) => Promise<Decided<DomainEvent<T>> | Refused> | Decided<DomainEvent<T>> | Refused,
+  ): Promise<Changed<State>> {
+    const done = await changeStream(this.#means, kind, stream, decide);
+    if (done.kind !== 'carried') return done;
+    const { before, events, checkpoint } = done;
+    const { state } = events === 0 ? before : await loadStream(this.#means, kind, stream, before);
+    return { kind: 'changed', state, events, position: encodeCheckpoint(checkpoint) };
   }
 
   #at({ at }: At): number {

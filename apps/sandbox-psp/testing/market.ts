@@ -150,8 +150,7 @@ export class Market {
     const stream = sellerStream('shop');
     await this.addSeller('shop');
     await this.folds.sellers.decide(stream, (seller) => setBank(seller, { bankToken, at }));
-    const { head } = await this.folds.sellers.load(stream);
-    const revision = head === 'no-stream' ? -1 : head;
+    const { revision } = await this.folds.sellers.load(stream);
     const wallet = { available: amount, reserved: 0n, sellerRevision: revision };
     const psp = this.#sites[0]?.psp.name ?? '';
     const request = { payoutId, currency: 'USD', amount, wallet, revision, psp, bankToken };

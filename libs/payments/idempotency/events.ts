@@ -66,7 +66,7 @@ export const requestPruned = eventType({
   schema: z.strictObject({ kept_until: z.int() }),
 });
 
-type IdempotencyEventType =
+export type IdempotencyEventType =
   | typeof requestBegun
   | typeof requestResumed
   | typeof requestAnswered

@@ -9,10 +9,6 @@ export const idempotencyLimits = {
   holdMsDefault: 30_000,
   /** How long an answer is kept at least, in milliseconds since it was recorded: 30 days. */
   keptMsMin: 30 * 24 * 60 * 60 * 1_000,
-  /** Decisions made again because another process was quicker, and appends sent again while nobody knows their outcome. */
-  attemptsMax: 8,
-  /** Events read at once of one key's stream: it has a handful in each of its lives. */
-  streamPageEvents: 1_000,
   /** Events in one page of the walk that prunes. */
   prunePageEvents: 1_000,
 } as const;

@@ -1,6 +1,7 @@
 import { type Clock, idFromKey, type SubjectCipher } from '@annals/core';
-import type { AppendResult, Checkpoint, EventLog, Expected } from '@annals/event-log';
-import { type Refused, refused } from '../outcome.ts';
+import type { Checkpoint, EventLog } from '@annals/event-log';
+import { changeStream, type Loaded, type StreamKind } from '../change.ts';
+import { decided, type Refused, refused } from '../outcome.ts';
 import {
   type BeginDecision,
   decideBegin,
@@ -10,6 +11,7 @@ import {
 } from './decide.ts';
 import {
   type IdempotencyEvent,
+  type IdempotencyEventType,
   idempotencyCategory,
   idempotencyEvents,
   idempotencyStream,
@@ -63,11 +65,21 @@ export type Once<T> =
   /** Sent again, it is answered or goes on. */
   | { readonly kind: 'unknown'; readonly detail: string };
 
-interface ReadKey {
-  readonly state: KeyState;
-  readonly expected: Expected;
+/** A key with the time at which its newest event was recorded. */
+interface KeyFold {
+  readonly key: KeyState;
   readonly lastRecordedAt: number;
 }
+
+const newFold: KeyFold = { key: newKey, lastRecordedAt: 0 };
+
+const keyStreams: StreamKind<KeyFold, IdempotencyEventType> = {
+  types: idempotencyEvents,
+  evolve: ({ key } = newFold, event) => ({
+    key: evolveKey(key, event),
+    lastRecordedAt: event.recordedAt,
+  }),
+};
 
 /**
  * Requests that have one effect and one answer. The log is the only memory: any process, also one that starts
@@ -149,21 +161,22 @@ export class IdempotencyStore {
     // Two requests of one process are two holders: else the log would take the second for the first sent again.
     this.#begun += 1;
     const begin = this.#begun;
-    for (let attempt = 1; attempt <= limits.attemptsMax; attempt += 1) {
-      const { state, expected } = await this.#read(stream);
-      const subject = state.kind === 'free' ? request.subject : state.subject;
-      const fingerprint = await this.#fingerprint(subject, request.content, state.kind === 'free');
+    let run: { readonly state: KeyState; readonly begunAt: number } | undefined;
+    const done = await changeStream(this.#means, keyStreams, stream, async ({ state }) => {
+      const { key } = state ?? newFold;
+      const subject = key.kind === 'free' ? request.subject : key.subject;
+      const fingerprint = await this.#fingerprint(subject, request.content, key.kind === 'free');
       const now = clock.now();
       const asked = { stream, subject, fingerprint, holder: `${holder}/${begin}`, holdMs, now };
-      const decision = decideBegin(state, asked);
+      const decision = decideBegin(key, asked);
       if (decision.kind !== 'run') return decision;
-      const stored = await this.#append(stream, decision.event, expected);
-      if (stored === 'other') continue;
-      if (stored !== 'stored') return stored;
-      const event = { ...decision.event } as Parameters<typeof evolveKey>[1];
-      return { kind: 'run', state: evolveKey(state, event), begunAt: decision.begunAt };
-    }
-    return { kind: 'in-flight', retryAfterMs: holdMs };
+      run = { state: evolveKey(key, decision.event), begunAt: decision.begunAt };
+      return decided(decision.event);
+    });
+    if (done.kind === 'overloaded') return refused('overloaded', done.detail);
+    if (done.kind !== 'carried') return done;
+    if (!run) throw new Error(`${stream}: begun without a decision`);
+    return { kind: 'run', ...run };
   }
 
   /** Whoever comes first to this gives the answer: a slow holder that was taken over gives the other's. */
@@ -175,12 +188,11 @@ export class IdempotencyStore {
   ): Promise<Once<T>> {
     const id = idFromKey('idempotency', stream, String(state.events));
     const occurredAt = this.#means.clock.now();
-    const expected = state.events - 1;
     if (ran.kind === 'not-kept') {
       const data = { effect: ran.effect };
       const event = { type: 'request-released', id, occurredAt, data } as const;
       // Where this is not stored the key is free once its time is over.
-      await this.#append(stream, event, expected);
+      await this.#append(stream, state, event);
       return { kind: 'not-kept', value: ran.value };
     }
     const { status, contentType: content_type, body } = ran.answer;
@@ -190,9 +202,10 @@ export class IdempotencyStore {
     const subject = state.kind === 'held' ? state.subject : request.subject;
     const data = { subject, status, content_type, body };
     const event = { type: 'request-answered', id, occurredAt, data } as const;
-    const stored = await this.#append(stream, event, expected);
-    if (stored === 'stored') return { kind: 'answer', answer: ran.answer, replayed: false };
-    if (stored !== 'other') return stored;
+    const stored = await this.#append(stream, state, event);
+    if (stored.kind === 'carried') return { kind: 'answer', answer: ran.answer, replayed: false };
+    if (stored.kind === 'overloaded') return refused('overloaded', stored.detail);
+    if (stored.kind !== 'other') return stored;
     const now = await this.#begin(stream, request);
     if (now.kind === 'replay') return { kind: 'answer', answer: now.answer, replayed: true };
     if (now.kind !== 'run') return now;
@@ -200,27 +213,12 @@ export class IdempotencyStore {
   }
 
   async #pruneOne(stream: string, keptUntil: number, now: number) {
-    const { state, expected, lastRecordedAt } = await this.#read(stream);
-    const event = decidePrune(state, stream, lastRecordedAt, keptUntil, now);
-    const stored = event === undefined ? 'other' : await this.#append(stream, event, expected);
-    if (stored === 'other') return 'kept';
-    return stored === 'stored' ? 'pruned' : 'not-stored';
-  }
-
-  async #read(stream: string): Promise<ReadKey> {
-    const { log, cipher } = this.#means;
-    let state = newKey;
-    let lastRecordedAt = 0;
-    for (;;) {
-      const from = state.events;
-      const page = await log.readStream(stream, { from, limit: limits.streamPageEvents });
-      for (const event of await idempotencyEvents.decode(page.events, cipher)) {
-        state = evolveKey(state, event);
-        lastRecordedAt = event.recordedAt;
-      }
-      if (page.head === 'no-stream') return { state, expected: 'no-stream', lastRecordedAt };
-      if (state.events > page.head) return { state, expected: page.head, lastRecordedAt };
-    }
+    const done = await changeStream(this.#means, keyStreams, stream, ({ state = newFold }) => {
+      const event = decidePrune(state.key, stream, state.lastRecordedAt, keptUntil, now);
+      return event === undefined ? decided<IdempotencyEvent>() : decided(event);
+    });
+    if (done.kind !== 'carried') return 'not-stored';
+    return done.events === 0 ? 'kept' : 'pruned';
   }
 
   async #fingerprint(subject: string, content: string, create: boolean) {
@@ -229,36 +227,12 @@ export class IdempotencyStore {
     return keyState === 'erased' ? undefined : keyring.fingerprint(subject, content);
   }
 
-  /** `other`: the stream is not what it was when this was decided. */
-  async #append(
-    stream: string,
-    event: IdempotencyEvent,
-    expected: Expected,
-  ): Promise<
-    | 'stored'
-    | 'other'
-    | Refused<'overloaded' | 'subject-erased'>
-    | { readonly kind: 'unknown'; readonly detail: string }
-  > {
-    const { log, cipher } = this.#means;
-    const encoded = await idempotencyEvents.encode([event], cipher);
-    if (encoded.kind !== 'encoded') {
-      return refused('subject-erased', 'whom the request is about was erased meanwhile');
-    }
-    for (let attempt = 1; ; attempt += 1) {
-      const result: AppendResult = await log.append(stream, encoded.events, { expected });
-      if (result.kind === 'stored') return 'stored';
-      if (result.kind === 'unknown') {
-        if (attempt < limits.attemptsMax) continue;
-        return { kind: 'unknown', detail: result.detail };
-      }
-      if (result.kind === 'refused' && result.reason === 'overloaded') {
-        return refused('overloaded', result.detail);
-      }
-      if (result.kind === 'refused')
-        throw new Error(`${stream}: ${result.reason}, ${result.detail}`);
-      return 'other';
-    }
+  /** Appends one event if the key is where it was; `other`: it is not. */
+  #append(stream: string, key: KeyState, event: IdempotencyEvent) {
+    const known = { state: { key, lastRecordedAt: 0 }, revision: key.events - 1, checkpoint: {} };
+    const decide = ({ revision }: Loaded<KeyFold>) =>
+      revision === known.revision ? decided(event) : ({ kind: 'other' } as const);
+    return changeStream(this.#means, keyStreams, stream, decide, { known });
   }
 }
 

@@ -45,7 +45,6 @@ export type {
 export { parseReference, type Reference, referenceOf } from './references.ts';
 export {
   type Applied,
-  foldLimits,
   NotAppendedError,
   type PaymentsFolds,
   paymentsFolds,

@@ -127,7 +127,7 @@ export const breakResolved = eventType({
   }),
 });
 
-type SettlementEventType =
+export type SettlementEventType =
   | typeof fileReceived
   | typeof breaksFound
   | typeof reconciliationFinished

@@ -39,8 +39,4 @@ export const reconciliationLimits = {
   breaksPerEventMax: 200,
   /** Breaks in one page of a queue. */
   queuePageMax: 200,
-  /** Events read at once of one day's stream. */
-  streamPageEvents: 500,
-  /** Decisions made again because another process was quicker, or because nobody knows what became of an append. */
-  attemptsMax: 8,
 } as const;

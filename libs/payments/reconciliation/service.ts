@@ -1,9 +1,15 @@
 import type { Clock, SubjectCipher } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
+import { changeStream, loadStream, type StreamKind } from '../change.ts';
 import type { Decided, Refused } from '../outcome.ts';
 import { fromStored, movementsOf } from './correcting-entry.ts';
 import { type FoundBreaks, finishRun, mendedBreaks, receiveFile, recordBreaks } from './decide.ts';
-import { type SettlementEvent, settlementEvents, settlementStream } from './events.ts';
+import {
+  type SettlementEvent,
+  type SettlementEventType,
+  settlementEvents,
+  settlementStream,
+} from './events.ts';
 import type { FileText } from './file-text.ts';
 import { reconciliationLimits as limits } from './limits.ts';
 import type { MappedLine } from './mapped-line.ts';
@@ -40,11 +46,12 @@ export class ReconciliationLogError extends Error {
 }
 
 /** A day with what its events add to our side. */
-interface Loaded {
+interface DayFold {
   readonly day: SettlementDay;
-  readonly head: number;
   readonly movements: readonly Movement[];
 }
+
+const newFold: DayFold = { day: newDay, movements: [] };
 
 const dayMs = 86_400_000;
 
@@ -146,22 +153,22 @@ class Recorder {
   }
 }
 
+const days: StreamKind<DayFold, SettlementEventType> = {
+  types: settlementEvents,
+  evolve: ({ day, movements } = newFold, event) => {
+    const more = movementsOf(event);
+    return {
+      day: evolveDay(day, event),
+      movements: more.length === 0 ? movements : [...movements, ...more],
+    };
+  },
+};
+
 async function load(
-  { log, cipher }: Pick<ReconciliationMeans, 'log' | 'cipher'>,
+  means: Pick<ReconciliationMeans, 'log' | 'cipher'>,
   stream: string,
-): Promise<Loaded> {
-  let day = newDay;
-  let head = -1;
-  const movements: Movement[] = [];
-  for (;;) {
-    const page = await log.readStream(stream, { from: head + 1, limit: limits.streamPageEvents });
-    for (const event of await settlementEvents.decode(page.events, cipher)) {
-      day = evolveDay(day, event);
-      movements.push(...movementsOf(event));
-      head = event.revision;
-    }
-    if (page.events.length < limits.streamPageEvents) return { day, head, movements };
-  }
+): Promise<DayFold> {
+  return (await loadStream(means, days, stream)).state ?? newFold;
 }
 
 /** One day as its events tell it. */
@@ -173,32 +180,17 @@ export async function readDay(
   return (await load(means, settlementStream(psp, date))).day;
 }
 
-/**
- * Carries out one decision about a day: a conflict decides again on the new state, an unknown outcome sends the same
- * events again. Throws ReconciliationLogError where the log takes nothing.
- */
+/** Carries out one decision about a day. Throws ReconciliationLogError where the log takes nothing. */
 export async function change<Reason extends string>(
   means: ReconciliationMeans,
   stream: string,
   decide: (day: SettlementDay) => Decided<SettlementEvent> | Refused<Reason>,
 ): Promise<Decided<SettlementEvent> | Refused<Reason>> {
-  let last = '';
-  for (let attempt = 0; attempt < limits.attemptsMax; attempt += 1) {
-    const { day, head } = await load(means, stream);
-    const decision = decide(day);
-    if (decision.kind === 'refused' || decision.events.length === 0) return decision;
-    const encoded = await settlementEvents.encode(decision.events, means.cipher);
-    if (encoded.kind !== 'encoded') throw new Error('events of reconciliation have no subject');
-    const expected = head < 0 ? 'no-stream' : head;
-    let result = await means.log.append(stream, encoded.events, { expected });
-    for (let again = 1; again < limits.attemptsMax && result.kind === 'unknown'; again += 1) {
-      result = await means.log.append(stream, encoded.events, { expected });
-    }
-    if (result.kind === 'stored') return decision;
-    last = result.kind;
-    // Known ids or another head: what is there now decides again.
-  }
-  throw new ReconciliationLogError(
-    `${stream}: the log answered ${last} ${limits.attemptsMax} times`,
-  );
+  let decision: Decided<SettlementEvent> | Refused<Reason> | undefined;
+  const done = await changeStream(means, days, stream, ({ state }) => {
+    decision = decide((state ?? newFold).day);
+    return decision;
+  });
+  if (decision && (done.kind === 'carried' || done === decision)) return decision;
+  throw new ReconciliationLogError(`${stream}: ${'detail' in done ? done.detail : done.kind}`);
 }
