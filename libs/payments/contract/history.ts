@@ -163,7 +163,7 @@ export class PaymentsWalk {
     if (random.chance(10)) {
       return doubtCall(checkout, id, {
         attempt: attempt.number,
-        call: 'confirm',
+        call: attempt.state === 'requested' ? 'create' : 'confirm',
         reason: 'timeout',
         at,
       });

@@ -356,10 +356,24 @@ export function doubtCall(
   const found = findAttempt(checkout, orderId, command.attempt);
   if (found.kind === 'refused') return found;
   const { attempt, ids } = found;
-  if (isSettled(attempt) || attempt.doubt === command.call) return decided<CheckoutEvent>();
   const { call, reason, at } = command;
+  if (attempt.doubt === call || !isOpen(attempt, call)) return decided<CheckoutEvent>();
   const data = { ...ids, attempt: attempt.number, call, reason };
   return decided(checkoutEvent('call-in-doubt', [orderId, attempt.number, call, at], at, data));
+}
+
+/** Whether nobody has told what became of the call: a webhook may have come before the call was given up. */
+function isOpen({ state, capturing, voiding }: Attempt, call: DoubtfulCall): boolean {
+  switch (call) {
+    case 'create':
+      return state === 'requested';
+    case 'confirm':
+      return state === 'confirming';
+    case 'capture':
+      return state === 'authorized' && capturing !== undefined;
+    case 'void':
+      return voiding !== undefined && state !== 'captured' && !deadAttempts.has(state);
+  }
 }
 
 /** A person has to find out what became of a call. Said once for each intent. */

@@ -105,8 +105,10 @@ const acts = {
       ...{ attempt: s.attempt, reason: 'expired_card', code: 'x', at },
       next: s.yes ? 'retry' : 'ask_buyer',
     }),
-  doubt: (c: Checkout, s: Step, at: number) =>
-    doubtCall(c, s.order, { attempt: s.attempt, call: 'confirm', reason: 'timeout', at }),
+  doubt: (c: Checkout, s: Step, at: number) => {
+    const call = s.yes ? 'create' : 'confirm';
+    return doubtCall(c, s.order, { attempt: s.attempt, call, reason: 'timeout', at });
+  },
   capture: (c: Checkout, s: Step, at: number) =>
     requestCapture(c, s.order, { ...(s.yes ? {} : { amount: s.amount }), at, callBefore: at + 1 }),
   end: (c: Checkout, s: Step, at: number) =>
