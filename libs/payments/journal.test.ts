@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { journalOf, postingTable, UnbalancedEntryError } from './journal.ts';
+import { isAccount, journalOf, postingTable, UnbalancedEntryError } from './journal.ts';
 
 const captured = {
   type: 'order-captured',
@@ -59,8 +59,43 @@ describe('the journal entry of an event', () => {
     expect(journalOf({ type: 'capture-requested', data: { amount: '5' } })).toBeUndefined();
   });
 
+  it('of a correction is what its lines say, and refers to the entry that it corrects', () => {
+    const entry = {
+      currency: 'EUR',
+      lines: [
+        { debit: 'psp_fees', credit: 'psp_clearing', amount: '5' },
+        { debit: 'losses', credit: 'seller_available:shop', amount: '7' },
+      ],
+      movements: [{}, { corrects: 'event-1' }],
+    };
+    const corrected = { type: 'break-corrected', data: { entry } };
+    expect(lines(corrected)).toEqual([
+      'posted 5 psp_fees > psp_clearing',
+      'posted 7 losses > seller_available:shop',
+    ]);
+    expect(journalOf(corrected)).toMatchObject({ currency: 'EUR', corrects: 'event-1' });
+    expect(journalOf({ type: 'break-resolved', data: {} })).toBeUndefined();
+    for (const wrong of [{ amount: '0' }, { amount: '-1' }, { debit: 'profit' }]) {
+      const off = { ...entry, lines: [{ ...entry.lines[0], ...wrong }] };
+      expect(() => journalOf({ type: 'break-resolved', data: { entry: off } })).toThrow(RangeError);
+    }
+  });
+
+  it.each([
+    ['bank', true],
+    ['seller_available:shop:1', true],
+    ['seller_available', false],
+    ['seller_available:', false],
+    ['bank:1', false],
+    ['petty_cash', false],
+    ['', false],
+  ])('is between accounts that there are: %s', (name, is) => {
+    expect(isAccount(name)).toBe(is);
+  });
+
   it('never debits and credits one account with one line', () => {
     for (const rules of Object.values(postingTable)) {
+      if ('entry' in rules) continue;
       for (const { debit, credit } of rules) expect(debit).not.toBe(credit);
     }
   });

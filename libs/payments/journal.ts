@@ -36,6 +36,14 @@ const ofSellers: ReadonlySet<AccountKind> = new Set([
   'seller_disputed',
 ]);
 
+/** Whether there is such an account: one of the platform's, or a seller's own. */
+export function isAccount(name: string): boolean {
+  const colon = name.indexOf(':');
+  const kind = (colon < 0 ? name : name.slice(0, colon)) as AccountKind;
+  if (!accountKinds.includes(kind)) return false;
+  return ofSellers.has(kind) ? colon > 0 && colon < name.length - 1 : colon < 0;
+}
+
 export interface PostingRule {
   readonly debit: AccountKind;
   readonly credit: AccountKind;
@@ -46,6 +54,22 @@ export interface PostingRule {
   readonly when?: { readonly member: string; readonly is: boolean };
 }
 
+/** The event names the accounts itself: each line of this member's entry is booked as it stands, and posted. */
+export interface EntryRule {
+  readonly entry: 'entry';
+}
+
+/** An entry that names its accounts: what somebody, or a rule, found to be missing in the books. */
+interface NamedEntry {
+  readonly currency: string;
+  readonly lines: readonly {
+    readonly debit: string;
+    readonly credit: string;
+    readonly amount: string;
+  }[];
+  readonly movements: readonly { readonly corrects?: string | undefined }[];
+}
+
 function posts(debit: AccountKind, credit: AccountKind, amount: string): PostingRule {
   return { debit, credit, amount, balance: 'posted' };
 }
@@ -54,8 +78,10 @@ function holds(debit: AccountKind, credit: AccountKind, amount: string): Posting
   return { debit, credit, amount, balance: 'pending' };
 }
 
-/** One row for each event that moves money; all other events book nothing. */
-export const postingTable: { readonly [Type in PaymentsEvent['type']]?: readonly PostingRule[] } = {
+type Rules = readonly PostingRule[] | EntryRule;
+
+/** What is booked for each event that moves money; all other events book nothing. */
+export const postingTable: { readonly [Type in PaymentsEvent['type']]?: Rules } = {
   'attempt-authorized': [holds('psp_clearing', 'buyer', 'amount')],
   'attempt-voided': [holds('buyer', 'psp_clearing', 'authorized')],
   'order-captured': [
@@ -104,6 +130,14 @@ export const postingTable: { readonly [Type in PaymentsEvent['type']]?: readonly
     { ...posts('bank', 'seller_available', 'amount'), when: { member: 'after_paid', is: true } },
   ],
   'reserve-released': [posts('seller_reserve', 'seller_available', 'amount')],
+  'settlement-booked': [
+    posts('bank', 'psp_clearing', 'to_bank'),
+    posts('psp_clearing', 'bank', 'from_bank'),
+    posts('psp_fees', 'psp_clearing', 'fees'),
+    posts('psp_clearing', 'psp_fees', 'fees_returned'),
+  ],
+  'break-corrected': { entry: 'entry' },
+  'break-resolved': { entry: 'entry' },
 };
 
 export interface Posting {
@@ -117,6 +151,8 @@ export interface Posting {
 
 export interface JournalEntry {
   readonly currency: string;
+  /** The id of the event whose entry this one corrects. */
+  readonly corrects?: string;
   readonly postings: readonly Posting[];
 }
 
@@ -142,7 +178,8 @@ type Members = { readonly [member: string]: unknown };
 
 /**
  * The journal entry of an event; undefined where it moves no money. Pure. Throws UnbalancedEntryError for an event
- * whose amounts do not add up, and RangeError for an amount below zero: such an event must not be written.
+ * whose amounts do not add up, and RangeError for an amount below zero and an account that there is not: such an
+ * event must not be written.
  */
 export function journalOf({
   type,
@@ -154,6 +191,7 @@ export function journalOf({
   const rules = postingTable[type as PaymentsEvent['type']];
   if (!rules) return undefined;
   const members = data as Members;
+  if ('entry' in rules) return entryOf(type, members[rules.entry] as NamedEntry | undefined);
   assertSums(type, members);
   const postings: Posting[] = [];
   for (const { debit, credit, amount: member, balance, when } of rules) {
@@ -167,6 +205,23 @@ export function journalOf({
   const entry = { currency: members.currency as string, postings };
   assertBalanced(type, entry);
   return entry;
+}
+
+function entryOf(type: string, named: NamedEntry | undefined): JournalEntry | undefined {
+  if (!named) return undefined;
+  const postings = named.lines.flatMap(({ debit, credit, amount: text }): Posting[] => {
+    const amount = BigInt(text);
+    if (amount <= 0n) throw new RangeError(`${type}: an amount is not above zero`);
+    const wrong = [debit, credit].find((account) => !isAccount(account));
+    if (wrong !== undefined) throw new RangeError(`${type}: there is no account ${wrong}`);
+    const line = { balance: 'posted', amount } as const;
+    return [
+      { ...line, account: debit, side: 'debit' },
+      { ...line, account: credit, side: 'credit' },
+    ];
+  });
+  const corrects = named.movements.find((movement) => movement.corrects !== undefined)?.corrects;
+  return { currency: named.currency, ...(corrects === undefined ? {} : { corrects }), postings };
 }
 
 function amountOf(type: string, members: Members, member: string): bigint {

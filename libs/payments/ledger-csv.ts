@@ -3,17 +3,26 @@ import type { LedgerEntry } from './read-model/ledger.ts';
 
 /** The journal as CSV (RFC 4180, UTF-8, lines end in CRLF): one line for each posting. Amounts are in major units. */
 export const ledgerCsvHeader =
-  'recorded_utc,occurred_utc,event_id,stream,revision,type,line,account,balance,side,amount,currency\r\n';
+  'recorded_utc,occurred_utc,event_id,stream,revision,type,line,account,balance,side,amount,currency,corrects\r\n';
 
 export function ledgerCsvLines(entry: LedgerEntry): string {
-  const { recordedAt, occurredAt, eventId, stream, revision, type, currency } = entry;
+  const {
+    recordedAt,
+    occurredAt,
+    eventId,
+    stream,
+    revision,
+    type,
+    currency,
+    corrects = '',
+  } = entry;
   const times = [recordedAt, occurredAt].map((time) => new Date(time).toISOString());
   return entry.postings
     .map(({ account, balance, side, amount }, line) =>
       [
         ...times,
         ...[eventId, stream, String(revision), type, String(line)],
-        ...[account, balance, side, majorUnits(amount, currency), currency],
+        ...[account, balance, side, majorUnits(amount, currency), currency, corrects],
       ]
         .map(csvField)
         .join(','),

@@ -25,12 +25,15 @@ function condition({ when }: PostingRule): string {
 }
 
 function postings(): string {
-  const rows = Object.entries(postingTable).flatMap(([type, rules]) =>
-    rules.map((rule) => {
+  const rows = Object.entries(postingTable).flatMap(([type, rules]) => {
+    if ('entry' in rules) {
+      return `| \`${type}\` | each line's \`debit\` | its \`credit\` | its \`amount\` | posted |`;
+    }
+    return rules.map((rule) => {
       const { debit, credit, amount, balance } = rule;
       return `| \`${type}\` | \`${debit}\` | \`${credit}\` | \`${amount}\`${condition(rule)} | ${balance} |`;
-    }),
-  );
+    });
+  });
   const head = ['| event | debit | credit | amount | balance |', '| --- | --- | --- | --- | --- |'];
   return [...head, ...rows].join('\n');
 }

@@ -3,6 +3,9 @@ export const checkoutCategory = 'checkout';
 /** A seller: its terms, its bank account, its payouts. */
 export const sellerCategory = 'seller';
 
+/** What one settlement file or bank statement came to, and what was corrected because of it. */
+export const settlementCategory = 'settlement';
+
 export function checkoutStream(checkoutId: string): string {
   return `${checkoutCategory}-${checkoutId}`;
 }

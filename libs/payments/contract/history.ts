@@ -21,14 +21,24 @@ import {
   requestPayout,
   setBank,
 } from '../decide/seller.ts';
-import { type CheckoutEvent, paymentsEvents, type SellerEvent } from '../events.ts';
+import {
+  type CheckoutEvent,
+  type PaymentsEvent,
+  paymentsEvents,
+  type SellerEvent,
+} from '../events.ts';
 import { type Currency, money } from '../money.ts';
 import type { Decided, Refused } from '../outcome.ts';
+import { dayOf } from '../projections/ledger.ts';
 import { walletChangesOf } from '../projections/wallets.ts';
 import type { PspPaymentStatus } from '../psp/port.ts';
+import { settlementStream } from '../reconciliation/events.ts';
+import type { Movement } from '../reconciliation/movement.ts';
+import { evolveDay, newDay, type SettlementDay } from '../reconciliation/state.ts';
 import { evolveSeller, type Seller } from '../seller-state.ts';
 import { type Checkout, evolve, lastAttempt, type OrderFold } from '../state.ts';
 import { buyerSubject, checkoutStream, sellerStream } from '../streams.ts';
+import { settlementStep } from './settlement-walk.ts';
 
 export const sampleSellers = ['shop-1', 'shop-2', 'shop-3'] as const;
 export const sampleCurrencies = ['USD', 'JPY', 'KWD'] as const;
@@ -52,9 +62,11 @@ type Balances = Map<string, { available: bigint; reserved: bigint }>;
 
 type Decision = Decided<CheckoutEvent> | Decided<SellerEvent> | Refused;
 
+const dayMs = 86_400_000;
+
 /**
  * A random history that the decisions of this package made: orders that fail, wait and are paid, refunds, disputes,
- * payouts that come back. Every event of it is one that could be in a log.
+ * payouts that come back, corrections. Every event of it is one that could be in a log.
  */
 export class PaymentsWalk {
   readonly steps: HistoryStep[] = [];
@@ -62,6 +74,7 @@ export class PaymentsWalk {
   readonly cipher = subjectCipher(this.keys);
   readonly checkouts = new Map<string, Checkout>();
   readonly sellers = new Map<string, Seller>();
+  readonly #days = new Map<string, SettlementDay>();
   readonly #balances: Balances = new Map();
   readonly #revisions = new Map<string, number>();
   readonly #random: SeededRandom;
@@ -96,6 +109,7 @@ export class PaymentsWalk {
     const roll = this.#random.int(0, 99);
     if (roll < 15) return this.#open();
     if (roll < 27) return this.#payout();
+    if (roll < 36) return this.#settle();
     const id = this.#random.pick(checkoutIds);
     const checkout = this.checkouts.get(id);
     if (!checkout) return this.#open();
@@ -292,6 +306,35 @@ export class PaymentsWalk {
     });
   }
 
+  async #settle(): Promise<void> {
+    const of = {
+      psp: 'stripe',
+      date: dayOf(this.#at - this.#random.int(0, 2) * dayMs),
+      at: this.#at,
+    };
+    const stream = settlementStream(of.psp, of.date);
+    const before = this.#days.get(stream) ?? newDay;
+    const decision = settlementStep(this.#random, before, {
+      ...{ of, ours: this.#moved(), currencies: sampleCurrencies, sellers: sampleSellers },
+    });
+    if (decision.kind === 'refused' || decision.events.length === 0) return;
+    this.#days.set(stream, decision.events.reduce(evolveDay, before));
+    await this.#add(stream, decision.events);
+  }
+
+  /** Something that was captured, as reconciliation sees it. */
+  #moved(): Movement | undefined {
+    const moved = [...this.checkouts.values()].flatMap(({ id, currency, orders }) =>
+      [...orders.values()].flatMap(({ captured, terms: { payment_order_id: order } }) => {
+        if (captured === 0n) return [];
+        const names = { key: `pi_${id}_${order}`, id: `captured ${id} ${order}` };
+        return { ...names, status: 'captured', currency, amount: captured } as const;
+      }),
+    );
+    if (moved.length === 0) return undefined;
+    return { ...this.#random.pick(moved), fee: 15n, at: this.#at, waited: 0 };
+  }
+
   async #checkout(id: string, decide: (now: Checkout | undefined) => Decision): Promise<void> {
     const decision = decide(this.checkouts.get(id));
     if (decision.kind === 'refused' || decision.events.length === 0) return;
@@ -312,7 +355,7 @@ export class PaymentsWalk {
     await this.#add(sellerStream(account), decision.events);
   }
 
-  async #add(stream: string, events: readonly (CheckoutEvent | SellerEvent)[]): Promise<void> {
+  async #add(stream: string, events: readonly PaymentsEvent[]): Promise<void> {
     const encoded = await (paymentsEvents as EventTypes<never>).encode(
       events as never,
       this.cipher,

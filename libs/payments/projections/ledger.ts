@@ -1,7 +1,7 @@
 import { defineProjection, type RowAddress, type Rows, type Table } from '@annals/projection';
 import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
 import { type JournalEntry, journalOf, type Posting, postingTable } from '../journal.ts';
-import { checkoutCategory, sellerCategory } from '../streams.ts';
+import { checkoutCategory, sellerCategory, settlementCategory } from '../streams.ts';
 import { forEveryType } from './every-type.ts';
 import { revenueOf } from './revenue.ts';
 
@@ -18,6 +18,7 @@ const sums = {
   pending_credit: 'text',
 } as const;
 
+/** `corrects`: the id of the event whose entry this one corrects; empty for all others. */
 const entries: Table = {
   name: 'entries',
   columns: {
@@ -30,6 +31,7 @@ const entries: Table = {
     recorded_at: 'integer',
     partition: 'integer',
     position: 'text',
+    corrects: 'text',
   },
   key: ['stream', 'revision'],
   indexes: {
@@ -116,6 +118,7 @@ function touchedBy(event: RecordedPaymentsEvent): readonly RowAddress[] {
   ];
 }
 
+/** Empty for what is no seller's. */
 function sellerOf({ data }: RecordedPaymentsEvent): string {
   return (data as { readonly seller_account?: string }).seller_account ?? '';
 }
@@ -125,9 +128,9 @@ function book(event: RecordedPaymentsEvent, rows: Rows): void {
   if (!entry) return;
   const { id: event_id, stream, revision, type, partition, position } = event;
   const { recordedAt: recorded_at, occurredAt: occurred_at } = event;
-  const { currency } = entry;
+  const { currency, corrects = '' } = entry;
   const at = { stream, revision, event_id, recorded_at };
-  rows.put('entries', { ...at, type, currency, occurred_at, partition, position });
+  rows.put('entries', { ...at, type, currency, occurred_at, partition, position, corrects });
   const day = dayOf(recorded_at);
   entry.postings.forEach((posting, line) => {
     const { account, balance, side, amount } = posting;
@@ -203,8 +206,8 @@ function addRevenue(
 
 export const ledgerProjection = defineProjection({
   name: 'ledger',
-  version: 1,
-  categories: [checkoutCategory, sellerCategory],
+  version: 2,
+  categories: [checkoutCategory, sellerCategory, settlementCategory],
   tables: [entries, postings, accounts, days, revenue],
   split: 'partition',
   onFailure: 'halt',

@@ -1,10 +1,15 @@
 import { defineProjection, type Row, type Rows, type Table } from '@annals/projection';
-import { paymentsEvents, type RecordedPaymentsEvent, sellerEvents } from '../events.ts';
+import {
+  checkoutEvents,
+  paymentsEvents,
+  type RecordedPaymentsEvent,
+  sellerEvents,
+} from '../events.ts';
 import { evolveSeller, type Payout, type Seller, type SellerFact } from '../seller-state.ts';
 import { type Checkout, evolve, lastAttempt, type OrderFold } from '../state.ts';
 import { checkoutCategory, sellerCategory } from '../streams.ts';
 import { checkoutStatus, type OrderState } from '../transitions.ts';
-import { forEveryType } from './every-type.ts';
+import { forEveryType, type PaymentsHandler } from './every-type.ts';
 import { foldText, readFold } from './fold-text.ts';
 
 /**
@@ -213,7 +218,28 @@ function sellerOf(
   return { account, terms, hasBank: row.has_bank === 1, payouts, changes: 0 };
 }
 
+const checkoutTypes: ReadonlySet<string> = new Set(checkoutEvents.names);
 const sellerTypes: ReadonlySet<string> = new Set(sellerEvents.names);
+
+const ofSeller: PaymentsHandler = {
+  touches: ({ stream, data }) => {
+    const account = idOf(stream);
+    const { payout_id } = data as { readonly payout_id?: string };
+    const seller = { table: 'sellers', key: [account] };
+    if (payout_id === undefined) return [seller];
+    return [seller, { table: 'payouts', key: [account, payout_id] }];
+  },
+  apply: applyToSeller,
+};
+
+const ofCheckout: PaymentsHandler = {
+  touches: (event) => {
+    const id = idOf(event.stream);
+    const named = ordersOf(event).map((order) => ({ table: 'orders', key: [id, order] }));
+    return [{ table: 'checkouts', key: [id] }, ...named];
+  },
+  apply: applyToCheckout,
+};
 
 export const paymentsProjection = defineProjection({
   name: 'payments',
@@ -223,25 +249,8 @@ export const paymentsProjection = defineProjection({
   split: 'stream',
   onFailure: 'park',
   types: paymentsEvents,
-  handlers: forEveryType((name) =>
-    sellerTypes.has(name)
-      ? {
-          touches: ({ stream, data }) => {
-            const account = idOf(stream);
-            const { payout_id } = data as { readonly payout_id?: string };
-            const seller = { table: 'sellers', key: [account] };
-            if (payout_id === undefined) return [seller];
-            return [seller, { table: 'payouts', key: [account, payout_id] }];
-          },
-          apply: applyToSeller,
-        }
-      : {
-          touches: (event) => {
-            const id = idOf(event.stream);
-            const named = ordersOf(event).map((order) => ({ table: 'orders', key: [id, order] }));
-            return [{ table: 'checkouts', key: [id] }, ...named];
-          },
-          apply: applyToCheckout,
-        },
-  ),
+  handlers: forEveryType((name) => {
+    if (sellerTypes.has(name)) return ofSeller;
+    return checkoutTypes.has(name) ? ofCheckout : 'ignored';
+  }),
 });

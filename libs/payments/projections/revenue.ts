@@ -1,3 +1,5 @@
+import { journalOf, signed } from '../journal.ts';
+
 /** What one event adds to the summary report of its day, seller and currency. Minor units. */
 export interface RevenueChange {
   readonly captures: number;
@@ -36,7 +38,20 @@ export function revenueOf({
       return members.after_succeeded === true ? { ...none, refunds: -amount('amount') } : undefined;
     case 'dispute-opened':
       return { ...none, pspFees: amount('psp_fee') };
+    case 'settlement-booked':
+    case 'break-corrected':
+    case 'break-resolved': {
+      const pspFees = bookedFees({ type, data });
+      return pspFees === 0n ? undefined : { ...none, pspFees };
+    }
     default:
       return undefined;
   }
+}
+
+/** Fees that only the provider's file has told, less those it took back. */
+function bookedFees(event: { readonly type: string; readonly data: unknown }): bigint {
+  const postings = journalOf(event)?.postings ?? [];
+  const fees = postings.filter(({ account }) => account === 'psp_fees');
+  return fees.reduce((sum, posting) => sum + signed(posting), 0n);
 }

@@ -1,7 +1,7 @@
 import { defineProjection, type RowAddress, type Rows, type Table } from '@annals/projection';
 import { paymentsEvents, type RecordedPaymentsEvent, sellerEvents } from '../events.ts';
 import { journalOf, postingTable, signed } from '../journal.ts';
-import { checkoutCategory, sellerCategory } from '../streams.ts';
+import { checkoutCategory, sellerCategory, settlementCategory } from '../streams.ts';
 import { forEveryType } from './every-type.ts';
 
 /**
@@ -91,8 +91,8 @@ const sellerTypes: ReadonlySet<string> = new Set(sellerEvents.names);
 
 export const walletsProjection = defineProjection({
   name: 'wallets',
-  version: 1,
-  categories: [checkoutCategory, sellerCategory],
+  version: 2,
+  categories: [checkoutCategory, sellerCategory, settlementCategory],
   tables: [wallets, sellers],
   split: 'partition',
   onFailure: 'halt',

@@ -43,8 +43,9 @@ async function allEntries(ledger: LedgerReadModel, limit: number, account?: stri
   return entries;
 }
 
-function shown({ eventId, postings, currency, type, recordedAt, occurredAt, stream }: LedgerEntry) {
-  return { eventId, postings, currency, type, recordedAt, occurredAt, stream };
+function shown(entry: LedgerEntry) {
+  const { eventId, postings, currency, type, recordedAt, occurredAt, stream, corrects } = entry;
+  return { eventId, postings, currency, type, recordedAt, occurredAt, stream, corrects };
 }
 
 function byName<T extends { readonly account: string; readonly currency: string }>(

@@ -55,11 +55,11 @@ export const ledgerSql = {
       ORDER BY account, currency LIMIT ?) k
     CROSS JOIN accounts a ON a.account = k.account AND a.currency = k.currency
     ORDER BY a.account, a.currency`,
-  entries: `SELECT ${place}, revision, type, currency, occurred_at FROM entries
+  entries: `SELECT ${place}, revision, type, currency, occurred_at, corrects FROM entries
     WHERE (${place}) > (?, ?, ?) AND recorded_at < ? ORDER BY ${place} LIMIT ?`,
   entriesOf: `SELECT DISTINCT ${place}, revision FROM postings
     WHERE account = ? AND (${place}) > (?, ?, ?) AND recorded_at < ? ORDER BY ${place} LIMIT ?`,
-  entry: `SELECT ${place}, revision, type, currency, occurred_at FROM entries
+  entry: `SELECT ${place}, revision, type, currency, occurred_at, corrects FROM entries
     WHERE stream = ? AND revision = ?`,
   postings: `SELECT account, balance, side, amount FROM postings
     WHERE stream = ? AND revision = ? ORDER BY line`,
@@ -100,6 +100,7 @@ interface EntryRow extends PlaceRow {
   readonly type: string;
   readonly currency: string;
   readonly occurred_at: number;
+  readonly corrects: string;
 }
 
 function accountsPage(reads: ReadTransaction, { after, limit }: AccountsQuery): AccountSums[] {
@@ -179,7 +180,7 @@ function entryAt(reads: ReadTransaction, { stream, revision }: PlaceRow): EntryR
 }
 
 function entryOf(reads: ReadTransaction, row: EntryRow): LedgerEntry {
-  const { stream, revision, type, currency } = row;
+  const { stream, revision, type, currency, corrects } = row;
   const postings = reads
     .all<PostingRow>(ledgerSql.postings, stream, revision)
     .map(({ account, balance, side, amount }) => {
@@ -187,7 +188,8 @@ function entryOf(reads: ReadTransaction, row: EntryRow): LedgerEntry {
     });
   assertBalanced(type, { currency, postings });
   const { recorded_at: recordedAt, occurred_at: occurredAt, event_id: eventId } = row;
-  return { recordedAt, eventId, stream, revision, type, occurredAt, currency, postings };
+  const place = { recordedAt, eventId, stream, revision, type, occurredAt, currency };
+  return { ...place, ...(corrects === '' ? {} : { corrects }), postings };
 }
 
 /** Text greater than every day. */

@@ -61,6 +61,8 @@ export interface LedgerEntry extends EntryPlace {
   readonly type: string;
   readonly occurredAt: number;
   readonly currency: string;
+  /** The id of the event whose entry this one corrects. */
+  readonly corrects?: string;
   readonly postings: readonly Posting[];
 }
 

@@ -1,14 +1,6 @@
 import type { CorrectingEntry, SettlementEvent, StoredBreak, StoredMovement } from './events.ts';
 import type { Break } from './match-key.ts';
-import type { Movement } from './movement.ts';
-
-/** A posting as the journal has it. */
-export interface CorrectingPosting {
-  readonly account: string;
-  readonly balance: 'posted';
-  readonly amount: bigint;
-  readonly side: 'debit' | 'credit';
-}
+import { bankStatuses, type Movement } from './movement.ts';
 
 /** The entry that mends a break by itself; undefined where a person must decide. */
 export function correctionOf(found: StoredBreak): CorrectingEntry | undefined {
@@ -16,7 +8,7 @@ export function correctionOf(found: StoredBreak): CorrectingEntry | undefined {
   if (treatment !== 'correct' || !outside || !ledger) return undefined;
   if (found.class === 'rounding') {
     const off = BigInt(outside.amount) - BigInt(ledger.amount);
-    const lines = [line('psp_clearing', 'fx_difference', off)];
+    const lines = [line(heldIn(ledger), 'fx_difference', off)];
     return { currency: ledger.currency, lines, movements: [change(found, ledger, off, 0n)] };
   }
   if (found.class === 'fee_mismatch') {
@@ -43,29 +35,58 @@ function change(
   return { ...entry, id, corrects: entry.id, amount: String(amount), fee: String(fee), waited: 0 };
 }
 
+/** Payouts are moved to the bank by the file as a whole: what is off about one of them is off there. */
+function heldIn({ status }: Pick<StoredMovement, 'status'>): 'bank' | 'psp_clearing' {
+  return bankStatuses.has(status) ? 'bank' : 'psp_clearing';
+}
+
+/** What these movements of ours are worth in the accounts that are compared with files. */
+export function effectOf(movements: readonly StoredMovement[]): {
+  readonly bank: bigint;
+  readonly psp_clearing: bigint;
+} {
+  const effect = { bank: 0n, psp_clearing: 0n };
+  for (const movement of movements) {
+    effect[heldIn(movement)] += BigInt(movement.amount);
+    effect.psp_clearing -= BigInt(movement.fee);
+  }
+  return effect;
+}
+
 /**
- * The journal entry of an event of reconciliation, in the form of the journal; undefined where it books nothing. Every
- * line debits as much as it credits, so an entry cannot be out of balance. Throws RangeError for an amount that
- * is not above zero.
+ * What our side must say in addition, in one currency, to agree with the other about a break; none where nothing of
+ * ours stands or could stand opposite. An entry that mends it books as much.
  */
-export function settlementJournalOf({
-  type,
-  data,
-}: Pick<SettlementEvent, 'type' | 'data'>):
-  | { readonly currency: string; readonly postings: readonly CorrectingPosting[] }
-  | undefined {
-  if (type !== 'break-corrected' && type !== 'break-resolved') return undefined;
-  const { entry } = data as { readonly entry?: CorrectingEntry };
-  if (!entry) return undefined;
-  const postings = entry.lines.flatMap(({ debit, credit, amount: text }) => {
-    const amount = BigInt(text);
-    if (amount <= 0n) throw new RangeError(`${type}: an amount is not above zero`);
-    return [
-      { account: debit, balance: 'posted', amount, side: 'debit' } as const,
-      { account: credit, balance: 'posted', amount, side: 'credit' } as const,
-    ];
-  });
-  return { currency: entry.currency, postings };
+export function mendingMovements(found: StoredBreak, currency: string): StoredMovement[] {
+  const { break_id, class: of, outside, ledger } = found;
+  const added = outside && { ...outside, id: `resolution-${break_id}`, waited: 0 };
+  const undone = ledger && change(found, ledger, -BigInt(ledger.amount), -BigInt(ledger.fee));
+  const all = (): (StoredMovement | undefined)[] => {
+    switch (of) {
+      case 'missing_in_ledger':
+      case 'duplicate_in_psp':
+        return [added];
+      case 'missing_in_psp':
+      case 'duplicate_in_ledger':
+        return [undone];
+      case 'currency_mismatch':
+      case 'status_mismatch':
+        return [undone, added];
+      case 'amount_mismatch':
+      case 'rounding':
+        return outside && ledger ? [change(found, ledger, off(outside, ledger, 'amount'), 0n)] : [];
+      case 'fee_mismatch':
+        return outside && ledger ? [change(found, ledger, 0n, off(outside, ledger, 'fee'))] : [];
+      case 'timing':
+      case 'unidentified_row':
+        return [];
+    }
+  };
+  return all().flatMap((one) => (one?.currency === currency ? [one] : []));
+}
+
+function off(outside: StoredMovement, ledger: StoredMovement, member: 'amount' | 'fee'): bigint {
+  return BigInt(outside[member]) - BigInt(ledger[member]);
 }
 
 /** What our side says in addition, because of an event of reconciliation: given to the next run with its entries. */

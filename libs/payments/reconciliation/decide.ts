@@ -1,11 +1,14 @@
 import { idFromKey } from '@annals/core';
-import { isCurrency } from '../money.ts';
+import { isAccount } from '../journal.ts';
+import { isCurrency, moneyLimits } from '../money.ts';
 import { type Decided, decided, type Refused, refused } from '../outcome.ts';
-import { correctionOf, storedBreak } from './correcting-entry.ts';
+import { correctionOf, effectOf, mendingMovements, storedBreak } from './correcting-entry.ts';
 import type { CorrectingEntry, SettlementEvent, StoredBreak } from './events.ts';
 import { reconciliationLimits as limits } from './limits.ts';
 import type { Break } from './match-key.ts';
-import type { SettlementDay, TrackedBreak } from './state.ts';
+import { nothingSettled, type Settled, type SettlementDay, type TrackedBreak } from './state.ts';
+
+const { digitsMax } = moneyLimits;
 
 /** Whose day a command is about, and when. */
 export interface OfDay {
@@ -83,9 +86,9 @@ function newBreaks(
   return stored;
 }
 
-/** Breaks whose entries are in the books by now. */
+/** Breaks that our side has been made to agree about. */
 export function mendedBreaks(day: SettlementDay): ReadonlySet<string> {
-  return new Set([...day.breaks].filter(([, { booked }]) => booked).map(([id]) => id));
+  return new Set([...day.breaks].filter(([, { mended }]) => mended).map(([id]) => id));
 }
 
 function sayings({ class: of, key, outside, ledger, line, detail }: Break): string {
@@ -102,15 +105,51 @@ export interface RunCounts {
   readonly breaks: number;
 }
 
-/** Said once for each file, however often it is compared. */
+/**
+ * Said once for each file, however often it is compared; with it what the file says has left the balance is booked. A
+ * later file of the same day books what it says otherwise than the one before.
+ */
 export function finishRun(
   day: SettlementDay,
-  { psp, date, at, ...run }: OfDay & RunCounts,
+  {
+    psp,
+    date,
+    at,
+    settled = new Map(),
+    ...run
+  }: OfDay & RunCounts & { readonly settled?: ReadonlyMap<string, Settled> },
 ): Decision {
   if (day.finished.has(run.sha256)) return decided();
   const of = { psp, date, at };
   const data = { ...named(of), ...run };
-  return decided(event('reconciliation-finished', of, ['finished', run.sha256], data));
+  return decided(
+    ...bookings(day, of, run.sha256, settled),
+    event('reconciliation-finished', of, ['finished', run.sha256], data),
+  );
+}
+
+function bookings(
+  day: SettlementDay,
+  of: OfDay,
+  sha256: string,
+  settled: ReadonlyMap<string, Settled>,
+): SettlementEvent[] {
+  const currencies = new Set([...settled.keys(), ...day.settled.keys()]);
+  return [...currencies].toSorted().flatMap((currency) => {
+    const now = settled.get(currency) ?? nothingSettled;
+    const before = day.settled.get(currency) ?? nothingSettled;
+    const bank = now.bank - before.bank;
+    const fees = now.fees - before.fees;
+    if (bank === 0n && fees === 0n) return [];
+    const amounts = {
+      to_bank: String(bank > 0n ? bank : 0n),
+      from_bank: String(bank < 0n ? -bank : 0n),
+      fees: String(fees > 0n ? fees : 0n),
+      fees_returned: String(fees < 0n ? -fees : 0n),
+    };
+    const data = { ...named(of), sha256, currency, ...amounts };
+    return event('settlement-booked', of, ['booked', sha256, currency], data);
+  });
 }
 
 /** Somebody's command about one break. */
@@ -144,8 +183,11 @@ export function comment(
 
 export interface RequestResolution extends OfBreak {
   readonly reason: string;
-  readonly entry?: CorrectingEntry;
+  /** What is booked once it is approved; it has to mend the break (`mendingMovements`). */
+  readonly entry?: ProposedEntry;
 }
+
+export type ProposedEntry = Pick<CorrectingEntry, 'currency' | 'lines'>;
 
 /** Books nothing: another person approves or rejects it. */
 export function requestResolution(
@@ -160,20 +202,52 @@ export function requestResolution(
   if (reason.trim() === '' || reason.length > limits.commentCharsMax) {
     return refused('reason-missing', `a reason has 1 to ${limits.commentCharsMax} characters`);
   }
-  const wrong = entry && wrongInEntry(entry);
+  const { by } = command;
+  if (!entry) return about(day, 'break-resolution-requested', command, { by, reason });
+  const movements = mendingMovements(one.tracked.found, entry.currency);
+  const wrong = wrongInEntry(entry) ?? mendsNot(entry, movements);
   if (wrong !== undefined) return refused('wrong-entry', wrong);
-  const data = { by: command.by, reason, ...(entry ? { entry } : {}) };
+  const { currency, lines } = entry;
+  const data = { by, reason, entry: { currency, lines, movements } };
   return about(day, 'break-resolution-requested', command, data);
 }
 
-function wrongInEntry({ currency, lines, movements }: CorrectingEntry): string | undefined {
-  if (!isCurrency(currency)) return `${currency} is no ISO 4217 currency`;
-  if (lines.length === 0) return 'an entry has one line at least';
-  if (lines.some(({ amount }) => BigInt(amount) <= 0n)) return 'amounts must be above zero';
+function wrongInEntry({ currency, lines }: ProposedEntry): string | undefined {
+  if (!isCurrency(currency)) return 'its currency is no ISO 4217 code';
+  if (lines.length === 0 || lines.length > limits.entryLinesMax) {
+    return `an entry has 1 to ${limits.entryLinesMax} lines`;
+  }
+  if (lines.some(({ amount }) => !/^[1-9]\d*$/.test(amount) || amount.length > digitsMax)) {
+    return `amounts are whole minor units above zero, of at most ${digitsMax} digits`;
+  }
+  const accounts = lines.flatMap(({ debit, credit }) => [debit, credit]);
+  const unknown = accounts.find((name) => !isAccount(name));
+  if (unknown !== undefined) return `there is no account ${unknown.slice(0, limits.idCharsMax)}`;
   if (lines.some(({ debit, credit }) => debit === credit)) {
     return 'a line debits one account and credits another';
   }
-  if (movements.some((one) => !isCurrency(one.currency))) return 'a movement has no currency';
+  return undefined;
+}
+
+/**
+ * An entry has to change what the provider and the bank hold for us by what our side lacks: else the books would agree
+ * with the file by their lists, and not by their sums.
+ */
+function mendsNot(
+  { lines }: ProposedEntry,
+  movements: CorrectingEntry['movements'],
+): string | undefined {
+  if (movements.length === 0) return undefined;
+  const lacking = effectOf(movements);
+  for (const account of ['psp_clearing', 'bank'] as const) {
+    let booked = 0n;
+    for (const { debit, credit, amount } of lines) {
+      if (debit === account) booked += BigInt(amount);
+      if (credit === account) booked -= BigInt(amount);
+    }
+    if (booked === lacking[account]) continue;
+    return `it must change ${account} by ${lacking[account]}, and changes it by ${booked}`;
+  }
   return undefined;
 }
 

@@ -1,6 +1,7 @@
 import { type DomainEvent, EventTypes, eventType, type RecordedEvent } from '@annals/event-log';
 import { z } from 'zod';
 import { storedAmountSchema as amount } from '../money.ts';
+import { settlementCategory } from '../streams.ts';
 import { breakClasses } from './break-classes.ts';
 import { movementStatuses } from './movement.ts';
 
@@ -8,8 +9,6 @@ import { movementStatuses } from './movement.ts';
  * The stored formats of reconciliation: version them with care. One stream for each provider (or bank) and day. Times are
  * milliseconds since 1970.
  */
-
-export const settlementCategory = 'settlement';
 
 /** `psp` is a provider or the name of a bank account; `date` the day in UTC, `YYYY-MM-DD`. */
 export function settlementStream(psp: string, date: string): string {
@@ -127,18 +126,25 @@ export const breakResolved = eventType({
   }),
 });
 
-export type SettlementEventType =
-  | typeof fileReceived
-  | typeof breaksFound
-  | typeof reconciliationFinished
-  | typeof breakCorrected
-  | typeof breakAssigned
-  | typeof breakCommented
-  | typeof resolutionRequested
-  | typeof resolutionRejected
-  | typeof breakResolved;
+/**
+ * What a settlement file says has left the balance at the provider: to the bank, and as fees of no single payment. One
+ * event for each currency; a later file of the same day books what it says otherwise.
+ */
+export const settlementBooked = eventType({
+  name: 'settlement-booked',
+  schemaVersion: 1,
+  schema: z.strictObject({
+    ...what,
+    sha256: z.string(),
+    currency: z.string(),
+    to_bank: amount,
+    from_bank: amount,
+    fees: amount,
+    fees_returned: amount,
+  }),
+});
 
-export const settlementEvents = new EventTypes<SettlementEventType>([
+export const settlementEventTypes = [
   fileReceived,
   breaksFound,
   reconciliationFinished,
@@ -148,7 +154,12 @@ export const settlementEvents = new EventTypes<SettlementEventType>([
   resolutionRequested,
   resolutionRejected,
   breakResolved,
-]);
+  settlementBooked,
+] as const;
+
+export type SettlementEventType = (typeof settlementEventTypes)[number];
+
+export const settlementEvents = new EventTypes([...settlementEventTypes]);
 
 export type SettlementEvent = DomainEvent<SettlementEventType>;
 export type RecordedSettlementEvent = RecordedEvent<SettlementEventType>;

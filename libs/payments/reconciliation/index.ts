@@ -7,17 +7,12 @@ export {
 } from './break-classes.ts';
 export { camt053Rows } from './camt053.ts';
 export { clearingMovements } from './clearing-movements.ts';
-export {
-  type CorrectingPosting,
-  movementsOf,
-  settlementJournalOf,
-} from './correcting-entry.ts';
+export { mendingMovements, movementsOf } from './correcting-entry.ts';
 export * from './decide.ts';
 export {
   type CorrectingEntry,
   type RecordedSettlementEvent,
   type SettlementEvent,
-  settlementCategory,
   settlementEvents,
   settlementStream,
 } from './events.ts';
@@ -56,4 +51,10 @@ export {
   reconcileDay,
 } from './service.ts';
 export { type SettlementRow, settlementRows } from './settlement-csv.ts';
-export { breakMoves, breakStates, type SettlementDay, type TrackedBreak } from './state.ts';
+export {
+  breakMoves,
+  breakStates,
+  type Settled,
+  type SettlementDay,
+  type TrackedBreak,
+} from './state.ts';

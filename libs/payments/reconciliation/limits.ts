@@ -35,6 +35,8 @@ export const reconciliationLimits = {
   feeBasisPointsMax: 1_000,
   /** Characters of a comment. */
   commentCharsMax: 2_000,
+  /** Lines of an entry that somebody proposes. */
+  entryLinesMax: 20,
   /** Breaks that one event names. */
   breaksPerEventMax: 200,
   /** Breaks in one page of a queue. */

@@ -1,7 +1,7 @@
 import type { BreakClass, Treatment } from './break-classes.ts';
 import { breakClassTable } from './break-classes.ts';
 import { reconciliationLimits as limits } from './limits.ts';
-import type { Movement } from './movement.ts';
+import { type Movement, toldByProvider } from './movement.ts';
 
 /** A difference between the two sides. */
 export interface Break {
@@ -36,15 +36,22 @@ export function matchKey(
   for (const status of new Set([...outside, ...ledger].map((movement) => movement.status))) {
     const lines = outside.filter((movement) => movement.status === status);
     const ours = ledger.filter((movement) => movement.status === status);
-    // Where nothing stands opposite, a second one is a duplicate of the first, and the first is on its own.
-    const [line, ...moreLines] = closestFirst(lines, ours[0]);
-    const [entry, ...moreEntries] = closestFirst(ours, line);
-    if (line && entry) {
+    const pairs = toldByProvider.has(status) ? [] : pairsOf(lines, ours);
+    for (const { line, entry } of pairs) {
       const found = compare(key, line, entry);
       if (found.length === 0) matched += 1;
       breaks.push(...found);
-    } else if (line) alone.outside.push(line);
-    else if (entry) alone.ledger.push(entry);
+    }
+    const paired = new Set(pairs.flatMap(({ line, entry }) => [line, entry]));
+    const moreLines = lines.filter((line) => !paired.has(line));
+    const moreEntries = ours.filter((entry) => !paired.has(entry));
+    if (pairs.length === 0) {
+      // Where nothing stands opposite, a second one is a duplicate of the first, and the first is on its own.
+      const [line, entry] = [moreLines.shift(), moreEntries.shift()];
+      if (line && toldByProvider.has(status)) matched += 1;
+      else if (line) alone.outside.push(line);
+      if (entry) alone.ledger.push(entry);
+    }
     for (const more of moreLines) breaks.push(broken('duplicate_in_psp', key, more, undefined));
     for (const more of moreEntries) {
       breaks.push(broken('duplicate_in_ledger', key, undefined, more));
@@ -77,14 +84,31 @@ function corrected(entries: readonly Movement[]): Movement[] {
   );
 }
 
-/** With the one first that equals `other`, if there is one: then the rest are its duplicates. */
-function closestFirst(movements: readonly Movement[], other: Movement | undefined): Movement[] {
-  if (!other || movements.length < 2) return [...movements];
-  const equal = movements.find(
-    ({ currency, amount, fee }) =>
-      currency === other.currency && amount === other.amount && fee === other.fee,
-  );
-  return equal ? [equal, ...movements.filter((one) => one !== equal)] : [...movements];
+/** What says the same stands opposite each other; of the rest, whichever comes. */
+function pairsOf(
+  lines: readonly Movement[],
+  entries: readonly Movement[],
+): { readonly line: Movement; readonly entry: Movement }[] {
+  const same = Map.groupBy(entries, amountsOf);
+  const left = new Set(entries);
+  const pairs: { line: Movement; entry: Movement }[] = [];
+  const others: Movement[] = [];
+  for (const line of lines) {
+    const entry = same.get(amountsOf(line))?.shift();
+    if (entry) pairs.push({ line, entry });
+    else others.push(line);
+    if (entry) left.delete(entry);
+  }
+  const rest = [...left];
+  for (const line of others) {
+    const entry = rest.shift();
+    if (entry) pairs.push({ line, entry });
+  }
+  return pairs;
+}
+
+function amountsOf({ currency, amount, fee }: Movement): string {
+  return `${currency} ${amount} ${fee}`;
 }
 
 function compare(key: string, line: Movement, entry: Movement): Break[] {

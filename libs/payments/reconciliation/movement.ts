@@ -30,7 +30,8 @@ export const movementStatuses = [
   'dispute_won',
   'paid_out',
   'payout_returned',
-  'balance',
+  'topped_up',
+  'provider_fee',
 ] as const;
 export type MovementStatus = (typeof movementStatuses)[number];
 
@@ -42,7 +43,20 @@ const statusOfCategory: ReadonlyMap<string, MovementStatus> = new Map([
   ['dispute_reversal', 'dispute_won'],
   ['payout', 'paid_out'],
   ['payout_reversal', 'payout_returned'],
+  ['topup', 'topped_up'],
+  ['topup_reversal', 'topped_up'],
+  ['fee', 'provider_fee'],
 ]);
+
+/** What moves between the provider and our bank. */
+export const bankStatuses: ReadonlySet<MovementStatus> = new Set([
+  'paid_out',
+  'payout_returned',
+  'topped_up',
+]);
+
+/** What only the provider tells: no entry of ours stands opposite before the file is booked. */
+export const toldByProvider: ReadonlySet<MovementStatus> = new Set(['topped_up', 'provider_fee']);
 
 /** What a line of a settlement file says of our money; undefined where its category means nothing to us. */
 export function movementOfSettlement(row: SettlementRow): Movement | undefined {

@@ -1,8 +1,9 @@
 import { defineProjection, type Rows, type Table } from '@annals/projection';
 import type { ReadTransaction } from '@annals/store-sqlite';
 import { type Answer, answer, type Followed, type LiveGeneration } from '../read-model/live.ts';
+import { settlementCategory } from '../streams.ts';
 import type { BreakClass, Treatment } from './break-classes.ts';
-import { type RecordedSettlementEvent, settlementCategory, settlementEvents } from './events.ts';
+import { type RecordedSettlementEvent, settlementEvents } from './events.ts';
 import { reconciliationLimits as limits } from './limits.ts';
 import type { BreakState } from './state.ts';
 
@@ -102,6 +103,7 @@ export const reconciliationProjection = defineProjection({
   handlers: {
     'settlement-file-received': 'ignored',
     'reconciliation-finished': 'ignored',
+    'settlement-booked': 'ignored',
     'breaks-found': foundBreaks,
     'break-corrected': oneBreak<EventOf<'break-corrected'>>(() => ({ state: 'corrected' })),
     'break-assigned': oneBreak<EventOf<'break-assigned'>>((_, { data }) => {

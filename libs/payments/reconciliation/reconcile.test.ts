@@ -281,11 +281,15 @@ test('a settlement file beside our entries', async () => {
     'balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,payment_intent_id',
     'txn_1,2026-11-24 12:00:00,usd,10.00,0.30,9.70,charge,ch_1,pi_1',
     'txn_2,2026-11-24 12:00:00,usd,-10.00,0.00,-10.00,refund,re_1,pi_1',
-    'txn_3,2026-11-24 12:00:00,usd,5.00,0.00,5.00,topup,tu_1,',
+    'txn_3,2026-11-24 12:00:00,usd,5.00,0.00,5.00,advance,ad_1,',
     'txn_4,2026-11-24 12:00:00,usd,5.00,0.00',
+    'txn_5,2026-11-24 12:00:00,usd,7.00,0.00,7.00,topup,tu_1,',
+    'txn_6,2026-11-24 12:00:00,usd,-0.40,0.00,-0.40,fee,fee_1,',
+    'txn_7,2026-11-24 12:00:00,usd,-9.00,0.00,-9.00,payout,po_1,',
+    'txn_7,2026-11-24 12:00:00,usd,-9.00,0.00,-9.00,payout,po_1,',
   ].join('\n');
   const breaks: Break[] = [];
-  await reconcile({
+  const { settled } = await reconcile({
     file: settlementRows(fileOf(content)),
     movementOf: movementOfSettlement,
     ledger: ledgerWith([
@@ -298,7 +302,11 @@ test('a settlement file beside our entries', async () => {
   expect(breaks.map((one) => [one.class, one.line])).toEqual([
     ['unidentified_row', 4],
     ['unidentified_row', 5],
+    ['duplicate_in_psp', undefined],
+    ['missing_in_ledger', undefined],
   ]);
+  // A top-up of 7.00 came from the bank and a payout of 9.00, told twice, went there; 0.40 is the provider's.
+  expect(settled).toEqual(new Map([['USD', { bank: 200n, fees: 40n }]]));
 });
 
 test('a booking of the bank is a payout that was paid or came back', () => {

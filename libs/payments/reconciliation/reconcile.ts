@@ -6,13 +6,16 @@ import { reconciliationLimits as limits } from './limits.ts';
 import type { MappedLine } from './mapped-line.ts';
 import { type Break, broken, type Comparing, matchKey } from './match-key.ts';
 import {
+  bankStatuses,
   decodeMovement,
   encodedKey,
   encodeMovement,
   type Movement,
   type Side,
+  toldByProvider,
 } from './movement.ts';
 import { SortedLines } from './sorted-lines.ts';
+import { nothingSettled, type Settled } from './state.ts';
 
 export interface Reconciling<Row> {
   /** The file as its mapper reads it. */
@@ -41,6 +44,8 @@ export interface Reconciled {
   readonly entries: number;
   readonly matched: number;
   readonly breaks: { readonly [Class in BreakClass]: number };
+  /** What the file says has left the balance at the provider, by currency; without what waited for it. */
+  readonly settled: ReadonlyMap<string, Settled>;
 }
 
 /**
@@ -55,8 +60,8 @@ export async function reconcile<Row>(input: Reconciling<Row>): Promise<Reconcile
     const lines = await addFile(sorted, input, counts);
     const entries = await addLedger(sorted, input);
     const comparing = { until: input.until, timingMs: input.timingMs ?? limits.timingMsMax };
-    const matched = await matchAll(sorted, comparing, counts);
-    return { lines, entries, matched, breaks: counts.byClass() };
+    const { matched, settled } = await matchAll(sorted, comparing, counts);
+    return { lines, entries, matched, breaks: counts.byClass(), settled };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -132,13 +137,15 @@ async function matchAll(
   sorted: SortedLines,
   comparing: Comparing,
   counts: Counts,
-): Promise<number> {
+): Promise<Pick<Reconciled, 'matched' | 'settled'>> {
   let matched = 0;
+  const settling = new Settling();
   let group: string[] = [];
   let key: string | undefined;
   const close = (): readonly Break[] => {
     const found = matchGroup(group, comparing);
     matched += found.matched;
+    settling.add(group);
     group = [];
     return found.breaks;
   };
@@ -156,7 +163,7 @@ async function matchAll(
     await counts.found(breaks);
   }
   if (group.length > 0) await counts.found(close());
-  return matched;
+  return { matched, settled: settling.byCurrency };
 }
 
 function matchGroup(
@@ -173,6 +180,39 @@ function matchGroup(
   }
   const key = sides.outside[0]?.key ?? sides.ledger[0]?.key ?? '';
   return matchKey(key, sides.outside, sides.ledger, comparing);
+}
+
+/** Adds up what lines of a file say has left the balance: the same move is counted once, however often it stands there. */
+class Settling {
+  readonly byCurrency = new Map<string, Settled>();
+
+  add(group: readonly string[]): void {
+    const seen = new Set<string>();
+    for (const encoded of group) {
+      if (!settles(encoded)) continue;
+      const { movement } = decodeMovement(encoded);
+      // What waited was booked with the file that it was in.
+      if (movement.waited > 0 || seen.has(movement.id)) continue;
+      seen.add(movement.id);
+      this.#book(movement);
+    }
+  }
+
+  #book({ status, currency, amount, fee }: Movement): void {
+    const { bank, fees } = this.byCurrency.get(currency) ?? nothingSettled;
+    const after = bankStatuses.has(status)
+      ? // The fee of a payout is compared with ours; that of a top-up has nothing that stands opposite.
+        { bank: bank - amount, fees: toldByProvider.has(status) ? fees + fee : fees }
+      : { bank, fees: fees + fee - amount };
+    this.byCurrency.set(currency, after);
+  }
+}
+
+/** Told without reading the whole line: most are charges. */
+function settles(encoded: string): boolean {
+  const [, status, mark] = encoded.split('\t', 3);
+  const named = status as Movement['status'];
+  return mark === 'o' && (bankStatuses.has(named) || toldByProvider.has(named));
 }
 
 /** One encoded line of each side, neither a correction, with equal status, currency, amount and fee. */

@@ -3,17 +3,17 @@ import { join } from 'node:path';
 import { memoryEventLog } from '@annals/event-log';
 import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
 import { expect, test } from 'vitest';
-import { accountKinds, assertBalanced } from '../journal.ts';
+import { accountKinds, assertBalanced, journalOf, signed } from '../journal.ts';
 import { decided } from '../outcome.ts';
-import { settlementJournalOf } from './correcting-entry.ts';
 import {
   approveResolution,
   assign,
   comment,
+  type ProposedEntry,
   rejectResolution,
   requestResolution,
 } from './decide.ts';
-import { type CorrectingEntry, settlementEvents, settlementStream } from './events.ts';
+import { settlementEvents, settlementStream } from './events.ts';
 import { type Movement, movementOfSettlement } from './movement.ts';
 import { reportCsv, reportHtml, reportOf } from './report.ts';
 import { change, type ReconciliationMeans, readDay, reconcileDay } from './service.ts';
@@ -60,6 +60,7 @@ function run(own: ReconciliationMeans, { text = content, ledger = entries, day =
   return reconcileDay(own, {
     ...{ psp, date: day, format: 'stripe-balance-change-itemized-3', file: fileOf(text) },
     ...{ rowsOf: settlementRows, movementOf: movementOfSettlement, ledger: inOne(ledger) },
+    ofBalance: true,
   });
 }
 
@@ -93,7 +94,7 @@ test('what is safe is corrected, and a second run finds none of it; the same fil
 test('corrections are journal entries in balance, between accounts that there are', async () => {
   const own = means();
   await run(own);
-  const booked = (await eventsOf(own)).flatMap((event) => settlementJournalOf(event) ?? []);
+  const booked = (await eventsOf(own)).flatMap((event) => journalOf(event) ?? []);
   expect(booked).toHaveLength(3);
   for (const one of booked) {
     assertBalanced('break-corrected', one);
@@ -131,16 +132,19 @@ test('finance: assigned, commented, resolved by an entry that a second person ap
   ];
   await change(own, stream, (day) => assign(day, { ...ann, to: 'ann' }));
   await change(own, stream, (day) => comment(day, { ...ann, comment: 'asked the provider' }));
-  const fixed: CorrectingEntry = {
+  const fixed: ProposedEntry = {
     currency: 'USD',
     lines: [{ debit: 'psp_clearing', credit: 'suspense', amount: '200' }],
-    movements: [
-      {
-        ...{ key: 'pi_amount', status: 'captured', currency: 'USD', amount: '200', fee: '0' },
-        ...{ at, id: 'fix-1', corrects: 'entry-amount', waited: 0 },
-      },
-    ],
   };
+  for (const lines of [
+    [{ ...fixed.lines[0]!, amount: '199' }],
+    [{ ...fixed.lines[0]!, debit: 'x' }],
+  ]) {
+    const wrong = { ...ann, reason: 'mends nothing', entry: { ...fixed, lines } };
+    expect(await change(own, stream, (day) => requestResolution(day, wrong))).toMatchObject({
+      reason: 'wrong-entry',
+    });
+  }
   const ask = { ...ann, reason: 'captured by hand', entry: fixed };
   await change(own, stream, (day) => requestResolution(day, ask));
   expect(await change(own, stream, (day) => approveResolution(day, ann))).toMatchObject({
@@ -157,6 +161,27 @@ test('finance: assigned, commented, resolved by an entry that a second person ap
   });
   const again = await run(own);
   expect(again.breaks.amount_mismatch).toBe(0);
+  const resolved = (await eventsOf(own)).find(({ type }) => type === 'break-resolved');
+  expect(resolved && journalOf(resolved)).toMatchObject({ corrects: 'entry-amount' });
+});
+
+test('what left the balance is booked once for each file; a later file books what it says otherwise', async () => {
+  const own = means();
+  const line = (id: string, net: string, category: string, source: string) =>
+    `${id},2026-11-24 12:00:00,usd,${net},0.00,${net},${category},${source},`;
+  const first = [header, line('t1', '-9.00', 'payout', 'po_1')].join('\n');
+  const more = [line('t2', '-0.40', 'fee', 'fee_1'), line('t3', '10.00', 'topup', 'tu_1')];
+  const second = [first, ...more].join('\n');
+  const ours: Movement = { ...entry('x', -900n, 0n), key: 'po_1', status: 'paid_out' };
+  for (const text of [first, first, second, first]) await run(own, { text, ledger: [ours] });
+  const booked = (await eventsOf(own)).filter(({ type }) => type === 'settlement-booked');
+  expect(booked.map(({ data }) => data)).toMatchObject([
+    { currency: 'USD', to_bank: '900', from_bank: '0', fees: '0', fees_returned: '0' },
+    { currency: 'USD', to_bank: '0', from_bank: '1000', fees: '40', fees_returned: '0' },
+  ]);
+  const posted = booked.flatMap((one) => journalOf(one)?.postings ?? []);
+  const bank = posted.filter(({ account }) => account === 'bank').map(signed);
+  expect(bank).toEqual([900n, -1_000n]);
 });
 
 test('refused: breaks that are not there, entries that are none, empty words', () => {
@@ -179,10 +204,11 @@ test('refused: breaks that are not there, entries that are none, empty words', (
   expect(requestResolution(day, { ...of, reason: '' })).toMatchObject({ reason: 'reason-missing' });
   const line = { debit: 'bank', credit: 'suspense', amount: '1' };
   for (const wrong of [
-    { currency: 'ZZZ', lines: [line], movements: [] },
-    { currency: 'USD', lines: [], movements: [] },
-    { currency: 'USD', lines: [{ ...line, amount: '-1' }], movements: [] },
-    { currency: 'USD', lines: [{ ...line, credit: 'bank' }], movements: [] },
+    { currency: 'ZZZ', lines: [line] },
+    { currency: 'USD', lines: [] },
+    { currency: 'USD', lines: [{ ...line, amount: '-1' }] },
+    { currency: 'USD', lines: [{ ...line, credit: 'bank' }] },
+    { currency: 'USD', lines: [{ ...line, credit: 'profit' }] },
   ]) {
     expect(requestResolution(day, { ...of, reason: 'x', entry: wrong })).toMatchObject({
       reason: 'wrong-entry',

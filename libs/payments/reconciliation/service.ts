@@ -38,6 +38,8 @@ export interface DayFile<Row> {
   /** Our entries of that day; what reconciliation has corrected since is added here. */
   readonly ledger: AsyncIterable<readonly Movement[]>;
   readonly timingMs?: number;
+  /** Whether the file is about the balance at a provider: what left it is then booked (`settlement-booked`). */
+  readonly ofBalance: boolean;
 }
 
 /** The log did not take what was decided: nothing is half done that running again would not finish. */
@@ -62,7 +64,7 @@ const dayMs = 86_400_000;
  */
 export async function reconcileDay<Row>(
   means: ReconciliationMeans,
-  { psp, date, format, file, rowsOf, movementOf, ledger, timingMs }: DayFile<Row>,
+  { psp, date, format, file, rowsOf, movementOf, ledger, timingMs, ofBalance }: DayFile<Row>,
 ): Promise<Reconciled & { readonly sha256: string }> {
   const start = Date.parse(`${date}T00:00:00Z`);
   const own = settlementStream(psp, date);
@@ -83,10 +85,11 @@ export async function reconcileDay<Row>(
   });
   const { sha256 } = file;
   await recorder.flush();
-  const { lines, entries, matched } = result;
+  const { lines, entries, matched, settled } = result;
   const breaks = Object.values(result.breaks).reduce((sum, count) => sum + count, 0);
   const run = { sha256, lines, entries, matched, breaks };
-  await change(means, own, (day) => finishRun(day, { ...of, ...run }));
+  const finished = { ...of, ...run, ...(ofBalance ? { settled } : {}) };
+  await change(means, own, (day) => finishRun(day, finished));
   return { ...result, sha256 };
 }
 

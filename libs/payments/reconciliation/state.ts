@@ -19,8 +19,8 @@ export interface TrackedBreak {
   readonly state: BreakState;
   readonly assignedTo?: string;
   readonly comments: number;
-  /** Whether an entry was booked for it. */
-  readonly booked: boolean;
+  /** Whether our side says something else since: a break that is found again is then another one. */
+  readonly mended: boolean;
   readonly proposal?: {
     readonly by: string;
     readonly reason: string;
@@ -36,13 +36,24 @@ export interface SettlementDay {
   readonly files: ReadonlySet<string>;
   readonly finished: ReadonlySet<string>;
   readonly breaks: ReadonlyMap<string, TrackedBreak>;
+  /** What was booked of the day's files, by currency. */
+  readonly settled: ReadonlyMap<string, Settled>;
 }
+
+/** What left the balance at a provider, in minor units of one currency: to the bank, and as fees of no single payment. */
+export interface Settled {
+  readonly bank: bigint;
+  readonly fees: bigint;
+}
+
+export const nothingSettled: Settled = { bank: 0n, fees: 0n };
 
 export const newDay: SettlementDay = {
   events: 0,
   files: new Set(),
   finished: new Set(),
   breaks: new Map(),
+  settled: new Map(),
 };
 
 type Told = Pick<SettlementEvent, 'type' | 'data'>;
@@ -55,16 +66,24 @@ export function evolveDay(before: SettlementDay, event: Told): SettlementDay {
       return { ...day, files: new Set([...day.files, data.sha256]) };
     case 'reconciliation-finished':
       return { ...day, finished: new Set([...day.finished, data.sha256]) };
+    case 'settlement-booked': {
+      const { bank, fees } = day.settled.get(data.currency) ?? nothingSettled;
+      const after = {
+        bank: bank + BigInt(data.to_bank) - BigInt(data.from_bank),
+        fees: fees + BigInt(data.fees) - BigInt(data.fees_returned),
+      };
+      return { ...day, settled: new Map(day.settled).set(data.currency, after) };
+    }
     case 'breaks-found': {
       const breaks = new Map(day.breaks);
       for (const found of data.breaks) {
         const state = found.treatment === 'wait' ? 'waiting' : 'open';
-        breaks.set(found.break_id, { found, state, comments: 0, booked: false });
+        breaks.set(found.break_id, { found, state, comments: 0, mended: false });
       }
       return { ...day, breaks };
     }
     case 'break-corrected':
-      return changed(day, data.break_id, (one) => ({ ...moved(one, 'corrected'), booked: true }));
+      return changed(day, data.break_id, (one) => ({ ...moved(one, 'corrected'), mended: true }));
     case 'break-assigned':
       return changed(day, data.break_id, (one) => ({ ...one, assignedTo: data.to }));
     case 'break-commented':
@@ -78,7 +97,7 @@ export function evolveDay(before: SettlementDay, event: Told): SettlementDay {
       return changed(day, data.break_id, (one) => withoutProposal(moved(one, 'open')));
     case 'break-resolved':
       return changed(day, data.break_id, (one) => {
-        return { ...moved(one, 'resolved'), booked: data.entry !== undefined };
+        return { ...moved(one, 'resolved'), mended: (data.entry?.movements.length ?? 0) > 0 };
       });
   }
 }

@@ -58,8 +58,9 @@ export class NaiveBooks {
       const account = data.seller_account ?? '';
       const isPaid = type === 'order-captured';
       const isFee = isPaid || type === 'dispute-opened';
+      const told = feesTold(type, data);
       const isBack = type === 'refund-failed' && String(data.after_succeeded) === 'true';
-      if (!isFee && type !== 'refund-succeeded' && !isBack) continue;
+      if (!isFee && told === 0n && type !== 'refund-succeeded' && !isBack) continue;
       if (day < from || day > to || (currency ?? of) !== of || (seller ?? account) !== account)
         continue;
       const row = {
@@ -76,13 +77,31 @@ export class NaiveBooks {
         captures: sum.captures + (isPaid ? 1 : 0),
         gross: sum.gross + (isPaid ? amount : 0n),
         platformFees: sum.platformFees + BigInt(platformFee ?? '0'),
-        pspFees: sum.pspFees + BigInt(pspFee ?? '0'),
+        pspFees: sum.pspFees + BigInt(pspFee ?? '0') + told,
         refunds: sum.refunds + refunds,
-        netRevenue: sum.netRevenue + BigInt(platformFee ?? '0') - BigInt(pspFee ?? '0'),
+        netRevenue: sum.netRevenue + BigInt(platformFee ?? '0') - BigInt(pspFee ?? '0') - told,
       });
     }
     return [...rows.values()];
   }
+}
+
+interface Line {
+  readonly debit: string;
+  readonly credit: string;
+  readonly amount: string;
+}
+
+/** Fees that came with a settlement file. */
+function feesTold(type: string, data: Members): bigint {
+  if (type === 'settlement-booked') {
+    return BigInt(data.fees ?? '0') - BigInt(data.fees_returned ?? '0');
+  }
+  const { entry } = data as unknown as { readonly entry?: { readonly lines: readonly Line[] } };
+  return (entry?.lines ?? []).reduce((sum, { debit, credit, amount }) => {
+    const isFee = (account: string) => (account === 'psp_fees' ? BigInt(amount) : 0n);
+    return sum + isFee(debit) - isFee(credit);
+  }, 0n);
 }
 
 const none = { postedDebit: 0n, postedCredit: 0n, pendingDebit: 0n, pendingCredit: 0n };
