@@ -147,6 +147,20 @@ export class Payments {
     );
   }
 
+  /** The days are over after which money becomes available without a delivery. */
+  async releaseDue(id: string, orderId: string, command: At = {}): Promise<CheckoutChanged> {
+    return this.changeCheckout(id, (checkout) =>
+      release(checkout, orderId, { because: 'days', at: this.#at(command) }),
+    );
+  }
+
+  /** Ends an order of a checkout whose time is over; what is authorized is let go first. */
+  async expire(id: string, orderId: string, command: At = {}): Promise<CheckoutChanged> {
+    return this.changeCheckout(id, (checkout) =>
+      requestEnd(checkout, orderId, { as: 'expired', ...this.#call(command) }),
+    );
+  }
+
   async review(
     id: string,
     orderId: string,

@@ -113,7 +113,7 @@ export {
 } from './projector/run-projector.ts';
 export type { Observation, Observe, ShareState, ShareStatus } from './projector/share-status.ts';
 export { type Halt, projectorLimits } from './projector/share-work.ts';
-export { reactorEventTypes } from './reactors/events.ts';
+export { reactorEventTypes, reactorStream } from './reactors/events.ts';
 export type { EffectCall, LookedUp, Performed, Reactor } from './reactors/reactor.ts';
 export { type ReactorEnded, type RunReactorOptions, runReactor } from './reactors/run-reactor.ts';
 export {

@@ -52,15 +52,26 @@ export class PspRouting {
   /** The first provider that fits and answers; `tried` are those that surely did not charge. */
   choose(payment: Routable, tried: readonly string[] = []): Choice {
     const fitting = this.#rules.filter((rule) => fits(rule, payment)).map(({ psp }) => psp);
-    const left = [...new Set(fitting)].filter((name) => !tried.includes(name));
+    const left = new Set(fitting.filter((name) => !tried.includes(name)));
     const { currency, amount } = payment.amount;
-    const what = `${amount} ${currency}`;
-    if (left.length === 0) return { kind: 'no_route', detail: `nobody (else) takes ${what}` };
-    for (const name of left) {
+    return this.#firstWell(left, `${amount} ${currency}`);
+  }
+
+  #firstWell(names: ReadonlySet<string>, what: string): Choice {
+    if (names.size === 0) return { kind: 'no_route', detail: `nobody (else) takes ${what}` };
+    for (const name of names) {
       const guarded = this.#psps.get(name);
       if (guarded && guarded.breaker.state !== 'open') return { kind: 'chosen', psp: guarded.psp };
     }
-    return { kind: 'unavailable', detail: `${left.join(', ')} do not answer at present` };
+    return { kind: 'unavailable', detail: `${[...names].join(', ')} do not answer at present` };
+  }
+
+  /** Who pays a seller out: as `choose`, but amounts say nothing, since a payout is of many payments. */
+  chooseForPayout(currency: string, seller: string): Choice {
+    const rules = this.#rules.filter(({ currencies, sellers }) => {
+      return (currencies?.includes(currency) ?? true) && (sellers?.includes(seller) ?? true);
+    });
+    return this.#firstWell(new Set(rules.map(({ psp }) => psp)), `payouts in ${currency}`);
   }
 
   /** The provider that an attempt was sent to: for every later call of it. */

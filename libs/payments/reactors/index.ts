@@ -16,6 +16,7 @@ export {
   paymentsExecutorName,
 } from './payments-executor.ts';
 export { type PaymentsObserverOptions, paymentsObserver } from './payments-observer.ts';
+export { type PaymentsRiskOptions, paymentsRisk, paymentsRiskName } from './payments-risk.ts';
 export {
   executorLimits,
   OutcomeUnknownError,

@@ -10,6 +10,7 @@ export {
   denyListStream,
 } from './deny-list.ts';
 export { type ExternalScreenOptions, externalLimits, externalScreen } from './external.ts';
+export { type OpenRiskMeans, openRisk, openRiskLimits, type RiskRules } from './open-risk.ts';
 export {
   allScreens,
   type RiskAssessment,
@@ -18,6 +19,7 @@ export {
   type RiskVerdict,
   strictest,
 } from './port.ts';
+export { riskRequestsOf } from './risk-requests.ts';
 export {
   SanctionsList,
   type SanctionsMatch,

@@ -1,0 +1,85 @@
+import { idFromKey, type SubjectCipher } from '@annals/core';
+import { type EventLog, EventTypes, eventType } from '@annals/event-log';
+import { z } from 'zod';
+
+/** Days that were worked off, as events: after a time without a process the days that were missed are made up for. */
+const dayWorkedOff = eventType({
+  name: 'day-worked-off',
+  schemaVersion: 1,
+  schema: z.strictObject({ work: z.string(), day: z.iso.date() }),
+});
+export const dayMarkEvents = new EventTypes([dayWorkedOff]);
+export const dayMarkCategory = 'paymentdays';
+
+const dayMs = 24 * 60 * 60 * 1_000;
+
+export const dayMarkLimits = {
+  /** Days that are made up for, at most. */
+  daysMax: 31,
+} as const;
+
+/** The day of a time, in UTC. */
+export function dayAt(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}
+
+export function dayAfter(day: string): string {
+  return dayAt(Date.parse(`${day}T00:00:00Z`) + dayMs);
+}
+
+export class DayMarks {
+  readonly #log: Pick<EventLog, 'append' | 'readStream'>;
+  readonly #cipher: SubjectCipher;
+  readonly #work: string;
+
+  /** `work`: lower-case words joined by `-`. */
+  constructor(
+    {
+      log,
+      cipher,
+    }: { readonly log: Pick<EventLog, 'append' | 'readStream'>; readonly cipher: SubjectCipher },
+    work: string,
+  ) {
+    this.#log = log;
+    this.#cipher = cipher;
+    this.#work = work;
+  }
+
+  /** The days to work off up to `last`, the oldest first: only `last` where none was worked off before. */
+  async due(last: string): Promise<readonly string[]> {
+    const { events } = await this.#log.readStream(this.#stream, {
+      direction: 'backward',
+      limit: 1,
+    });
+    const [mark] = await dayMarkEvents.decode(events, this.#cipher);
+    if (!mark) return [last];
+    const days: string[] = [];
+    const { daysMax } = dayMarkLimits;
+    const oldest = dayAt(Date.parse(`${last}T00:00:00Z`) - (daysMax - 1) * dayMs);
+    const next = dayAfter(mark.data.day);
+    for (let day = next > oldest ? next : oldest; day <= last; day = dayAfter(day)) days.push(day);
+    return days;
+  }
+
+  /** Throws where nobody can say that the mark is stored: the day is worked off again. */
+  async mark(day: string, at: number): Promise<void> {
+    const encoded = await dayMarkEvents.encode(
+      [
+        {
+          type: dayWorkedOff.name,
+          id: idFromKey(dayWorkedOff.name, this.#work, day),
+          occurredAt: at,
+          data: { work: this.#work, day },
+        },
+      ],
+      this.#cipher,
+    );
+    if (encoded.kind !== 'encoded') throw new TypeError('a day names a subject');
+    const result = await this.#log.append(this.#stream, encoded.events, { expected: 'any' });
+    if (result.kind !== 'stored') throw new Error(`${this.#stream}: ${result.kind}`);
+  }
+
+  get #stream(): string {
+    return `${dayMarkCategory}-${this.#work}`;
+  }
+}

@@ -1,0 +1,17 @@
+export { DayMarks, dayAt, dayMarkCategory, dayMarkEvents } from './day-marks.ts';
+export type { NightlyMeans } from './nightly.ts';
+export {
+  type RunningPayments,
+  type RunPaymentsOptions,
+  runPayments,
+  stepsOf,
+} from './run-payments.ts';
+export {
+  type ReactorState,
+  type ReactorStatus,
+  type RunningReactors,
+  type RunReactorsOptions,
+  runReactors,
+  runReactorsLimits,
+} from './run-reactors.ts';
+export { runSchedule, type ScheduledStep, scheduleLimits } from './schedule.ts';

@@ -1,0 +1,31 @@
+import type { Clock } from '@annals/core';
+import { type DayMarks, dayAt } from './day-marks.ts';
+import type { ScheduledStep } from './schedule.ts';
+
+export interface NightlyMeans {
+  readonly marks: DayMarks;
+  readonly clock: Pick<Clock, 'now'>;
+  /** Reconciles a day that is over; `later` where its files are not there yet. The same day twice changes nothing. */
+  readonly reconcileNight: (day: string, signal: AbortSignal) => Promise<'done' | 'later'>;
+}
+
+const dayMs = 24 * 60 * 60 * 1_000;
+
+/** A provider's file is not there the moment that its day is over: it is asked for every ten minutes. */
+export const nightlyLimits = { everyMs: 10 * 60_000 } as const;
+
+/** Reconciles each day when it is over (UTC), the oldest first. */
+export function nightlyStep({ marks, clock, reconcileNight }: NightlyMeans): ScheduledStep {
+  return {
+    name: 'reconcile',
+    everyMs: nightlyLimits.everyMs,
+    laterMs: nightlyLimits.everyMs,
+    run: async (signal) => {
+      for (const day of await marks.due(dayAt(clock.now() - dayMs))) {
+        if ((await reconcileNight(day, signal)) === 'later') return 'later';
+        await marks.mark(day, clock.now());
+      }
+      return 'done';
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import type { Clock, SubjectCipher } from '@annals/core';
+import type { EventLog } from '@annals/event-log';
+import type { PspRouting } from '../psp/routing.ts';
+import { paymentsAdvance } from '../reactors/payments-advance.ts';
+import { paymentsExecutor } from '../reactors/payments-executor.ts';
+import { paymentsObserver } from '../reactors/payments-observer.ts';
+import { paymentsRisk } from '../reactors/payments-risk.ts';
+import type { LedgerReadModel } from '../read-model/ledger.ts';
+import type { PaymentsReadModel } from '../read-model/payments.ts';
+import type { WalletsReadModel } from '../read-model/wallets.ts';
+import type { RiskScreen } from '../risk/port.ts';
+import { Payments } from '../service.ts';
+import { DayMarks } from './day-marks.ts';
+import { dueOrdersStep } from './due-orders.ts';
+import { type NightlyMeans, nightlyStep } from './nightly.ts';
+import { payoutsStep } from './payouts.ts';
+import { reserveStep } from './reserve.ts';
+import { type ReactorStatus, runReactors } from './run-reactors.ts';
+import { runSchedule, type ScheduledStep } from './schedule.ts';
+import { sweepSteps } from './sweep.ts';
+
+export interface RunPaymentsOptions {
+  readonly log: EventLog;
+  readonly cipher: SubjectCipher;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly routing: PspRouting;
+  readonly screen: RiskScreen;
+  readonly ledger: LedgerReadModel;
+  readonly wallets: WalletsReadModel;
+  readonly read: PaymentsReadModel;
+  /** How long a seller's reserve is held back, in days. */
+  readonly reserveDays: number;
+  readonly reconcileNight?: NightlyMeans['reconcileNight'];
+  /** Whether this process should do the work now; always unless told. */
+  readonly mayWork?: () => boolean;
+  /** Spreads the waits between attempts. */
+  readonly random?: () => number;
+  /** Told what failed and is tried again, and what a person should look at. */
+  readonly onTrouble: (part: string, detail: string) => void;
+}
+
+export interface RunningPayments {
+  status(): readonly ReactorStatus[];
+  /** Settles when all has come to rest after the signal was aborted. */
+  readonly done: Promise<void>;
+}
+
+/**
+ * All that payments do by themselves: the reactors that assess, go on and call providers, and the schedule of what
+ * falls due. Nothing of it is a part of a rebuild.
+ */
+export function runPayments(options: RunPaymentsOptions): RunningPayments {
+  const { log, cipher, clock, signal, routing, screen, onTrouble, mayWork, random } = options;
+  const psp = routing.psp.bind(routing);
+  const means = { log, cipher, clock };
+  const running = runReactors({
+    ...{ ...means, signal, onTrouble },
+    reactors: [
+      paymentsRisk({ ...means, screen }),
+      paymentsAdvance({ ...means, routing }),
+      paymentsExecutor({ ...means, psp }),
+    ],
+    ...(mayWork ? { mayWork } : {}),
+    ...(random ? { random } : {}),
+  });
+  const schedule = runSchedule({
+    ...{ steps: stepsOf(options), clock, signal, onTrouble },
+    // Who does the reactors' work does the schedule's, too.
+    mayWork: () => running.isWorking(),
+  });
+  return {
+    status: () => running.status(),
+    done: Promise.all([running.done, schedule]).then(() => undefined),
+  };
+}
+
+/** Everything that falls due without anybody asking for it. */
+export function stepsOf(
+  options: Omit<RunPaymentsOptions, 'signal' | 'screen' | 'mayWork' | 'random'>,
+): readonly ScheduledStep[] {
+  const { log, cipher, clock, routing, ledger, wallets, read, reserveDays } = options;
+  const { reconcileNight, onTrouble } = options;
+  const payments = new Payments({ log, cipher, clock, wallets });
+  const observer = paymentsObserver({
+    ...{ log, cipher, clock, psp: routing.psp.bind(routing) },
+    onContradiction: ({ kind, value }, why) => onTrouble('sweep', `${kind} ${value.id}: ${why}`),
+  });
+  const marksOf = (work: string) => new DayMarks({ log, cipher }, work);
+  return [
+    dueOrdersStep({ payments, read, clock }),
+    payoutsStep({ payments, read, routing, clock, marks: marksOf('payouts') }),
+    reserveStep({ payments, ledger, clock, reserveDays, marks: marksOf('reserve') }),
+    ...sweepSteps({ observer, read, clock }),
+    ...(reconcileNight
+      ? [nightlyStep({ clock, reconcileNight, marks: marksOf('reconcile') })]
+      : []),
+  ];
+}

@@ -1,0 +1,246 @@
+import { memoryEventLog } from '@annals/event-log';
+import { VirtualClock } from '@annals/projection/testing';
+import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
+import { describe, expect, test } from 'vitest';
+import { ledgerProjection } from '../projections/ledger.ts';
+import { paymentsProjection } from '../projections/payments.ts';
+import { walletsProjection } from '../projections/wallets.ts';
+import type { Psp, PspPayment } from '../psp/port.ts';
+import { PspRouting } from '../psp/routing.ts';
+import { sqliteLedgerReadModel } from '../read-model/ledger-sqlite.ts';
+import { sqlitePaymentsReadModel } from '../read-model/payments.ts';
+import { sqliteWalletsReadModel } from '../read-model/wallets.ts';
+import { Payments } from '../service.ts';
+import { fedStore } from '../testing/fed-store.ts';
+import { assess, openCommand, paid, shopTerms } from '../testing/paid-order.ts';
+import { DayMarks } from './day-marks.ts';
+import { nightlyStep } from './nightly.ts';
+import { stepsOf } from './run-payments.ts';
+import { runSchedule } from './schedule.ts';
+
+const dayMs = 86_400_000;
+const noon = Date.parse('2026-11-24T12:00:00Z');
+
+/** A shop, and what runs by itself. The read models are fed anew before each look. */
+async function shop(terms: Partial<typeof shopTerms> = {}) {
+  const clock = new VirtualClock(noon);
+  const log = memoryEventLog({ clock });
+  const cipher = subjectCipher(memorySubjectKeyStore());
+  const fed = async (signal = new AbortController().signal) => {
+    const wallets = sqliteWalletsReadModel(await fedStore(walletsProjection, log, cipher));
+    const ledger = sqliteLedgerReadModel(await fedStore(ledgerProjection, log, cipher));
+    const read = sqlitePaymentsReadModel(await fedStore(paymentsProjection, log, cipher));
+    const looked: string[] = [];
+    const psp = {
+      name: 'one',
+      retrieve: async (kind: string, id: string) => {
+        looked.push(`${kind} ${id}`);
+        return { kind: 'unknown', reason: 'timeout', detail: 'nobody answers' };
+      },
+    } as unknown as Psp;
+    const routing = new PspRouting({
+      ...{ psps: [psp], rules: [{ psp: 'one', amountMin: 100n }], breaker: { clock } },
+    });
+    const steps = stepsOf({
+      ...{ log, cipher, clock, routing, ledger, wallets, read, reserveDays: 90 },
+      onTrouble: (step, detail) => {
+        throw new Error(`${step}: ${detail}`);
+      },
+    });
+    const run = (name: string) => steps.find((step) => step.name === name)?.run(signal);
+    return { run, wallets, looked, payments: new Payments({ log, cipher, clock, wallets }) };
+  };
+  const { payments } = await fed();
+  await payments.putSeller('shop', { ...shopTerms, ...terms });
+  await payments.putBank('shop', 'btok_1');
+  const order = async () => (await payments.checkout('c-1')).state?.checkout.orders.get('o-1');
+  const payouts = async () => {
+    const { state } = await payments.seller('shop');
+    return [...(state?.seller.payouts.values() ?? [])].map(({ id, amount }) => `${id} ${amount}`);
+  };
+  return { clock, log, cipher, fed, payments, order, payouts };
+}
+
+describe('what falls due', () => {
+  test('is released when the days of the seller are over, not before', async () => {
+    const { clock, fed, payments, order } = await shop();
+    await payments.open(openCommand);
+    await paid(payments);
+    clock.jump(7 * dayMs - 1);
+    expect(await (await fed()).run('due-orders')).toBe('done');
+    expect((await order())?.state).toBe('captured');
+    clock.jump(1);
+    expect(await (await fed()).run('due-orders')).toBe('done');
+    expect((await order())?.state).toBe('succeeded');
+  });
+
+  test('expires when it was not paid in time', async () => {
+    const { clock, fed, payments, order } = await shop();
+    await payments.open(openCommand);
+    clock.jump(3_600_000);
+    expect(await (await fed()).run('due-orders')).toBe('done');
+    expect((await order())?.state).toBe('expired');
+  });
+
+  test('an aborted run says that some is left', async () => {
+    const { clock, fed, payments } = await shop();
+    await payments.open(openCommand);
+    clock.jump(3_600_000);
+    expect(await (await fed(AbortSignal.abort())).run('due-orders')).toBe('later');
+    expect((await payments.checkout('c-1')).state?.checkout.orders.get('o-1')?.state).toBe(
+      'not_started',
+    );
+  });
+});
+
+describe('payouts', () => {
+  test('are made once a day, and a day that was missed is made up for', async () => {
+    const { clock, fed, payments, payouts } = await shop({
+      payout_schedule: 'weekly',
+      payout_day: 3,
+    });
+    await payments.open(openCommand);
+    await paid(payments);
+    await payments.delivered('c-1', 'o-1');
+    // Tuesday, 24 November: no day of this seller.
+    expect(await (await fed()).run('payouts')).toBe('done');
+    expect(await payouts()).toEqual([]);
+    // Nobody works on Wednesday.
+    clock.jump(2 * dayMs);
+    // The wallet has to see the payout in dollars before there can be one in yen.
+    expect(await (await fed()).run('payouts')).toBe('later');
+    expect(await (await fed()).run('payouts')).toBe('done');
+    expect(await payouts()).toEqual(['scheduled~USD~2026-11-25 9750']);
+    expect(await (await fed()).run('payouts')).toBe('done');
+    expect(await payouts()).toHaveLength(1);
+  });
+
+  test('of a month are made on the last day of a shorter one', async () => {
+    const { clock, fed, payments, payouts } = await shop({
+      payout_schedule: 'monthly',
+      payout_day: 31,
+    });
+    await payments.open(openCommand);
+    await paid(payments);
+    await payments.delivered('c-1', 'o-1');
+    for (let day = 24; day <= 30; day += 1) {
+      const paidOut = await payouts();
+      expect(paidOut).toEqual([]);
+      await (await fed()).run('payouts');
+      clock.jump(dayMs);
+    }
+    expect(await payouts()).toEqual(['scheduled~USD~2026-11-30 9750']);
+  });
+});
+
+test('the reserve is let go when it was held long enough, and only what was', async () => {
+  const { clock, fed, payments, log, cipher } = await shop({ reserve_basis_points: 1_000 });
+  await payments.open(openCommand);
+  await paid(payments);
+  await payments.delivered('c-1', 'o-1');
+  const reserved = async () => {
+    const read = await (await fed()).wallets.wallets('shop');
+    return read.kind === 'answer' ? read.wallets[0]?.reserved : undefined;
+  };
+  expect(await reserved()).toBe(975n);
+  clock.jump(89 * dayMs);
+  expect(await (await fed()).run('reserve')).toBe('done');
+  expect(await reserved()).toBe(975n);
+  clock.jump(2 * dayMs);
+  expect(await (await fed()).run('reserve')).toBe('done');
+  expect(await reserved()).toBe(0n);
+  const released = async () =>
+    (await log.read('start', { types: ['reserve-released'] })).events.length;
+  expect(await released()).toBe(1);
+  clock.jump(dayMs);
+  expect(await (await fed()).run('reserve')).toBe('done');
+  expect(await released()).toBe(1);
+  expect(await new DayMarks({ log, cipher }, 'reserve').due('2027-02-23')).toEqual([]);
+});
+
+test('the sweep looks at what has waited for a while, and asks again where nobody answers', async () => {
+  const { clock, fed, payments } = await shop();
+  await payments.open(openCommand);
+  await assess(payments);
+  const observed: PspPayment = {
+    ...{ psp: 'one', id: 'pi_1', reference: 'c-1/o-1/1', disputed: false },
+    status: 'requires_action',
+    actionUrl: 'http://psp.test/3ds',
+    amount: { amount: 10_000n, currency: 'USD' },
+    captured: { amount: 0n, currency: 'USD' },
+    refunded: { amount: 0n, currency: 'USD' },
+  };
+  await payments.observedPayment('c-1', 'o-1', 1, observed);
+  const young = await fed();
+  expect(await young.run('sweep')).toBe('done');
+  expect(young.looked).toEqual([]);
+  clock.jump(61_000);
+  const old = await fed();
+  expect(await old.run('sweep')).toBe('later');
+  expect(old.looked).toEqual(['payment pi_1']);
+});
+
+describe('the nightly reconciliation', () => {
+  test('is asked for each day that is over, in order, and again for one whose file is not there', async () => {
+    const { clock, log, cipher } = await shop();
+    const asked: string[] = [];
+    let isThere = true;
+    const step = nightlyStep({
+      ...{ clock, marks: new DayMarks({ log, cipher }, 'reconcile') },
+      reconcileNight: async (day) => {
+        asked.push(day);
+        return isThere ? 'done' : 'later';
+      },
+    });
+    const { signal } = new AbortController();
+    expect(await step.run(signal)).toBe('done');
+    clock.jump(3 * dayMs);
+    isThere = false;
+    expect(await step.run(signal)).toBe('later');
+    isThere = true;
+    expect(await step.run(signal)).toBe('done');
+    expect(await step.run(signal)).toBe('done');
+    const days = ['2026-11-23', '2026-11-24', '2026-11-24', '2026-11-25', '2026-11-26'];
+    expect(asked).toEqual(days);
+  });
+});
+
+describe('the schedule', () => {
+  test('runs steps at their times, one that fails again soon, and none without the lease', async () => {
+    const clock = new VirtualClock(noon);
+    const stop = new AbortController();
+    const ran: string[] = [];
+    const troubles: string[] = [];
+    let works = false;
+    const running = runSchedule({
+      ...{ clock, signal: stop.signal, mayWork: () => works },
+      onTrouble: (step, detail) => troubles.push(`${step}: ${detail}`),
+      steps: [
+        {
+          ...{ name: 'often', everyMs: 1_000 },
+          run: async () => {
+            ran.push('often');
+            return 'done';
+          },
+        },
+        {
+          ...{ name: 'seldom', everyMs: dayMs },
+          run: async () => {
+            ran.push('seldom');
+            if (ran.filter((name) => name === 'seldom').length === 1) throw new Error('not now');
+            return 'done';
+          },
+        },
+      ],
+    });
+    await clock.advance(5_000);
+    expect(ran).toEqual([]);
+    works = true;
+    await clock.advance(10_000);
+    expect(ran.filter((name) => name === 'seldom')).toHaveLength(2);
+    expect(ran.filter((name) => name === 'often').length).toBeGreaterThan(5);
+    expect(troubles).toEqual(['seldom: Error: not now']);
+    stop.abort();
+    await clock.until(running);
+  });
+});

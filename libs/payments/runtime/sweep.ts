@@ -1,0 +1,74 @@
+import type { Clock } from '@annals/core';
+import { type ObserverMeans, sweep, type Waiting } from '../reactors/psp-hints.ts';
+import type { ListedOrder, OrderPlace, PaymentsReadModel } from '../read-model/payments.ts';
+import { lastAttempt } from '../state.ts';
+import type { OrderState, PayoutState } from '../transitions.ts';
+import type { ScheduledStep } from './schedule.ts';
+
+export interface SweepMeans {
+  readonly observer: ObserverMeans;
+  readonly read: PaymentsReadModel;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+export const sweepLimits = {
+  everyMs: 60_000,
+  /** Between two looks at what waits for somebody else than the provider: a capture, mostly. */
+  slowlyEveryMs: 60 * 60_000,
+  /** What changed so lately may still be told of by a webhook. */
+  quietMs: 60_000,
+  pageOrders: 200,
+  payoutsMax: 1_000,
+} as const;
+
+/** States that end by the word of a provider. */
+const waitingOrders: readonly OrderState[] = ['requires_action', 'unknown', 'executing'];
+/** `paid` is not among them: a payout that fails after that is told of by a webhook or by the settlement file. */
+const waitingPayouts: readonly PayoutState[] = ['unknown', 'sent'];
+
+/** Looks at what waits for a word of its provider, because a webhook may never come. */
+export function sweepSteps(means: SweepMeans): readonly ScheduledStep[] {
+  const step = (name: string, everyMs: number, waiting: () => AsyncIterable<Waiting>) => ({
+    ...{ name, everyMs, laterMs: everyMs },
+    run: async (signal: AbortSignal) => {
+      const { later } = await sweep(means.observer, waiting(), signal);
+      return later > 0 ? ('later' as const) : ('done' as const);
+    },
+  });
+  return [
+    step('sweep', sweepLimits.everyMs, async function* () {
+      for (const state of waitingOrders) yield* ordersIn(means, state);
+      for (const state of waitingPayouts) yield* payoutsIn(means, state);
+    }),
+    step('sweep-authorized', sweepLimits.slowlyEveryMs, () => ordersIn(means, 'authorized')),
+  ];
+}
+
+async function* ordersIn({ read, clock }: SweepMeans, state: OrderState): AsyncIterable<Waiting> {
+  const before = clock.now() - sweepLimits.quietMs;
+  for (let after: OrderPlace | undefined; ; ) {
+    const { pageOrders: limit } = sweepLimits;
+    const page = await read.ordersInState({ state, limit, ...(after ? { after } : {}) });
+    if (page.kind === 'lost') return;
+    // The longest unchanged come first.
+    const quiet = page.orders.filter(({ updatedAt }) => updatedAt < before);
+    yield* quiet.flatMap(paymentOf);
+    if (!page.next || quiet.length < page.orders.length) return;
+    after = page.next;
+  }
+}
+
+async function* payoutsIn({ read, clock }: SweepMeans, state: PayoutState): AsyncIterable<Waiting> {
+  const before = clock.now() - sweepLimits.quietMs;
+  const page = await read.payoutsInState({ state, limit: sweepLimits.payoutsMax });
+  if (page.kind === 'lost') return;
+  for (const { psp, pspPayoutId: id, updatedAt } of page.payouts) {
+    if (id !== undefined && updatedAt < before) yield { psp, object: { kind: 'payout', id } };
+  }
+}
+
+function paymentOf({ order }: ListedOrder): readonly Waiting[] {
+  const attempt = lastAttempt(order);
+  if (!attempt?.paymentId) return [];
+  return [{ psp: attempt.psp, object: { kind: 'payment', id: attempt.paymentId } }];
+}
