@@ -7,6 +7,7 @@ import type {
   EventType,
   EventTypes,
   Expected,
+  Metadata,
   NewEvent,
   RecordedEvent,
 } from '@annals/event-log';
@@ -15,6 +16,8 @@ import { type Decided, type Refused, refused } from './outcome.ts';
 export interface ChangeMeans {
   readonly log: Pick<EventLog, 'append' | 'readStream'>;
   readonly cipher: SubjectCipher;
+  /** Who asks, as the audit log names them: the id of a key. */
+  readonly actor?: string;
 }
 
 type ReadMeans = Pick<ChangeMeans, 'cipher'> & {
@@ -149,7 +152,7 @@ export async function changeStream<
     if (events === 0) {
       return { kind: 'carried', before, events, duplicate: false, revision, checkpoint };
     }
-    const encoded = await kind.types.encode(made.events, means.cipher);
+    const encoded = await kind.types.encode(signedBy(means.actor, made.events), means.cipher);
     if (encoded.kind === 'subject-erased') {
       return refused('subject-erased', `${encoded.subject} was erased`);
     }
@@ -182,6 +185,15 @@ function isDecided<T extends StreamEventType, Other extends { readonly kind: str
   made: Decided<DomainEvent<T>> | Other,
 ): made is Decided<DomainEvent<T>> {
   return made.kind === 'decided';
+}
+
+/** The same events with who asked for them; what is said by an event itself stands. */
+function signedBy<Event extends { readonly metadata?: Metadata }>(
+  actor: string | undefined,
+  events: readonly Event[],
+): readonly Event[] {
+  if (actor === undefined) return events;
+  return events.map((event) => ({ ...event, metadata: { actor, ...event.metadata } }));
 }
 
 async function appendOnce(

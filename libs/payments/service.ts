@@ -51,6 +51,8 @@ export interface PaymentsMeans {
   readonly walletMsMax?: number;
   /** How long after it was asked for a call to a provider may still be made, in milliseconds; a minute unless told. */
   readonly callMsMax?: number;
+  /** Who asks; see `as`. */
+  readonly actor?: string;
 }
 
 type CheckoutDecision = Decided<CheckoutEvent> | Refused;
@@ -91,6 +93,11 @@ export class Payments {
 
   constructor(means: PaymentsMeans) {
     this.#means = { walletMsMax: 5_000, callMsMax: 60_000, ...means };
+  }
+
+  /** The same operations, with the id of the key that asks for them in their events. */
+  as(actor: string): Payments {
+    return new Payments({ ...this.#means, actor });
   }
 
   /** The checkout as the log has it now. */
