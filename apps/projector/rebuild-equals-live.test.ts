@@ -1,4 +1,4 @@
-import { paymentsHistory } from '@annals/payments/contract';
+import { paymentsHistory, webhooksHistory } from '@annals/payments/contract';
 import { describeRebuildEqualsLive, type MakeHistory } from '@annals/projection/contract';
 import { expect, it } from 'vitest';
 import { projections } from './registry.ts';
@@ -10,6 +10,7 @@ const histories: { readonly [projection: string]: MakeHistory } = {
   ledger: paymentsHistory,
   payments: paymentsHistory,
   wallets: paymentsHistory,
+  webhooks: webhooksHistory,
 };
 
 it('every registered projection has a history, and a name of its own', () => {

@@ -1,5 +1,6 @@
 import { leaderboardProjection } from '@annals/leaderboard';
 import { ledgerProjection, paymentsProjection, walletsProjection } from '@annals/payments';
+import { webhooksProjection } from '@annals/payments/webhooks-out';
 import type { Projection } from '@annals/projection';
 import type { StoreKind } from './site/store-url.ts';
 
@@ -20,7 +21,7 @@ export const products = [
   },
   {
     name: 'payments',
-    projections: [ledgerProjection, walletsProjection, paymentsProjection],
+    projections: [ledgerProjection, walletsProjection, paymentsProjection, webhooksProjection],
     storeKinds: ['sqlite'],
   },
 ] as const satisfies readonly Product[];

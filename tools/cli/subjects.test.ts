@@ -93,6 +93,7 @@ describe('subjects erase', () => {
       { projection: 'ledger', generation: 'g1', result: 'purged' },
       { projection: 'wallets', generation: 'g1', result: 'purged' },
       { projection: 'payments', generation: 'g1', result: 'purged' },
+      { projection: 'webhooks', generation: 'g1', result: 'purged' },
     ]);
   });
 

@@ -1,1 +1,2 @@
 export { PaymentsWalk, paymentsHistory, sampleCurrencies, sampleSellers } from './history.ts';
+export { sampleDeliveries, sampleEndpoints, webhooksHistory } from './webhooks-history.ts';
