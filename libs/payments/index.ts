@@ -4,6 +4,12 @@ export * from './decide/attempts.ts';
 export * from './decide/checkout.ts';
 export * from './decide/seller.ts';
 export * from './events.ts';
+export {
+  type HistoryLine,
+  type HistoryMeans,
+  historyOf,
+  sentenceOf,
+} from './history-in-words.ts';
 export * from './journal.ts';
 export type { OpenedCheckout, RegisteredSeller } from './known-streams.ts';
 export { ledgerCsvHeader, ledgerCsvLines, majorUnits } from './ledger-csv.ts';

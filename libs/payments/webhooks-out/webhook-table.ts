@@ -1,4 +1,6 @@
-import type { PaymentsEvent, RecordedPaymentsEvent } from '../events.ts';
+import type { CheckoutEvent, RecordedPaymentsEvent, SellerEvent } from '../events.ts';
+
+type TellableType = (CheckoutEvent | SellerEvent)['type'];
 
 /** What merchants are told of an event: the name they subscribe to, and the members of the event that go out. */
 export interface WebhookRow {
@@ -15,8 +17,8 @@ const order = ['checkout_id', 'payment_order_id'] as const;
 const booked = ['seller_account', 'currency', 'amount'] as const;
 const payout = ['seller_account', 'payout_id', 'currency', 'amount'] as const;
 
-/** Every event of the payments streams: as what it goes out, or that it stays inside. */
-export const webhookTable: { readonly [Type in PaymentsEvent['type']]: WebhookRow | 'inside' } = {
+/** Every event of checkouts and sellers: as what it goes out, or that it stays inside. */
+export const webhookTable: { readonly [Type in TellableType]: WebhookRow | 'inside' } = {
   'checkout-opened': tells('checkout.opened', 'checkout_id', 'currency', 'capture', 'expires_at'),
   'order-risk-assessed': 'inside',
   'order-review-decided': 'inside',
@@ -72,7 +74,7 @@ export const webhookTypes: readonly string[] = Object.values(webhookTable).flatM
 export const everyWebhookType = '*';
 
 export function webhookTypeOf(event: { readonly type: string }): string | undefined {
-  const row = webhookTable[event.type as PaymentsEvent['type']];
+  const row = webhookTable[event.type as TellableType];
   return row === undefined || row === 'inside' ? undefined : row.type;
 }
 
@@ -80,8 +82,9 @@ export function webhookTypeOf(event: { readonly type: string }): string | undefi
 export function webhookBody(
   event: Pick<RecordedPaymentsEvent, 'id' | 'type' | 'occurredAt' | 'data'>,
 ): string {
-  const row = webhookTable[event.type];
-  if (row === 'inside') throw new TypeError(`${event.type} is not told to merchants`);
+  const row = webhookTable[event.type as TellableType];
+  if (row === undefined || row === 'inside')
+    throw new TypeError(`${event.type} is not told to merchants`);
   const members = event.data as { readonly [member: string]: unknown };
   const data = Object.fromEntries(
     row.members.flatMap((name) => (members[name] === undefined ? [] : [[name, members[name]]])),
