@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { financeMoves } from './finance/state.ts';
 import { accountKinds, type PostingRule, postingTable } from './journal.ts';
 import {
   attemptMoves,
@@ -45,7 +46,8 @@ describe('docs/payments.md', () => {
     ['refund', refundMoves],
     ['dispute', disputeMoves],
     ['payout', payoutMoves],
-  ])('prints the state table of an %s as the code has it', (_, table) => {
+    ['finance request', financeMoves],
+  ])('prints the state table of %s as the code has it', (_, table) => {
     expect(page).toContain(moves(table));
   });
 

@@ -28,6 +28,8 @@ import {
   type WalletBalance,
 } from './decide/seller.ts';
 import type { CheckoutEvent, SellerEvent } from './events.ts';
+import type { PayoutLimits } from './finance/payout-limits.ts';
+import type { Finance } from './finance/service.ts';
 import {
   checkoutStreams,
   type OpenedCheckout,
@@ -53,6 +55,15 @@ export interface PaymentsMeans {
   readonly callMsMax?: number;
   /** Who asks; see `as`. */
   readonly actor?: string;
+  /** Payouts that need a second person. Without it there is no limit. */
+  readonly releases?: PayoutReleaseMeans;
+}
+
+/** Where payouts above a limit wait: `Finance` of `@annals/payments/finance` asks for their release. */
+export interface PayoutReleaseMeans {
+  /** Above which amount, by currency. */
+  readonly above: PayoutLimits;
+  readonly finance: Pick<Finance, 'requestRelease'>;
 }
 
 type CheckoutDecision = Decided<CheckoutEvent> | Refused;
@@ -258,8 +269,38 @@ export class Payments {
     );
   }
 
-  /** Pays a seller what is available. Decided in the seller's stream against a wallet that has seen all of it. */
+  /**
+   * Pays a seller what is available. Decided in the seller's stream against a wallet that has seen all of it. Above the limit
+   * of its currency nothing is paid: its release is asked for, and the answer is `needs-release`.
+   */
   async payOut(command: PayoutCommand): Promise<SellerChanged> {
+    const { releases } = this.#means;
+    const releaseAbove = releases?.above.get(command.currency);
+    if (!releases || releaseAbove === undefined) return this.#payOut(command);
+    let amount = 0n;
+    const changed = await this.#payOut(command, {
+      releaseAbove,
+      onAmount: (one) => (amount = one),
+    });
+    if (changed.kind !== 'refused' || changed.reason !== 'needs-release') return changed;
+    const { seller, payoutId, currency, psp, because } = command;
+    const held = { seller, payoutId, currency, amount, psp, because, by: this.#means.actor };
+    const asked = await releases.finance.requestRelease(held);
+    if (asked.kind !== 'changed' && asked.kind !== 'refused') return asked;
+    return changed;
+  }
+
+  /** A payout that a second person has released. */
+  async payOutReleased(
+    command: PayoutCommand & { readonly amount: bigint },
+  ): Promise<SellerChanged> {
+    return this.#payOut(command);
+  }
+
+  async #payOut(
+    command: PayoutCommand,
+    limit?: { readonly releaseAbove: bigint; readonly onAmount: (amount: bigint) => void },
+  ): Promise<SellerChanged> {
     const { seller: account, ...payout } = command;
     return this.#changeWithWallet(account, command.currency, (loaded, wallet) => {
       const { state, revision } = loaded;
@@ -267,9 +308,11 @@ export class Payments {
       if (state?.seller.hasBank && bankToken === undefined) {
         return refused('subject-erased', 'the seller was erased, and the bank account with it');
       }
+      limit?.onAmount(command.amount ?? wallet.available);
       return requestPayout(state?.seller, {
         ...payout,
         ...this.#call(command),
+        ...(limit ? { releaseAbove: limit.releaseAbove } : {}),
         ...{ wallet, revision, bankToken: bankToken ?? '' },
       });
     });

@@ -44,6 +44,8 @@ export interface RequestPayout {
   readonly psp: string;
   readonly bankToken: string;
   readonly because: 'schedule' | 'on_demand';
+  /** More than this needs a second person first. Absent: no limit, or a second person has released it. */
+  readonly releaseAbove?: bigint;
   readonly at: number;
   readonly callBefore: number;
 }
@@ -56,7 +58,8 @@ export type PayoutRefusal =
   | 'payout-exists'
   | 'invalid-amount'
   | 'below-minimum'
-  | 'insufficient-funds';
+  | 'insufficient-funds'
+  | 'needs-release';
 
 /**
  * Intent: pay a seller what is available. Decided in the seller's stream at its expected revision, against a wallet
@@ -80,7 +83,7 @@ export function requestPayout(seller: Seller | undefined, command: RequestPayout
 
 function problemOfPayout(
   seller: Seller | undefined,
-  { payoutId, currency, amount: asked, wallet, revision }: RequestPayout,
+  { payoutId, currency, amount: asked, wallet, revision, releaseAbove }: RequestPayout,
 ): Refused<PayoutRefusal> | undefined {
   if (!seller) return refused('unknown-seller', 'there is no such seller');
   const known = seller.payouts.get(payoutId);
@@ -103,6 +106,9 @@ function problemOfPayout(
   }
   if (amount < BigInt(terms.payout_minimum)) {
     return refused('below-minimum', `at least ${terms.payout_minimum} are paid out`);
+  }
+  if (releaseAbove !== undefined && amount > releaseAbove) {
+    return refused('needs-release', `more than ${releaseAbove} ${currency} need a second person`);
   }
   return undefined;
 }
