@@ -44,8 +44,15 @@ export function tableSql(table: Table): string {
   return `CREATE TABLE ${quoted(table.name)} (${[...columnSql(table), key].join(', ')}) ${options}`;
 }
 
+/** Whether the key's own tree gives the rows in this order. */
+function isOrderOfKey(table: Table, order: readonly string[]): boolean {
+  return isWithoutRowid(table) && order.every((column, place) => column === table.key[place]);
+}
+
 export function indexesSql(table: Table): string[] {
-  return Object.entries(table.indexes ?? {}).map(([name, order]) => {
+  const orders = Object.entries(table.indexes ?? {});
+  const further = orders.filter(([, order]) => !isOrderOfKey(table, order));
+  return further.map(([name, order]) => {
     const columns = order.map((term) => {
       const [column, direction] = term.split(' ') as [string, string | undefined];
       if (direction !== undefined && direction !== 'desc') {

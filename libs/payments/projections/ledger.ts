@@ -18,7 +18,10 @@ const sums = {
   pending_credit: 'text',
 } as const;
 
-/** `corrects`: the id of the event whose entry this one corrects; empty for all others. */
+/**
+ * `corrects`: the id of the event whose entry this one corrects; empty for all others. `lines`: the number of its
+ * postings.
+ */
 const entries: Table = {
   name: 'entries',
   columns: {
@@ -32,10 +35,12 @@ const entries: Table = {
     partition: 'integer',
     position: 'text',
     corrects: 'text',
+    day: 'text',
+    lines: 'integer',
   },
   key: ['stream', 'revision'],
   indexes: {
-    time: ['recorded_at', 'event_id', 'stream'],
+    time: ['day', 'recorded_at', 'event_id', 'stream'],
     place: ['partition', 'position'],
   },
   writeOnly: true,
@@ -64,13 +69,25 @@ const accounts: Table = {
   name: 'accounts',
   columns: { account: 'text', currency: 'text', partition: 'integer', ...sums },
   key: ['account', 'currency', 'partition'],
+  indexes: { name: ['account'] },
 };
 
-/** What was booked on one day (UTC, as recorded) by kind of account: a trial balance of any time adds up days. */
+/**
+ * What was booked on one day (UTC, as recorded) by kind of account: a trial balance of any time adds up days. `last` is the
+ * position of the last entry in it.
+ */
 const days: Table = {
   name: 'days',
-  columns: { day: 'text', kind: 'text', currency: 'text', partition: 'integer', ...sums },
+  columns: {
+    day: 'text',
+    kind: 'text',
+    currency: 'text',
+    partition: 'integer',
+    last: 'text',
+    ...sums,
+  },
   key: ['day', 'kind', 'currency', 'partition'],
+  indexes: { day: ['day'] },
 };
 
 /** What the summary report adds up. */
@@ -88,6 +105,7 @@ const revenue: Table = {
     refunds: 'text',
   },
   key: ['day', 'seller_account', 'currency', 'partition'],
+  indexes: { day: ['day', 'seller_account'] },
 };
 
 /** The day an event is booked on: `2026-11-24`, UTC. */
@@ -130,13 +148,16 @@ function book(event: RecordedPaymentsEvent, rows: Rows): void {
   const { recordedAt: recorded_at, occurredAt: occurred_at } = event;
   const { currency, corrects = '' } = entry;
   const at = { stream, revision, event_id, recorded_at };
-  rows.put('entries', { ...at, type, currency, occurred_at, partition, position, corrects });
   const day = dayOf(recorded_at);
+  const lines = entry.postings.length;
+  const row = { ...at, type, currency, occurred_at, partition, position, corrects, day, lines };
+  rows.put('entries', row);
   entry.postings.forEach((posting, line) => {
     const { account, balance, side, amount } = posting;
     rows.put('postings', { ...at, line, account, balance, side, amount: String(amount) });
     addPosting(rows, 'accounts', { account, currency, partition }, posting);
-    addPosting(rows, 'days', { day, kind: kindOf(account), currency, partition }, posting);
+    const kind = kindOf(account);
+    addPosting(rows, 'days', { day, kind, currency, partition }, posting, { last: position });
   });
   addRevenue(rows, event, entry, day);
 }
@@ -148,13 +169,14 @@ function addPosting(
   table: 'accounts' | 'days',
   key: { readonly [column: string]: string | number },
   { balance, side, amount }: Posting,
+  more: { readonly last?: string } = {},
 ): void {
   const before = rows.get(table, Object.values(key)) as
     | { readonly [Column in SumColumn]: string }
     | undefined;
   const column: SumColumn = `${balance}_${side}`;
   const sum = String(BigInt(before?.[column] ?? '0') + amount);
-  rows.put(table, { ...nothing, ...before, ...key, [column]: sum });
+  rows.put(table, { ...nothing, ...before, ...key, ...more, [column]: sum });
 }
 
 const nothing = {
@@ -206,7 +228,7 @@ function addRevenue(
 
 export const ledgerProjection = defineProjection({
   name: 'ledger',
-  version: 2,
+  version: 3,
   categories: [checkoutCategory, sellerCategory, settlementCategory],
   tables: [entries, postings, accounts, days, revenue],
   split: 'partition',

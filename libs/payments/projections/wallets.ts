@@ -20,6 +20,7 @@ const wallets: Table = {
     disputed: 'text',
   },
   key: ['seller_account', 'currency', 'partition'],
+  indexes: { seller: ['seller_account', 'currency'] },
 };
 
 /** How far the wallet has followed the seller's own stream: what a payout is decided against. */
@@ -91,7 +92,7 @@ const sellerTypes: ReadonlySet<string> = new Set(sellerEvents.names);
 
 export const walletsProjection = defineProjection({
   name: 'wallets',
-  version: 2,
+  version: 3,
   categories: [checkoutCategory, sellerCategory, settlementCategory],
   tables: [wallets, sellers],
   split: 'partition',

@@ -56,7 +56,8 @@ export const ledgerSql = {
     CROSS JOIN accounts a ON a.account = k.account AND a.currency = k.currency
     ORDER BY a.account, a.currency`,
   entries: `SELECT ${place}, revision, type, currency, occurred_at, corrects FROM entries
-    WHERE (${place}) > (?, ?, ?) AND recorded_at < ? ORDER BY ${place} LIMIT ?`,
+    WHERE (day, ${place}) > (?, ?, ?, ?) AND (day, recorded_at) < (?, ?)
+    ORDER BY day, ${place} LIMIT ?`,
   entriesOf: `SELECT DISTINCT ${place}, revision FROM postings
     WHERE account = ? AND (${place}) > (?, ?, ?) AND recorded_at < ? ORDER BY ${place} LIMIT ?`,
   entry: `SELECT ${place}, revision, type, currency, occurred_at, corrects FROM entries
@@ -66,7 +67,7 @@ export const ledgerSql = {
   days: `SELECT kind AS account, currency, ${sums} FROM days WHERE day < ?`,
   booked: `SELECT e.currency, p.account, p.balance, p.side, p.amount FROM entries e
     CROSS JOIN postings p ON p.stream = e.stream AND p.revision = e.revision
-    WHERE e.recorded_at >= ? AND e.recorded_at < ?`,
+    WHERE e.day = ? AND e.recorded_at < ?`,
   bookedAfter: `SELECT e.currency, p.account, p.balance, p.side, p.amount FROM entries e
     CROSS JOIN postings p ON p.stream = e.stream AND p.revision = e.revision
     WHERE e.partition = ? AND e.position > ?`,
@@ -154,17 +155,22 @@ class Books {
   }
 }
 
+/** Text greater than every day, and a time after every time. */
+const endOfDays = '~';
+const endOfTime = Number.MAX_SAFE_INTEGER;
+
 function entriesPage(reads: ReadTransaction, query: EntriesQuery): EntriesPage {
-  const { account, from = 0, before = Number.MAX_SAFE_INTEGER, after, limit } = query;
+  const { account, from = 0, before = endOfTime, after, limit } = query;
   // No event has an empty id: this place is just before all that was recorded then.
   const first: EntryPlace = { recordedAt: from, eventId: '', stream: '' };
   const start = after && after.recordedAt >= from ? after : first;
-  const params = [start.recordedAt, start.eventId, start.stream, before, limit + 1] as const;
+  const begin = [start.recordedAt, start.eventId, start.stream] as const;
+  const days = [dayOf(start.recordedAt), before === endOfTime ? endOfDays : dayOf(before)] as const;
   const rows: EntryRow[] =
     account === undefined
-      ? reads.all<EntryRow>(ledgerSql.entries, ...params)
+      ? reads.all<EntryRow>(ledgerSql.entries, days[0], ...begin, days[1], before, limit + 1)
       : reads
-          .all<PlaceRow>(ledgerSql.entriesOf, account, ...params)
+          .all<PlaceRow>(ledgerSql.entriesOf, account, ...begin, before, limit + 1)
           .map((row) => entryAt(reads, row));
   const entries = rows.slice(0, limit).map((row) => entryOf(reads, row));
   const last = entries.at(-1);
@@ -192,16 +198,12 @@ function entryOf(reads: ReadTransaction, row: EntryRow): LedgerEntry {
   return { ...place, ...(corrects === '' ? {} : { corrects }), postings };
 }
 
-/** Text greater than every day. */
-const endOfDays = '~';
-
 function trialBalance(reads: ReadTransaction, query: TrialBalanceQuery): TrialBalance['rows'] {
   const books = new Books();
   const day = query.at === 'time' ? dayOf(query.before) : endOfDays;
   for (const row of reads.all<AccountRow>(ledgerSql.days, day)) books.add(row.account, row);
   if (query.at === 'time') {
-    const from = Date.parse(`${day}T00:00:00Z`);
-    const booked = reads.all<BookedRow>(ledgerSql.booked, from, query.before);
+    const booked = reads.all<BookedRow>(ledgerSql.booked, day, query.before);
     for (const row of booked) books.post(row, 1n);
   }
   if (query.at === 'checkpoint') takeBack(reads, books, query.checkpoint);

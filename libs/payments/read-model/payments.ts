@@ -1,7 +1,14 @@
 import type { ReadTransaction } from '@annals/store-sqlite';
 import { readFold } from '../projections/fold-text.ts';
 import type { OrderFold } from '../state.ts';
-import type { CheckoutStatus, OrderState, PayoutState } from '../transitions.ts';
+import {
+  type CheckoutStatus,
+  checkoutStates,
+  type OrderState,
+  orderStates,
+  type PayoutState,
+  payoutStates,
+} from '../transitions.ts';
 import { type Answer, answer, type Followed, type LiveGeneration } from './live.ts';
 
 /** Lists of checkouts, orders and payouts. Times are milliseconds since 1970. */
@@ -120,9 +127,9 @@ export function sqlitePaymentsReadModel(live: LiveGeneration): PaymentsReadModel
       })),
     counts: async () =>
       answer(live, (reads) => ({
-        checkouts: counted(reads, paymentsSql.checkoutCounts),
-        orders: counted(reads, paymentsSql.orderCounts),
-        payouts: counted(reads, paymentsSql.payoutCounts),
+        checkouts: counted(reads, 'checkouts', checkoutStates),
+        orders: counted(reads, 'orders', orderStates),
+        payouts: counted(reads, 'payouts', payoutStates),
       })),
     waitFor: (checkpoint, timeoutMs, signal) => live.waitFor(checkpoint, timeoutMs, signal),
   };
@@ -151,12 +158,9 @@ export const paymentsSql = {
     ORDER BY updated_at, seller_account, payout_id LIMIT ?`,
   onSchedule: `SELECT seller_account FROM sellers WHERE schedule = ? AND seller_account > ?
     ORDER BY seller_account LIMIT ?`,
-  checkoutCounts: 'SELECT status AS state, count(*) AS count FROM checkouts GROUP BY status',
-  orderCounts: 'SELECT state, count(*) AS count FROM orders GROUP BY state',
-  payoutCounts: 'SELECT state, count(*) AS count FROM payouts GROUP BY state',
 } as const;
 
-interface OrderRow {
+export interface OrderRow {
   readonly checkout_id: string;
   readonly payment_order_id: string;
   readonly currency: string;
@@ -167,7 +171,7 @@ interface OrderRow {
   readonly fold: string;
 }
 
-interface PayoutRow {
+export interface PayoutRow {
   readonly seller_account: string;
   readonly payout_id: string;
   readonly currency: string;
@@ -195,7 +199,7 @@ function ordersPage(
   return { orders, next };
 }
 
-function listedOrder(row: OrderRow): ListedOrder {
+export function listedOrder(row: OrderRow): ListedOrder {
   return {
     checkoutId: row.checkout_id,
     orderId: row.payment_order_id,
@@ -208,7 +212,7 @@ function listedOrder(row: OrderRow): ListedOrder {
   };
 }
 
-function listedPayout(row: PayoutRow): ListedPayout {
+export function listedPayout(row: PayoutRow): ListedPayout {
   return {
     seller: row.seller_account,
     payoutId: row.payout_id,
@@ -222,7 +226,11 @@ function listedPayout(row: PayoutRow): ListedPayout {
   };
 }
 
-function counted(reads: ReadTransaction, sql: string): { readonly [state: string]: number } {
-  const rows = reads.all<{ state: string; count: number }>(sql);
-  return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
+function counted(
+  reads: ReadTransaction,
+  table: string,
+  states: readonly string[],
+): { readonly [state: string]: number } {
+  const counts = states.map((state) => [state, reads.ranked(table, [state]).total()] as const);
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }
