@@ -1,15 +1,16 @@
 import type { SubjectCipher } from '@annals/core';
-import type {
-  AppendResult,
-  Checkpoint,
-  DomainEvent,
-  EventLog,
-  EventType,
-  EventTypes,
-  Expected,
-  Metadata,
-  NewEvent,
-  RecordedEvent,
+import {
+  type AppendResult,
+  type Checkpoint,
+  type DomainEvent,
+  type EventLog,
+  type EventType,
+  type EventTypes,
+  type Expected,
+  encodeCheckpoint,
+  type Metadata,
+  type NewEvent,
+  type RecordedEvent,
 } from '@annals/event-log';
 import { type Decided, type Refused, refused } from './outcome.ts';
 
@@ -59,6 +60,19 @@ export type NotStored =
   | { readonly kind: 'overloaded'; readonly detail: string }
   /** It may or may not be stored: safe to ask again, and right to. */
   | { readonly kind: 'unknown'; readonly detail: string };
+
+/** What a command comes to. */
+export type Changed<State> =
+  | {
+      readonly kind: 'changed';
+      readonly state: State | undefined;
+      /** How many events were stored; none where it was so already. */
+      readonly events: number;
+      /** Covers what was stored, as text. */
+      readonly position: string;
+    }
+  | Refused
+  | NotStored;
 
 /** A decision that the stream now holds. */
 export interface Carried<State> {
@@ -179,6 +193,22 @@ function notStored(stream: string, result: AppendResult): NotStored | undefined 
   const { reason, detail } = result;
   if (reason === 'overloaded') return { kind: 'overloaded', detail };
   throw new Error(`${stream}: ${reason}, ${detail}`);
+}
+
+/** Changes a stream, and says what it is then. */
+export async function changeAndLoad<State, T extends StreamEventType>(
+  means: ChangeMeans,
+  kind: StreamKind<State, T>,
+  stream: string,
+  decide: (
+    loaded: Loaded<State>,
+  ) => Promise<Decided<DomainEvent<T>> | Refused> | Decided<DomainEvent<T>> | Refused,
+): Promise<Changed<State>> {
+  const done = await changeStream(means, kind, stream, decide);
+  if (done.kind !== 'carried') return done;
+  const { before, events, checkpoint } = done;
+  const { state } = events === 0 ? before : await loadStream(means, kind, stream, before);
+  return { kind: 'changed', state, events, position: encodeCheckpoint(checkpoint) };
 }
 
 function isDecided<T extends StreamEventType, Other extends { readonly kind: string }>(

@@ -1,4 +1,4 @@
-export type { Loaded, NotStored } from './change.ts';
+export type { Changed, Loaded, NotStored } from './change.ts';
 export * from './decide/after-capture.ts';
 export * from './decide/attempts.ts';
 export * from './decide/checkout.ts';

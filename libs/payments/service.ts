@@ -1,13 +1,6 @@
 import type { Clock, SubjectCipher } from '@annals/core';
-import { type DomainEvent, type EventLog, encodeCheckpoint } from '@annals/event-log';
-import {
-  changeStream,
-  type Loaded,
-  loadStream,
-  type NotStored,
-  type StreamEventType,
-  type StreamKind,
-} from './change.ts';
+import type { EventLog } from '@annals/event-log';
+import { type Changed, changeAndLoad, type Loaded, loadStream } from './change.ts';
 import {
   failRefund,
   giveEvidence,
@@ -69,17 +62,6 @@ export interface PayoutReleaseMeans {
 type CheckoutDecision = Decided<CheckoutEvent> | Refused;
 type SellerDecision = Decided<SellerEvent> | Refused;
 
-export type Changed<State> =
-  | {
-      readonly kind: 'changed';
-      readonly state: State | undefined;
-      /** How many events were stored; none where it was so already. */
-      readonly events: number;
-      /** Covers what was stored, as text. */
-      readonly position: string;
-    }
-  | Refused
-  | NotStored;
 export type CheckoutChanged = Changed<OpenedCheckout>;
 export type SellerChanged = Changed<RegisteredSeller>;
 
@@ -376,7 +358,7 @@ export class Payments {
       sealed: Pick<OpenedCheckout, 'method' | 'buyerInfo'>,
     ) => CheckoutDecision,
   ): Promise<CheckoutChanged> {
-    return this.#change(checkoutStreams, checkoutStream(id), ({ state }) =>
+    return changeAndLoad(this.#means, checkoutStreams, checkoutStream(id), ({ state }) =>
       decide(state?.checkout, state ?? { method: undefined, buyerInfo: undefined }),
     );
   }
@@ -385,7 +367,7 @@ export class Payments {
     account: string,
     decide: (seller: Seller | undefined, bankToken: string | undefined) => SellerDecision,
   ): Promise<SellerChanged> {
-    return this.#change(sellerStreams, sellerStream(account), ({ state }) =>
+    return changeAndLoad(this.#means, sellerStreams, sellerStream(account), ({ state }) =>
       decide(state?.seller, state?.bankToken),
     );
   }
@@ -397,7 +379,7 @@ export class Payments {
     decide: (loaded: Loaded<RegisteredSeller>, wallet: WalletBalance) => SellerDecision,
   ): Promise<SellerChanged> {
     const { wallets, walletMsMax } = this.#means;
-    return this.#change(sellerStreams, sellerStream(account), async (loaded) => {
+    return changeAndLoad(this.#means, sellerStreams, sellerStream(account), async (loaded) => {
       const reached = await wallets.waitFor(loaded.checkpoint, walletMsMax);
       if (reached !== 'reached') return walletBehind(reached);
       const read = await wallets.wallets(account);
@@ -409,21 +391,6 @@ export class Payments {
       };
       return decide(loaded, { available, reserved, sellerRevision });
     });
-  }
-
-  /** Carries out a decision, and says what the stream is then. */
-  async #change<State, T extends StreamEventType>(
-    kind: StreamKind<State, T>,
-    stream: string,
-    decide: (
-      loaded: Loaded<State>,
-    ) => Promise<Decided<DomainEvent<T>> | Refused> | Decided<DomainEvent<T>> | Refused,
-  ): Promise<Changed<State>> {
-    const done = await changeStream(this.#means, kind, stream, decide);
-    if (done.kind !== 'carried') return done;
-    const { before, events, checkpoint } = done;
-    const { state } = events === 0 ? before : await loadStream(this.#means, kind, stream, before);
-    return { kind: 'changed', state, events, position: encodeCheckpoint(checkpoint) };
   }
 
   #at({ at }: At): number {

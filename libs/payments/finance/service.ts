@@ -1,6 +1,6 @@
 import { type Clock, idFromKey, type SubjectCipher } from '@annals/core';
 import type { Checkpoint, EventLog } from '@annals/event-log';
-import { type Changed, changeStream, loadStream } from '../change.ts';
+import { type Changed, changeAndLoad, loadStream } from '../change.ts';
 import { paymentsEvents } from '../events.ts';
 import { journalOf } from '../journal.ts';
 import { type Decided, type Refused, refused } from '../outcome.ts';
@@ -177,7 +177,7 @@ export class Finance {
   ): Promise<FinanceChanged> {
     const { log, cipher } = this.#means;
     const means = { log, cipher, ...(actor === undefined ? {} : { actor }) };
-    return changeStream(means, financeStreams, financeStream(id), ({ state }) => decide(state));
+    return changeAndLoad(means, financeStreams, financeStream(id), ({ state }) => decide(state));
   }
 }
 

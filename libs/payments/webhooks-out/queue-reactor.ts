@@ -70,10 +70,10 @@ async function queue(
       ...(endpoint.enabled ? {} : { skip: 'the endpoint was off' }),
     };
     const lane = laneStream(endpoint.id, stream);
-    const changed = await changeStream({ log, cipher }, laneStreams, lane, ({ state }) =>
+    const done = await changeStream({ log, cipher }, laneStreams, lane, ({ state }) =>
       queueDelivery(state, command),
     );
-    if (changed.kind !== 'changed') return { kind: 'retry', reason: changed.kind };
+    if (done.kind !== 'carried') return { kind: 'retry', reason: done.kind };
   }
   return { kind: 'done', result: { queued: to.length } };
 }

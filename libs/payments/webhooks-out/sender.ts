@@ -1,5 +1,5 @@
 import type { Clock, SubjectCipher } from '@annals/core';
-import { decodeCheckpoint, type EventLog } from '@annals/event-log';
+import { decodeCheckpoint, type EventLog, encodeCheckpoint } from '@annals/event-log';
 import { changeStream, loadStream } from '../change.ts';
 import { paymentsEvents } from '../events.ts';
 import type { DeliveryLog } from './delivery-log.ts';
@@ -186,11 +186,11 @@ export class WebhookSender {
     ) => ReturnType<typeof recordAttempt> | ReturnType<typeof skipDelivery>,
   ): Promise<string | undefined> {
     const { log, cipher } = this.#options;
-    const changed = await changeStream({ log, cipher }, laneStreams, lane, ({ state }) =>
+    const done = await changeStream({ log, cipher }, laneStreams, lane, ({ state }) =>
       decide(state),
     );
-    if (changed.kind === 'changed') return changed.position;
-    this.#options.onTrouble?.({ lane, reason: `the outcome was not written: ${changed.kind}` });
+    if (done.kind === 'carried') return encodeCheckpoint(done.checkpoint);
+    this.#options.onTrouble?.({ lane, reason: `the outcome was not written: ${done.kind}` });
     return undefined;
   }
 

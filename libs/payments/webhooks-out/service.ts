@@ -1,6 +1,6 @@
 import type { Clock, SubjectCipher } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
-import { type Changed, changeStream } from '../change.ts';
+import { type Changed, changeAndLoad } from '../change.ts';
 import type { Decided, Refused } from '../outcome.ts';
 import { type AllowedUrls, webhookUrlProblem } from './addresses.ts';
 import type { DeliveryLog, DeliveryPlace } from './delivery-log.ts';
@@ -164,7 +164,7 @@ export class Webhooks {
     const { log, cipher, clock } = this.#means;
     for (const { deliveryId, lane } of deliveries) {
       const command = { deliveryId, by, at: clock.now() };
-      const changed = await changeStream({ log, cipher }, laneStreams, lane, ({ state }) =>
+      const changed = await changeAndLoad({ log, cipher }, laneStreams, lane, ({ state }) =>
         requestReplay(state, command),
       );
       if (changed.kind !== 'changed') return changed;
@@ -190,7 +190,7 @@ export class Webhooks {
   ): Promise<Changed<WebhookEndpoints>> {
     const { log, cipher } = this.#means;
     const means = { log, cipher, actor };
-    return changeStream(means, endpointStreams, webhookEndpointsStream, ({ state }) =>
+    return changeAndLoad(means, endpointStreams, webhookEndpointsStream, ({ state }) =>
       decide(state),
     );
   }
