@@ -1,4 +1,4 @@
-import { defineErrors, type Problem } from '@annals/http';
+import { defineErrors, logErrors, logProblem, type Problem } from '@annals/http';
 import type { Late, Overloaded, Refused, Unknown } from '@annals/leaderboard';
 
 /** The commands that bring a lost read model back, as an operator types them. */
@@ -37,24 +37,6 @@ export const leaderboardErrors = defineErrors('leaderboard', {
     detail: 'Refused: {what}.',
     when: 'occurred_at is before 2000, or more than 24 hours in the future.',
   },
-  'invalid-cursor': {
-    status: 400,
-    title: 'The cursor is not one of ours',
-    detail: 'Refused: {what}.',
-    when: 'A cursor that was made up, cut off, or belongs to another player, leaderboard or period.',
-  },
-  'invalid-position': {
-    status: 400,
-    title: 'The position is not one of ours',
-    detail: 'Refused: {what}.',
-    when: 'A min-position that no answer gave.',
-  },
-  'position-ahead': {
-    status: 409,
-    title: 'The position is ahead of the log',
-    detail: 'Refused: {what}.',
-    when: 'A min-position of another service, or of a write that was lost when the log was restored from a backup. Drop it, and look whether your latest writes are there.',
-  },
   'score-key-reused': {
     status: 409,
     title: 'The match is recorded otherwise',
@@ -91,68 +73,29 @@ export const leaderboardErrors = defineErrors('leaderboard', {
     detail: 'Refused: {what}.',
     when: 'PUT of a player whose personal data was erased.',
   },
-  'not-there-yet': {
-    status: 503,
-    title: 'The read model has not reached the position',
-    detail: 'The read model did not reach min-position in time.',
-    when: 'A read with min-position, while the projection lags. Retry-After says when to try again.',
-  },
-  'read-model-lost': {
-    status: 503,
-    title: 'The read model is lost',
-    detail: `The read model is not there. Build it anew: ${repairCommand}`,
-    when: 'The files of the read model are missing or were replaced. Writes go on.',
-  },
-  'log-overloaded': {
-    status: 503,
-    title: 'Too many writes are waiting',
-    detail: 'Too many writes are waiting for the log: nothing was stored, send it again.',
-    when: 'The queue in front of the log is full. Retry-After says when to try again.',
-  },
-  'write-outcome-unknown': {
-    status: 503,
-    title: 'The write may or may not be stored',
-    detail: 'The log did not answer in time: send the same request again, it counts once.',
-    when: 'The connection to the log broke while it stored.',
-  },
 });
 
+type Code = keyof typeof leaderboardErrors.rows;
+type LogCode = 'invalid-cursor' | 'invalid-position' | 'position-ahead';
+
 type Failure =
-  | Refused<
-      Exclude<
-        keyof typeof leaderboardErrors.rows,
-        | 'no-score'
-        | 'unknown-player'
-        | 'not-there-yet'
-        | 'read-model-lost'
-        | 'log-overloaded'
-        | 'write-outcome-unknown'
-      >
-    >
+  | Refused<Exclude<Code, 'no-score' | 'unknown-player'> | LogCode>
   | Late
   | Overloaded
   | Unknown
   | { readonly kind: 'lost' };
 
-const soon = { headers: { 'retry-after': '1' } } as const;
-
 /** The problem a service's refusal is answered with. */
 export function problemOf(failure: Failure): Problem {
-  switch (failure.kind) {
-    case 'refused':
-      return leaderboardErrors.problem(failure.reason, { what: failure.detail });
-    case 'late':
-      return leaderboardErrors.problem('not-there-yet', undefined, soon);
-    case 'lost':
-      return leaderboardErrors.problem('read-model-lost', undefined, {
-        headers: { 'retry-after': '5' },
-        members: { command: repairCommand },
-      });
-    case 'overloaded':
-      return leaderboardErrors.problem('log-overloaded', undefined, soon);
-    case 'unknown':
-      return leaderboardErrors.problem('write-outcome-unknown', undefined, soon);
-  }
+  if (failure.kind !== 'refused') return logProblem(failure, repairCommand);
+  const { reason, detail: what } = failure;
+  return isOfLog(reason)
+    ? logErrors.problem(reason, { what })
+    : leaderboardErrors.problem(reason, { what });
+}
+
+function isOfLog(reason: Code | LogCode): reason is LogCode {
+  return Object.hasOwn(logErrors.rows, reason);
 }
 
 /** The problem of a score or, with `index`, of one item of a batch: a bad time names its field. */

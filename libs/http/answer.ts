@@ -27,6 +27,12 @@ export function sendProblem(
     .send(problemJson(problem, reply.request.id));
 }
 
+/** A problem as it is sent, for whoever keeps answers to send them again. */
+export function problemBody(problem: Problem, requestId: string) {
+  const body = problemJson(problem, requestId);
+  return { status: problem.status, contentType: problemType, body };
+}
+
 /**
  * The problem behind an error: itself, what fastify meant by its code, or what `translate` makes of
  * it. Undefined for a bug or broken I/O, whose message is nobody else's business.

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { errorsSection, httpErrors, replaceSection, unavailable } from './index.ts';
+import { errorsSection, httpErrors, logErrors, replaceSection, unavailable } from './index.ts';
 import { describeErrorDocs } from './testing/index.ts';
 
 describeErrorDocs(httpErrors, new URL('../../docs/errors.md', import.meta.url));
+describeErrorDocs(logErrors, new URL('../../docs/errors.md', import.meta.url));
 
 describe('the section of a table in the docs', () => {
   const table = {

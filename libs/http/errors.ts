@@ -1,4 +1,4 @@
-import { defineErrors } from './problem.ts';
+import { defineErrors, type Problem } from './problem.ts';
 
 /** The errors any route of any server may answer. `docs/errors.md` is made from this and the products' tables. */
 export const httpErrors = defineErrors('http', {
@@ -137,4 +137,73 @@ export function unavailable(reason: string, retryAfterSeconds: number) {
     { reason },
     { headers: { 'retry-after': String(Math.max(1, Math.ceil(retryAfterSeconds))) } },
   );
+}
+
+/** What every product that writes to a log and reads from read models may answer. */
+export const logErrors = defineErrors('log', {
+  'invalid-cursor': {
+    status: 400,
+    title: 'The cursor is not one of ours',
+    detail: 'Refused: {what}.',
+    when: 'A cursor that was made up, cut off, or belongs to another list.',
+  },
+  'invalid-position': {
+    status: 400,
+    title: 'The position is not one of ours',
+    detail: 'Refused: {what}.',
+    when: 'A min-position that no answer gave.',
+  },
+  'position-ahead': {
+    status: 409,
+    title: 'The position is ahead of the log',
+    detail: 'Refused: {what}.',
+    when: 'A min-position of another service, or of a write that was lost when the log was restored from a backup. Drop it, and look whether your latest writes are there.',
+  },
+  'not-there-yet': {
+    status: 503,
+    title: 'The read model has not reached the position',
+    detail: 'The read model did not reach min-position in time.',
+    when: 'A read with min-position, while the projection lags. Retry-After says when to try again.',
+  },
+  'read-model-lost': {
+    status: 503,
+    title: 'The read model is lost',
+    detail: 'The read model is not there. Build it anew: {command}',
+    when: 'The files of the read model are missing or were replaced. Writes go on.',
+  },
+  'log-overloaded': {
+    status: 503,
+    title: 'Too many writes are waiting',
+    detail: 'Too many writes are waiting for the log: nothing was stored, send it again.',
+    when: 'The queue in front of the log is full. Retry-After says when to try again.',
+  },
+  'write-outcome-unknown': {
+    status: 503,
+    title: 'The write may or may not be stored',
+    detail: 'The log did not answer in time: send the same request again, it counts once.',
+    when: 'The connection to the log broke while it stored.',
+  },
+});
+
+const soon = { headers: { 'retry-after': '1' } } as const;
+
+/** The problem of a log or a read model that cannot do its work now. `command` brings a lost read model back. */
+export function logProblem(
+  { kind }: { readonly kind: 'late' | 'lost' | 'overloaded' | 'unknown' },
+  command: string,
+): Problem {
+  switch (kind) {
+    case 'late':
+      return logErrors.problem('not-there-yet', undefined, soon);
+    case 'lost':
+      return logErrors.problem(
+        'read-model-lost',
+        { command },
+        { headers: { 'retry-after': '5' }, members: { command } },
+      );
+    case 'overloaded':
+      return logErrors.problem('log-overloaded', undefined, soon);
+    case 'unknown':
+      return logErrors.problem('write-outcome-unknown', undefined, soon);
+  }
 }

@@ -1,3 +1,4 @@
+export { problemBody } from './answer.ts';
 export {
   type Authentication,
   type Authenticator,
@@ -7,7 +8,7 @@ export {
   type RejectionReason,
   unauthorized,
 } from './auth.ts';
-export { httpErrors, unavailable } from './errors.ts';
+export { httpErrors, logErrors, logProblem, unavailable } from './errors.ts';
 export { errorsSection, replaceSection } from './errors-document.ts';
 export {
   type EventStream,

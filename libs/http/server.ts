@@ -14,7 +14,7 @@ import type { Registry } from 'prom-client';
 import { refusalsOf, refuseDoubles } from './allow.ts';
 import { problemOf, refuseConnection, sendProblem } from './answer.ts';
 import type { Authenticator, Caller } from './auth.ts';
-import { httpErrors } from './errors.ts';
+import { httpErrors, logErrors } from './errors.ts';
 import { EventStreams } from './event-stream.ts';
 import { type GateKeeper, openGate } from './gate.ts';
 import { parseJsonBody } from './json-body.ts';
@@ -107,7 +107,7 @@ export interface HttpServer extends FastifyInstance {
 
 /** A fastify server with everything of design.md §4. Ready when it resolves; `listen` is the app's. */
 export async function createServer(options: ServerOptions): Promise<HttpServer> {
-  const tables = [httpErrors, ...(options.errors ?? [])];
+  const tables = [httpErrors, logErrors, ...(options.errors ?? [])];
   const bodyBytesMax = options.bodyBytesMax ?? limits.bodyBytesMax;
   refuseDoubles(options.routes);
   for (const route of options.routes) checkRoute(route);

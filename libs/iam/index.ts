@@ -16,7 +16,7 @@ export {
 } from './events.ts';
 export { isKeyId } from './key-id.ts';
 export { limits } from './limits.ts';
-export { isScope, type Scope, scopeNames, scopes } from './scopes.ts';
+export { effectiveScopes, isScope, type Scope, scopeNames, scopes } from './scopes.ts';
 export {
   type ApiKeyMeans,
   type Issued,

@@ -5,6 +5,12 @@ export const scopes = {
   'boards:write': 'Make leaderboards and close their periods.',
   'players:write': "Set players' names and pictures.",
   'players:erase': "Erase players' personal data for good.",
+  'payments:read':
+    'See how payments and their orders stand; what every other payments scope may, too.',
+  'payments:buyer': "Take payments: what a shop's checkout needs.",
+  'payments:merchant': 'Capture, cancel, deliver and refund orders; answer disputes; list orders.',
+  'payments:finance': 'Wallets, payouts, the ledger, reports, risk reviews and reconciliation.',
+  'payments:admin': 'Register sellers, their terms and their bank accounts.',
   'ops:read': 'Read metrics and the state of projections.',
   admin: 'Everything.',
 } as const;
@@ -19,5 +25,7 @@ export function isScope(text: string): text is Scope {
 
 /** All that a key with these scopes may do: `admin` stands for every scope, itself included. */
 export function effectiveScopes(granted: readonly string[]): readonly string[] {
-  return granted.includes('admin') ? scopeNames : granted;
+  if (granted.includes('admin')) return scopeNames;
+  const seesPayments = granted.some((scope) => scope.startsWith('payments:'));
+  return seesPayments ? [...new Set([...granted, 'payments:read'])] : granted;
 }

@@ -113,6 +113,16 @@ export class IdempotencyStore {
     return this.#finish(stream, state, request, ran);
   }
 
+  /** The answer that a request has already, if any: stores nothing. */
+  async peek(request: KeyedRequest): Promise<KeptAnswer | undefined> {
+    if (keyProblem(request)) return undefined;
+    const { state } = await this.#read(idempotencyStream(request.caller, request.key));
+    if (state.kind !== 'answered' || state.answer.body === undefined) return undefined;
+    const fingerprint = await this.#fingerprint(state.subject, request.content, false);
+    const { status, contentType, body } = state.answer;
+    return fingerprint === state.fingerprint ? { status, contentType, body } : undefined;
+  }
+
   /**
    * Forgets the keys whose newest event was recorded 30 days ago or earlier. Reads on from where the last
    * walk ended (`from`), and says how many were forgotten and where the next one begins.

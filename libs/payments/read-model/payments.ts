@@ -1,6 +1,7 @@
 import type { ReadTransaction } from '@annals/store-sqlite';
 import { readFold } from '../projections/fold-text.ts';
-import type { OrderFold } from '../state.ts';
+import type { SellerTerms } from '../seller-state.ts';
+import type { Checkout, OrderFold } from '../state.ts';
 import {
   type CheckoutStatus,
   checkoutStates,
@@ -13,6 +14,12 @@ import { type Answer, answer, type Followed, type LiveGeneration } from './live.
 
 /** Lists of checkouts, orders and payouts. Times are milliseconds since 1970. */
 export interface PaymentsReadModel extends Followed {
+  /** A checkout with all of its orders, or with `only` one of them; undefined where it has not been seen. */
+  checkout(id: string, only?: string): Promise<Answer<{ readonly checkout: Checkout | undefined }>>;
+  /** Those of these sellers that have been seen. */
+  sellers(
+    accounts: readonly string[],
+  ): Promise<Answer<{ readonly sellers: ReadonlyMap<string, ListedSeller> }>>;
   /** Orders of a seller, the oldest first. */
   ordersOfSeller(query: {
     readonly seller: string;
@@ -53,6 +60,11 @@ export interface PaymentsReadModel extends Followed {
   }): Promise<Answer<{ readonly sellers: readonly string[] }>>;
   /** How many there are of each: what was accepted is done, in progress, or waits. */
   counts(): Promise<Answer<Counts>>;
+}
+
+export interface ListedSeller {
+  readonly terms: SellerTerms;
+  readonly hasBank: boolean;
 }
 
 /** Where a page ended: the time that the list is sorted by, and the order. */
@@ -99,6 +111,10 @@ export interface Counts {
 
 export function sqlitePaymentsReadModel(live: LiveGeneration): PaymentsReadModel {
   return {
+    checkout: async (id, only) =>
+      answer(live, (reads) => ({ checkout: checkoutOf(reads, id, only) })),
+    sellers: async (accounts) =>
+      answer(live, (reads) => ({ sellers: sellersNamed(reads, accounts) })),
     ordersOfSeller: async ({ seller, ...page }) =>
       answer(live, (reads) => ordersPage(reads, paymentsSql.ofSeller, seller, page, 'openedAt')),
     ordersInState: async ({ state, ...page }) =>
@@ -142,6 +158,9 @@ const payoutColumns =
 
 /** Every query of this read model. */
 export const paymentsSql = {
+  checkout: 'SELECT fold FROM checkouts WHERE checkout_id = ?',
+  orders: 'SELECT fold FROM orders WHERE checkout_id = ?',
+  order: 'SELECT fold FROM orders WHERE checkout_id = ? AND payment_order_id = ?',
   ofSeller: `SELECT ${orderColumns} FROM orders WHERE seller_account = ?
     AND (opened_at, checkout_id, payment_order_id) > (?, ?, ?)
     ORDER BY opened_at, checkout_id, payment_order_id LIMIT ?`,
@@ -156,6 +175,7 @@ export const paymentsSql = {
     AND (requested_at, payout_id) > (?, ?) ORDER BY requested_at, payout_id LIMIT ?`,
   payoutsInState: `SELECT ${payoutColumns} FROM payouts WHERE state = ?
     ORDER BY updated_at, seller_account, payout_id LIMIT ?`,
+  seller: 'SELECT has_bank, terms FROM sellers WHERE seller_account = ?',
   onSchedule: `SELECT seller_account FROM sellers WHERE schedule = ? AND seller_account > ?
     ORDER BY seller_account LIMIT ?`,
 } as const;
@@ -181,6 +201,36 @@ export interface PayoutRow {
   readonly psp_payout_id: string | null;
   readonly requested_at: number;
   readonly updated_at: number;
+}
+
+interface FoldRow {
+  readonly fold: string;
+}
+
+function checkoutOf(reads: ReadTransaction, id: string, only?: string): Checkout | undefined {
+  const head = reads.get<FoldRow>(paymentsSql.checkout, id);
+  if (!head) return undefined;
+  const rows =
+    only === undefined
+      ? reads.all<FoldRow>(paymentsSql.orders, id)
+      : reads.all<FoldRow>(paymentsSql.order, id, only);
+  const orders = rows.map((row) => readFold<OrderFold>(row.fold));
+  return {
+    ...readFold<Omit<Checkout, 'orders'>>(head.fold),
+    orders: new Map(orders.map((order) => [order.terms.payment_order_id, order])),
+  };
+}
+
+function sellersNamed(
+  reads: ReadTransaction,
+  accounts: readonly string[],
+): ReadonlyMap<string, ListedSeller> {
+  const sellers = new Map<string, ListedSeller>();
+  for (const account of accounts) {
+    const row = reads.get<{ has_bank: number; terms: string }>(paymentsSql.seller, account);
+    if (row) sellers.set(account, { terms: JSON.parse(row.terms), hasBank: row.has_bank === 1 });
+  }
+  return sellers;
 }
 
 function ordersPage(

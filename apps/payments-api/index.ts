@@ -1,0 +1,4 @@
+export { paymentsErrors, repairCommand } from './errors.ts';
+export type { PaymentsApiMeans } from './means.ts';
+export { paymentsRoutes, type Routes } from './routes.ts';
+export { scopes } from './scopes.ts';

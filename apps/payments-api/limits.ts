@@ -1,0 +1,33 @@
+/** Limits of the payments API. Units are last in the name. */
+export const limits = {
+  /** Characters of ids that callers make up: of checkouts, orders, sellers, refunds and payouts. */
+  idCharsMax: 64,
+  /** Orders in one checkout. */
+  ordersMax: 1_000,
+  /**
+   * Bytes of a checkout's orders with their terms, and of its buyer's data, as they are stored: all of it is one event,
+   * and one event has 256 KiB.
+   */
+  checkoutBytesMax: 245_000,
+  /** Bytes of the body of a new checkout. */
+  checkoutBodyBytesMax: 1_048_576,
+  descriptionCharsMax: 255,
+  /** What is said of the buyer: fields, and characters of their names and values. */
+  buyerFieldsMax: 32,
+  buyerNameCharsMax: 64,
+  buyerValueCharsMax: 512,
+  /** Characters of a provider's token. */
+  tokenCharsMax: 255,
+  urlCharsMax: 2_000,
+  /** How long a checkout may be paid, in milliseconds. */
+  expiresAfterMs: 24 * 60 * 60 * 1_000,
+  /** How long an answer waits for a read model to come to a position, in milliseconds. */
+  visibleMsMax: 5_000,
+  /** How long `Prefer: wait` may wait for a payment to come to something, in seconds. */
+  waitSecondsMax: 20,
+  /** How often it is looked at meanwhile, in milliseconds. */
+  waitPollMs: 50,
+  /** Rows of one page of a list. */
+  pageRowsMax: 500,
+  pageRowsDefault: 100,
+} as const;

@@ -1,0 +1,28 @@
+import type { Clock, SubjectCipher } from '@annals/core';
+import type { EventLog } from '@annals/event-log';
+import type {
+  LedgerReadModel,
+  Payments,
+  PaymentsReadModel,
+  WalletsReadModel,
+} from '@annals/payments';
+import type { IdempotencyStore } from '@annals/payments/idempotency';
+
+/** What the routes work with: one object, made by the app that serves them. */
+export interface PaymentsApiMeans {
+  readonly log: EventLog;
+  readonly cipher: SubjectCipher;
+  readonly clock: Clock;
+  readonly payments: Payments;
+  /** The read models, each by the name of its projection. */
+  readonly paymentsRead: PaymentsReadModel;
+  readonly wallets: WalletsReadModel;
+  readonly ledger: LedgerReadModel;
+  readonly idempotency: IdempotencyStore;
+  /** The provider that pays sellers in a currency. */
+  readonly payoutPsp: (currency: string) => string;
+  /** How long answers wait for a read model, in milliseconds; 5,000 unless told. */
+  readonly visibleMsMax?: number;
+  /** How long a position of another process may take to come to this one's copy of the log; 0 where there is no copy. */
+  readonly replicaMsMax?: number;
+}

@@ -1,0 +1,206 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, newId, systemClock } from '@annals/core';
+import { type Checkpoint, memoryEventLog } from '@annals/event-log';
+import { createServer, type HttpServer } from '@annals/http';
+import { effectiveScopes } from '@annals/iam';
+import {
+  assessRisk,
+  ledgerProjection,
+  Payments,
+  paymentsProjection,
+  sqliteLedgerReadModel,
+  sqlitePaymentsReadModel,
+  sqliteWalletsReadModel,
+  walletsProjection,
+} from '@annals/payments';
+import { IdempotencyStore } from '@annals/payments/idempotency';
+import { generationDirectory, type Projection, runProjector } from '@annals/projection';
+import { liveReader, sqliteProjectionStore } from '@annals/store-sqlite';
+import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
+import { type PaymentsApiMeans, paymentsErrors, paymentsRoutes } from '../index.ts';
+import { type Provider, startProvider } from './provider.ts';
+
+const projections = [paymentsProjection, walletsProjection, ledgerProjection];
+
+/** The clock of a test: time goes on, and a test may set it ahead. */
+export class AheadClock implements Clock {
+  aheadMs = 0;
+
+  now(): number {
+    return Date.now() + this.aheadMs;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return systemClock.sleep(ms, signal);
+  }
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: { readonly [name: string]: unknown };
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes.
+  readonly body: any;
+}
+
+export interface CallOptions {
+  readonly body?: unknown;
+  /** The name of a key: its scopes, apart by blanks; may do everything unless told. */
+  readonly key?: string;
+  readonly headers?: { readonly [name: string]: string };
+}
+
+export interface TestApi {
+  readonly server: HttpServer;
+  readonly means: PaymentsApiMeans;
+  readonly log: ReturnType<typeof memoryEventLog>;
+  readonly clock: AheadClock;
+  readonly keys: ReturnType<typeof memorySubjectKeyStore>;
+  /** Lines the server has logged. */
+  readonly lines: readonly string[];
+  readonly provider: Provider;
+  call(route: string, options?: CallOptions): Promise<Answer>;
+  /** The same routes as another process serves them, on the same log. */
+  otherProcess(more?: Partial<PaymentsApiMeans>): Promise<HttpServer>;
+  close(): Promise<void>;
+}
+
+export interface TestApiOptions {
+  /** Runs the reactors against a provider in this process; then risk lets every order through. */
+  readonly pays?: boolean;
+  readonly holdMs?: number;
+}
+
+/** The payments API over the log in memory, with its read models in SQLite files kept by a projector. */
+export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Promise<TestApi> {
+  const clock = new AheadClock();
+  const log = memoryEventLog({ clock });
+  const keys = memorySubjectKeyStore();
+  const cipher = subjectCipher(keys);
+  const folder = mkdtempSync(join(tmpdir(), 'annals-payments-api-'));
+  const stop = new AbortController();
+  const { signal } = stop;
+  const directory = generationDirectory(log, { signal, clock });
+  const storeFor = ({ name }: Projection) =>
+    sqliteProjectionStore({ folder, projection: name, clock });
+  const projector = runProjector({
+    ...{ log, cipher, clock, signal, directory, projections, storeFor, holder: newId() },
+  });
+  const readers = projections.map(({ name: projection }) =>
+    liveReader({ folder, projection, clock, liveGeneration: () => directory.live(projection) }),
+  );
+  const [forPayments, forWallets, forLedger] = readers.map((reader) => ({
+    current: () => {
+      const live = reader.current();
+      return live.kind === 'ready' ? live : { kind: 'lost' as const };
+    },
+    waitFor: async (checkpoint: Checkpoint, timeoutMs: number) => {
+      const reached = await reader.waitFor(checkpoint, { timeoutMs });
+      return reached === 'timeout' ? ('late' as const) : reached;
+    },
+  }));
+  if (!forPayments || !forWallets || !forLedger) throw new Error('a read model is missing');
+  const wallets = sqliteWalletsReadModel(forWallets);
+  const idempotencyOf = () =>
+    new IdempotencyStore({
+      ...{ log, cipher, clock, holder: newId(), ...(holdMs === undefined ? {} : { holdMs }) },
+    });
+  const payments = new Payments({ log, cipher, clock, wallets });
+  const means: PaymentsApiMeans = {
+    ...{ log, cipher, clock, payments, wallets },
+    paymentsRead: sqlitePaymentsReadModel(forPayments),
+    ledger: sqliteLedgerReadModel(forLedger),
+    idempotency: idempotencyOf(),
+    payoutPsp: () => 'stripe',
+  };
+  const lines: string[] = [];
+  const server = await serve(means, lines);
+  const provider = startProvider({ log, cipher, clock, signal, runs: pays });
+  if (pays) void letThrough(means, signal);
+  await Promise.all(
+    readers.map(async (reader) => {
+      while (reader.current().kind !== 'ready') await systemClock.sleep(2);
+    }),
+  );
+  return {
+    ...{ server, means, log, clock, keys, lines, provider },
+    call: (route, options = {}) => call(server, route, options),
+    otherProcess: (more = {}) => serve({ ...means, idempotency: idempotencyOf(), ...more }, lines),
+    close: async () => {
+      await server.stop();
+      stop.abort();
+      await Promise.all([projector.done, provider.done]);
+      for (const reader of readers) reader.close();
+      await log.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+function serve(means: PaymentsApiMeans, lines: string[]): Promise<HttpServer> {
+  return createServer({
+    api: { title: 'Payments', version: '1.0.0' },
+    routes: paymentsRoutes(means),
+    errors: [paymentsErrors],
+    authenticator: {
+      authenticate: (token) => {
+        if (!token.startsWith('key')) return { kind: 'rejected', reason: 'unknown' };
+        const [, name = '', ...scopes] = token.replaceAll('.', ':').split('_');
+        return { kind: 'authenticated', keyId: name, name, scopes: effectiveScopes(scopes) };
+      },
+    },
+    log: { level: 'debug', requests: 'all', stream: { write: (line) => lines.push(line) } },
+    rateLimit: false,
+    processMetrics: false,
+    checkResponses: true,
+    clock: means.clock,
+  });
+}
+
+/** The token of a key that is made up of its name and scopes. */
+export function tokenOf(name: string, ...scopes: readonly string[]): string {
+  return ['key', name, ...scopes].join('_').replaceAll(':', '.');
+}
+
+export async function call(
+  server: Pick<HttpServer, 'inject'>,
+  route: string,
+  { body, key = 'key_all_admin', headers = {} }: CallOptions,
+): Promise<Answer> {
+  const [method, url] = route.split(' ');
+  const answer = await server.inject({
+    method: method as 'GET',
+    url: url as string,
+    headers: {
+      authorization: `Bearer ${key}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
+  });
+  const text = answer.body;
+  const isJson = String(answer.headers['content-type']).includes('json');
+  const parsed = isJson ? JSON.parse(text) : undefined;
+  return { status: answer.statusCode, headers: answer.headers, text, body: parsed };
+}
+
+/** Stands for the risk check: every order that is opened is let through. */
+async function letThrough({ log, payments, clock }: PaymentsApiMeans, signal: AbortSignal) {
+  const opened = log.subscribe({}, { categories: ['checkout'] }, { signal });
+  for await (const delivery of opened) {
+    if (delivery.kind !== 'events') continue;
+    for (const { type, stream, data } of delivery.events) {
+      if (type !== 'checkout-opened') continue;
+      const { orders } = JSON.parse(data) as { orders: { payment_order_id: string }[] };
+      for (const { payment_order_id } of orders) {
+        await payments.changeCheckout(stream.slice('checkout-'.length), (checkout) =>
+          assessRisk(checkout, payment_order_id, {
+            ...{ verdict: 'accepted', rules: [], at: clock.now() },
+          }),
+        );
+      }
+    }
+  }
+}
