@@ -1,6 +1,6 @@
 import { type Clock, idFromKey, type SubjectCipher } from '@annals/core';
 import type { Checkpoint, EventLog } from '@annals/event-log';
-import { changeStream, type Loaded, type StreamKind } from '../change.ts';
+import { changeStream, type Loaded, loadStream, type StreamKind } from '../change.ts';
 import { decided, type Refused, refused } from '../outcome.ts';
 import {
   type BeginDecision,
@@ -116,7 +116,9 @@ export class IdempotencyStore {
   /** The answer that a request has already, if any: stores nothing. */
   async peek(request: KeyedRequest): Promise<KeptAnswer | undefined> {
     if (keyProblem(request)) return undefined;
-    const { state } = await this.#read(idempotencyStream(request.caller, request.key));
+    const stream = idempotencyStream(request.caller, request.key);
+    const { state: fold = newFold } = await loadStream(this.#means, keyStreams, stream);
+    const state = fold.key;
     if (state.kind !== 'answered' || state.answer.body === undefined) return undefined;
     const fingerprint = await this.#fingerprint(state.subject, request.content, false);
     const { status, contentType, body } = state.answer;
