@@ -1,7 +1,12 @@
 import { isIP } from 'node:net';
 import type { RateLimits } from '@annals/http';
 import { adminKeySchema } from '@annals/iam';
-import { checkSiteSettings, siteFields } from '@annals/projector';
+import {
+  checkPaymentsSettings,
+  checkSiteSettings,
+  paymentsFields,
+  siteFields,
+} from '@annals/projector';
 import { z } from 'zod';
 
 const portMax = 65_535;
@@ -68,6 +73,12 @@ export const configFields = {
     .default(8080)
     .describe('Port to listen on; 0 takes a free one.'),
   ...siteFields,
+  ...paymentsFields,
+  SANDBOX_PSP_PORT: wholeNumber(portMax, portMessage)
+    .optional()
+    .describe(
+      'Port of the sandbox PSP; unless told the last one it had, 8090, or a free one where those are taken.',
+    ),
   ANNALS_ROLES: rolesSchema
     .optional()
     .describe(
@@ -102,6 +113,9 @@ export const configFields = {
 } as const;
 
 /** Everything `npm start` reads from the environment. */
-export const configSchema = z.object(configFields).superRefine(checkSiteSettings);
+export const configSchema = z
+  .object(configFields)
+  .superRefine(checkSiteSettings)
+  .superRefine(checkPaymentsSettings);
 
 export type Config = z.output<typeof configSchema>;

@@ -1,6 +1,12 @@
 import { configFrom } from '@annals/core';
 import { stopOnSignals } from '@annals/http';
-import { catchUpLines, shownSite, siteConfigOf } from '@annals/projector';
+import {
+  catchUpLines,
+  paymentsSettingsOf,
+  shownPsps,
+  shownSite,
+  siteConfigOf,
+} from '@annals/projector';
 import { type Config, configSchema } from './config.ts';
 import { rolesOf, startPlatform } from './start.ts';
 import { startFailure } from './start-failure.ts';
@@ -28,7 +34,12 @@ async function start(config: Config): Promise<void> {
   const readableBy = printedMsMax - performance.now();
   const say = (line: string) => process.stdout.write(`${line}\n`);
   // Before anything is opened: what cannot be reached is named here, too.
-  for (const [part, place] of shownSite(siteConfigOf(config))) say(`  ${part}: ${place}`);
+  for (const [part, place] of [
+    ...shownSite(siteConfigOf(config)),
+    ...shownPsps(paymentsSettingsOf(config)),
+  ]) {
+    say(`  ${part}: ${place}`);
+  }
   const platform = await startPlatform(config, {
     readableMsMax: Math.max(0, readableBy),
     onProgress: catchUpLines(say),
@@ -42,6 +53,10 @@ async function start(config: Config): Promise<void> {
   say(`Annals is running (data in ${config.ANNALS_DATA}); Ctrl-C stops it`);
   say(`  API        ${platform.url}/v1`);
   say(`  docs       ${platform.url}/docs`);
+  if (platform.sandbox) {
+    say(`  sandbox    ${platform.sandbox.url}/sandbox/tokens`);
+    say('             (a payment provider to try, with test tokens: no money moves)');
+  }
   say(
     platform.newAdminKey
       ? `  admin key  ${platform.newAdminKey}\n             (shown this once: keep it)`

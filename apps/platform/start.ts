@@ -15,15 +15,19 @@ import {
   type LogProgress,
   openSite,
   type ProjectorThread,
+  paymentsSettingsOf,
+  placedSettings,
   productOf,
   projections,
   type Site,
+  sandboxAddress,
   siteConfigOf,
   startProjectorThread,
 } from '@annals/projector';
 import type { Config, Role } from './config.ts';
 import { registerLogMetrics, registerProjectionMetrics } from './metrics.ts';
 import { openLeaderboard } from './open-leaderboard.ts';
+import { type OpenSandbox, openSandbox } from './open-sandbox.ts';
 import { translate } from './translate.ts';
 
 export interface Platform {
@@ -31,6 +35,8 @@ export interface Platform {
   readonly url: string;
   /** The admin key, when this start has made it: shown once, kept nowhere. */
   readonly newAdminKey: string | undefined;
+  /** The payment provider to try, where no other one is set. */
+  readonly sandbox: OpenSandbox | undefined;
   stop(): Promise<void>;
 }
 
@@ -56,14 +62,15 @@ export async function startPlatform(
   // What was opened, the last one first: the order of closing.
   const opened: Closing[] = [];
   try {
-    const { server, site, leaderboard } = await openServer(config, options, opened);
+    const { server, site, leaderboard, sandbox } = await openServer(config, options, opened);
     opened.unshift({ name: 'server', close: () => server.stop() });
     await leaderboard?.readable(options.readableMsMax ?? readableMsMaxDefault);
     const url = await server.listen({ host: config.HOST, port: config.PORT });
+    if (leaderboard) sandbox?.useEndpoint(`${reachable(url)}${webhooksPath}`);
     // Made last: a start that fails must not leave a key behind that nobody has seen.
     const makesKey = leaderboard !== undefined && config.ANNALS_ADMIN_KEY === undefined;
     const newAdminKey = makesKey ? await firstAdminKey(site) : undefined;
-    return { server, url, newAdminKey, stop: () => server.stop() };
+    return { server, url, newAdminKey, sandbox, stop: () => server.stop() };
   } catch (error) {
     await closeAll(opened);
     throw error;
@@ -74,7 +81,20 @@ export async function startPlatform(
 async function openParts(config: Config, options: PlatformOptions, opened: Closing[]) {
   const { clock = systemClock, visibleMsMax, onProgress } = options;
   const roles = rolesOf(config);
+  const settings = paymentsSettingsOf(config);
   let tell = (_part: string, _detail: string): void => undefined;
+  // It takes its time to start, too: beside the rest.
+  const opening = openSandbox({
+    ...{ settings: isWhole(roles) ? settings : undefined, dataFolder: config.ANNALS_DATA, clock },
+    ...{ port: config.SANDBOX_PSP_PORT, usualPort: config.PORT !== 0 },
+    onTrouble: (detail) => tell('sandbox-psp', detail),
+  });
+  opened.unshift({
+    name: 'sandbox PSP',
+    close: async () => (await opening.catch(() => undefined))?.stop(),
+  });
+  // Its failure is told when it is waited for.
+  opening.catch(() => undefined);
   const site = await openSite(siteConfigOf(config), {
     clock,
     onReport: (level, message) => level !== 'info' && tell('log', message),
@@ -89,9 +109,12 @@ async function openParts(config: Config, options: PlatformOptions, opened: Closi
   const generations = generationDirectory(site.logOf('leaderboard'), { signal, clock });
   await Promise.all([apiKeys.ready(), generations.ready()]);
 
+  const sandbox = await opening;
+  const address = sandbox?.url ?? sandboxAddress(config.ANNALS_DATA);
+  const payments = settings && (placedSettings(settings, address) ?? settings);
   const projector = roles.includes('projector')
     ? startProjectorThread({
-        site: site.config,
+        ...{ site: site.config, payments },
         holder: `${hostname()}/${process.pid}/${newId()}`,
         onTrouble: (projection, detail) => tell(projection, detail),
       })
@@ -108,12 +131,24 @@ async function openParts(config: Config, options: PlatformOptions, opened: Closi
   const tellTo = (teller: typeof tell) => {
     tell = teller;
   };
-  return { ...{ site, apiKeys, projector, leaderboard, signal, tellTo } };
+  return { ...{ site, apiKeys, projector, leaderboard, sandbox, signal, tellTo } };
+}
+
+const webhooksPath = '/v1/psp/webhooks';
+
+/** A process with one role alone leaves the sandbox to one that has both: it is for trying on one machine. */
+function isWhole(roles: readonly Role[]): boolean {
+  return roles.includes('api') && roles.includes('projector');
+}
+
+/** The address that this machine reaches itself at, where it listens on all of its addresses. */
+function reachable(url: string): string {
+  return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }
 
 async function openServer(config: Config, options: PlatformOptions, opened: Closing[]) {
   const parts = await openParts(config, options, opened);
-  const { site, apiKeys, projector, leaderboard, signal, tellTo } = parts;
+  const { site, apiKeys, projector, leaderboard, sandbox, signal, tellTo } = parts;
   const server = await createServer({
     api: {
       title: 'Annals',
@@ -149,7 +184,7 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
   leaderboard?.service.resumeCloses().catch((error: unknown) => {
     if (!signal.aborted) server.log.error({ detail: String(error) }, 'could not resume closes');
   });
-  return { server, site, leaderboard };
+  return { server, site, leaderboard, sandbox };
 }
 
 /** What a process does that was told nothing: all of it. */

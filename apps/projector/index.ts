@@ -1,5 +1,26 @@
 export { type EmbeddedOptions, embeddedSite, openEmbedded } from './embedded.ts';
 export {
+  PaymentsBuildingError,
+  type PaymentsReads,
+  paymentsReads,
+} from './payments/payments-reads.ts';
+export {
+  checkPaymentsSettings,
+  type PaymentsFieldValues,
+  type PaymentsSettings,
+  type PspPlace,
+  paymentsFields,
+  paymentsSettingsOf,
+  shownPsps,
+} from './payments/payments-settings.ts';
+export { pspRouting } from './payments/psp-routing.ts';
+export {
+  placedSettings,
+  sandboxAddress,
+  sandboxAddressFile,
+  sandboxFolder,
+} from './payments/sandbox-address.ts';
+export {
   type ProductName,
   productNames,
   productOf,

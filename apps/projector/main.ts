@@ -1,6 +1,13 @@
 import { hostname } from 'node:os';
 import { configFrom, newId } from '@annals/core';
 import { z } from 'zod';
+import {
+  checkPaymentsSettings,
+  paymentsFields,
+  paymentsSettingsOf,
+  shownPsps,
+} from './payments/payments-settings.ts';
+import { placedSettings, sandboxAddress } from './payments/sandbox-address.ts';
 import { runSiteProjector } from './run-site-projector.ts';
 import { catchUpLines } from './site/catch-up-lines.ts';
 import { checkSiteSettings, shownSite, siteConfigOf, siteFields } from './site/site-config.ts';
@@ -9,21 +16,32 @@ import { checkSiteSettings, shownSite, siteConfigOf, siteFields } from './site/s
  * A process of its own that keeps the read models of one site up to date. Exit codes: 0 stopped,
  * 1 could not go on, 2 the configuration is wrong.
  */
-const configured = configFrom(z.object(siteFields).superRefine(checkSiteSettings), process.env);
+const schema = z
+  .object({ ...siteFields, ...paymentsFields })
+  .superRefine(checkSiteSettings)
+  .superRefine(checkPaymentsSettings);
+const configured = configFrom(schema, process.env);
 if (configured.kind === 'invalid') {
   process.stderr.write('annals: the configuration is wrong\n');
   for (const problem of configured.problems) process.stderr.write(`  ${problem}\n`);
   process.exit(2);
 }
 const site = siteConfigOf(configured.value);
+const payments = paymentsSettingsOf(configured.value);
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort());
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 try {
-  for (const [part, place] of shownSite(site)) say(`  ${part}: ${place}`);
+  for (const [part, place] of [...shownSite(site), ...shownPsps(payments)]) {
+    say(`  ${part}: ${place}`);
+  }
+  if (payments && !placedSettings(payments, sandboxAddress(site.dataFolder))) {
+    say('  payments: wait for npm start to start the sandbox PSP, or for ANNALS_PSP_URL');
+  }
   const projector = await runSiteProjector({
     site,
+    payments,
     mustExist: site.log.kind === 'sqlite',
     holder: `${hostname()}/${process.pid}/${newId()}`,
     signal: stop.signal,

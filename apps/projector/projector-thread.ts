@@ -19,7 +19,7 @@ const projector = await runSiteProjector({
   onTrouble: (projection, detail) => tell({ kind: 'trouble', projection, detail }),
 });
 const timer = setInterval(
-  () => tell({ kind: 'status', generations: projector.status() }),
+  () => tell({ kind: 'status', generations: projector.status(), reactors: projector.reactors() }),
   statusEveryMs,
 );
 await projector.done;

@@ -1,11 +1,15 @@
 import type { EventLog } from '@annals/event-log';
+import type { ReactorStatus } from '@annals/payments/runtime';
 import {
+  type GenerationDirectory,
   type GenerationStatus,
   generationDirectory,
   type Projection,
   runProjector,
 } from '@annals/projection';
 import { removeAbandonedScratch } from '@annals/store-sqlite';
+import type { PaymentsSettings } from './payments/payments-settings.ts';
+import { runSitePayments } from './payments/run-site-payments.ts';
 import { purgeErased } from './purge-erased.ts';
 import { PurgeNotes } from './purge-notes.ts';
 import { productOf, projections } from './registry.ts';
@@ -15,6 +19,8 @@ import type { SiteConfig } from './site/site-config.ts';
 
 export interface SiteProjectorOptions extends SiteOptions {
   readonly site: SiteConfig;
+  /** Without them nothing is asked of a payment provider, and nothing falls due. */
+  readonly payments?: PaymentsSettings | undefined;
   /** Names this process in leases. */
   readonly holder: string;
   readonly signal: AbortSignal;
@@ -23,6 +29,7 @@ export interface SiteProjectorOptions extends SiteOptions {
 
 export interface SiteProjector {
   status(): readonly GenerationStatus[];
+  reactors(): readonly ReactorStatus[];
   /** Settles when all has come to rest: after the signal was aborted, or with what nobody but an operator can mend. */
   readonly done: Promise<void>;
 }
@@ -51,14 +58,31 @@ export async function runSiteProjector(options: SiteProjectorOptions): Promise<S
   const running = [...byLog].map(([log, own]) =>
     followLog(site, log, own, { ...options, signal, notes, scratch, onError }),
   );
+  const status = () => running.flatMap((one) => one.status());
+  const paymentsLog = site.logOf('payments');
+  const generations = running.find((one) => one.log === paymentsLog)?.directory;
+  const payments =
+    options.payments && generations
+      ? runSitePayments(site, {
+          ...{ settings: options.payments, generations, status, signal, onTrouble },
+        })
+      : undefined;
   return {
-    status: () => running.flatMap((one) => one.status()),
-    done: Promise.all(running.map((one) => one.done))
+    status,
+    reactors: () => payments?.status() ?? [],
+    done: Promise.all([...running.map((one) => one.done), payments?.done])
       .finally(() => site.close())
       .then(() => {
         if (fault) throw fault;
       }),
   };
+}
+
+interface FollowedLog {
+  readonly log: EventLog;
+  readonly directory: GenerationDirectory;
+  status(): readonly GenerationStatus[];
+  readonly done: Promise<void>;
 }
 
 /** Follows the projections of one log, and purges what they hold of people whom that log says are erased. */
@@ -71,7 +95,7 @@ function followLog(
     readonly scratch: string;
     readonly onError: (error: unknown) => void;
   },
-): SiteProjector {
+): FollowedLog {
   const { signal, holder, notes, scratch, onTrouble, onError } = options;
   const directory = generationDirectory(log, {
     signal,
@@ -95,6 +119,7 @@ function followLog(
     removeAbandoned: () => removeAbandonedScratch(scratch),
   });
   return {
+    ...{ log, directory },
     status: () => projector.status(),
     done: Promise.all([projector.done, purging]).then(() => undefined),
   };

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock } from '@annals/core';
+import type { ReactorStatus } from '@annals/payments/runtime';
 import type { GenerationStatus } from '@annals/projection';
 import type { FromProjector, ProjectorThreadData } from './thread-messages.ts';
 
@@ -11,6 +12,8 @@ export interface ProjectorThreadOptions extends ProjectorThreadData {
 export interface ProjectorThread {
   /** What every generation was doing a moment ago; empty until the thread has started. */
   status(): readonly GenerationStatus[];
+  /** The reactors of payments, a moment ago. */
+  reactors(): readonly ReactorStatus[];
   /** Ends when the batch under way is committed. */
   stop(): Promise<void>;
 }
@@ -25,6 +28,7 @@ export function startProjectorThread(options: ProjectorThreadOptions): Projector
   const { onTrouble, clock = systemClock, ...workerData } = options;
   const stopping = new AbortController();
   let status: readonly GenerationStatus[] = [];
+  let reactors: readonly ReactorStatus[] = [];
   let current: Worker | undefined;
 
   const runOnce = (holder: string) =>
@@ -36,8 +40,10 @@ export function startProjectorThread(options: ProjectorThreadOptions): Projector
       });
       current = worker;
       worker.on('message', (message: FromProjector) => {
-        if (message.kind === 'status') status = message.generations;
-        else onTrouble(message.projection, message.detail);
+        if (message.kind === 'status') {
+          status = message.generations;
+          reactors = message.reactors;
+        } else onTrouble(message.projection, message.detail);
       });
       worker.on('error', (error) => onTrouble('', `the projector stopped: ${String(error)}`));
       worker.on('exit', () => resolve());
@@ -49,6 +55,7 @@ export function startProjectorThread(options: ProjectorThreadOptions): Projector
     for (let run = 1; !stopping.signal.aborted; run += 1) {
       await runOnce(`${options.holder}#${run}`);
       status = [];
+      reactors = [];
       if (stopping.signal.aborted) break;
       await clock.sleep(restartMs, stopping.signal);
       restartMs = Math.min(restartMs * 2, restartMsMax);
@@ -57,6 +64,7 @@ export function startProjectorThread(options: ProjectorThreadOptions): Projector
 
   return {
     status: () => status,
+    reactors: () => reactors,
     stop: () => {
       stopping.abort();
       current?.postMessage('stop');

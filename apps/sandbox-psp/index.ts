@@ -12,3 +12,8 @@ export { Storage } from './core/storage.ts';
 export { bankAccounts, cards } from './core/test-tokens.ts';
 export { sandboxFetch } from './in-process.ts';
 export { type RunningSandbox, type StartOptions, startSandbox } from './start.ts';
+export {
+  type SandboxThread,
+  type SandboxThreadOptions,
+  startSandboxThread,
+} from './start-sandbox-thread.ts';

@@ -55,10 +55,16 @@ export async function startSandbox(
   const onChange = () => worker.wake();
   const forward = (ms: number) => worker.forward(ms);
   const server = sandboxServer({ sandbox, clock, forward, onChange, onTrouble });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(config.SANDBOX_PSP_PORT, config.SANDBOX_PSP_HOST, resolve);
-  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(config.SANDBOX_PSP_PORT, config.SANDBOX_PSP_HOST, resolve);
+    });
+  } catch (error) {
+    // The books are let go of: another try may open them.
+    storage.close();
+    throw error;
+  }
   const { port } = server.address() as AddressInfo;
   const url = `http://${config.SANDBOX_PSP_HOST}:${port}`;
   publicUrl ||= url;
