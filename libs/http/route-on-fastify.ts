@@ -14,7 +14,7 @@ import { fieldsProblem } from './validation.ts';
 
 /** Adds a declared route to fastify. */
 export function addRoute(app: FastifyInstance, route: Route): void {
-  const takesNoBody = route.body === undefined && route.method !== 'GET';
+  const takesNoBody = route.body === undefined && route.method !== 'GET' && !route.rawBody;
   app.route({
     method: route.method,
     url: route.url,
@@ -22,6 +22,7 @@ export function addRoute(app: FastifyInstance, route: Route): void {
     config: {
       ...(route.scope === undefined ? { public: true as const } : { scope: route.scope }),
       ...(route.streams ? { streams: true as const } : {}),
+      ...(route.rawBody ? { rawBody: true as const } : {}),
     },
     schema: fastifySchema(route),
     ...(route.bodyBytesMax === undefined ? {} : { bodyLimit: route.bodyBytesMax }),

@@ -21,7 +21,7 @@ type Answer<Response> = Response extends z.ZodType
     }[keyof Response];
 
 type RequestOf<Body, Query, Params, Headers, Scope> = FastifyRequest<{
-  Body: Body extends z.ZodType ? z.output<Body> : undefined;
+  Body: Body extends z.ZodType ? z.output<Body> : undefined | Buffer;
   Querystring: Fields<Query>;
   Params: Fields<Params>;
   Headers: Fields<Headers>;
@@ -52,6 +52,8 @@ interface Description<Body, Query, Params, Headers, Response> {
   readonly problems?: readonly string[];
   /** Bytes of the body. Default: the server's. */
   readonly bodyBytesMax?: number;
+  /** True for a route that needs the very bytes of its JSON body, as signatures do: `request.body` is a Buffer. */
+  readonly rawBody?: true;
   /** True for a route that answers an event stream (`eventStream`) instead of JSON. */
   readonly streams?: true;
 }
@@ -122,6 +124,9 @@ export function checkRoute(route: Route): void {
   }
   if (route.scope !== undefined && !/^[\w:.-]+$/.test(route.scope)) {
     throw new TypeError(`${routeName(route)}: ${route.scope} is not a scope`);
+  }
+  if (route.body && route.rawBody) {
+    throw new TypeError(`${routeName(route)} takes its body as bytes: it has no schema for it`);
   }
   if (!route.body) return;
   const json = z.toJSONSchema(route.body, { io: 'input', unrepresentable: 'any' });

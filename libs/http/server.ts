@@ -52,6 +52,8 @@ declare module 'fastify' {
     unlimited?: true;
     /** Answers an event stream. */
     streams?: true;
+    /** Its body is given as the bytes that came. */
+    rawBody?: true;
   }
 }
 
@@ -282,6 +284,7 @@ function readJson(app: FastifyInstance): void {
       if (!isPlainUtf8(request.headers)) {
         return done(httpErrors.problem('unsupported-media-type'), undefined);
       }
+      if (request.routeOptions.config.rawBody) return done(null, body);
       // Clients send this type with an empty body, too. The validator knows whether one is needed.
       if (body.length === 0) return done(null, undefined);
       const parsed = parseJsonBody(body);
