@@ -2,6 +2,13 @@ import type { SubjectCipher } from '@annals/core';
 import { EventDecodeError, type StoredEvent } from '@annals/event-log';
 import { apiKeyEvents } from '@annals/iam';
 import { leaderboardEvents } from '@annals/leaderboard';
+import { paymentsEvents } from '@annals/payments';
+import { financeEvents } from '@annals/payments/finance';
+import { idempotencyEvents } from '@annals/payments/idempotency';
+import { deadLetterEvents } from '@annals/payments/reactors';
+import { denyListEvents } from '@annals/payments/risk';
+import { dayMarkEvents } from '@annals/payments/runtime';
+import { endpointEvents, laneEvents } from '@annals/payments/webhooks-out';
 import { controlEventTypes, reactorEventTypes } from '@annals/projection';
 
 interface Codec {
@@ -12,6 +19,14 @@ interface Codec {
 /** What a whole log may hold: the codec of every product and of the platform itself. */
 const codecs: readonly Codec[] = [
   leaderboardEvents,
+  paymentsEvents,
+  financeEvents,
+  idempotencyEvents,
+  deadLetterEvents,
+  denyListEvents,
+  dayMarkEvents,
+  endpointEvents,
+  laneEvents,
   apiKeyEvents,
   controlEventTypes,
   reactorEventTypes,

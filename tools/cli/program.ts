@@ -4,6 +4,7 @@ import { addDeadLetters } from './commands/dead-letters.ts';
 import { addFlips } from './commands/flip.ts';
 import { addKeysCommands } from './commands/keys.ts';
 import { addLogCommands } from './commands/log.ts';
+import { addReactors } from './commands/reactors.ts';
 import { addRebuild } from './commands/rebuild.ts';
 import { addStatus } from './commands/status.ts';
 import { addSubjects } from './commands/subjects.ts';
@@ -47,6 +48,7 @@ export function program(act: Act, io: { readonly out: Sink; readonly err: Sink }
   addVerify(annals, act);
   addFlips(annals, act);
   addDeadLetters(annals, act);
+  addReactors(annals, act);
   addLogCommands(annals, act);
   addKeysCommands(annals, act);
   addSubjects(annals, act);

@@ -43,13 +43,14 @@ export interface PaymentsExecutorOptions {
 }
 
 export const paymentsExecutorName = 'payments-executor';
+export const executorCategories = [checkoutCategory, sellerCategory, deadLetterCategory];
 
 export function paymentsExecutor(options: PaymentsExecutorOptions): Reactor {
   const { log, cipher, clock } = options;
   const executor = new PaymentsExecutor(options, paymentsFolds(log, cipher));
   return pspExecutor({
     name: paymentsExecutorName,
-    categories: [checkoutCategory, sellerCategory, deadLetterCategory],
+    categories: executorCategories,
     clock,
     psp: options.psp,
     decode: (events) => executor.decode(events),

@@ -1,5 +1,5 @@
 import { idFromKey, sha256 } from '@annals/core';
-import { type DomainEvent, eventType } from '@annals/event-log';
+import { type DomainEvent, EventTypes, eventType } from '@annals/event-log';
 import { z } from 'zod';
 import type { RiskRequest, RiskScreen } from './port.ts';
 
@@ -26,6 +26,7 @@ export const denyListLifted = eventType({
 });
 
 export const denyListEventTypes = [denyListed, denyListLifted] as const;
+export const denyListEvents = new EventTypes([...denyListEventTypes]);
 export type DenyListEvent = DomainEvent<(typeof denyListEventTypes)[number]>;
 export type DenyListName = DenyListEvent['data']['list'];
 

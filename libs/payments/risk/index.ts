@@ -5,6 +5,7 @@ export {
   type DenyListName,
   DenyListScreen,
   decideDenyList,
+  denyListEvents,
   denyListEventTypes,
   denyListHash,
   denyListStream,

@@ -1,9 +1,9 @@
 import type { Clock, SubjectCipher } from '@annals/core';
-import { categoryOf, type EventLog, EventTypes } from '@annals/event-log';
+import { categoryOf, type EventLog } from '@annals/event-log';
 import { checkoutEvents } from '../events.ts';
 import { checkoutCategory } from '../streams.ts';
 import { type AmountLimit, amountScreen } from './amount-limits.ts';
-import { DenyListScreen, denyListEventTypes, denyListStream } from './deny-list.ts';
+import { DenyListScreen, denyListEvents, denyListStream } from './deny-list.ts';
 import { type ExternalScreenOptions, externalScreen } from './external.ts';
 import { allScreens, type RiskScreen } from './port.ts';
 import { riskRequestsOf } from './risk-requests.ts';
@@ -43,8 +43,6 @@ export async function openRisk(means: OpenRiskMeans): Promise<RiskScreen> {
   if (sanctions) screens.push(sanctionsScreen(new SanctionsList(sanctions)));
   return allScreens([...screens, ...external.map(externalScreen)]);
 }
-
-const denyListEvents = new EventTypes([...denyListEventTypes]);
 
 /** Ready when it has seen all that is there now; follows it until the signal is aborted. */
 async function followDenyList(means: OpenRiskMeans): Promise<DenyListScreen> {

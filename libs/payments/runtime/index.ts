@@ -3,6 +3,7 @@ export type { NightlyMeans } from './nightly.ts';
 export {
   type RunningPayments,
   type RunPaymentsOptions,
+  reactorsOfPayments,
   runPayments,
   stepsOf,
 } from './run-payments.ts';

@@ -1,15 +1,21 @@
 import type { Clock, SubjectCipher } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
+import type { Reactor } from '@annals/projection';
 import type { PspRouting } from '../psp/routing.ts';
-import { paymentsAdvance } from '../reactors/payments-advance.ts';
-import { paymentsExecutor } from '../reactors/payments-executor.ts';
+import { paymentsAdvance, paymentsAdvanceName } from '../reactors/payments-advance.ts';
+import {
+  executorCategories,
+  paymentsExecutor,
+  paymentsExecutorName,
+} from '../reactors/payments-executor.ts';
 import { paymentsObserver } from '../reactors/payments-observer.ts';
-import { paymentsRisk } from '../reactors/payments-risk.ts';
+import { paymentsRisk, paymentsRiskName } from '../reactors/payments-risk.ts';
 import type { LedgerReadModel } from '../read-model/ledger.ts';
 import type { PaymentsReadModel } from '../read-model/payments.ts';
 import type { WalletsReadModel } from '../read-model/wallets.ts';
 import type { RiskScreen } from '../risk/port.ts';
 import { Payments } from '../service.ts';
+import { checkoutCategory } from '../streams.ts';
 import { DayMarks } from './day-marks.ts';
 import { dueOrdersStep } from './due-orders.ts';
 import { type NightlyMeans, nightlyStep } from './nightly.ts';
@@ -74,6 +80,13 @@ export function runPayments(options: RunPaymentsOptions): RunningPayments {
     done: Promise.all([running.done, schedule]).then(() => undefined),
   };
 }
+
+/** The reactors by name, for whoever says where they begin. */
+export const reactorsOfPayments: readonly Pick<Reactor, 'name' | 'categories'>[] = [
+  { name: paymentsRiskName, categories: [checkoutCategory] },
+  { name: paymentsAdvanceName, categories: [checkoutCategory] },
+  { name: paymentsExecutorName, categories: executorCategories },
+];
 
 /** Everything that falls due without anybody asking for it. */
 export function stepsOf(

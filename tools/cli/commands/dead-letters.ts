@@ -1,3 +1,4 @@
+import { paymentsExecutorName } from '@annals/payments/reactors';
 import {
   type DeadLetter,
   type DeadLettersWorkedOff,
@@ -19,35 +20,42 @@ import { plural, time } from '../output.ts';
 import { printable } from '../printable.ts';
 import type { Act } from '../program.ts';
 import { eventDocument } from '../shown-event.ts';
+import { listCalls, notDiscarded, retryCalls, showCall } from './dead-calls.ts';
 
 export function addDeadLetters(annals: Command, act: Act): void {
   const letters = annals
     .command('dead-letters')
     .description(
-      'events that a read model could not apply, and those behind them in their streams',
+      'events that a read model could not apply, with those behind them in their streams; and calls ' +
+        'to payment providers that nobody could bring to an end',
     );
   const add = (name: string, description: string) =>
     letters
       .command(name)
       .description(description)
-      .argument('<name>', 'the projection')
+      .argument('<name>', `the projection; or ${paymentsExecutorName}: calls to payment providers`)
       .option('--generation <gN>', 'this one, not the live one', generationNumber);
-  withExamples(add('list', 'what is parked').action(act(list)), [
-    'annals dead-letters list leaderboard',
-    'all parked events of the live generation',
-  ]);
+  withExamples(
+    add('list', 'what is parked').action(act(list)),
+    ['annals dead-letters list leaderboard', 'all parked events of the live generation'],
+    [`annals dead-letters list ${paymentsExecutorName}`, 'the calls to payment providers'],
+  );
   withExamples(
     add('show', 'what is parked of one stream, and the event that failed')
-      .argument('<stream>', 'the stream')
+      .argument('<stream>', 'the stream; or the key of a call')
       .action(act(show)),
     ["annals dead-letters show leaderboard 'scores-default~7'", 'the event and the error'],
   );
   withExamples(
     add('retry', 'tries parked events again, in order; after the cause was removed')
-      .argument('[stream]', 'only this stream')
+      .argument('[stream]', 'only this stream; or the key of one call')
       .action(act(retry)),
     ['annals dead-letters retry leaderboard', 'every parked stream'],
     ["annals dead-letters retry leaderboard 'scores-default~7'", 'one stream'],
+    [
+      `annals dead-letters retry ${paymentsExecutorName}`,
+      'every call that waits for a person: it is looked for first, and never sent with another key',
+    ],
   );
   withExamples(
     add('discard', 'gives up the first parked event of a stream, and goes on with those behind it')
@@ -80,6 +88,7 @@ async function on<T>(
 }
 
 async function list(context: CommandContext, name: string, flags: Flags): Promise<ExitCode> {
+  if (name === paymentsExecutorName) return listCalls(context);
   return on(context, name, flags, async (operation) => {
     const outcome = await listDeadLetters(operation);
     if (outcome.kind === 'refused') throw refusal(outcome);
@@ -137,6 +146,7 @@ async function show(
   stream: string,
   flags: Flags,
 ): Promise<ExitCode> {
+  if (name === paymentsExecutorName) return showCall(context, stream);
   return on(context, name, flags, async (operation) => {
     const outcome = await showDeadLetters({ ...operation, stream });
     if (outcome.kind === 'refused') throw refusal(outcome);
@@ -164,6 +174,7 @@ async function retry(
   stream: string | undefined,
   flags: Flags,
 ): Promise<ExitCode> {
+  if (name === paymentsExecutorName) return retryCalls(context, stream);
   return on(context, name, flags, async (operation) => {
     return workedOff(context, name, await retryDeadLetters({ ...operation, stream }));
   });
@@ -175,6 +186,7 @@ async function discard(
   stream: string,
   flags: Flags,
 ): Promise<ExitCode> {
+  if (name === paymentsExecutorName) throw notDiscarded();
   return on(context, name, flags, async (operation) => {
     const parked = await showDeadLetters({ ...operation, stream });
     if (parked.kind === 'refused') throw refusal(parked);
