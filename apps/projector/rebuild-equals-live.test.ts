@@ -9,6 +9,7 @@ const histories: { readonly [projection: string]: MakeHistory } = {
   leaderboard: leaderboardHistory,
   ledger: paymentsHistory,
   payments: paymentsHistory,
+  reconciliation: paymentsHistory,
   wallets: paymentsHistory,
   webhooks: webhooksHistory,
 };

@@ -1,5 +1,6 @@
 import { leaderboardProjection } from '@annals/leaderboard';
 import { ledgerProjection, paymentsProjection, walletsProjection } from '@annals/payments';
+import { reconciliationProjection } from '@annals/payments/reconciliation';
 import { webhooksProjection } from '@annals/payments/webhooks-out';
 import type { Projection } from '@annals/projection';
 import type { StoreKind } from './site/store-url.ts';
@@ -21,7 +22,13 @@ export const products = [
   },
   {
     name: 'payments',
-    projections: [ledgerProjection, walletsProjection, paymentsProjection, webhooksProjection],
+    projections: [
+      ledgerProjection,
+      walletsProjection,
+      paymentsProjection,
+      webhooksProjection,
+      reconciliationProjection,
+    ],
     storeKinds: ['sqlite'],
   },
 ] as const satisfies readonly Product[];

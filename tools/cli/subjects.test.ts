@@ -94,6 +94,7 @@ describe('subjects erase', () => {
       { projection: 'wallets', generation: 'g1', result: 'purged' },
       { projection: 'payments', generation: 'g1', result: 'purged' },
       { projection: 'webhooks', generation: 'g1', result: 'purged' },
+      { projection: 'reconciliation', generation: 'g1', result: 'purged' },
     ]);
   });
 

@@ -121,7 +121,7 @@ describe('a payout', () => {
     }) as typeof payout;
     const inDoubt = after(registered, bank, payout, doubt);
     expect(inDoubt.payouts.get('p1')?.state).toBe('unknown');
-    expect(kinds(observePayout(inDoubt, 'p1', told('paid'), 5))).toBe('payout-paid');
+    expect(kinds(observePayout(inDoubt, 'p1', told('paid'), 5))).toBe('payout-sent payout-paid');
   });
 
   it('of another amount than was asked for is not believed', () => {

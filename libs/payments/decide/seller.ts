@@ -138,28 +138,27 @@ export function observePayout(
     return refused('wrong-amount', `payout ${payoutId} is about ${payout.amount} here`);
   }
   const of = payoutData(found.seller, payout);
+  // Whatever became of it, it has left the balance at the provider: its id there is told in any case.
+  const isNew = payout.state === 'requested' || payout.state === 'unknown';
+  const told = { ...of, psp_payout_id: observed.id };
+  const sent = isNew ? [sellerEvent('payout-sent', [payoutId], at, told)] : [];
   switch (observed.status) {
     case 'pending':
-    case 'in_transit': {
-      const isNew = payout.state === 'requested' || payout.state === 'unknown';
-      if (!isNew) return decided<SellerEvent>();
-      const data = { ...of, psp_payout_id: observed.id };
-      return decided(sellerEvent('payout-sent', [payoutId], at, data));
-    }
+    case 'in_transit':
+      return decided(...sent);
     case 'paid':
       if (payout.state === 'paid') return decided<SellerEvent>();
       if (payout.state === 'failed') {
         // A late hint of what came before the failure, or a fault: the money is back already.
         return decided<SellerEvent>();
       }
-      return decided(sellerEvent('payout-paid', [payoutId], at, of));
+      return decided(...sent, sellerEvent('payout-paid', [payoutId], at, of));
     case 'failed':
-    case 'canceled':
-      return failPayout(
-        found.seller,
-        { payoutId, reason: observed.failure ?? observed.status, at },
-        { isTold: true },
-      );
+    case 'canceled': {
+      const reason = observed.failure ?? observed.status;
+      const failed = failPayout(found.seller, { payoutId, reason, at }, { isTold: true });
+      return failed.kind === 'refused' ? failed : decided(...sent, ...failed.events);
+    }
   }
 }
 

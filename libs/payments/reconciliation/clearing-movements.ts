@@ -1,73 +1,160 @@
 import type { RecordedPaymentsEvent } from '../events.ts';
+import { referenceOf } from '../reactors/references.ts';
 import type { Movement } from './movement.ts';
 
-/**
- * Our side of a settlement file: what the events of one stream (a checkout or a seller), from its first, say that has
- * moved at the provider. Pure. A movement is known by the provider's id, which an earlier event of the stream told.
- * Throws Error where none did: what is booked was then not done by a provider.
- */
-export function clearingMovements(events: readonly RecordedPaymentsEvent[]): Movement[] {
-  const known = new Map<string, string>();
-  return events.flatMap((event) => movementOfEvent(event, known) ?? []);
+/** The side of the platform's bank account; every other side is named for its provider. */
+export const bankBook = 'bank';
+
+/** A movement of ours, and whose file tells the other side of it. */
+export interface BookMovement extends Movement {
+  readonly book: string;
 }
 
-function movementOfEvent(
+/** What a provider knows something by; `id` is empty as long as it has told none. */
+export interface Named {
+  readonly psp: string;
+  readonly id: string;
+}
+
+/** What earlier events of one stream have told: the provider's ids of attempts, orders, refunds and payouts. */
+export interface Names {
+  get(name: string): Named | undefined;
+  set(name: string, named: Named): void;
+}
+
+/**
+ * Our side of settlement files and bank statements: what the events of one stream (a checkout or a seller), from its
+ * first, say that has moved. Pure. Throws Error for a movement of what no event has named.
+ */
+export function clearingMovements(events: readonly RecordedPaymentsEvent[]): BookMovement[] {
+  const names = new Map<string, Named>();
+  return events.flatMap((event) => movementsOfEvent(event, names));
+}
+
+/** What the event names, or has named: all that `movementsOfEvent` asks for. */
+export function namesIn({ type, data }: RecordedPaymentsEvent): readonly string[] {
+  switch (type) {
+    case 'attempt-created':
+      return [attemptName(data)];
+    case 'order-captured':
+      return [attemptName(data), orderName(data)];
+    case 'refund-requested':
+    case 'refund-succeeded':
+    case 'refund-failed':
+      return [refundName(data)];
+    case 'dispute-opened':
+    case 'dispute-won':
+      return [orderName(data)];
+    case 'payout-requested':
+    case 'payout-sent':
+    case 'payout-failed':
+      return [payoutName(data)];
+    default:
+      return [];
+  }
+}
+
+/** What one event says that has moved; it adds to `names` what it tells. */
+export function movementsOfEvent(
   event: RecordedPaymentsEvent,
-  known: Map<string, string>,
-): Movement | undefined {
-  const keyOf = (name: string): string => {
-    const key = known.get(name);
-    if (key === undefined) throw new Error(`${event.stream}: ${event.type} of no known ${name}`);
-    return key;
+  names: Pick<Names, 'get' | 'set'>,
+): BookMovement[] {
+  const { type, data } = event;
+  const known = (name: string): Named => {
+    const named = names.get(name);
+    if (!named) throw new Error(`${event.stream}: ${type} of no known ${name}`);
+    return named;
   };
-  const of = (
-    key: string,
-    status: Movement['status'],
-    { currency, amount }: { readonly currency: string; readonly amount: bigint },
-    fee = 0n,
-  ): Movement => {
-    return { key, status, currency, amount, fee, at: event.occurredAt, id: event.id, waited: 0 };
-  };
-  switch (event.type) {
-    case 'attempt-created': {
-      const { payment_order_id, attempt, psp_payment_id } = event.data;
-      known.set(`attempt ${attempt} of ${payment_order_id}`, psp_payment_id);
-      return undefined;
-    }
+  const of = movementMaker(event);
+  switch (type) {
+    case 'attempt-created':
+      names.set(attemptName(data), { psp: data.psp, id: data.psp_payment_id });
+      return [];
     case 'order-captured': {
-      const { payment_order_id, attempt, psp_fee } = event.data;
-      const key = keyOf(`attempt ${attempt} of ${payment_order_id}`);
-      return of(key, 'captured', comes(event.data), BigInt(psp_fee));
+      const payment = known(attemptName(data));
+      names.set(orderName(data), payment);
+      return [of(payment.psp, payment.id, 'captured', comes(data), BigInt(data.psp_fee))];
     }
+    case 'refund-requested':
+      names.set(refundName(data), { psp: data.psp, id: '' });
+      return [];
     case 'refund-succeeded': {
-      const { refund_id, psp_refund_id } = event.data;
-      known.set(`refund ${refund_id}`, psp_refund_id);
-      return of(psp_refund_id, 'refunded', leaves(event.data));
+      const { psp } = known(refundName(data));
+      names.set(refundName(data), { psp, id: data.psp_refund_id });
+      return [of(psp, data.psp_refund_id, 'refunded', leaves(data))];
     }
     case 'refund-failed': {
       // One that had never succeeded has moved nothing.
-      if (!event.data.after_succeeded) return undefined;
-      return of(keyOf(`refund ${event.data.refund_id}`), 'refund_failed', comes(event.data));
+      if (!data.after_succeeded) return [];
+      const { psp, id } = known(refundName(data));
+      return [of(psp, id, 'refund_failed', comes(data))];
     }
     case 'dispute-opened': {
-      const { dispute_id, psp_fee } = event.data;
-      return of(dispute_id, 'dispute_opened', leaves(event.data), BigInt(psp_fee));
+      const { psp } = known(orderName(data));
+      return [of(psp, data.dispute_id, 'dispute_opened', leaves(data), BigInt(data.psp_fee))];
     }
     case 'dispute-won':
-      return of(event.data.dispute_id, 'dispute_won', comes(event.data));
+      return [of(known(orderName(data)).psp, data.dispute_id, 'dispute_won', comes(data))];
+    default:
+      return payoutMovements(event, names);
+  }
+}
+
+function payoutMovements(
+  event: RecordedPaymentsEvent,
+  names: Pick<Names, 'get' | 'set'>,
+): BookMovement[] {
+  const { type, data } = event;
+  const of = movementMaker(event);
+  switch (type) {
+    case 'payout-requested':
+      names.set(payoutName(data), { psp: data.psp, id: '' });
+      return [];
     case 'payout-sent': {
-      const { payout_id, psp_payout_id } = event.data;
-      known.set(`payout ${payout_id}`, psp_payout_id);
-      return of(psp_payout_id, 'paid_out', leaves(event.data));
+      const { psp = '' } = names.get(payoutName(data)) ?? {};
+      names.set(payoutName(data), { psp, id: data.psp_payout_id });
+      return [of(psp, data.psp_payout_id, 'paid_out', leaves(data))];
     }
+    case 'payout-paid':
+      // The bank knows it by the reference that we gave it.
+      return [of(bankBook, payoutReference(data), 'paid_out', leaves(data))];
     case 'payout-failed': {
-      // One that was never sent has moved nothing.
-      const key = known.get(`payout ${event.data.payout_id}`);
-      return key === undefined ? undefined : of(key, 'payout_returned', comes(event.data));
+      const { psp = '', id = '' } = names.get(payoutName(data)) ?? {};
+      return [
+        // One that was never sent has moved nothing.
+        ...(id === '' ? [] : [of(psp, id, 'payout_returned', comes(data))]),
+        ...(data.after_paid
+          ? [of(bankBook, payoutReference(data), 'payout_returned', comes(data))]
+          : []),
+      ];
     }
     default:
-      return undefined;
+      return [];
   }
+}
+
+interface OfOrder {
+  readonly payment_order_id: string;
+}
+
+function attemptName({ payment_order_id, attempt }: OfOrder & { readonly attempt: number }) {
+  return `attempt ${attempt} of ${payment_order_id}`;
+}
+
+function orderName({ payment_order_id }: OfOrder): string {
+  return `order ${payment_order_id}`;
+}
+
+function refundName({ refund_id }: { readonly refund_id: string }): string {
+  return `refund ${refund_id}`;
+}
+
+function payoutName({ payout_id }: { readonly payout_id: string }): string {
+  return `payout ${payout_id}`;
+}
+
+function payoutReference(data: { readonly seller_account: string; readonly payout_id: string }) {
+  return referenceOf({ kind: 'payout', seller: data.seller_account, payout: data.payout_id });
 }
 
 interface Amounts {
@@ -75,10 +162,25 @@ interface Amounts {
   readonly amount: string;
 }
 
-function comes({ currency, amount }: Amounts) {
+interface Moved {
+  readonly currency: string;
+  readonly amount: bigint;
+}
+
+function movementMaker({ occurredAt: at, id }: RecordedPaymentsEvent) {
+  return (
+    book: string,
+    key: string,
+    status: Movement['status'],
+    { currency, amount }: Moved,
+    fee = 0n,
+  ): BookMovement => ({ book, key, status, currency, amount, fee, at, id, waited: 0 });
+}
+
+function comes({ currency, amount }: Amounts): Moved {
   return { currency, amount: BigInt(amount) };
 }
 
-function leaves({ currency, amount }: Amounts) {
+function leaves({ currency, amount }: Amounts): Moved {
   return { currency, amount: -BigInt(amount) };
 }

@@ -6,7 +6,7 @@ export {
   type Treatment,
 } from './break-classes.ts';
 export { camt053Rows } from './camt053.ts';
-export { clearingMovements } from './clearing-movements.ts';
+export { type BookMovement, bankBook, clearingMovements } from './clearing-movements.ts';
 export { mendingMovements, movementsOf } from './correcting-entry.ts';
 export * from './decide.ts';
 export {
@@ -33,6 +33,11 @@ export {
   movementOfBank,
   movementOfSettlement,
 } from './movement.ts';
+export {
+  type MovementPlace,
+  type MovementsReadModel,
+  sqliteMovementsReadModel,
+} from './movements.ts';
 export {
   type QueuedBreak,
   type QueueQuery,

@@ -1,10 +1,13 @@
 import { defineProjection, type Rows, type Table } from '@annals/projection';
 import type { ReadTransaction } from '@annals/store-sqlite';
+import { paymentsEvents } from '../events.ts';
+import { forEveryType } from '../projections/every-type.ts';
 import { type Answer, answer, type Followed, type LiveGeneration } from '../read-model/live.ts';
-import { settlementCategory } from '../streams.ts';
+import { checkoutCategory, sellerCategory, settlementCategory } from '../streams.ts';
 import type { BreakClass, Treatment } from './break-classes.ts';
-import { type RecordedSettlementEvent, settlementEvents } from './events.ts';
+import type { RecordedSettlementEvent } from './events.ts';
 import { reconciliationLimits as limits } from './limits.ts';
+import { movementEventTypes, movementHandler, movementsTable, namesTable } from './movements.ts';
 import type { BreakState } from './state.ts';
 
 /** Every break of every day, so that finance sees what waits for it. Each row depends on one stream. */
@@ -95,12 +98,13 @@ const foundBreaks = {
 export const reconciliationProjection = defineProjection({
   name: 'reconciliation',
   version: 1,
-  categories: [settlementCategory],
-  tables: [breaks],
+  categories: [settlementCategory, checkoutCategory, sellerCategory],
+  tables: [breaks, movementsTable, namesTable],
   split: 'stream',
   onFailure: 'park',
-  types: settlementEvents,
+  types: paymentsEvents,
   handlers: {
+    ...forEveryType((name) => (movementEventTypes.has(name) ? movementHandler : 'ignored')),
     'settlement-file-received': 'ignored',
     'reconciliation-finished': 'ignored',
     'settlement-booked': 'ignored',
