@@ -59,6 +59,8 @@ export function effectOf(movements: readonly StoredMovement[]): {
  */
 export function mendingMovements(found: StoredBreak, currency: string): StoredMovement[] {
   const { break_id, class: of, outside, ledger } = found;
+  // Both sides of a balance are ours: neither is told what the other says.
+  if (outside?.status === 'balance') return [];
   const added = outside && { ...outside, id: `resolution-${break_id}`, waited: 0 };
   const undone = ledger && change(found, ledger, -BigInt(ledger.amount), -BigInt(ledger.fee));
   const all = (): (StoredMovement | undefined)[] => {

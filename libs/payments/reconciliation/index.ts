@@ -1,5 +1,11 @@
 export { type BankRow, bankCsvRows } from './bank-csv.ts';
 export {
+  type BooksComparison,
+  type ComparedBooks,
+  sqliteBooksComparison,
+  type WalletDifference,
+} from './books-comparison.ts';
+export {
   type BreakClass,
   breakClasses,
   breakClassTable,
@@ -7,6 +13,15 @@ export {
 } from './break-classes.ts';
 export { camt053Rows } from './camt053.ts';
 export { type BookMovement, bankBook, clearingMovements } from './clearing-movements.ts';
+export {
+  type ComparedFile,
+  compareSettlement,
+  compareStatement,
+  type FilesMeans,
+  type StatementFormat,
+  statementFormats,
+  walletsBook,
+} from './compare-files.ts';
 export { mendingMovements, movementsOf } from './correcting-entry.ts';
 export * from './decide.ts';
 export {
@@ -38,6 +53,14 @@ export {
   type MovementsReadModel,
   sqliteMovementsReadModel,
 } from './movements.ts';
+export {
+  type NightMeans,
+  type NightReport,
+  nightReport,
+  type ProviderNight,
+  reconcileNight,
+} from './night.ts';
+export { nightCsv, nightDocument, nightHtml } from './night-report.ts';
 export {
   type QueuedBreak,
   type QueueQuery,

@@ -41,4 +41,15 @@ export const reconciliationLimits = {
   breaksPerEventMax: 200,
   /** Breaks in one page of a queue. */
   queuePageMax: 200,
+  /** How long a comparison waits for a read model, in milliseconds. */
+  visibleMsMax: 10_000,
+  /** Movements of ours that are read at once. */
+  movementsPage: 2_000,
+  /** Sellers whose wallets are compared at one checkpoint. */
+  comparedSellers: 500,
+  /** Wallets that differ, which a comparison names. */
+  differencesMax: 1_000,
+  /** How often a provider is asked for a file in one night, and how long to wait before the second time. */
+  fileTriesMax: 4,
+  fileWaitMs: 1_000,
 } as const;

@@ -32,6 +32,7 @@ export const movementStatuses = [
   'payout_returned',
   'topped_up',
   'provider_fee',
+  'balance',
 ] as const;
 export type MovementStatus = (typeof movementStatuses)[number];
 

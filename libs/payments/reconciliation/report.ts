@@ -33,6 +33,8 @@ function reported({ found, state, assignedTo }: TrackedBreak): ReportedBreak {
 }
 
 const columns = [
+  'psp',
+  'date',
   'break_id',
   'class',
   'treatment',
@@ -52,15 +54,17 @@ const columns = [
 ] as const;
 
 /** RFC 4180, amounts in minor units. A text that a spreadsheet would take for a formula is quoted with an apostrophe. */
-export function reportCsv({ breaks }: ReconciliationReport): string {
-  const lines = breaks.map((one) => {
-    const cells = [
-      ...[one.break_id, one.class, one.treatment, one.state, one.assigned_to ?? '', one.key],
-      ...[one.line === undefined ? '' : String(one.line), ...sideCells(one.outside)],
-      ...[...sideCells(one.ledger), one.detail ?? ''],
-    ];
-    return cells.map(cell).join(',');
-  });
+export function reportCsv(...reports: readonly ReconciliationReport[]): string {
+  const lines = reports.flatMap(({ psp, date, breaks }) =>
+    breaks.map((one) => {
+      const cells = [
+        ...[psp, date, one.break_id, one.class, one.treatment, one.state],
+        ...[one.assigned_to ?? '', one.key, one.line === undefined ? '' : String(one.line)],
+        ...[...sideCells(one.outside), ...sideCells(one.ledger), one.detail ?? ''],
+      ];
+      return cells.map(cell).join(',');
+    }),
+  );
   return `${[columns.join(','), ...lines].join('\r\n')}\r\n`;
 }
 
@@ -74,10 +78,22 @@ function cell(text: string): string {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** A page that needs nothing else: no script, no style sheet, no picture. */
-export function reportHtml(report: ReconciliationReport): string {
-  const { psp, date, files, counts, open, breaks } = report;
-  const title = `Reconciliation of ${psp}, ${date}`;
+/** A page that needs nothing else: no script, no style sheet, no picture. `remarks` stand first, one line each. */
+export function reportHtml(
+  remarks: readonly string[],
+  ...reports: readonly ReconciliationReport[]
+): string {
+  const title = `Reconciliation of ${[...new Set(reports.map(({ date }) => date))].join(', ')}`;
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title>
+<style>body{font-family:sans-serif;margin:2rem}table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left}</style>
+</head><body><h1>${escaped(title)}</h1>
+${[...remarks.map((text) => `<p>${escaped(text)}</p>`), ...reports.map(section)].join('\n')}
+</body></html>
+`;
+}
+
+function section({ psp, date, files, counts, open, breaks }: ReconciliationReport): string {
   const found = breakClasses.filter((name) => counts[name] > 0);
   const summary = found.map((name) => `<li>${name}: ${counts[name]}</li>`).join('');
   const head = ['class', 'state', 'assigned to', 'key', 'theirs', 'ours', 'detail'];
@@ -89,15 +105,11 @@ export function reportHtml(report: ReconciliationReport): string {
     ];
     return `<tr>${cells.map((text) => `<td>${escaped(text)}</td>`).join('')}</tr>`;
   });
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title>
-<style>body{font-family:sans-serif;margin:2rem}table{border-collapse:collapse}td,th{border:1px solid #ccc;padding:.3rem .6rem;text-align:left}</style>
-</head><body><h1>${escaped(title)}</h1>
+  const table = `<table><thead><tr>${head.map((name) => `<th>${name}</th>`).join('')}</tr></thead>
+<tbody>${rows.join('\n')}</tbody></table>`;
+  return `<h2>${escaped(`${psp}, ${date}`)}</h2>
 <p>${files.length} file${files.length === 1 ? '' : 's'}, ${breaks.length} breaks, ${open} for somebody to look at.</p>
-<ul>${summary}</ul>
-<table><thead><tr>${head.map((name) => `<th>${name}</th>`).join('')}</tr></thead>
-<tbody>${rows.join('\n')}</tbody></table></body></html>
-`;
+${found.length > 0 ? `<ul>${summary}</ul>\n${table}` : ''}`;
 }
 
 function said(side: StoredMovement | undefined): string {

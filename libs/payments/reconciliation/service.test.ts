@@ -241,7 +241,7 @@ test('the report as values, CSV and a page', async () => {
   expect(lines.join('\n')).toContain('rounding,correct,corrected,,pi_rounds,,captured,USD,1001,30');
   const evil = { ...report, breaks: report.breaks.map((one) => ({ ...one, key: '=1+1<b>' })) };
   expect(reportCsv(evil)).toContain(",'=1+1<b>,");
-  const page = reportHtml(evil);
+  const page = reportHtml(['<b>'], evil);
   expect(page).toContain('captured 10.01 USD, fee 0.30 USD');
   expect(page).not.toContain('<b>');
 });
