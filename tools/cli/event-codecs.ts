@@ -1,14 +1,20 @@
 import type { SubjectCipher } from '@annals/core';
-import { EventDecodeError, type StoredEvent } from '@annals/event-log';
+import { categoryOf, EventDecodeError, type StoredEvent } from '@annals/event-log';
+import { digestCategory, digestEvents } from '@annals/event-log/digest';
 import { apiKeyEvents } from '@annals/iam';
 import { leaderboardEvents } from '@annals/leaderboard';
 import { paymentsEvents } from '@annals/payments';
-import { financeEvents } from '@annals/payments/finance';
-import { idempotencyEvents } from '@annals/payments/idempotency';
-import { deadLetterEvents } from '@annals/payments/reactors';
-import { denyListEvents } from '@annals/payments/risk';
+import { financeCategory, financeEvents } from '@annals/payments/finance';
+import { idempotencyCategory, idempotencyEvents } from '@annals/payments/idempotency';
+import { deadLetterCategory, deadLetterEvents } from '@annals/payments/reactors';
+import { denyListEvents, denyListStream } from '@annals/payments/risk';
 import { dayMarkEvents } from '@annals/payments/runtime';
-import { endpointEvents, laneEvents } from '@annals/payments/webhooks-out';
+import {
+  endpointEvents,
+  laneCategory,
+  laneEvents,
+  webhookEndpointsStream,
+} from '@annals/payments/webhooks-out';
 import { controlEventTypes, reactorEventTypes } from '@annals/projection';
 
 interface Codec {
@@ -20,17 +26,22 @@ interface Codec {
 const codecs: readonly Codec[] = [
   leaderboardEvents,
   paymentsEvents,
-  financeEvents,
-  idempotencyEvents,
-  deadLetterEvents,
-  denyListEvents,
   dayMarkEvents,
-  endpointEvents,
-  laneEvents,
   apiKeyEvents,
   controlEventTypes,
   reactorEventTypes,
 ];
+
+/** Categories whose streams hold events of one codec only: types of other streams may have the same names. */
+const codecOfCategory: ReadonlyMap<string, Codec> = new Map<string, Codec>([
+  [digestCategory, digestEvents],
+  [deadLetterCategory, deadLetterEvents],
+  [financeCategory, financeEvents],
+  [idempotencyCategory, idempotencyEvents],
+  [laneCategory, laneEvents],
+  [categoryOf(denyListStream), denyListEvents],
+  [categoryOf(webhookEndpointsStream), endpointEvents],
+]);
 
 const codecOf = new Map(
   codecs.flatMap((codec) => codec.names.map((name) => [name, codec] as const)),
@@ -43,7 +54,9 @@ export async function unreadable(
   most: number,
 ): Promise<EventDecodeError[]> {
   const problems: EventDecodeError[] = [];
-  for (const [codec, ofCodec] of Map.groupBy(events, (event) => codecOf.get(event.type))) {
+  const codecFor = ({ stream, type }: StoredEvent) =>
+    codecOfCategory.get(categoryOf(stream)) ?? codecOf.get(type);
+  for (const [codec, ofCodec] of Map.groupBy(events, codecFor)) {
     if (problems.length >= most) break;
     const left = most - problems.length;
     if (codec) problems.push(...(await unreadableBy(codec, ofCodec, cipher, left)));

@@ -2,8 +2,10 @@ import { cp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync } from 'node:zlib';
+import { canonicalJson, sha256, systemClock } from '@annals/core';
 import { eventHash, type PortableEvent } from '@annals/event-log';
-import { logFileName } from '@annals/event-log-sqlite';
+import { DigestKeeper, digestKeyOf } from '@annals/event-log/digest';
+import { logFileName, sqliteEventLog } from '@annals/event-log-sqlite';
 import { dataLayout } from '@annals/projector';
 import { keyFileName } from '@annals/subject-keys';
 import { describe, expect, it, vi } from 'vitest';
@@ -391,6 +393,42 @@ describe('log verify', () => {
     expect(sound).toBe(false);
     expect(problems.join('\n')).toMatch(problem);
     expect(problems.length).toBeLessThanOrEqual(101);
+  });
+
+  it('finds what was changed after it was signed, though every hash in the file fits', async () => {
+    const folder = await scoredFolder(100);
+    const key = digestKeyOf('ab'.repeat(32));
+    const log = await sqliteEventLog({ folder: dataLayout(folder).log });
+    const keeper = new DigestKeeper({ log, clock: systemClock, key, everyEvents: 20 });
+    await keeper.run(new AbortController().signal, { once: true });
+    await log.close();
+    const argv = ['log', 'verify', '--data', folder];
+    const signed = await annals([...argv, '--digest-key', key.publicKey]);
+    expect(signed).toMatchObject({
+      code: exitCodes.ok,
+      err: expect.stringContaining('5 digests have signed 100 events'),
+    });
+    expect((await annals(argv)).err).toContain(`not checked (--digest-key): ${key.publicKey}`);
+    const other = await annals([...argv, '--digest-key', 'cd'.repeat(32)]);
+    expect(other).toMatchObject({
+      code: exitCodes.different,
+      out: expect.stringContaining('not trusted'),
+    });
+
+    using db = new DatabaseSync(join(dataLayout(folder).log, logFileName));
+    const where = 'WHERE position = 50';
+    const row = db.prepare(`SELECT data FROM events ${where}`).get() as { data: string };
+    const data = row.data.replace(/"points":\d/, '"points":900');
+    const content = canonicalJson(['score-recorded', 1, JSON.parse(data)]);
+    db.prepare(`UPDATE events SET data = ?, content_hash = ? ${where}`).run(
+      data,
+      Buffer.from(sha256(content), 'hex'),
+    );
+    const { code, out } = await annals([...argv, '--digest-key', key.publicKey]);
+    expect(code).toBe(exitCodes.different);
+    expect(out).toMatch(
+      /^digest 3: events \d+ to \d+ of scores-default~\d+ are not what was signed: at least one was changed\n$/,
+    );
   });
 
   it('compares with the hash of an export', async () => {

@@ -1,4 +1,4 @@
-export { deadLetterEvents } from './dead-letter-events.ts';
+export { deadLetterCategory, deadLetterEvents } from './dead-letter-events.ts';
 export {
   type DeadCall,
   type DeadLetterMeans,
