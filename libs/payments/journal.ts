@@ -67,7 +67,8 @@ interface NamedEntry {
     readonly credit: string;
     readonly amount: string;
   }[];
-  readonly movements: readonly { readonly corrects?: string | undefined }[];
+  /** Of reconciliation: what the entry changes on our side. */
+  readonly movements?: readonly { readonly corrects?: string | undefined }[];
 }
 
 function posts(debit: AccountKind, credit: AccountKind, amount: string): PostingRule {
@@ -138,6 +139,7 @@ export const postingTable: { readonly [Type in PaymentsEvent['type']]?: Rules } 
   ],
   'break-corrected': { entry: 'entry' },
   'break-resolved': { entry: 'entry' },
+  'manual-entry-booked': { entry: 'entry' },
 };
 
 export interface Posting {
@@ -191,7 +193,7 @@ export function journalOf({
   const rules = postingTable[type as PaymentsEvent['type']];
   if (!rules) return undefined;
   const members = data as Members;
-  if ('entry' in rules) return entryOf(type, members[rules.entry] as NamedEntry | undefined);
+  if ('entry' in rules) return entryOf(type, members);
   assertSums(type, members);
   const postings: Posting[] = [];
   for (const { debit, credit, amount: member, balance, when } of rules) {
@@ -207,7 +209,8 @@ export function journalOf({
   return entry;
 }
 
-function entryOf(type: string, named: NamedEntry | undefined): JournalEntry | undefined {
+function entryOf(type: string, members: Members): JournalEntry | undefined {
+  const named = members.entry as NamedEntry | undefined;
   if (!named) return undefined;
   const postings = named.lines.flatMap(({ debit, credit, amount: text }): Posting[] => {
     const amount = BigInt(text);
@@ -220,7 +223,8 @@ function entryOf(type: string, named: NamedEntry | undefined): JournalEntry | un
       { ...line, account: credit, side: 'credit' },
     ];
   });
-  const corrects = named.movements.find((movement) => movement.corrects !== undefined)?.corrects;
+  const moved = named.movements?.find((movement) => movement.corrects !== undefined);
+  const corrects = moved?.corrects ?? (members.corrects as string | undefined);
   return { currency: named.currency, ...(corrects === undefined ? {} : { corrects }), postings };
 }
 

@@ -4,7 +4,6 @@ import { digestCategory, digestEvents } from '@annals/event-log/digest';
 import { apiKeyEvents } from '@annals/iam';
 import { leaderboardEvents } from '@annals/leaderboard';
 import { paymentsEvents } from '@annals/payments';
-import { financeCategory, financeEvents } from '@annals/payments/finance';
 import { idempotencyCategory, idempotencyEvents } from '@annals/payments/idempotency';
 import { deadLetterCategory, deadLetterEvents } from '@annals/payments/reactors';
 import { denyListEvents, denyListStream } from '@annals/payments/risk';
@@ -36,7 +35,6 @@ const codecs: readonly Codec[] = [
 const codecOfCategory: ReadonlyMap<string, Codec> = new Map<string, Codec>([
   [digestCategory, digestEvents],
   [deadLetterCategory, deadLetterEvents],
-  [financeCategory, financeEvents],
   [idempotencyCategory, idempotencyEvents],
   [laneCategory, laneEvents],
   [categoryOf(denyListStream), denyListEvents],

@@ -27,6 +27,10 @@ import {
   paymentsEvents,
   type SellerEvent,
 } from '../events.ts';
+import { approveFinance, askFinance, rejectFinance } from '../finance/decide.ts';
+import { financeStream } from '../finance/events.ts';
+import { evolveFinance, type FinanceRequest } from '../finance/state.ts';
+import { journalOf } from '../journal.ts';
 import { type Currency, money } from '../money.ts';
 import type { Decided, Refused } from '../outcome.ts';
 import { dayOf } from '../projections/ledger.ts';
@@ -77,6 +81,7 @@ export class PaymentsWalk {
   readonly #days = new Map<string, SettlementDay>();
   readonly #balances: Balances = new Map();
   readonly #revisions = new Map<string, number>();
+  readonly #bookedIds: string[] = [];
   readonly #random: SeededRandom;
   #at: number;
   #count = 0;
@@ -110,6 +115,7 @@ export class PaymentsWalk {
     if (roll < 15) return this.#open();
     if (roll < 27) return this.#payout();
     if (roll < 36) return this.#settle();
+    if (roll < 39) return this.#correct();
     const id = this.#random.pick(checkoutIds);
     const checkout = this.checkouts.get(id);
     if (!checkout) return this.#open();
@@ -322,6 +328,37 @@ export class PaymentsWalk {
     await this.#add(stream, decision.events);
   }
 
+  /** An entry by hand: one key asks, another one approves, or does not. */
+  async #correct(): Promise<void> {
+    const random = this.#random;
+    const corrects = this.#bookedIds.at(-1);
+    if (corrects === undefined) return;
+    const seller = random.pick(sampleSellers);
+    const amount = String(random.int(1, 900));
+    const debit = random.pick(['losses', 'psp_fees', 'platform_fees']);
+    const line = { debit, credit: `seller_available:${seller}`, amount };
+    const entry = { currency: random.pick(sampleCurrencies), lines: [line] };
+    const id = `m-${this.#count}`;
+    const at = this.#at;
+    const asked = askFinance(undefined, {
+      ...{
+        id,
+        asks: { kind: 'manual-entry', entry, corrects },
+        by: 'key-1',
+        reason: 'by hand',
+        at,
+      },
+      expiresAt: at + dayMs,
+    });
+    if (asked.kind === 'refused') return;
+    const request = asked.events.reduce<FinanceRequest | undefined>(evolveFinance, undefined);
+    const decision = random.chance(80)
+      ? approveFinance(request, { by: 'key-2', at })
+      : rejectFinance(request, { by: 'key-2', reason: 'no', at });
+    const decided = decision.kind === 'refused' ? [] : decision.events;
+    await this.#add(financeStream(id), [...asked.events, ...decided]);
+  }
+
   /** Something that was captured, as reconciliation sees it. */
   #moved(): Movement | undefined {
     const moved = [...this.checkouts.values()].flatMap(({ id, currency, orders }) =>
@@ -364,6 +401,7 @@ export class PaymentsWalk {
     this.steps.push({ stream, events: encoded.events });
     this.#revisions.set(stream, (this.#revisions.get(stream) ?? -1) + events.length);
     for (const event of events) {
+      if (journalOf(event)) this.#bookedIds.push(event.id);
       const { currency, changes } = walletChangesOf(event);
       for (const { seller, part, amount } of changes) {
         if (part !== 'available' && part !== 'reserved') continue;

@@ -3,6 +3,8 @@ import { memoryEventLog } from '@annals/event-log';
 import { runReactor } from '@annals/projection';
 import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { journalOf } from '../journal.ts';
+import { walletChangesOf } from '../projections/wallets.ts';
 import type { WalletsReadModel } from '../read-model/wallets.ts';
 import type { SellerTerms } from '../seller-state.ts';
 import { Payments } from '../service.ts';
@@ -189,7 +191,18 @@ describe('a manual entry', () => {
     expect(await site.finance.approve('m-1', 'ben')).toMatchObject({ kind: 'changed', events: 1 });
     const { events } = await site.log.readStream(financeStream('m-1'));
     expect(events.map(({ type }) => type)).toEqual(['finance-requested', 'manual-entry-booked']);
-    expect(JSON.parse(events[1]?.data ?? '')).toMatchObject({
+    const booked = { type: 'manual-entry-booked', data: JSON.parse(events[1]?.data ?? '') };
+    expect(journalOf(booked)).toEqual({
+      ...{ currency: 'USD', corrects: event.id },
+      postings: [
+        { account: 'losses', balance: 'posted', amount: 250n, side: 'debit' },
+        { account: 'seller_available:shop', balance: 'posted', amount: 250n, side: 'credit' },
+      ],
+    });
+    expect(walletChangesOf(booked).changes).toEqual([
+      { seller: 'shop', part: 'available', amount: 250n },
+    ]);
+    expect(booked.data).toMatchObject({
       ...{ requested_by: 'ann', approved_by: 'ben', reason: 'charged twice', corrects: event.id },
       entry,
     });

@@ -1,5 +1,6 @@
 import { defineProjection, type RowAddress, type Rows, type Table } from '@annals/projection';
 import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
+import { financeCategory } from '../finance/events.ts';
 import { type JournalEntry, journalOf, type Posting, postingTable } from '../journal.ts';
 import { checkoutCategory, sellerCategory, settlementCategory } from '../streams.ts';
 import { forEveryType } from './every-type.ts';
@@ -228,8 +229,8 @@ function addRevenue(
 
 export const ledgerProjection = defineProjection({
   name: 'ledger',
-  version: 3,
-  categories: [checkoutCategory, sellerCategory, settlementCategory],
+  version: 4,
+  categories: [checkoutCategory, sellerCategory, settlementCategory, financeCategory],
   tables: [entries, postings, accounts, days, revenue],
   split: 'partition',
   onFailure: 'halt',

@@ -40,7 +40,8 @@ export function revenueOf({
       return { ...none, pspFees: amount('psp_fee') };
     case 'settlement-booked':
     case 'break-corrected':
-    case 'break-resolved': {
+    case 'break-resolved':
+    case 'manual-entry-booked': {
       const pspFees = bookedFees({ type, data });
       return pspFees === 0n ? undefined : { ...none, pspFees };
     }

@@ -1,5 +1,6 @@
 import { defineProjection, type RowAddress, type Rows, type Table } from '@annals/projection';
 import { paymentsEvents, type RecordedPaymentsEvent, sellerEvents } from '../events.ts';
+import { financeCategory } from '../finance/events.ts';
 import { journalOf, postingTable, signed } from '../journal.ts';
 import { checkoutCategory, sellerCategory, settlementCategory } from '../streams.ts';
 import { forEveryType } from './every-type.ts';
@@ -92,8 +93,8 @@ const sellerTypes: ReadonlySet<string> = new Set(sellerEvents.names);
 
 export const walletsProjection = defineProjection({
   name: 'wallets',
-  version: 3,
-  categories: [checkoutCategory, sellerCategory, settlementCategory],
+  version: 4,
+  categories: [checkoutCategory, sellerCategory, settlementCategory, financeCategory],
   tables: [wallets, sellers],
   split: 'partition',
   onFailure: 'halt',
