@@ -21,7 +21,11 @@ describe('npm run sim', { timeout: 120_000 }, () => {
     ['no seed at all', 'leaderboard --seeds 0', /whole number from 1 to/],
     ['what is no number', 'leaderboard --seeds many', /whole number from 1 to/],
     ['a number too large', 'leaderboard --seed 1234567890', /whole number from 0 to 999999999/],
-    ['another product', 'mail', /there is no product mail to simulate: leaderboard, kafka/],
+    [
+      'another product',
+      'mail',
+      /there is no product mail to simulate: leaderboard, kafka, payments/,
+    ],
     ['no product', '', /missing required argument/],
     ['an option that is none', 'leaderboard --frob', /unknown option/],
   ])('%s is a wrong option: nothing is played, and exit code 2', (_name, line, message) => {

@@ -1,9 +1,14 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { simulateKafka } from './kafka/simulate.ts';
 import { simulateLeaderboard } from './leaderboard/simulate.ts';
+import { simulatePayments } from './payments/simulate.ts';
 
 /** `npm run sim -- PRODUCT`: plays seeds until one breaks a promise. */
-const products = { leaderboard: simulateLeaderboard, kafka: simulateKafka } as const;
+const products = {
+  leaderboard: simulateLeaderboard,
+  kafka: simulateKafka,
+  payments: simulatePayments,
+} as const;
 
 const seedsDefault = 100;
 

@@ -2,13 +2,15 @@ import { VirtualClock } from '@annals/projection/testing';
 import { describe, expect, test } from 'vitest';
 import { simulateKafka } from './kafka/simulate.ts';
 import { simulateLeaderboard } from './leaderboard/simulate.ts';
+import { simulatePayments } from './payments/simulate.ts';
 import { Random } from './random.ts';
 import { Trace } from './trace.ts';
 
 describe.each([
-  ['the leaderboard', simulateLeaderboard],
-  ['the log on Kafka', simulateKafka],
-])('the simulation of %s', (_name, simulate) => {
+  ['the leaderboard', simulateLeaderboard, 40],
+  ['the log on Kafka', simulateKafka, 40],
+  ['payments', simulatePayments, 6],
+])('the simulation of %s', (_name, simulate, seeds) => {
   test('the same seed gives the same run, byte for byte', { timeout: 60_000 }, async () => {
     for (const seed of [1, 2, 3]) {
       const [one, other] = [await simulate(seed), await simulate(seed)];
@@ -20,7 +22,7 @@ describe.each([
   });
 
   test('its first seeds hold every promise', { timeout: 120_000 }, async () => {
-    for (let seed = 1; seed <= 40; seed += 1) {
+    for (let seed = 1; seed <= seeds; seed += 1) {
       const { failure } = await simulate(seed);
       expect(failure, `seed ${seed}`).toBeUndefined();
     }

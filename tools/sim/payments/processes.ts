@@ -1,0 +1,194 @@
+import type { SubjectCipher } from '@annals/core';
+import type { MemoryEventLog } from '@annals/event-log';
+import { Payments } from '@annals/payments';
+import { IdempotencyStore } from '@annals/payments/idempotency';
+import { type Psp, PspRouting, type WebhookDelivery } from '@annals/payments/psp';
+import {
+  followHint,
+  HintFilter,
+  type ObserverMeans,
+  paymentsAdvance,
+  paymentsExecutor,
+  paymentsObserver,
+} from '@annals/payments/reactors';
+import {
+  type GenerationDirectory,
+  generationDirectory,
+  type Projector,
+  type Reactor,
+  runProjector,
+  runReactor,
+} from '@annals/projection';
+import type { Provider } from './provider.ts';
+import { twinWallets } from './twin-wallets.ts';
+import {
+  openCipher,
+  openLog,
+  openStore,
+  type ProjectionName,
+  projections,
+  type World,
+} from './world.ts';
+
+/** A process that can be killed: it leaves nothing but what is on the disks and on its way to a provider. */
+export interface Process {
+  readonly name: string;
+  kill(): void;
+}
+
+/** How providers are reached from one process. */
+function routingOf(
+  world: World,
+  providers: readonly Provider[],
+  isGone: () => boolean,
+): PspRouting {
+  const psps: Psp[] = providers.map((provider) => provider.adapter(isGone));
+  return new PspRouting({
+    psps,
+    rules: psps.map(({ name }) => ({ psp: name })),
+    breaker: { clock: world.clock },
+  });
+}
+
+/** Takes requests and webhooks. */
+export interface ApiProcess extends Process {
+  readonly log: MemoryEventLog;
+  readonly cipher: SubjectCipher;
+  readonly payments: Payments;
+  readonly idempotency: IdempotencyStore;
+  readonly observer: ObserverMeans;
+  /** Follows a webhook to its end; true where the provider need not send it again. */
+  webhook(psp: string, delivery: WebhookDelivery): Promise<boolean>;
+}
+
+export function startApi(world: World, name: string, providers: readonly Provider[]): ApiProcess {
+  const { clock, trace, witness } = world;
+  const log = openLog(world);
+  const cipher = openCipher(world);
+  const stop = new AbortController();
+  const directory = generationDirectory(log, { signal: stop.signal, clock });
+  const store = openStore(world, 'wallets');
+  const wallets = twinWallets(store, directory, clock, witness);
+  const routing = routingOf(world, providers, () => stop.signal.aborted);
+  const psp = (provider: string) => routing.psp(provider);
+  const onContradiction: Parameters<typeof paymentsObserver>[0]['onContradiction'] = (
+    { kind, value },
+    why,
+  ) => trace.say(`${name} contradiction: ${kind} ${value.id}: ${why}`);
+  const observer = paymentsObserver({ log, cipher, clock, psp, onContradiction });
+  const filter = new HintFilter();
+  return {
+    ...{ name, log, cipher, observer },
+    payments: new Payments({ log, cipher, clock, wallets, walletMsMax: 1_000 }),
+    idempotency: new IdempotencyStore({ log, cipher, clock, holder: name, holdMs: 10_000 }),
+    webhook: async (provider, delivery) => {
+      const parsed = psp(provider)?.parseWebhook(delivery);
+      if (parsed?.kind !== 'hint') return parsed?.kind === 'ignored';
+      const { hint } = parsed;
+      if (!filter.isNew(hint)) return true;
+      const came = await followHint(observer, hint);
+      trace.say(`${name} webhook ${hint.type} ${hint.object.id}: ${came}`);
+      if (came === 'later') return false;
+      filter.remember(hint);
+      return true;
+    },
+    kill: () => {
+      log.crash();
+      stop.abort();
+    },
+  };
+}
+
+/** Talks to providers: the reactors, started again by a supervisor when the log breaks off. */
+export interface WorkerProcess extends Process {
+  /** What must never come out of a reactor, in words. */
+  readonly alarms: readonly string[];
+}
+
+const restartMs = 1_000;
+
+export function startWorker(
+  world: World,
+  name: string,
+  providers: readonly Provider[],
+): WorkerProcess {
+  const { clock, random, trace } = world;
+  const stop = new AbortController();
+  const { signal } = stop;
+  const log = openLog(world);
+  const cipher = openCipher(world);
+  const routing = routingOf(world, providers, () => signal.aborted);
+  const psp = (provider: string) => routing.psp(provider);
+  const alarms: string[] = [];
+  const means = { log, cipher, clock };
+  const reactors: { readonly [reactor: string]: () => Reactor } = {
+    executor: () => paymentsExecutor({ ...means, psp, limits: { patienceMs: 6 * 3_600_000 } }),
+    advance: () => paymentsAdvance({ ...means, routing }),
+  };
+  const supervise = async (reactor: string, make: () => Reactor) => {
+    for (let run = 1; !signal.aborted; run += 1) {
+      const runId = `${name}-${reactor}-${run}`;
+      const drawn = () => random.int(0, 999) / 1_000;
+      const options = { ...means, signal, runId, from: {}, random: drawn };
+      try {
+        const { kind } = await runReactor({ ...options, reactor: make() });
+        if (!signal.aborted) trace.say(`${runId} ${kind}`);
+        if (kind === 'refused') alarms.push(`${runId} refused to start`);
+        if (kind !== 'stopped') return;
+      } catch (error) {
+        if (!signal.aborted) trace.say(`${runId} broke: ${String(error)}`);
+      }
+      await clock.sleep(restartMs, signal);
+    }
+  };
+  for (const [reactor, make] of Object.entries(reactors)) void supervise(reactor, make);
+  return {
+    ...{ name, alarms },
+    kill: () => {
+      log.crash();
+      stop.abort();
+    },
+  };
+}
+
+export interface ProjectorProcess extends Process {
+  readonly projector: Projector;
+  readonly directory: GenerationDirectory;
+}
+
+export function startProjector(world: World, name: string): ProjectorProcess {
+  const { clock, trace } = world;
+  const log = openLog(world);
+  const stop = new AbortController();
+  const { signal } = stop;
+  const directory = generationDirectory(log, { signal, clock });
+  const stores = new Map(
+    projections.map((one) => [one.name, openStore(world, one.name as ProjectionName)]),
+  );
+  const projector = runProjector({
+    ...{ log, directory, clock, signal, holder: name },
+    cipher: openCipher(world),
+    projections,
+    storeFor: ({ name: projection }) => {
+      const store = stores.get(projection);
+      if (!store) throw new TypeError(`there is no store for ${projection}`);
+      return store;
+    },
+    // Shares of streams are ahead of each other: their rows together are those of no one checkpoint.
+    workersOfFirst: ({ split }) =>
+      split === 'partition' ? world.random.int(1, world.storage.partitions) : 1,
+    observe: ({ kind, status }) => {
+      if (kind !== 'state') trace.say(`${name} ${kind} g${status.generation}/${status.worker}`);
+    },
+  });
+  // Killed in the middle of its start it rejects: that is what being killed looks like.
+  projector.done.catch(() => undefined);
+  return {
+    ...{ name, projector, directory },
+    kill: () => {
+      log.crash();
+      for (const store of stores.values()) void store.close();
+      stop.abort();
+    },
+  };
+}

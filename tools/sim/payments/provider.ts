@@ -1,0 +1,242 @@
+import { type Psp, stripePsp, type WebhookDelivery } from '@annals/payments/psp';
+import { parseReference } from '@annals/payments/reactors';
+import type { VirtualClock } from '@annals/projection/testing';
+import {
+  type Delivery,
+  type FaultInput,
+  faultSchema,
+  Sandbox,
+  Storage,
+  sandboxFetch,
+} from '@annals/sandbox-psp';
+import type { Random } from '../random.ts';
+import type { Witness } from './witness.ts';
+
+const key = 'sk_test_sandbox';
+const secret = 'whsec_sandbox';
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
+/** How long a provider sleeps at most before it looks whether something is due. */
+const idleMsMax = 10 * minuteMs;
+
+/** What the adapter is told of the provider: short, so that keys run out and searches lag within a seed. */
+const terms = { keyLifeMs: 50 * minuteMs, callMsMax: 5_000, inFlightMsMax: 20_000 } as const;
+const searchLagMs = 5 * minuteMs;
+const pace = {
+  refundMs: 20_000,
+  payoutInTransitMs: 30_000,
+  payoutPaidMs: minuteMs,
+  payoutFailsMs: 3 * minuteMs,
+  disputeMs: minuteMs,
+  disputeDecidedMs: 10 * minuteMs,
+  evidenceMs: hourMs,
+  searchLagMs: 2 * minuteMs,
+  keyLifeMs: hourMs,
+  webhookRetriesMs: [1_000, 10_000, minuteMs, 10 * minuteMs, hourMs, 2 * hourMs],
+} as const;
+
+export interface ProviderMeans {
+  readonly name: string;
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  readonly witness: Witness;
+  /** Hands a webhook to whoever takes them; true when that one has answered with success. */
+  readonly receive: (psp: string, delivery: WebhookDelivery) => Promise<boolean>;
+}
+
+/** How often calls and webhooks go wrong, in percent. */
+export interface ProviderWeather {
+  readonly call: number;
+  readonly webhook: number;
+}
+
+/** So often a fault strikes that strikes by chance. */
+const times = 1_000_000;
+/** What is lost for good: what a sweep finds again, or an object that something else brings. */
+const losable = ['payment_intent.*', 'setup_intent.*', 'payout.*', 'refund.created'];
+
+/** A provider of payments: the sandbox's core in this process, behind the real client and adapter. */
+export class Provider {
+  readonly name: string;
+  readonly sandbox: Sandbox;
+  /** No connection comes about. */
+  isDown = false;
+  readonly #means: ProviderMeans;
+  readonly #exchange: typeof fetch;
+  readonly #ended = new AbortController();
+  #wake = new AbortController();
+  #posts = 0;
+
+  constructor(means: ProviderMeans) {
+    const { name, clock, random } = means;
+    this.name = name;
+    this.#means = means;
+    const started = clock.now();
+    this.sandbox = new Sandbox({
+      storage: new Storage(':memory:'),
+      // A machine of its own: our clocks may be set, its clock is right.
+      now: () => started + clock.elapsedMs,
+      random: () => random.int(0, 999_999_999) / 1_000_000_000,
+      key,
+      publicUrl: () => `http://${name}.test`,
+      pace,
+    });
+    this.sandbox.useEndpoint('http://shop.test/webhooks', secret);
+    this.#exchange = sandboxFetch(this.sandbox, (ms) => clock.sleep(ms));
+  }
+
+  /** The adapter as one process has it: nothing is sent any more once the process is gone. */
+  adapter(isGone: () => boolean): Psp {
+    const { clock } = this.#means;
+    return stripePsp({
+      ...{ name: this.name, url: `http://${this.name}.test`, key, clock, terms, searchLagMs },
+      webhookSecrets: ['whsec_old', secret],
+      returnUrl: 'http://shop.test/back',
+      fetch: (input, init) => {
+        if (isGone()) return new Promise<Response>(() => undefined);
+        return this.#call(input, init);
+      },
+    });
+  }
+
+  /** Somebody's request beside the adapter: a buyer at the bank's page, a merchant at the provider's. */
+  async visit(path: string, form: string): Promise<void> {
+    const headers = { authorization: `Bearer ${key}` };
+    const url = path.startsWith('http') ? path : `http://${this.name}.test${path}`;
+    await this.#exchange(url, { method: 'POST', headers, body: form });
+    this.#wake.abort();
+  }
+
+  /** From now on so much goes wrong. */
+  turn({ call, webhook }: ProviderWeather): void {
+    const strikes: FaultInput[] = [];
+    for (const when of ['before', 'after'] as const) {
+      for (const what of ['delay', 'cut', 'error', 'gateway_error'] as const) {
+        strikes.push({ operation: '*', do: what, when, ms: 8_000, chance: call / 800 });
+      }
+    }
+    const chance = webhook / 400;
+    for (const event of losable) strikes.push({ event, do: 'lose', chance });
+    strikes.push({ event: '*', do: 'double', chance });
+    strikes.push({ event: '*', do: 'reorder', ms: 3_000, chance });
+    strikes.push({ event: '*', do: 'delay', ms: 4 * minuteMs, chance });
+    const { faults } = this.sandbox;
+    this.sandbox.transact(() => {
+      faults.clear();
+      for (const [index, strike] of strikes.entries()) {
+        if (strike.chance) faults.add(`fault-${index}`, faultSchema.parse({ ...strike, times }));
+      }
+    });
+  }
+
+  /** Does what falls due, and sends webhooks, until the end. */
+  async run(): Promise<void> {
+    const { clock } = this.#means;
+    while (!this.#ended.signal.aborted) {
+      this.#wake = new AbortController();
+      for (const delivery of this.sandbox.work()) void this.#post(delivery);
+      const due = this.sandbox.nextDueAt() ?? Number.POSITIVE_INFINITY;
+      const idleMs = Math.min(Math.max(1, due - this.sandbox.now()), idleMsMax);
+      await clock.sleep(idleMs, AbortSignal.any([this.#wake.signal, this.#ended.signal]));
+    }
+  }
+
+  /** Nothing is on its way, and nothing will happen for a while. */
+  get isQuiet(): boolean {
+    const due = this.sandbox.nextDueAt() ?? Number.POSITIVE_INFINITY;
+    return this.#posts === 0 && due > this.sandbox.now() + 3 * hourMs;
+  }
+
+  end(): void {
+    this.#ended.abort();
+  }
+
+  async #call(...[input, init]: Parameters<typeof fetch>): Promise<Response> {
+    const { witness } = this.#means;
+    if (this.isDown) {
+      const cause = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+      throw new TypeError('fetch failed', { cause });
+    }
+    const { pathname } = new URL(String(input instanceof Request ? input.url : input));
+    const changes = init?.method === 'POST';
+    if (changes && !pathname.startsWith('/v1/reporting/')) {
+      witness.called(pathname, new Headers(init.headers).get('idempotency-key'));
+    }
+    try {
+      return await this.#exchange(input, init);
+    } finally {
+      this.#wake.abort();
+    }
+  }
+
+  async #post(delivery: Delivery): Promise<void> {
+    const { clock, receive } = this.#means;
+    this.#posts += 1;
+    try {
+      const body = Buffer.from(delivery.body);
+      const signature = delivery.headers['stripe-signature'];
+      const arrived = await receive(this.name, { body, signature, receivedAt: clock.now() });
+      if (arrived) this.sandbox.arrived(delivery);
+    } finally {
+      this.#posts -= 1;
+      this.#wake.abort();
+    }
+  }
+}
+
+/** What providers hold for one reference of ours. */
+export interface HeldObject {
+  readonly provider: string;
+  readonly id: string;
+  readonly status: string;
+  readonly amount: bigint;
+  readonly captured: bigint;
+}
+
+const objectsMax = 100_000;
+const live: ReadonlySet<string> = new Set(['requires_capture', 'succeeded', 'processing']);
+
+/** The providers' own books: what really happened to the money. */
+export class ProviderBooks {
+  readonly #providers: readonly Provider[];
+
+  constructor(providers: readonly Provider[]) {
+    this.#providers = providers;
+  }
+
+  held(kind: 'payment_intent' | 'refund' | 'payout'): Map<string, HeldObject[]> {
+    const held = new Map<string, HeldObject[]>();
+    for (const { name, sandbox } of this.#providers) {
+      for (const object of sandbox.storage.page(kind, { limit: objectsMax })) {
+        const { metadata, amount, status, id } = object;
+        const reference = Object.values(metadata).find((text) => parseReference(text)) ?? id;
+        const captured = 'amount_received' in object ? object.amount_received : 0;
+        const one = { provider: name, id, status, amount: BigInt(amount) };
+        const known = held.get(reference) ?? [];
+        held.set(reference, [...known, { ...one, captured: BigInt(captured) }]);
+      }
+    }
+    return held;
+  }
+
+  /** I2: one live authorization or charge for an order, over all attempts and providers; one refund, one payout. */
+  check(witness: Witness): void {
+    const charges = new Map<string, string[]>();
+    for (const [reference, objects] of this.held('payment_intent')) {
+      const of = parseReference(reference);
+      if (of?.kind !== 'attempt') continue;
+      if (objects.length > 1) witness.raise('one-effect', `${reference} was created twice`);
+      const order = `${of.checkout} ${of.order}`;
+      const alive = objects.filter(({ status }) => live.has(status)).map(({ id }) => id);
+      charges.set(order, [...(charges.get(order) ?? []), ...alive]);
+    }
+    for (const [order, ids] of charges) {
+      if (ids.length > 1) witness.raise('one-charge', `${order} is charged by ${ids.join(', ')}`);
+    }
+    for (const kind of ['refund', 'payout'] as const) {
+      for (const [reference, objects] of this.held(kind)) {
+        if (objects.length > 1) witness.raise('one-effect', `${reference} was done twice`);
+      }
+    }
+  }
+}

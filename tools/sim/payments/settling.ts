@@ -1,0 +1,201 @@
+import { sha256 } from '@annals/core';
+import { followHint, listDeadCalls } from '@annals/payments/reactors';
+import { type GenerationDirectory, memoryProjectionStore, rebuild } from '@annals/projection';
+import { InvariantError } from '../trace.ts';
+import type { Clients } from './clients.ts';
+import { checkReadModels, haveCaughtUp, liveSnapshot, textOf } from './invariants.ts';
+import type { ApiProcess } from './processes.ts';
+import { type Provider, ProviderBooks } from './provider.ts';
+import type { Steps } from './steps.ts';
+import { openCipher, openLog, type ProjectionName, projections, type World } from './world.ts';
+
+/** After the last fault everything must come to rest within this much virtual time. */
+const settleMsMax = 30 * 3_600_000;
+const roundMs = 60_000;
+
+export interface SettlingMeans {
+  readonly world: World;
+  readonly api: ApiProcess;
+  readonly directory: GenerationDirectory;
+  readonly clients: Clients;
+  readonly providers: readonly Provider[];
+  readonly steps: Steps;
+  readonly notice: () => void;
+}
+
+const ended: ReadonlySet<string> = new Set(['succeeded', 'failed', 'canceled', 'expired']);
+
+/** Fair weather: callers ask until they are answered, people and timers do what waits for them, and all comes to rest. */
+export class Settling {
+  readonly #means: SettlingMeans;
+
+  constructor(means: SettlingMeans) {
+    this.#means = means;
+  }
+
+  async settle(): Promise<void> {
+    const { world, notice } = this.#means;
+    for (let waited = 0, ms = roundMs; waited < settleMsMax; waited += ms) {
+      await this.#round();
+      await world.clock.advance(ms);
+      notice();
+      if (await this.#isSettled()) return;
+      // What waits for a search, or for a key to run out, waits for hours.
+      ms = Math.min(ms * 2, 10 * roundMs);
+    }
+    throw new InvariantError('settles', `after ${settleMsMax} ms: ${await this.#unsettled()}`);
+  }
+
+  async #round(): Promise<void> {
+    const { api, clients, steps, world } = this.#means;
+    for (const keyed of clients.pending.values()) clients.send(api, keyed);
+    const { market } = world.witness;
+    for (let count = market.actions.size; count > 0; count -= 1) steps.answerAction(true);
+    const states = [...market.orders.values()].map(({ state }) => state);
+    for (const state of states) {
+      if (state === 'risk_review') steps.review(api, true);
+      if (state === 'authorized') steps.capture(api);
+      if (state === 'captured') steps.deliver(api);
+    }
+    if (states.some((state) => !ended.has(state))) steps.expire(api);
+    await steps.sweep(api);
+    await steps.retryDead(api);
+  }
+
+  async #isSettled(): Promise<boolean> {
+    const { world, clients, directory, providers } = this.#means;
+    if (clients.pending.size > 0 || clients.underWay > 0) return false;
+    if (!providers.every((provider) => provider.isQuiet)) return false;
+    if ((await this.#unsettled()) !== '') return false;
+    return haveCaughtUp(world, directory);
+  }
+
+  /** What has not come to an end, in words. */
+  async #unsettled(): Promise<string> {
+    const { world, api, clients } = this.#means;
+    const { orders, payouts } = world.witness.market;
+    const words: string[] = [...clients.pending.keys()].slice(0, 2);
+    for (const { checkout, id, state, refunds, disputes } of orders.values()) {
+      if (!ended.has(state)) words.push(`${checkout} ${id} is ${state}`);
+      for (const [refund, one] of refunds) {
+        if (one.state !== 'succeeded' && one.state !== 'failed') {
+          words.push(`${refund} of ${checkout} ${id} is ${one.state}`);
+        }
+      }
+      for (const [dispute, one] of disputes)
+        if (one.state === 'open') words.push(`${dispute} open`);
+    }
+    for (const { seller, id, state } of payouts.values()) {
+      if (state !== 'paid' && state !== 'failed') words.push(`payout ${seller} ${id} is ${state}`);
+    }
+    const dead = await listDeadCalls(api);
+    for (const one of dead) if (!one.retried) words.push(`${one.call} ${one.key} is given up`);
+    return words.join('; ');
+  }
+
+  async check(): Promise<void> {
+    const { world, clients, directory, api } = this.#means;
+    const { witness, trace } = world;
+    await checkReadModels(world, directory);
+    this.#checkProviders();
+    for (const command of clients.accepted) {
+      if (command.kind !== 'pay') continue;
+      const orders = witness.market.ordersOf(command.checkout);
+      const same = command.orders.every(({ id, amount, seller }) => {
+        const order = orders.find((one) => one.id === id);
+        return order?.seller === seller && order.amount === BigInt(amount);
+      });
+      if (!same)
+        throw new InvariantError('accepted', `${command.checkout} is not what was accepted`);
+    }
+    await this.#hintsAgain();
+    const dead = await listDeadCalls(api);
+    if (dead.length > 0) trace.say(`dead letters: ${JSON.stringify(dead)}`);
+    for (const { name, tables } of projections) {
+      const live = await liveSnapshot(world, directory, name as ProjectionName);
+      const text = live ? await textOf(live, tables) : '';
+      for (const time of [1, 2]) {
+        const rebuilt = await this.#rebuilt(name as ProjectionName);
+        if (rebuilt !== text) throw new InvariantError('rebuilt', `${name}, time ${time}`);
+      }
+      trace.say(`${name} ${sha256(text)}`);
+    }
+  }
+
+  /** I5: what is booked is what the providers hold, order by order. */
+  #checkProviders(): void {
+    const { world, providers } = this.#means;
+    const { market } = world.witness;
+    const books = new ProviderBooks(providers);
+    const differs = (detail: string) => {
+      throw new InvariantError('providers', detail);
+    };
+    const payments = books.held('payment_intent');
+    for (const { checkout, id, captured } of market.orders.values()) {
+      let held = 0n;
+      for (const [reference, objects] of payments) {
+        if (!reference.startsWith(`p~${checkout}~${id}~`)) continue;
+        for (const one of objects) held += one.captured;
+      }
+      if (held !== captured) differs(`${checkout} ${id}: ${captured} booked, ${held} charged`);
+    }
+    const refunds = books.held('refund');
+    for (const { checkout, id, refunds: booked } of market.orders.values()) {
+      for (const [refund, { state }] of booked) {
+        const [held] = refunds.get(`r~${checkout}~${id}~${refund}`) ?? [];
+        const status = held?.status === 'succeeded' ? 'succeeded' : 'failed';
+        if (status !== state) differs(`${refund} of ${checkout} ${id} is ${state}, not ${status}`);
+      }
+    }
+    const payouts = books.held('payout');
+    for (const { seller, id, state } of market.payouts.values()) {
+      const [held] = payouts.get(`o~${seller}~${id}`) ?? [];
+      const status = held?.status === 'paid' ? 'paid' : 'failed';
+      if (status !== state) differs(`payout ${seller} ${id} is ${state}, not ${status}`);
+    }
+  }
+
+  /** I7: everything that any webhook ever spoke of, once more and in another order, changes nothing. */
+  async #hintsAgain(): Promise<void> {
+    const { world, api, providers } = this.#means;
+    const before = world.witness.facts.length;
+    for (const { name: psp, sandbox } of providers) {
+      const kinds = { payment_intent: 'payment', refund: 'refund', payout: 'payout' } as const;
+      for (const [kind, named] of Object.entries(kinds)) {
+        const page = sandbox.storage.page(kind as keyof typeof kinds, { limit: 1_000 });
+        for (const { id } of page)
+          await followHint(api.observer, { psp, object: { kind: named, id } });
+      }
+    }
+    const after = world.witness.facts.length;
+    if (after !== before) {
+      const fact = world.witness.facts[before];
+      throw new InvariantError(
+        'hints',
+        `a hint that came again wrote ${fact?.stream} ${fact?.type}`,
+      );
+    }
+  }
+
+  /** A rebuild by another process, with another number of workers. */
+  async #rebuilt(name: ProjectionName): Promise<string> {
+    const { world, directory } = this.#means;
+    const { clock, databases, random } = world;
+    const projection = projections.find((one) => one.name === name);
+    if (!projection) throw new TypeError(name);
+    const store = memoryProjectionStore({ clock, database: databases[name] });
+    const rebuilding = rebuild({
+      ...{ log: openLog(world), store, projection, cipher: openCipher(world), directory, clock },
+      ...{
+        workers: random.int(1, world.storage.partitions),
+        holder: 'rebuild',
+        signal: new AbortController().signal,
+      },
+    });
+    const result = await clock.until(rebuilding);
+    if (result.kind !== 'rebuilt') throw new InvariantError('rebuilt', JSON.stringify(result));
+    const opened = await store.open(result.generation);
+    if (opened === 'lost') throw new InvariantError('rebuilt', `${name} is lost`);
+    return textOf(await opened.snapshot(), projection.tables);
+  }
+}

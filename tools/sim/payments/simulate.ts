@@ -1,0 +1,260 @@
+import type { WebhookDelivery } from '@annals/payments/psp';
+import { VirtualClock } from '@annals/projection/testing';
+import { type Outcome, outcomeOf } from '../outcome.ts';
+import { Random } from '../random.ts';
+import { InvariantError, Trace } from '../trace.ts';
+import { Clients, sellers } from './clients.ts';
+import { checkReadModels } from './invariants.ts';
+import {
+  type ApiProcess,
+  type ProjectorProcess,
+  startApi,
+  startProjector,
+  startWorker,
+  type WorkerProcess,
+} from './processes.ts';
+import { Provider, ProviderBooks } from './provider.ts';
+import { Settling } from './settling.ts';
+import { Steps } from './steps.ts';
+import { currencies } from './twin-wallets.ts';
+import { fair, makeWorld, type World } from './world.ts';
+
+const traceLinesKept = 80;
+const stepsMin = 30;
+const stepsMax = 85;
+/** Our clocks may be off by so much: less than what the adapter's terms leave for that. */
+const clockOffMsMax = 120_000;
+
+/** Plays one seed: random commands and faults, then fair weather, then every promise is checked. */
+export async function simulatePayments(seed: number): Promise<Outcome> {
+  const trace = new Trace(traceLinesKept);
+  return outcomeOf(seed, trace, new Simulation(seed, trace));
+}
+
+type Act = readonly [string, () => void | Promise<void>];
+
+class Simulation {
+  readonly #world: World;
+  readonly #random: Random;
+  readonly #clients: Clients;
+  readonly #providers: readonly Provider[];
+  readonly #books: ProviderBooks;
+  readonly #steps: Steps;
+  #apis: ApiProcess[] = [];
+  #workers: WorkerProcess[] = [];
+  #projectors: ProjectorProcess[] = [];
+  #started = 0;
+  #clockOffMs = 0;
+  #backup: ReturnType<World['databases']['wallets']['backup']> | undefined;
+
+  constructor(seed: number, trace: Trace) {
+    this.#random = new Random(seed);
+    const clock = new VirtualClock(Date.UTC(2026, 10, 24, 12));
+    this.#world = makeWorld(this.#random, clock, trace);
+    const { witness } = this.#world;
+    const receive = (psp: string, delivery: WebhookDelivery) => this.#receive(psp, delivery);
+    this.#providers = ['one', 'two'].map(
+      (name) => new Provider({ name, clock, random: this.#random, witness, receive }),
+    );
+    this.#books = new ProviderBooks(this.#providers);
+    this.#clients = new Clients(this.#world);
+    this.#steps = new Steps(this.#world, this.#clients, this.#providers);
+  }
+
+  get events(): number {
+    return this.#world.witness.facts.length;
+  }
+
+  async run(): Promise<void> {
+    const { trace, clock } = this.#world;
+    for (const provider of this.#providers) void provider.run();
+    for (let count = 0; count < 2; count += 1) {
+      this.#startApi();
+      this.#startProjector();
+    }
+    this.#startWorker();
+    await clock.advance(1_000);
+    await this.#registerSellers();
+    this.#turnWeather();
+    const steps = this.#random.int(stepsMin, stepsMax);
+    for (let step = 0; step < steps; step += 1) {
+      const [name, act] = this.#drawStep();
+      trace.say(`${step} ${name}`);
+      await act();
+      await clock.advance(this.#drawWait());
+      this.#notice();
+    }
+    await this.#settle();
+  }
+
+  end(): void {
+    for (const process of [...this.#apis, ...this.#workers, ...this.#projectors]) process.kill();
+    for (const provider of this.#providers) provider.end();
+  }
+
+  /** What may have been broken since the last look. */
+  #notice(): void {
+    const { witness } = this.#world;
+    this.#books.check(witness);
+    witness.check();
+    const [told] = this.#clients.alarms;
+    if (told) throw new InvariantError('told', told);
+    const [refused] = this.#workers.flatMap(({ alarms }) => alarms);
+    if (refused) throw new InvariantError('reactors', refused);
+  }
+
+  #drawWait(): number {
+    return this.#random.weighted([
+      [6, 0],
+      [6, 50],
+      [4, 1_000],
+      [3, 15_000],
+      [1, 120_000],
+    ]);
+  }
+
+  #drawStep(): Act {
+    const steps = this.#steps;
+    const api = () => this.#random.pick(this.#apis);
+    return this.#random.weighted<Act>([
+      [26, ['pay', () => this.#clients.send(api(), this.#clients.drawPayment())]],
+      [8, ['resend', () => this.#resend()]],
+      [8, ['buyer', () => steps.answerAction()]],
+      [6, ['capture', () => steps.capture(api())]],
+      [3, ['cancel', () => steps.cancel(api())]],
+      [14, ['deliver', () => steps.deliver(api())]],
+      [10, ['refund', () => steps.refund(api())]],
+      [12, ['pay out', () => steps.payOut(this.#apis)]],
+      [2, ['reserve', () => steps.releaseReserve(api())]],
+      [3, ['review', () => steps.review(api())]],
+      [3, ['expire', () => steps.expire(api())]],
+      [3, ['dispute', () => steps.dispute()]],
+      [4, ['evidence', () => steps.evidence(api())]],
+      [3, ['sweep', () => steps.beginSweep(api())]],
+      [1, ['retry', () => steps.beginRetry(api())]],
+      [8, ['crash', () => this.#crash()]],
+      [3, ['jump', () => this.#jump()]],
+      [3, ['outage', () => this.#outage()]],
+      [3, ['weather', () => this.#turnWeather()]],
+      [2, ['back up', () => this.#backUp()]],
+      [2, ['go back', () => this.#goBack()]],
+      [4, ['look', () => this.#look()]],
+    ]);
+  }
+
+  #turnWeather(): void {
+    const some = (most: number) => (this.#random.chance(50) ? this.#random.int(0, most) : 0);
+    const log = { append: some(15), read: some(3), store: some(12), deliver: some(12) };
+    this.#world.weather = { ...log, call: some(60), webhook: some(60) };
+    for (const provider of this.#providers) provider.turn(this.#world.weather);
+  }
+
+  #resend(): void {
+    const keyed = this.#clients.drawResend();
+    if (keyed) this.#clients.send(this.#random.pick(this.#apis), keyed);
+  }
+
+  #crash(): void {
+    const what = this.#random.pick(['api', 'worker', 'worker', 'projector'] as const);
+    const at = (processes: readonly unknown[]) => this.#random.int(0, processes.length - 1);
+    if (what === 'api') {
+      for (const gone of this.#apis.splice(at(this.#apis), 1)) gone.kill();
+      this.#startApi();
+    } else if (what === 'projector') {
+      for (const gone of this.#projectors.splice(at(this.#projectors), 1)) gone.kill();
+      this.#startProjector();
+    } else {
+      // Now and then the old one lives on, and finds out that there is another.
+      if (this.#random.chance(80)) for (const gone of this.#workers.splice(0)) gone.kill();
+      this.#startWorker();
+    }
+  }
+
+  #jump(): void {
+    const to = this.#random.int(-clockOffMsMax, clockOffMsMax);
+    this.#world.clock.jump(to - this.#clockOffMs);
+    this.#clockOffMs = to;
+  }
+
+  #outage(): void {
+    const provider = this.#random.pick(this.#providers);
+    provider.isDown = !provider.isDown;
+    this.#world.trace.say(`${provider.name} is ${provider.isDown ? 'down' : 'up'}`);
+  }
+
+  #backUp(): void {
+    this.#backup = this.#world.databases.wallets.backup();
+  }
+
+  /** The wallets fail over to a copy that has not seen the last batches. */
+  #goBack(): void {
+    if (this.#backup) this.#world.databases.wallets.restore(this.#backup);
+  }
+
+  async #look(): Promise<void> {
+    const [projector] = this.#projectors;
+    if (projector) await checkReadModels(this.#world, projector.directory);
+  }
+
+  async #receive(psp: string, delivery: WebhookDelivery): Promise<boolean> {
+    const api = this.#random.pick(this.#apis);
+    try {
+      return await api.webhook(psp, delivery);
+    } catch (error) {
+      this.#world.trace.say(`${api.name} webhook broke: ${String(error)}`);
+      return false;
+    }
+  }
+
+  #startApi(): void {
+    this.#started += 1;
+    this.#apis.push(startApi(this.#world, `api-${this.#started}`, this.#providers));
+  }
+
+  #startWorker(): void {
+    this.#started += 1;
+    this.#workers.push(startWorker(this.#world, `worker-${this.#started}`, this.#providers));
+  }
+
+  #startProjector(): void {
+    this.#started += 1;
+    this.#projectors.push(startProjector(this.#world, `projector-${this.#started}`));
+  }
+
+  async #registerSellers(): Promise<void> {
+    const [api] = this.#apis;
+    const banks = ['ba_sandbox', 'ba_sandbox_fails_after_paid', 'ba_sandbox_no_account'];
+    for (const [index, seller] of sellers.entries()) {
+      const fees = { fee_basis_points: 250 * (index + 1), payout_minimum: '1' };
+      const made = await api?.payments.putSeller(seller, {
+        currencies: currencies.map((currency) => ({ currency, fee_fixed: '10', ...fees })),
+        reserve_basis_points: index * 1_000,
+        release_after_days: 7,
+        payout_schedule: 'manual',
+      });
+      const bank = await api?.payments.putBank(seller, banks[index] ?? 'ba_sandbox');
+      if (made?.kind !== 'changed' || bank?.kind !== 'changed') {
+        throw new InvariantError('sellers', `${seller} was not registered`);
+      }
+    }
+  }
+
+  async #settle(): Promise<void> {
+    this.#world.weather = fair;
+    for (const provider of this.#providers) {
+      provider.isDown = false;
+      provider.turn(fair);
+    }
+    // The last fault: whoever talks to providers is killed in the middle of it.
+    for (const gone of this.#workers.splice(0)) gone.kill();
+    this.#startWorker();
+    const [api, projector] = [this.#apis[0], this.#projectors[0]];
+    if (!api || !projector) throw new InvariantError('settles', 'no process runs');
+    const settling = new Settling({
+      ...{ world: this.#world, api, directory: projector.directory, clients: this.#clients },
+      ...{ providers: this.#providers, steps: this.#steps, notice: () => this.#notice() },
+    });
+    await settling.settle();
+    await settling.check();
+  }
+}
