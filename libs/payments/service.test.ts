@@ -72,6 +72,25 @@ async function withSeller(faults?: MemoryLogFaults) {
 }
 
 describe('a checkout', () => {
+  test('is whole again after a refund that is heard of only when it had failed: it left, and came back', async () => {
+    const { payments, log } = await withSeller();
+    await payments.open(openCommand);
+    await paid(payments);
+    await payments.refund('c-1', 'o-1', { refundId: 'r-1', amount: 1_000n });
+    const amount = { amount: 1_000n, currency: 'USD' };
+    const observed = { id: 're_1', status: 'failed', amount } as const;
+    expect(await payments.observedRefund('c-1', 'o-1', 'r-1', observed)).toMatchObject({
+      events: 2,
+    });
+    const { events } = await log.readStream(checkoutStream('c-1'), { limit: 100 });
+    const [left, back] = events.slice(-2).map(({ type, data }) => ({ type, ...JSON.parse(data) }));
+    expect(left).toMatchObject({ type: 'refund-succeeded', psp_refund_id: 're_1' });
+    expect(back).toMatchObject({ type: 'refund-failed', after_succeeded: true });
+    expect(await payments.observedRefund('c-1', 'o-1', 'r-1', observed)).toMatchObject({
+      events: 0,
+    });
+  });
+
   test('is opened, paid, delivered and refunded; the seller is paid out what is left', async () => {
     const { payments, log } = await withSeller();
     expect(await payments.open(openCommand)).toMatchObject({ kind: 'changed', events: 1 });

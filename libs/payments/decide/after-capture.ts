@@ -119,7 +119,13 @@ export function observeRefund(
     return decided(checkoutEvent('refund-succeeded', [orderId, refundId], at, data));
   }
   if (observed.status === 'pending' || refund.state === 'failed') return decided<CheckoutEvent>();
-  return decided(refundFailed(found, observed.failure ?? observed.status, at));
+  const reason = observed.failure ?? observed.status;
+  if (refund.state === 'succeeded') return decided(refundFailed(found, reason, at));
+  // The provider holds it: the money left, and came back. Both stand in its files, by this name.
+  const data = { ...of, psp_refund_id: observed.id };
+  const left = checkoutEvent('refund-succeeded', [orderId, refundId], at, data);
+  const gone = { ...found, refund: { ...refund, state: 'succeeded' } as const };
+  return decided(left, refundFailed(gone, reason, at));
 }
 
 /** A refund surely did not come about: the seller gets its money back. */
