@@ -59,6 +59,7 @@ const losable = ['payment_intent.*', 'setup_intent.*', 'payout.*', 'refund.creat
 export class Provider {
   readonly name: string;
   readonly sandbox: Sandbox;
+  readonly startedAt: number;
   /** No connection comes about. */
   isDown = false;
   readonly #means: ProviderMeans;
@@ -71,11 +72,11 @@ export class Provider {
     const { name, clock, random } = means;
     this.name = name;
     this.#means = means;
-    const started = clock.now();
+    this.startedAt = clock.now();
     this.sandbox = new Sandbox({
       storage: new Storage(':memory:'),
       // A machine of its own: our clocks may be set, its clock is right.
-      now: () => started + clock.elapsedMs,
+      now: () => this.startedAt + clock.elapsedMs,
       random: () => random.int(0, 999_999_999) / 1_000_000_000,
       key,
       publicUrl: () => `http://${name}.test`,
@@ -145,6 +146,12 @@ export class Provider {
   get isQuiet(): boolean {
     const due = this.sandbox.nextDueAt() ?? Number.POSITIVE_INFINITY;
     return this.#posts === 0 && due > this.sandbox.now() + 3 * hourMs;
+  }
+
+  /** Whether an object with this id is one of this provider. */
+  knows(id: string): boolean {
+    const kinds = ['payment_intent', 'refund', 'dispute', 'payout'] as const;
+    return kinds.some((kind) => this.sandbox.storage.get(kind, id));
   }
 
   end(): void {

@@ -6,6 +6,7 @@ import type { Clients } from './clients.ts';
 import { checkReadModels, haveCaughtUp, liveSnapshot, textOf } from './invariants.ts';
 import type { ApiProcess } from './processes.ts';
 import { type Provider, ProviderBooks } from './provider.ts';
+import { Reconciling } from './reconciling.ts';
 import type { Steps } from './steps.ts';
 import { openCipher, openLog, type ProjectionName, projections, type World } from './world.ts';
 
@@ -21,6 +22,8 @@ export interface SettlingMeans {
   readonly providers: readonly Provider[];
   readonly steps: Steps;
   readonly notice: () => void;
+  /** Ends everybody who works by themselves: days go by at once then. */
+  readonly stop: () => void;
 }
 
 const ended: ReadonlySet<string> = new Set(['succeeded', 'failed', 'canceled', 'expired']);
@@ -94,7 +97,7 @@ export class Settling {
   }
 
   async check(): Promise<void> {
-    const { world, clients, directory, api } = this.#means;
+    const { world, clients, directory, api, providers, stop } = this.#means;
     const { witness, trace } = world;
     await checkReadModels(world, directory);
     this.#checkProviders();
@@ -120,6 +123,8 @@ export class Settling {
       }
       trace.say(`${name} ${sha256(text)}`);
     }
+    stop();
+    await new Reconciling(world, providers).check();
   }
 
   /** I5: what is booked is what the providers hold, order by order. */

@@ -49,7 +49,9 @@ class Simulation {
 
   constructor(seed: number, trace: Trace) {
     this.#random = new Random(seed);
-    const clock = new VirtualClock(Date.UTC(2026, 10, 24, 12));
+    // Mostly all of it is one day for the settlement files; now and then midnight is in the middle of it.
+    const hour = this.#random.chance(75) ? 1 : 23;
+    const clock = new VirtualClock(Date.UTC(2026, 10, 24, hour, this.#random.int(0, 59)));
     this.#world = makeWorld(this.#random, clock, trace);
     const { witness } = this.#world;
     const receive = (psp: string, delivery: WebhookDelivery) => this.#receive(psp, delivery);
@@ -253,6 +255,9 @@ class Simulation {
     const settling = new Settling({
       ...{ world: this.#world, api, directory: projector.directory, clients: this.#clients },
       ...{ providers: this.#providers, steps: this.#steps, notice: () => this.#notice() },
+      stop: () => {
+        for (const process of [...this.#workers, ...this.#projectors]) process.kill();
+      },
     });
     await settling.settle();
     await settling.check();
