@@ -21,7 +21,9 @@ export const exitCodeMeanings: { readonly [name in keyof typeof exitCodes]: stri
     'something that is not there (projection, generation, stream, API key, dead letter).',
   refused:
     'The command was understood and refused; the message says what was changed, if anything.',
-  different: 'verify found a difference, or a log or an export holds an event that was changed.',
+  different:
+    'verify found a difference, reconcile a break that somebody has to look at, or a log or an export ' +
+    'holds an event that was changed.',
   unavailable:
     'Something needed is not there or cannot be used: data folder, log, store of a generation, key of ' +
     'personal data.',

@@ -25,6 +25,7 @@ const unavailableCodes: ReadonlySet<string> = new Set([
   'master-key-exposed',
   'rotation-unfinished',
   'store-lost',
+  'read-model-building',
 ]);
 
 export function failureOf(error: unknown): Failure {

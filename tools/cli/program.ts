@@ -6,6 +6,7 @@ import { addKeysCommands } from './commands/keys.ts';
 import { addLogCommands } from './commands/log.ts';
 import { addReactors } from './commands/reactors.ts';
 import { addRebuild } from './commands/rebuild.ts';
+import { addReconcile } from './commands/reconcile.ts';
 import { addStatus } from './commands/status.ts';
 import { addSubjects } from './commands/subjects.ts';
 import { addVerify } from './commands/verify.ts';
@@ -49,6 +50,7 @@ export function program(act: Act, io: { readonly out: Sink; readonly err: Sink }
   addFlips(annals, act);
   addDeadLetters(annals, act);
   addReactors(annals, act);
+  addReconcile(annals, act);
   addLogCommands(annals, act);
   addKeysCommands(annals, act);
   addSubjects(annals, act);

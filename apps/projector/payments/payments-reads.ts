@@ -10,6 +10,15 @@ import {
   type WalletsReadModel,
   walletsProjection,
 } from '@annals/payments';
+import {
+  type BooksComparison,
+  type MovementsReadModel,
+  type QueuesReadModel,
+  reconciliationProjection,
+  sqliteBooksComparison,
+  sqliteMovementsReadModel,
+  sqliteQueuesReadModel,
+} from '@annals/payments/reconciliation';
 import { divergedGenerations, type GenerationDirectory, type Projection } from '@annals/projection';
 import type { Site } from '../site/open-site.ts';
 
@@ -18,6 +27,9 @@ export interface PaymentsReads {
   readonly ledger: LedgerReadModel;
   readonly wallets: WalletsReadModel;
   readonly payments: PaymentsReadModel;
+  readonly movements: MovementsReadModel;
+  readonly queues: QueuesReadModel;
+  readonly books: BooksComparison;
   /** `building` while the first generation of one of them is filled. */
   state(): 'ready' | 'building' | 'lost';
   close(): void;
@@ -40,11 +52,15 @@ export async function paymentsReads(
   const ledger = await liveOf(site, generations, ledgerProjection);
   const wallets = await liveOf(site, generations, walletsProjection);
   const payments = await liveOf(site, generations, paymentsProjection);
-  const all = [ledger, wallets, payments];
+  const reconciliation = await liveOf(site, generations, reconciliationProjection);
+  const all = [ledger, wallets, payments, reconciliation];
   return {
     ledger: sqliteLedgerReadModel(ledger),
     wallets: sqliteWalletsReadModel(wallets),
     payments: sqlitePaymentsReadModel(payments),
+    movements: sqliteMovementsReadModel(reconciliation),
+    queues: sqliteQueuesReadModel(reconciliation),
+    books: sqliteBooksComparison(ledger, wallets),
     state: () => {
       const states = all.map((one) => one.state());
       if (states.includes('lost')) return 'lost';

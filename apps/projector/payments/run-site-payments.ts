@@ -1,4 +1,5 @@
 import { paymentsProjection } from '@annals/payments';
+import { reconcileNight } from '@annals/payments/reconciliation';
 import { openRisk } from '@annals/payments/risk';
 import {
   type ReactorStatus,
@@ -81,9 +82,19 @@ async function start(
   const tell = (detail: string) => onTrouble('payments-risk', detail);
   const screen = await openRisk({ ...means, rules: settings.risk, onTrouble: tell });
   const reads = await paymentsReads(site, generations);
+  const routing = pspRouting(settings, clock);
+  const psps = settings.psps.flatMap(({ name }) => routing.psp(name) ?? []);
+  const night = { log, cipher, clock, psps, movements: reads.movements, books: reads.books };
   const run: RunPaymentsOptions = {
     ...{ ...means, screen, ledger: reads.ledger, wallets: reads.wallets, read: reads.payments },
-    ...{ routing: pspRouting(settings, clock), reserveDays: settings.reserveDays },
+    ...{ routing, reserveDays: settings.reserveDays },
+    reconcileNight: async (day, ofStep) => {
+      const report = await reconcileNight(night, day, ofStep);
+      if (report.kind === 'refused') return 'later';
+      if (report.open > 0)
+        onTrouble('reconcile', `${day}: ${report.open} breaks wait for somebody`);
+      return report.kind;
+    },
     mayWork: () => isBuilt(reads) && isOurs(status()),
     random: Math.random,
     onTrouble,

@@ -60,7 +60,7 @@ export {
   type ProviderNight,
   reconcileNight,
 } from './night.ts';
-export { nightCsv, nightDocument, nightHtml } from './night-report.ts';
+export { nightCsv, nightDocument, nightHtml, reportsOf } from './night-report.ts';
 export {
   type QueuedBreak,
   type QueueQuery,
