@@ -2,6 +2,7 @@ import { memoryEventLog } from '@annals/event-log';
 import { paymentsEvents, type RecordedPaymentsEvent } from '@annals/payments';
 import {
   type BreakClass,
+  bankBook,
   clearingMovements,
   FileText,
   type Movement,
@@ -185,6 +186,7 @@ export class Reconciling {
           ...{ psp: provider.name, date, format: 'stripe-balance-change-itemized-3' },
           file: new FileText(inOne(Buffer.from(`${lines.join('\n')}\n`))),
           ...{ rowsOf: settlementRows, movementOf: movementOfSettlement, ledger: inOne(ledger) },
+          ofBalance: true,
         },
       );
   }
@@ -221,8 +223,11 @@ export class Reconciling {
       const { events } = await log.readStream(stream, { limit: streamEventsMax });
       const decoded = await paymentsEvents.decode(events, cipher);
       for (const movement of clearingMovements(decoded as RecordedPaymentsEvent[])) {
+        // What the bank should show of a payout has no line at a provider.
+        if (movement.book === bankBook) continue;
         const owner = this.#providers.find((provider) => provider.knows(movement.key));
-        if (!owner) throw new InvariantError('reconciled', `nobody knows ${movement.key}`);
+        if (owner?.name !== movement.book)
+          throw new InvariantError('reconciled', `nobody knows ${movement.key}`);
         byProvider.set(owner.name, [...(byProvider.get(owner.name) ?? []), movement]);
       }
     }
