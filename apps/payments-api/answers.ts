@@ -3,6 +3,7 @@ import {
   checkoutStates,
   checkoutStatus,
   disputeStates,
+  type ListedOrder,
   lastAttempt,
   type OrderFold,
   orderStates,
@@ -63,9 +64,23 @@ export const orderAnswer = z.strictObject({
   as_of: asOf,
 });
 
-export const changedOrderAnswer = z.strictObject({
+export const listedOrderAnswer = z.strictObject({
   checkout_id: z.string(),
   ...orderMembers,
+  opened_at: z.string(),
+  updated_at: z.string(),
+});
+
+/** Without its refunds and disputes, which may be many: it has to be small enough to be kept. */
+export const changedOrderAnswer = z.strictObject({
+  checkout_id: z.string(),
+  payment_order_id: z.string(),
+  state: z.enum(orderStates),
+  currency: z.string(),
+  amount,
+  authorized: amount,
+  captured: amount,
+  refundable: amount,
   position: positionInAnswer,
 });
 
@@ -133,7 +148,42 @@ function paymentHead(checkout: Checkout) {
   };
 }
 
-function shownOrderMembers(checkout: Checkout, order: OrderFold) {
+/** The order after a write, without what may be long. */
+export function shownChange(checkout: Checkout, order: OrderFold) {
+  const {
+    checkout_id,
+    payment_order_id,
+    state,
+    currency,
+    amount,
+    authorized,
+    captured,
+    refundable,
+  } = shownOrder(checkout, order);
+  return {
+    checkout_id,
+    payment_order_id,
+    state,
+    currency,
+    amount,
+    authorized,
+    captured,
+    refundable,
+  };
+}
+
+export function listedOrder({ checkoutId, order, currency, openedAt, updatedAt }: ListedOrder) {
+  return {
+    checkout_id: checkoutId,
+    ...shownOrderMembers({ currency, returnUrl: undefined }, order),
+    opened_at: isoTime(openedAt),
+    updated_at: isoTime(updatedAt),
+  };
+}
+
+type Around = Pick<Checkout, 'currency' | 'returnUrl'>;
+
+function shownOrderMembers(checkout: Around, order: OrderFold) {
   const { terms, state, captured, releaseAt } = order;
   const { payment_order_id, seller_account, description = null } = terms;
   return {
@@ -158,7 +208,7 @@ function authenticationAction({ authentication, returnUrl }: Checkout): NextActi
   return redirect(authentication.actionUrl, returnUrl);
 }
 
-function orderAction({ returnUrl }: Checkout, order: OrderFold): NextAction {
+function orderAction({ returnUrl }: Around, order: OrderFold): NextAction {
   const url = order.state === 'requires_action' ? lastAttempt(order)?.actionUrl : undefined;
   return url === undefined ? null : redirect(url, returnUrl);
 }

@@ -21,6 +21,13 @@ export const idSchema = z
     'must hold a letter, and nothing but letters, digits, dots, dashes and low lines',
   );
 
+/** An account of the ledger: `seller_available:shop-1`. */
+export const accountSchema = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[a-z_]+(?::[A-Za-z0-9._-]+)?$/, 'must be the name of an account');
+
 /** Text for people, on one line. */
 export function freeText(charsMax: number, charsMin = 1) {
   return lineOfText({ charsMin, charsMax }).refine((text) => !holdsPan(text), cardMessage);

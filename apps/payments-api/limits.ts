@@ -8,7 +8,7 @@ export const limits = {
    * Bytes of a checkout's orders with their terms, and of its buyer's data, as they are stored: all of it is one event,
    * and one event has 256 KiB.
    */
-  checkoutBytesMax: 245_000,
+  checkoutBytesMax: 260_000,
   /** Bytes of the body of a new checkout. */
   checkoutBodyBytesMax: 1_048_576,
   descriptionCharsMax: 255,
@@ -30,4 +30,10 @@ export const limits = {
   /** Rows of one page of a list. */
   pageRowsMax: 500,
   pageRowsDefault: 100,
+  cursorCharsMax: 1_024,
+  /** Currencies that one seller sells in. */
+  sellerCurrenciesMax: 200,
+  releaseAfterDaysMax: 365,
+  /** Entries that are read at once for an export. */
+  exportPageEntries: 500,
 } as const;

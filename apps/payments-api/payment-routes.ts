@@ -63,7 +63,8 @@ function openRoute(means: PaymentsApiMeans): Route {
         defaultKey: body.checkout_id,
         check: () => sellersProblem(means, body),
         run: async ({ begunAt }) => {
-          const result = await means.payments.open(openCommand(body, begunAt));
+          const payments = means.payments.as(request.caller.keyId);
+          const result = await payments.open(openCommand(body, begunAt));
           if (result.kind !== 'changed') return problemOf(result);
           const opened = result.state?.checkout;
           if (!opened) throw new TypeError(`checkout ${body.checkout_id} was opened`);
@@ -96,8 +97,8 @@ function openCommand(body: PaymentInput, begunAt: number) {
   } satisfies OpenCheckout;
 }
 
-/** What the terms of an order add to it in its event, and what a token and the rest of a checkout may take. */
-const termsBytes = 130;
+/** What the terms of an order add to it in its event at most, where the currency is said once; and all the rest. */
+const termsBytes = 96;
 const headBytes = 4_096;
 
 /** A checkout is one event, and an event has a limit. */

@@ -1,10 +1,24 @@
 import type { Route } from '@annals/http';
+import { ledgerRoutes } from './ledger-routes.ts';
+import { listRoutes } from './list-routes.ts';
 import type { PaymentsApiMeans } from './means.ts';
+import { orderRoutes } from './order-routes.ts';
 import { paymentRoutes } from './payment-routes.ts';
+import { payoutRoutes } from './payout-routes.ts';
+import { reportRoutes } from './report-routes.ts';
+import { sellerRoutes } from './seller-routes.ts';
 
 export type Routes = readonly Route[];
 
 /** All routes of the payments API: one file for each part, one line for each file. */
 export function paymentsRoutes(means: PaymentsApiMeans): Routes {
-  return [...paymentRoutes(means)];
+  return [
+    ...paymentRoutes(means),
+    ...orderRoutes(means),
+    ...listRoutes(means),
+    ...sellerRoutes(means),
+    ...payoutRoutes(means),
+    ...ledgerRoutes(means),
+    ...reportRoutes(means),
+  ];
 }

@@ -102,7 +102,7 @@ function documentedResponses(
     const body = (bodies as { readonly [status: string]: JsonSchema } | undefined)?.[status];
     // `type: null` is how @fastify/swagger is told that there is no body.
     const content = schema
-      ? { content: { 'application/json': { schema: body } } }
+      ? { content: { [route.media ?? 'application/json']: { schema: body } } }
       : { type: 'null' };
     responses[status] = { description: STATUS_CODES[status] ?? 'Answer', ...content };
   }

@@ -54,6 +54,8 @@ interface Description<Body, Query, Params, Headers, Response> {
   readonly bodyBytesMax?: number;
   /** True for a route that needs the very bytes of its JSON body, as signatures do: `request.body` is a Buffer. */
   readonly rawBody?: true;
+  /** What is answered, where it is not JSON: `text/csv`. The handler sends it through `reply`. */
+  readonly media?: string;
   /** True for a route that answers an event stream (`eventStream`) instead of JSON. */
   readonly streams?: true;
 }

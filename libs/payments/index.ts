@@ -26,6 +26,7 @@ export { sqliteLedgerReadModel } from './read-model/ledger-sqlite.ts';
 export type { Answer, Followed, LiveGeneration } from './read-model/live.ts';
 export * from './read-model/payments.ts';
 export * from './read-model/wallets.ts';
+export { sellerTermsSchema } from './seller-events.ts';
 export * from './seller-state.ts';
 export * from './service.ts';
 export * from './state.ts';

@@ -50,6 +50,8 @@ export interface OrderFold {
   readonly state: OrderState;
   /** Whether risk has let it through. */
   readonly cleared: boolean;
+  /** What a person said of it, where risk asked for one. */
+  readonly review: 'approved' | 'rejected' | undefined;
   readonly attempts: readonly Attempt[];
   readonly captured: bigint;
   readonly net: bigint;
@@ -131,6 +133,7 @@ function newOrder(terms: OrderTerms): OrderFold {
     terms,
     state: 'not_started',
     cleared: false,
+    review: undefined,
     attempts: [],
     captured: 0n,
     net: 0n,
@@ -174,8 +177,10 @@ function evolveOrder(order: OrderFold, event: CheckoutFact): OrderFold {
       return { ...order, state: to(verdict === 'review' ? 'risk_review' : 'failed') };
     }
     case 'order-review-decided': {
-      const isApproved = (data as Data<typeof type>).verdict === 'approved';
-      return { ...order, cleared: isApproved, state: to(isApproved ? 'not_started' : 'failed') };
+      const review = (data as Data<typeof type>).verdict;
+      const isApproved = review === 'approved';
+      const state = to(isApproved ? 'not_started' : 'failed');
+      return { ...order, review, cleared: isApproved, state };
     }
     case 'order-ended': {
       const { as, reason } = data as Data<typeof type>;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, newId, systemClock } from '@annals/core';
 import { type Checkpoint, memoryEventLog } from '@annals/event-log';
-import { createServer, type HttpServer } from '@annals/http';
+import { type Authenticator, createServer, type HttpServer } from '@annals/http';
 import { effectiveScopes } from '@annals/iam';
 import {
   assessRisk,
@@ -47,7 +47,7 @@ export interface Answer {
 
 export interface CallOptions {
   readonly body?: unknown;
-  /** The name of a key: its scopes, apart by blanks; may do everything unless told. */
+  /** The token of a key; one that may do everything unless told. */
   readonly key?: string;
   readonly headers?: { readonly [name: string]: string };
 }
@@ -58,6 +58,9 @@ export interface TestApi {
   readonly log: ReturnType<typeof memoryEventLog>;
   readonly clock: AheadClock;
   readonly keys: ReturnType<typeof memorySubjectKeyStore>;
+  /** A new key: its token. */
+  issueKey(scopes: readonly string[]): string;
+  revokeKey(token: string): void;
   /** Lines the server has logged. */
   readonly lines: readonly string[];
   readonly provider: Provider;
@@ -116,7 +119,8 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
     payoutPsp: () => 'stripe',
   };
   const lines: string[] = [];
-  const server = await serve(means, lines);
+  const apiKeys = new ApiKeys();
+  const server = await serve(means, lines, apiKeys);
   const provider = startProvider({ log, cipher, clock, signal, runs: pays });
   if (pays) void letThrough(means, signal);
   await Promise.all(
@@ -127,7 +131,10 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
   return {
     ...{ server, means, log, clock, keys, lines, provider },
     call: (route, options = {}) => call(server, route, options),
-    otherProcess: (more = {}) => serve({ ...means, idempotency: idempotencyOf(), ...more }, lines),
+    issueKey: (scopes) => apiKeys.issue(scopes),
+    revokeKey: (token) => apiKeys.revoke(token),
+    otherProcess: (more = {}) =>
+      serve({ ...means, idempotency: idempotencyOf(), ...more }, lines, apiKeys),
     close: async () => {
       await server.stop();
       stop.abort();
@@ -139,18 +146,37 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
   };
 }
 
-function serve(means: PaymentsApiMeans, lines: string[]): Promise<HttpServer> {
+/** The key that may do everything. */
+const adminKey = 'key-admin';
+
+class ApiKeys implements Authenticator {
+  readonly #scopes = new Map<string, readonly string[] | 'revoked'>([[adminKey, ['admin']]]);
+
+  issue(scopes: readonly string[]): string {
+    const token = `key-${newId()}`;
+    this.#scopes.set(token, scopes);
+    return token;
+  }
+
+  revoke(token: string): void {
+    this.#scopes.set(token, 'revoked');
+  }
+
+  authenticate(token: string) {
+    const scopes = this.#scopes.get(token);
+    if (scopes === undefined) return { kind: 'rejected', reason: 'unknown' } as const;
+    if (scopes === 'revoked') return { kind: 'rejected', reason: 'revoked' } as const;
+    const [keyId, name] = [token.slice(4), 'a key'];
+    return { kind: 'authenticated', keyId, name, scopes: effectiveScopes(scopes) } as const;
+  }
+}
+
+function serve(means: PaymentsApiMeans, lines: string[], authenticator: ApiKeys) {
   return createServer({
     api: { title: 'Payments', version: '1.0.0' },
     routes: paymentsRoutes(means),
     errors: [paymentsErrors],
-    authenticator: {
-      authenticate: (token) => {
-        if (!token.startsWith('key')) return { kind: 'rejected', reason: 'unknown' };
-        const [, name = '', ...scopes] = token.replaceAll('.', ':').split('_');
-        return { kind: 'authenticated', keyId: name, name, scopes: effectiveScopes(scopes) };
-      },
-    },
+    authenticator,
     log: { level: 'debug', requests: 'all', stream: { write: (line) => lines.push(line) } },
     rateLimit: false,
     processMetrics: false,
@@ -159,15 +185,10 @@ function serve(means: PaymentsApiMeans, lines: string[]): Promise<HttpServer> {
   });
 }
 
-/** The token of a key that is made up of its name and scopes. */
-export function tokenOf(name: string, ...scopes: readonly string[]): string {
-  return ['key', name, ...scopes].join('_').replaceAll(':', '.');
-}
-
 export async function call(
   server: Pick<HttpServer, 'inject'>,
   route: string,
-  { body, key = 'key_all_admin', headers = {} }: CallOptions,
+  { body, key = adminKey, headers = {} }: CallOptions,
 ): Promise<Answer> {
   const [method, url] = route.split(' ');
   const answer = await server.inject({

@@ -247,6 +247,7 @@ export function giveEvidence(
   if (found.kind === 'refused') return found;
   const dispute = found.order.disputes.get(disputeId);
   if (!dispute) return refused('unknown-dispute', `order ${orderId} has no dispute ${disputeId}`);
+  if (dispute.state === 'evidence_given') return decided<CheckoutEvent>();
   if (dispute.state !== 'opened') {
     return refused('not-open', `dispute ${disputeId} is ${dispute.state}: no evidence is taken`);
   }

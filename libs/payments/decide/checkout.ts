@@ -144,6 +144,7 @@ export function decideReview(
   const found = findOrder(checkout, orderId);
   if (found.kind === 'refused') return found;
   const { order, ids } = found;
+  if (order.review === verdict) return decided<CheckoutEvent>();
   if (order.state !== 'risk_review') {
     return refused('not-in-review', `order ${orderId} is ${order.state}, not in risk_review`);
   }

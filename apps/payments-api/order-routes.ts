@@ -1,0 +1,229 @@
+import { fieldsProblem, Problem, type Route, route } from '@annals/http';
+import { buyerSubject, type CheckoutChanged, type Payments } from '@annals/payments';
+import type { RequestIdentity } from '@annals/payments/idempotency';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { changedOrderAnswer, shownChange } from './answers.ts';
+import { problemOf } from './errors.ts';
+import { amountOfOrder, idSchema, keyHeaders, keyProblems } from './fields.ts';
+import { type Answered, keyed } from './keyed.ts';
+import type { PaymentsApiMeans } from './means.ts';
+import { findOrder } from './reads.ts';
+import { scopes } from './scopes.ts';
+
+/** What is done with an order that was taken. */
+export function orderRoutes(means: PaymentsApiMeans): readonly Route[] {
+  return [
+    captureRoute(means),
+    cancelRoute(means),
+    deliveredRoute(means),
+    refundRoute(means),
+    evidenceRoute(means),
+    reviewRoute(means),
+  ];
+}
+
+const orderUrl = '/v1/payment_orders/:checkout_id/:payment_order_id';
+const params = { checkout_id: idSchema, payment_order_id: idSchema };
+const orderProblems = ['unknown-checkout', 'unknown-order', ...keyProblems];
+
+function captureRoute(means: PaymentsApiMeans): Route {
+  return route({
+    method: 'POST',
+    url: `${orderUrl}/capture`,
+    scope: scopes.sell,
+    tag: 'orders',
+    summary: 'Take all or a part of what is authorized',
+    description: 'Once for each order: what is not taken is let go. 202: the provider was asked.',
+    params,
+    headers: keyHeaders,
+    body: z.strictObject({ amount: amountOfOrder.optional() }),
+    response: { 202: changedOrderAnswer },
+    problems: ['not-authorized', 'above-authorized', 'in-progress', ...orderProblems],
+    handler: (request, reply) => {
+      const { amount } = request.body;
+      return change(means, request, reply, 202, (payments, { checkout, order }, { begunAt: at }) =>
+        payments.capture(checkout, order, {
+          at,
+          ...(amount === undefined ? {} : { amount: BigInt(amount) }),
+        }),
+      );
+    },
+  });
+}
+
+function cancelRoute(means: PaymentsApiMeans): Route {
+  return route({
+    method: 'POST',
+    url: `${orderUrl}/cancel`,
+    scope: scopes.sell,
+    tag: 'orders',
+    summary: 'End an order that is not paid',
+    description:
+      'What is authorized is let go at the provider first; `state` is canceled after that.',
+    params,
+    headers: keyHeaders,
+    response: { 202: changedOrderAnswer },
+    problems: ['already-captured', 'order-ended', 'in-progress', ...orderProblems],
+    handler: (request, reply) =>
+      change(means, request, reply, 202, (payments, { checkout, order }, { begunAt: at }) =>
+        payments.cancel(checkout, order, { at }),
+      ),
+  });
+}
+
+function deliveredRoute(means: PaymentsApiMeans): Route {
+  return route({
+    method: 'POST',
+    url: `${orderUrl}/delivered`,
+    scope: scopes.sell,
+    tag: 'orders',
+    summary: 'The buyer has the goods',
+    description: "What is pending of the seller's becomes available.",
+    params,
+    headers: keyHeaders,
+    response: { 200: changedOrderAnswer },
+    problems: ['not-captured', ...orderProblems],
+    handler: (request, reply) =>
+      change(means, request, reply, 200, (payments, { checkout, order }, { begunAt: at }) =>
+        payments.delivered(checkout, order, { at }),
+      ),
+  });
+}
+
+const refundInput = z.strictObject({
+  refund_id: idSchema.optional(),
+  amount: amountOfOrder,
+});
+
+const refundedAnswer = changedOrderAnswer.extend({ refund_id: z.string() });
+
+function refundRoute(means: PaymentsApiMeans): Route {
+  return route({
+    method: 'POST',
+    url: `${orderUrl}/refunds`,
+    scope: scopes.sell,
+    tag: 'orders',
+    summary: 'Give back all or a part of what was captured',
+    description:
+      'As often as something is left of it. A refund is told from another by its refund_id or by the Idempotency-Key: one ' +
+      'of them is needed. 202: the provider was asked.',
+    params,
+    headers: keyHeaders,
+    body: refundInput,
+    response: { 202: refundedAnswer },
+    problems: ['not-captured', 'above-refundable', 'refund-exists', ...orderProblems],
+    handler: (request, reply) => {
+      const { refund_id, amount } = request.body;
+      if (refund_id === undefined && request.headers['idempotency-key'] === undefined) {
+        return nameless('refund_id');
+      }
+      const idOf = ({ requestId }: RequestIdentity) => refund_id ?? `r-${requestId}`;
+      return change(
+        means,
+        request,
+        reply,
+        202,
+        (payments, { checkout, order }, identity) =>
+          payments.refund(checkout, order, {
+            ...{ refundId: idOf(identity), amount: BigInt(amount), at: identity.begunAt },
+          }),
+        (identity) => ({ refund_id: idOf(identity) }),
+      );
+    },
+  });
+}
+
+/** The problem of a request that nothing tells from the same one sent again. */
+export function nameless(field: string): Problem {
+  const message = 'is missing: without an Idempotency-Key it is needed';
+  return fieldsProblem([{ in: 'body', field, message }]);
+}
+
+function evidenceRoute(means: PaymentsApiMeans): Route {
+  return route({
+    method: 'POST',
+    url: `${orderUrl}/disputes/:dispute_id/evidence`,
+    scope: scopes.sell,
+    tag: 'orders',
+    summary: 'Evidence was handed to the provider',
+    description: 'Notes that it was, and by which key. The evidence itself goes to the provider.',
+    params: { ...params, dispute_id: idSchema },
+    headers: keyHeaders,
+    response: { 200: changedOrderAnswer },
+    problems: ['unknown-dispute', 'not-open', ...orderProblems],
+    handler: (request, reply) => {
+      const { dispute_id: disputeId } = request.params;
+      const givenBy = request.caller.keyId;
+      return change(means, request, reply, 200, (payments, { checkout, order }, { begunAt: at }) =>
+        payments.evidence(checkout, order, { disputeId, givenBy, at }),
+      );
+    },
+  });
+}
+
+function reviewRoute(means: PaymentsApiMeans): Route {
+  return route({
+    method: 'POST',
+    url: `${orderUrl}/review`,
+    scope: scopes.finance,
+    tag: 'orders',
+    summary: 'Let an order through that risk has put aside, or refuse it',
+    description: 'The queue is GET /v1/payment_orders?state=risk_review.',
+    params,
+    headers: keyHeaders,
+    body: z.strictObject({ verdict: z.enum(['approved', 'rejected']) }),
+    response: { 200: changedOrderAnswer },
+    problems: ['not-in-review', ...orderProblems],
+    handler: (request, reply) => {
+      const { verdict } = request.body;
+      const decidedBy = request.caller.keyId;
+      return change(means, request, reply, 200, (payments, { checkout, order }, { begunAt: at }) =>
+        payments.review(checkout, order, { verdict, decidedBy, at }),
+      );
+    },
+  });
+}
+
+type OrderRequest = Omit<FastifyRequest, 'params' | 'caller'> & {
+  readonly params: { readonly checkout_id: string; readonly payment_order_id: string };
+  readonly caller: { readonly keyId: string };
+};
+
+interface Named {
+  readonly checkout: string;
+  readonly order: string;
+}
+
+/** Changes an order once for its key, and answers how it stands then. */
+function change(
+  means: PaymentsApiMeans,
+  request: OrderRequest,
+  reply: FastifyReply,
+  status: number,
+  command: (
+    payments: Payments,
+    named: Named,
+    identity: RequestIdentity,
+  ) => Promise<CheckoutChanged>,
+  more: (identity: RequestIdentity) => object = () => ({}),
+): Promise<FastifyReply | Problem> {
+  const { checkout_id: checkout, payment_order_id: order } = request.params;
+  const payments = means.payments.as(request.caller.keyId);
+  return keyed(means, request as unknown as FastifyRequest, reply, {
+    subject: buyerSubject(checkout),
+    check: async () => {
+      const found = await findOrder(means, { query: {}, headers: {} }, checkout, order);
+      return found instanceof Problem ? found : undefined;
+    },
+    run: async (identity): Promise<Answered | Problem> => {
+      const result = await command(payments, { checkout, order }, identity);
+      if (result.kind !== 'changed') return problemOf(result);
+      const changed = result.state?.checkout;
+      const found = changed?.orders.get(order);
+      if (!changed || !found) throw new TypeError(`order ${order} of ${checkout} was changed`);
+      const { position } = result;
+      return { status, body: { ...shownChange(changed, found), ...more(identity), position } };
+    },
+  });
+}
