@@ -91,9 +91,15 @@ export const keyProblems = [
   ...writeProblems,
 ];
 
+const buyerName = freeText(limits.buyerNameCharsMax);
+
 /** What is said of a buyer: names and values of the caller's own. */
 export const buyerInfoSchema = z
-  .record(freeText(limits.buyerNameCharsMax), freeText(limits.buyerValueCharsMax, 0))
+  .record(z.string(), freeText(limits.buyerValueCharsMax, 0))
+  // Here and not as the schema of names: then a name that must not be written is not repeated in the answer either.
+  .refine((info) => Object.keys(info).every((name) => buyerName.safeParse(name).success), {
+    message: `its names have 1 to ${limits.buyerNameCharsMax} characters, and none looks like a card number`,
+  })
   .refine((info) => Object.keys(info).length <= limits.buyerFieldsMax, {
     message: `must have at most ${limits.buyerFieldsMax} members`,
   });

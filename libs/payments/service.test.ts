@@ -3,6 +3,7 @@ import { coversAll, memoryEventLog } from '@annals/event-log';
 import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { assessRisk } from './decide/checkout.ts';
 import { paymentsEvents } from './events.ts';
 import { walletChangesOf } from './projections/wallets.ts';
 import type { Wallet, WalletsReadModel } from './read-model/wallets.ts';
@@ -174,6 +175,38 @@ describe('a checkout', () => {
     if (canceled.kind !== 'changed') throw new Error(canceled.kind);
     expect(canceled.state?.checkout.orders.get('o-1')?.state).toBe('canceled');
     expect(await payments.cancel('c-3', 'o-1')).toMatchObject({ reason: 'unknown-checkout' });
+  });
+});
+
+describe('a command that comes again', () => {
+  test('after a review or evidence changes nothing, and another verdict is refused', async () => {
+    const { payments } = await withSeller();
+    await payments.open(openCommand);
+    const at = noon;
+    await payments.changeCheckout('c-1', (one) =>
+      assessRisk(one, 'o-1', { verdict: 'review', rules: ['amount'], at }),
+    );
+    const approve = () => payments.review('c-1', 'o-1', { verdict: 'approved', decidedBy: 'eve' });
+    expect(await approve()).toMatchObject({ kind: 'changed', events: 1 });
+    expect(await approve()).toMatchObject({ kind: 'changed', events: 0 });
+    const reject = { verdict: 'rejected', decidedBy: 'eve' } as const;
+    expect(await payments.review('c-1', 'o-1', reject)).toMatchObject({ reason: 'not-in-review' });
+
+    await paid(payments);
+    const amount = { amount: 1_000n, currency: 'USD' };
+    const dispute = { id: 'd-1', status: 'needs_response', reason: 'fraudulent', amount } as const;
+    await payments.observedDispute('c-1', 'o-1', dispute);
+    const evidence = () => payments.evidence('c-1', 'o-1', { disputeId: 'd-1', givenBy: 'eve' });
+    expect(await evidence()).toMatchObject({ kind: 'changed', events: 1 });
+    expect(await evidence()).toMatchObject({ kind: 'changed', events: 0 });
+  });
+
+  test('names who asked in its events, where somebody did', async () => {
+    const { payments, log } = await withSeller();
+    await payments.as('key-1').open(openCommand);
+    await payments.cancel('c-1', 'o-1');
+    const events = log.storage.stream(checkoutStream('c-1'));
+    expect(events.map(({ metadata }) => metadata.actor)).toEqual(['key-1', undefined]);
   });
 });
 

@@ -116,6 +116,26 @@ test.each([1, 2, 3])(
   },
 );
 
+test('a checkout is the fold of its stream, with all orders or one; sellers are as they registered', async () => {
+  const { walk, payments } = await walked(7);
+  expect(walk.checkouts.size).toBeGreaterThan(2);
+  for (const [id, checkout] of walk.checkouts) {
+    const { orders } = checkout;
+    const all = await payments.checkout(id);
+    if (all.kind !== 'answer') throw new Error(all.kind);
+    expect(all.checkout).toEqual(checkout);
+    const [only = ''] = orders.keys();
+    const one = await payments.checkout(id, only);
+    if (one.kind !== 'answer') throw new Error(one.kind);
+    expect([...(one.checkout?.orders ?? [])]).toEqual([[only, orders.get(only)]]);
+  }
+  expect(await payments.checkout('nobody')).toMatchObject({ checkout: undefined });
+  const read = await payments.sellers([...sampleSellers, 'nobody']);
+  if (read.kind !== 'answer') throw new Error(read.kind);
+  const known = [...walk.sellers].map(([name, { terms, hasBank }]) => [name, { terms, hasBank }]);
+  expect(Object.fromEntries(read.sellers)).toEqual(Object.fromEntries(known));
+});
+
 test('counts add up to what was accepted, by state', async () => {
   const { walk, payments, all } = await walked(4);
   const counts = await payments.counts();
