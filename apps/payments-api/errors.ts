@@ -1,8 +1,11 @@
 import { defineErrors, logErrors, logProblem, type Problem } from '@annals/http';
 import type { Refused } from '@annals/payments';
 
+/** The read models that answers come from. */
+export type ProjectionName = 'payments' | 'ledger' | 'wallets' | 'webhooks';
+
 /** The commands that bring a lost read model back, as an operator types them. */
-export function repairCommand(projection: 'payments' | 'ledger' | 'wallets'): string {
+export function repairCommand(projection: ProjectionName): string {
   return `npx annals rebuild ${projection} && npx annals promote ${projection}`;
 }
 
@@ -13,6 +16,12 @@ export const paymentsErrors = defineErrors('payments', {
     title: 'The checkout is too large',
     detail: 'Refused: {what}.',
     when: 'The orders and the buyer_info of a checkout are more together than one event may hold.',
+  },
+  'wrong-entry': {
+    status: 400,
+    title: 'The entry cannot be booked',
+    detail: 'Refused: {what}.',
+    when: 'An entry by hand over an account that there is not, one account twice, or amounts that are not above zero.',
   },
   'unknown-checkout': {
     status: 404,
@@ -37,6 +46,30 @@ export const paymentsErrors = defineErrors('payments', {
     title: 'No such dispute',
     detail: 'Refused: {what}.',
     when: 'The order has no dispute of this id.',
+  },
+  'unknown-endpoint': {
+    status: 404,
+    title: 'No such webhook endpoint',
+    detail: 'Refused: {what}.',
+    when: 'No webhook endpoint has this id, or it was removed.',
+  },
+  'unknown-delivery': {
+    status: 404,
+    title: 'No such delivery',
+    detail: 'Refused: {what}.',
+    when: 'The webhook endpoint has no delivery of this id, or the delivery log has not seen it yet.',
+  },
+  'unknown-request': {
+    status: 404,
+    title: 'No such request',
+    detail: 'Refused: {what}.',
+    when: 'Nobody has asked finance for something under this id.',
+  },
+  'unknown-entry': {
+    status: 404,
+    title: 'No such entry',
+    detail: 'Refused: {what}.',
+    when: 'What is to be corrected has booked nothing.',
   },
   'currency-not-sold': {
     status: 409,
@@ -140,6 +173,42 @@ export const paymentsErrors = defineErrors('payments', {
     detail: 'Refused: {what}.',
     when: "A payout below the seller's payout_minimum.",
   },
+  'needs-release': {
+    status: 409,
+    title: 'The payout needs a second person',
+    detail: 'Not paid: {what}.',
+    when: 'A payout above the limit of its currency: its release is asked for, see GET /v1/finance_requests.',
+  },
+  'too-many-endpoints': {
+    status: 409,
+    title: 'Too many webhook endpoints',
+    detail: 'Refused: {what}.',
+    when: 'One more webhook endpoint than there may be.',
+  },
+  'request-exists': {
+    status: 409,
+    title: 'The request exists already',
+    detail: 'Refused: {what}.',
+    when: 'Something else was asked of finance under this id.',
+  },
+  'request-closed': {
+    status: 409,
+    title: 'The request is decided',
+    detail: 'Refused: {what}.',
+    when: 'Approval or rejection of a request that was approved, rejected or has expired.',
+  },
+  'request-expired': {
+    status: 409,
+    title: 'The request has expired',
+    detail: 'Refused: {what}.',
+    when: 'Approval of a request that has waited for longer than a week.',
+  },
+  'same-person': {
+    status: 409,
+    title: 'A second person is needed',
+    detail: 'Refused: {what}.',
+    when: 'Approval with the key that asked.',
+  },
   'request-in-flight': {
     status: 409,
     title: 'The same request is being worked on',
@@ -172,10 +241,7 @@ type Failure =
   | { readonly kind: 'unknown'; readonly detail: string };
 
 /** The problem that a refusal of the domain, the log or a read model is answered with. */
-export function problemOf(
-  failure: Failure,
-  projection: 'payments' | 'ledger' | 'wallets' = 'payments',
-): Problem {
+export function problemOf(failure: Failure, projection: ProjectionName = 'payments'): Problem {
   if (failure.kind !== 'refused') return logProblem(failure, repairCommand(projection));
   const { reason, detail: what } = failure;
   if (reason === 'wallet-lost') return logProblem({ kind: 'lost' }, repairCommand('wallets'));

@@ -27,6 +27,15 @@ export const limits = {
   waitSecondsMax: 20,
   /** How often it is looked at meanwhile, in milliseconds. */
   waitPollMs: 50,
+  /** How long a secret of a webhook endpoint that was replaced may go on signing, in seconds. */
+  oldSecretSecondsMax: 7 * 24 * 60 * 60,
+  /** Lines of an entry by hand, and characters of an account's name. */
+  entryLinesMax: 50,
+  accountCharsMax: 100,
+  streamCharsMax: 256,
+  reasonCharsMax: 500,
+  /** Lines of a history in one answer. */
+  historyLinesMax: 1_000,
   /** Rows of one page of a list. */
   pageRowsMax: 500,
   pageRowsDefault: 100,

@@ -6,7 +6,9 @@ import type {
   PaymentsReadModel,
   WalletsReadModel,
 } from '@annals/payments';
+import type { Finance } from '@annals/payments/finance';
 import type { IdempotencyStore } from '@annals/payments/idempotency';
+import type { Webhooks } from '@annals/payments/webhooks-out';
 
 /** What the routes work with: one object, made by the app that serves them. */
 export interface PaymentsApiMeans {
@@ -19,6 +21,10 @@ export interface PaymentsApiMeans {
   readonly wallets: WalletsReadModel;
   readonly ledger: LedgerReadModel;
   readonly idempotency: IdempotencyStore;
+  /** What needs two persons. Without it there are no such routes. */
+  readonly finance?: Finance;
+  /** Whom merchants have told where to send webhooks. Without it there are no such routes. */
+  readonly webhooks?: Webhooks;
   /** The provider that pays sellers in a currency. */
   readonly payoutPsp: (currency: string) => string;
   /** How long answers wait for a read model, in milliseconds; 5,000 unless told. */

@@ -1,4 +1,6 @@
 import type { Route } from '@annals/http';
+import { financeRoutes } from './finance-routes.ts';
+import { historyRoutes } from './history-routes.ts';
 import { ledgerRoutes } from './ledger-routes.ts';
 import { listRoutes } from './list-routes.ts';
 import type { PaymentsApiMeans } from './means.ts';
@@ -7,11 +9,13 @@ import { paymentRoutes } from './payment-routes.ts';
 import { payoutRoutes } from './payout-routes.ts';
 import { reportRoutes } from './report-routes.ts';
 import { sellerRoutes } from './seller-routes.ts';
+import { webhookEndpointRoutes } from './webhook-endpoint-routes.ts';
 
 export type Routes = readonly Route[];
 
 /** All routes of the payments API: one file for each part, one line for each file. */
 export function paymentsRoutes(means: PaymentsApiMeans): Routes {
+  const { finance, webhooks } = means;
   return [
     ...paymentRoutes(means),
     ...orderRoutes(means),
@@ -20,5 +24,8 @@ export function paymentsRoutes(means: PaymentsApiMeans): Routes {
     ...payoutRoutes(means),
     ...ledgerRoutes(means),
     ...reportRoutes(means),
+    ...historyRoutes(means),
+    ...(finance ? financeRoutes(means, finance) : []),
+    ...(webhooks ? webhookEndpointRoutes(means, webhooks) : []),
   ];
 }

@@ -15,14 +15,16 @@ import {
   sqliteWalletsReadModel,
   walletsProjection,
 } from '@annals/payments';
+import { Finance } from '@annals/payments/finance';
 import { IdempotencyStore } from '@annals/payments/idempotency';
+import { sqliteDeliveryLog, Webhooks, webhooksProjection } from '@annals/payments/webhooks-out';
 import { generationDirectory, type Projection, runProjector } from '@annals/projection';
 import { liveReader, sqliteProjectionStore } from '@annals/store-sqlite';
 import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
 import { type PaymentsApiMeans, paymentsErrors, paymentsRoutes } from '../index.ts';
 import { type Provider, startProvider } from './provider.ts';
 
-const projections = [paymentsProjection, walletsProjection, ledgerProjection];
+const projections = [paymentsProjection, walletsProjection, ledgerProjection, webhooksProjection];
 
 /** The clock of a test: time goes on, and a test may set it ahead. */
 export class AheadClock implements Clock {
@@ -94,7 +96,7 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
   const readers = projections.map(({ name: projection }) =>
     liveReader({ folder, projection, clock, liveGeneration: () => directory.live(projection) }),
   );
-  const [forPayments, forWallets, forLedger] = readers.map((reader) => ({
+  const [forPayments, forWallets, forLedger, forWebhooks] = readers.map((reader) => ({
     current: () => {
       const live = reader.current();
       return live.kind === 'ready' ? live : { kind: 'lost' as const };
@@ -104,7 +106,8 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
       return reached === 'timeout' ? ('late' as const) : reached;
     },
   }));
-  if (!forPayments || !forWallets || !forLedger) throw new Error('a read model is missing');
+  if (!forPayments || !forWallets || !forLedger || !forWebhooks)
+    throw new Error('a read model is missing');
   const wallets = sqliteWalletsReadModel(forWallets);
   const idempotencyOf = () =>
     new IdempotencyStore({
@@ -116,6 +119,11 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
     paymentsRead: sqlitePaymentsReadModel(forPayments),
     ledger: sqliteLedgerReadModel(forLedger),
     idempotency: idempotencyOf(),
+    finance: new Finance({ log, cipher, clock }),
+    webhooks: new Webhooks({
+      ...{ log, cipher, clock, allowPrivate: false },
+      deliveries: sqliteDeliveryLog(forWebhooks),
+    }),
     payoutPsp: () => 'stripe',
   };
   const lines: string[] = [];

@@ -10,7 +10,13 @@ export {
   sqliteDeliveryLog,
 } from './delivery-log.ts';
 export type { WebhookEndpoint } from './endpoints.ts';
-export { endpointEvents, laneCategory, laneEvents, webhookEndpointsStream } from './events.ts';
+export {
+  endpointEvents,
+  endpointSubject,
+  laneCategory,
+  laneEvents,
+  webhookEndpointsStream,
+} from './events.ts';
 export { type DeliveryState, deliveryStates } from './lane.ts';
 export { webhookLimits } from './limits.ts';
 export {
