@@ -221,6 +221,18 @@ export const paymentsErrors = defineErrors('payments', {
     detail: 'Refused: {what}.',
     when: 'The key was sent before by the same caller with another path or body.',
   },
+  'webhook-not-believed': {
+    status: 400,
+    title: 'The webhook is not believed',
+    detail: 'Refused: {what}.',
+    when: 'An event of a payment provider whose signature is wrong, missing or too old, or that is no event at all.',
+  },
+  'provider-not-answering': {
+    status: 503,
+    title: 'The provider does not answer',
+    detail: 'The object could not be fetched from {what}: send the event again.',
+    when: 'A webhook, while the provider cannot be asked what has become of its object.',
+  },
   'wallet-behind': {
     status: 503,
     title: 'The wallets are behind',

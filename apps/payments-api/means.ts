@@ -9,6 +9,7 @@ import type {
 import type { Finance } from '@annals/payments/finance';
 import type { IdempotencyStore } from '@annals/payments/idempotency';
 import type { Webhooks } from '@annals/payments/webhooks-out';
+import type { PspWebhookMeans } from './psp-webhook-routes.ts';
 
 /** What the routes work with: one object, made by the app that serves them. */
 export interface PaymentsApiMeans {
@@ -27,6 +28,8 @@ export interface PaymentsApiMeans {
   readonly webhooks?: Webhooks;
   /** The provider that pays sellers in a currency. */
   readonly payoutPsp: (currency: string) => string;
+  /** Where it is not there, webhooks of providers are not taken. */
+  readonly pspWebhooks?: PspWebhookMeans;
   /** How long answers wait for a read model, in milliseconds; 5,000 unless told. */
   readonly visibleMsMax?: number;
   /** How long a position of another process may take to come to this one's copy of the log; 0 where there is no copy. */

@@ -7,6 +7,7 @@ import type { PaymentsApiMeans } from './means.ts';
 import { orderRoutes } from './order-routes.ts';
 import { paymentRoutes } from './payment-routes.ts';
 import { payoutRoutes } from './payout-routes.ts';
+import { pspWebhookRoutes } from './psp-webhook-routes.ts';
 import { reportRoutes } from './report-routes.ts';
 import { sellerRoutes } from './seller-routes.ts';
 import { webhookEndpointRoutes } from './webhook-endpoint-routes.ts';
@@ -15,7 +16,7 @@ export type Routes = readonly Route[];
 
 /** All routes of the payments API: one file for each part, one line for each file. */
 export function paymentsRoutes(means: PaymentsApiMeans): Routes {
-  const { finance, webhooks } = means;
+  const { finance, pspWebhooks, webhooks } = means;
   return [
     ...paymentRoutes(means),
     ...orderRoutes(means),
@@ -25,6 +26,7 @@ export function paymentsRoutes(means: PaymentsApiMeans): Routes {
     ...ledgerRoutes(means),
     ...reportRoutes(means),
     ...historyRoutes(means),
+    ...(pspWebhooks ? pspWebhookRoutes(pspWebhooks) : []),
     ...(finance ? financeRoutes(means, finance) : []),
     ...(webhooks ? webhookEndpointRoutes(means, webhooks) : []),
   ];

@@ -17,7 +17,11 @@ const read = { period: '2026-11', ties: 'dense', 'min-position': position };
 const on = { leaderboard: 'default', ...read };
 const headers = { 'min-position': position };
 
+// The routes of payments are looked at where they are.
+const ofLeaderboard = /\/v1\/(?:scores|leaderboards|players)/;
+
 describeEveryRoute('the platform', {
+  covers: (route) => ofLeaderboard.test(route),
   open: async () => {
     const platform = await openPlatform();
     // Keys come from somebody else than the platform, as they do from the command line.

@@ -10,7 +10,8 @@ import {
 } from '@annals/iam';
 import { leaderboardProjection } from '@annals/leaderboard';
 import { leaderboardErrors } from '@annals/leaderboard-api';
-import { generationDirectory } from '@annals/projection';
+import { paymentsErrors } from '@annals/payments-api';
+import { type GenerationDirectory, generationDirectory } from '@annals/projection';
 import {
   type LogProgress,
   openSite,
@@ -27,6 +28,7 @@ import {
 import type { Config, Role } from './config.ts';
 import { registerLogMetrics, registerProjectionMetrics } from './metrics.ts';
 import { openLeaderboard } from './open-leaderboard.ts';
+import { openPayments } from './open-payments.ts';
 import { type OpenSandbox, openSandbox } from './open-sandbox.ts';
 import { translate } from './translate.ts';
 
@@ -62,9 +64,14 @@ export async function startPlatform(
   // What was opened, the last one first: the order of closing.
   const opened: Closing[] = [];
   try {
-    const { server, site, leaderboard, sandbox } = await openServer(config, options, opened);
+    const { server, site, leaderboard, payments, sandbox } = await openServer(
+      config,
+      options,
+      opened,
+    );
     opened.unshift({ name: 'server', close: () => server.stop() });
-    await leaderboard?.readable(options.readableMsMax ?? readableMsMaxDefault);
+    const readableMsMax = options.readableMsMax ?? readableMsMaxDefault;
+    await Promise.all([leaderboard, payments].map((product) => product?.readable(readableMsMax)));
     const url = await server.listen({ host: config.HOST, port: config.PORT });
     if (leaderboard) sandbox?.useEndpoint(`${reachable(url)}${webhooksPath}`);
     // Made last: a start that fails must not leave a key behind that nobody has seen.
@@ -82,6 +89,7 @@ async function openParts(config: Config, options: PlatformOptions, opened: Closi
   const { clock = systemClock, visibleMsMax, onProgress } = options;
   const roles = rolesOf(config);
   const settings = paymentsSettingsOf(config);
+  const holder = `${hostname()}/${process.pid}/${newId()}`;
   let tell = (_part: string, _detail: string): void => undefined;
   // It takes its time to start, too: beside the rest.
   const opening = openSandbox({
@@ -115,7 +123,7 @@ async function openParts(config: Config, options: PlatformOptions, opened: Closi
   const projector = roles.includes('projector')
     ? startProjectorThread({
         ...{ site: site.config, payments },
-        holder: `${hostname()}/${process.pid}/${newId()}`,
+        holder,
         onTrouble: (projection, detail) => tell(projection, detail),
       })
     : undefined;
@@ -128,10 +136,31 @@ async function openParts(config: Config, options: PlatformOptions, opened: Closi
       })
     : undefined;
   opened.unshift(...(leaderboard?.closing ?? []));
+  const taken = leaderboard
+    ? await openPayments(site, await generationsOfPayments(site, generations, { signal, clock }), {
+        ...{ settings: settings && placedSettings(settings, address), holder },
+        onTrouble: (detail) => tell('payments', detail),
+        ...(visibleMsMax === undefined ? {} : { visibleMsMax }),
+      })
+    : undefined;
+  opened.unshift(...(taken?.closing ?? []));
   const tellTo = (teller: typeof tell) => {
     tell = teller;
   };
-  return { ...{ site, apiKeys, projector, leaderboard, sandbox, signal, tellTo } };
+  return { ...{ site, apiKeys, projector, leaderboard, payments: taken, sandbox, signal, tellTo } };
+}
+
+/** Two products on one log share what follows their generations. */
+async function generationsOfPayments(
+  site: Site,
+  ofLeaderboard: GenerationDirectory,
+  options: { readonly signal: AbortSignal; readonly clock: Clock },
+): Promise<GenerationDirectory> {
+  const log = site.logOf('payments');
+  if (log === site.logOf('leaderboard')) return ofLeaderboard;
+  const own = generationDirectory(log, options);
+  await own.ready();
+  return own;
 }
 
 const webhooksPath = '/v1/psp/webhooks';
@@ -148,15 +177,15 @@ function reachable(url: string): string {
 
 async function openServer(config: Config, options: PlatformOptions, opened: Closing[]) {
   const parts = await openParts(config, options, opened);
-  const { site, apiKeys, projector, leaderboard, sandbox, signal, tellTo } = parts;
+  const { site, apiKeys, projector, leaderboard, payments, sandbox, signal, tellTo } = parts;
   const server = await createServer({
     api: {
       title: 'Annals',
       version: annalsVersion,
       description: 'An event-sourced platform: every read model can be rebuilt from the log.',
     },
-    routes: leaderboard?.routes ?? [],
-    errors: [leaderboardErrors],
+    routes: [...(leaderboard?.routes ?? []), ...(payments?.routes ?? [])],
+    errors: [leaderboardErrors, paymentsErrors],
     authenticator: apiKeys,
     translate,
     log: { level: config.ANNALS_LOG_LEVEL },
@@ -165,6 +194,7 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
       readinessOfKeys(apiKeys),
       ...readinessOfLogs(site),
       ...(leaderboard ? [leaderboard.readiness] : []),
+      ...(payments ? [payments.readiness] : []),
       ...(projector && !leaderboard ? [readinessOfProjector(projector)] : []),
     ],
     closing: [...opened],
@@ -184,7 +214,7 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
   leaderboard?.service.resumeCloses().catch((error: unknown) => {
     if (!signal.aborted) server.log.error({ detail: String(error) }, 'could not resume closes');
   });
-  return { server, site, leaderboard, sandbox };
+  return { server, site, leaderboard, payments, sandbox };
 }
 
 /** What a process does that was told nothing: all of it. */

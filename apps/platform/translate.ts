@@ -1,6 +1,7 @@
 import { EventLogError } from '@annals/event-log';
 import { type Problem, unavailable } from '@annals/http';
 import { ApiKeysUnavailableError } from '@annals/iam';
+import { PaymentsBuildingError } from '@annals/projector';
 import { SubjectKeyStoreError } from '@annals/subject-keys';
 import { isStoreAway, ReadModelBuildingError, ReadModelVersionError } from './leaderboard-reads.ts';
 
@@ -8,7 +9,9 @@ const retryAfterSeconds = 5;
 
 /** Broken I/O that passes once somebody has made room or mended something: 503 instead of 500. */
 export function translate(error: unknown): Problem | undefined {
-  if (error instanceof ReadModelBuildingError) return unavailable(error.message, 1);
+  if (error instanceof ReadModelBuildingError || error instanceof PaymentsBuildingError) {
+    return unavailable(error.message, 1);
+  }
   if (error instanceof ReadModelVersionError) {
     return unavailable(error.message, retryAfterSeconds);
   }

@@ -36,13 +36,18 @@ export function testConfig(folder: string, more: Partial<Config> = {}): Config {
  * The platform as `npm start` runs it, in a folder of its own unless told. `call` is a request with
  * the admin key: `call('POST /v1/scores', { body })`.
  */
-export async function openPlatform(options: PlatformOptions & { readonly folder?: string } = {}) {
+export async function openPlatform(
+  options: PlatformOptions & { readonly folder?: string; readonly config?: Partial<Config> } = {},
+) {
   const temporary = options.folder === undefined ? await temporaryFolder() : undefined;
   const folder = options.folder ?? temporary?.path ?? '';
   // Until then reads say 503, and on a busy machine that takes longer than a start may wait.
   const readableMsMax = 30_000;
   const defaults = { checkResponses: true, readableMsMax };
-  const platform = await startPlatform(testConfig(folder), { ...defaults, ...options });
+  const platform = await startPlatform(testConfig(folder, options.config), {
+    ...defaults,
+    ...options,
+  });
   const call: Call = async (route, { body, headers, key = adminKey } = {}) => {
     const [method, url] = route.split(' ') as ['GET', string];
     const answer = await platform.server.inject({

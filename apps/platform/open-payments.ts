@@ -1,0 +1,100 @@
+import type { Closing, ReadinessCheck, Route } from '@annals/http';
+import { Payments } from '@annals/payments';
+import { IdempotencyStore } from '@annals/payments/idempotency';
+import { paymentsObserver } from '@annals/payments/reactors';
+import { paymentsRoutes } from '@annals/payments-api';
+import type { GenerationDirectory } from '@annals/projection';
+import {
+  type PaymentsReads,
+  type PaymentsSettings,
+  paymentsReads,
+  pspRouting,
+  type Site,
+} from '@annals/projector';
+
+export interface OpenPayments {
+  readonly routes: readonly Route[];
+  readonly readiness: ReadinessCheck;
+  readonly reads: PaymentsReads;
+  /** Resolves when the first read models are filled or lost, and at the latest after `msMax`. */
+  readable(msMax: number): Promise<void>;
+  /** What to close, in this order. */
+  readonly closing: readonly Closing[];
+}
+
+export interface OpenPaymentsOptions {
+  /** With their places known; without them webhooks of providers are not taken, and nobody is paid out. */
+  readonly settings: PaymentsSettings | undefined;
+  /** Names this process: of two that work on one request one waits for the other. */
+  readonly holder: string;
+  readonly visibleMsMax?: number;
+  /** Told of what a provider says that doesn't fit with what is booked. */
+  readonly onTrouble: (detail: string) => void;
+}
+
+const pollMs = 10;
+
+/** How long a position that another process was given may take to come to the replica of this one. */
+const replicaMsMaxDefault = 5_000;
+
+/** Opens payments on a site: their service, their routes, and what they need to be ready. */
+export async function openPayments(
+  site: Site,
+  generations: GenerationDirectory,
+  { settings, holder, visibleMsMax, onTrouble }: OpenPaymentsOptions,
+): Promise<OpenPayments> {
+  const { cipher, clock, logs } = site;
+  const log = site.logOf('payments');
+  const means = { log, cipher, clock };
+  const reads = await paymentsReads(site, generations);
+  const { ledger, wallets } = reads;
+  const routing = settings && pspRouting(settings, clock);
+  const isReplica = logs.some((one) => one.log === log && one.place.kind !== 'sqlite');
+  const observer =
+    routing &&
+    paymentsObserver({
+      ...{ ...means, psp: (name) => routing.psp(name) },
+      onContradiction: ({ kind, value }, why) => onTrouble(`${kind} ${value.id}: ${why}`),
+    });
+  const psps = (settings?.psps ?? []).flatMap(({ name }) => routing?.psp(name) ?? []);
+  const routes = paymentsRoutes({
+    ...{ ...means, ledger, wallets, paymentsRead: reads.payments },
+    payments: new Payments({ ...means, wallets }),
+    idempotency: new IdempotencyStore({ ...means, holder }),
+    payoutPsp: (currency) => {
+      const choice = routing?.chooseForPayout(currency, '');
+      // Nobody answers at present: the executor asks the first one again and again.
+      return choice?.kind === 'chosen' ? choice.psp.name : (settings?.rules[0]?.psp ?? 'none');
+    },
+    replicaMsMax: isReplica ? replicaMsMaxDefault : 0,
+    ...(observer ? { pspWebhooks: { psps, observer, clock } } : {}),
+    ...(visibleMsMax === undefined ? {} : { visibleMsMax }),
+  });
+  return {
+    ...{ routes, reads },
+    readiness: readinessOf(reads),
+    readable: async (msMax) => {
+      for (let ms = 0; ms < msMax && reads.state() === 'building'; ms += pollMs) {
+        await clock.sleep(pollMs);
+      }
+    },
+    closing: [{ name: 'read models of payments', close: () => reads.close() }],
+  };
+}
+
+/** A lost read model leaves the writes, so it must not take the process out of its balancer (decision 009). */
+function readinessOf(reads: PaymentsReads): ReadinessCheck {
+  return {
+    name: 'payments',
+    check: () => {
+      switch (reads.state()) {
+        case 'ready':
+          return { kind: 'ready' };
+        case 'building':
+          return { kind: 'not-ready', detail: 'the read models are filled for the first time' };
+        case 'lost':
+          return { kind: 'degraded', detail: 'a read model of payments is lost: annals status' };
+      }
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import { Payments } from '@annals/payments';
+import { openEmbedded, paymentsSettingsOf } from '@annals/projector';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { type OpenPlatform, openPlatform, testConfig } from './testing/open-platform.ts';
+import { until } from './testing/until.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+let platform: OpenPlatform;
+beforeAll(async () => {
+  platform = await openPlatform({ config: { ANNALS_PSP_URL: 'sandbox' } });
+  await registerShop(platform.folder);
+});
+afterAll(() => platform.close());
+
+/** Another process of this folder: what the API has no part in. */
+async function registerShop(dataFolder: string) {
+  const site = await openEmbedded({ dataFolder });
+  const wallets = {
+    waitFor: async () => 'lost' as const,
+    wallets: async () => ({ kind: 'lost' as const }),
+  };
+  const { cipher, clock } = site;
+  const payments = new Payments({ log: site.logOf('payments'), cipher, clock, wallets });
+  const usd = { currency: 'USD', fee_basis_points: 500, fee_fixed: '0', payout_minimum: '1' };
+  await payments.putSeller('shop', {
+    ...{ currencies: [usd], reserve_basis_points: 0, release_after_days: 7 },
+    payout_schedule: 'manual',
+  });
+  await site.close();
+}
+
+const pay = (checkout_id: string, card = 'pm_card_visa') =>
+  platform.call('POST /v1/payments?wait_seconds=20', {
+    body: {
+      ...{ checkout_id, credit_card_info: card, buyer_info: { email: 'ann@example.org' } },
+      payment_orders: [
+        { payment_order_id: 'o-1', seller_account: 'shop', amount: '1999', currency: 'USD' },
+      ],
+    },
+  });
+
+/** How the order stands when it is as it should be. */
+const standing = (checkout: string, state: string) =>
+  until(`${checkout} ${state}`, async () => {
+    const { body } = await platform.call(`GET /v1/payment_orders/${checkout}/o-1`);
+    return body.state === state ? body : undefined;
+  });
+
+test('a payment is taken at the sandbox PSP that the platform has started, and its webhook arrives', async () => {
+  expect((await pay('c-1')).status).toBe(201);
+  expect(await standing('c-1', 'captured')).toMatchObject({ state: 'captured' });
+  const { sandbox, server } = platform;
+  expect(sandbox).toMatchObject({ isElsewhere: false });
+  const metrics = await until('the webhook', async () => {
+    const { body } = await platform.call('GET /metrics');
+    return /route="\/v1\/psp\/webhooks",status="200"/.test(body) || undefined;
+  });
+  expect(metrics).toBe(true);
+  expect((await server.inject('/readyz')).json().status).toBe('ready');
+});
+
+test('a declined card ends the order', async () => {
+  await pay('c-2', 'pm_card_chargeDeclined');
+  expect(await standing('c-2', 'failed')).toMatchObject({ state: 'failed' });
+});
+
+test('nothing of a secret is in what is served about itself', async () => {
+  const { body: metrics } = await platform.call('GET /metrics');
+  const { body: ready } = await platform.call('GET /readyz');
+  const [place] = paymentsSettingsOf(testConfig('x', { ANNALS_PSP_URL: 'sandbox' }))?.psps ?? [];
+  for (const secret of [place?.key, place?.webhookSecrets[0]]) {
+    expect(secret).toBeTruthy();
+    expect(metrics).not.toContain(secret);
+    expect(JSON.stringify(ready)).not.toContain(secret);
+  }
+});
