@@ -62,7 +62,7 @@ describe('a platform for a page', () => {
     import { createServer } from 'node:http';
     const { ANNALS_DATA, PORT } = process.env;
     createServer((request, response) => {
-      response.statusCode = request.url === '/healthz' ? 200 : 404;
+      response.statusCode = request.url === '/readyz' ? 200 : 404;
       response.end(ANNALS_DATA);
     }).listen(Number(PORT), '127.0.0.1');`;
 
@@ -71,8 +71,8 @@ describe('a platform for a page', () => {
     const platform = await startPlatform(repositoryRoot, node);
     try {
       await writeFile(join(platform.env.ANNALS_DATA ?? '', 'a'), '');
-      const address = platform.addressed('http://localhost:8080/healthz');
-      expect(address).toBe(`${platform.env.ANNALS_URL}/healthz`.replace('localhost', '127.0.0.1'));
+      const address = platform.addressed('http://localhost:8080/readyz');
+      expect(address).toBe(`${platform.env.ANNALS_URL}/readyz`.replace('localhost', '127.0.0.1'));
       expect(await (await fetch(address)).text()).toBe(platform.env.ANNALS_DATA);
     } finally {
       await platform.stop();

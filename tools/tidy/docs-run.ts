@@ -60,7 +60,7 @@ export interface RunningPlatform {
 }
 
 /**
- * Starts `command` (the platform) with settings of its own and waits until it answers `/healthz`.
+ * Starts `command` (the platform) with settings of its own and waits until it answers `/readyz`.
  * Throws an Error with the platform's output when it ends, or does not answer, within `startMsMax`.
  */
 export async function startPlatform(
@@ -91,7 +91,7 @@ export async function startPlatform(
     await stopProcess(child);
     await rm(folder, { recursive: true, force: true });
   };
-  if (!(await answers(`http://${address}/healthz`, child))) {
+  if (!(await answers(`http://${address}/readyz`, child))) {
     await stop();
     throw new Error(`the platform did not come up:\n${output.join('')}`);
   }
