@@ -1,7 +1,10 @@
+import { idFromKey, newId } from '@annals/core';
 import { describeEveryRoute } from '@annals/http/testing';
-import { expect } from 'vitest';
+import { webhookQueue } from '@annals/payments/webhooks-out';
+import { runReactor } from '@annals/projection';
+import { expect, vi } from 'vitest';
 import { paymentInput, shopInput } from './testing/example-payment.ts';
-import { openApi } from './testing/open-api.ts';
+import { openApi, type TestApi } from './testing/open-api.ts';
 import { assess, disputed, told } from './testing/told-by-provider.ts';
 
 const position = '0:0000000000000001';
@@ -13,11 +16,47 @@ const key = (name: string) => ({ 'idempotency-key': name });
 const times = { from: '2026-01-01T00:00:00Z', before: '2099-01-01T00:00:00Z' };
 const url = 'https://shop.example/back';
 
+const hook = { endpoint_id: 'hook-1' };
+const hookUrl = 'https://shop.example/hooks';
+const delivery_id = idFromKey('delivery', 'hook-1', idFromKey('checkout-opened', 'c-auth'));
+const cursor = `1.${delivery_id}`;
+const entry = {
+  currency: 'USD',
+  lines: [{ debit: 'losses', credit: 'seller_available:shop', amount: '250' }],
+};
+/** Where the release of c-out is: the last event of its stream. */
+const booked = { stream: 'checkout-c-out', revision: 0 };
+
+/** Two entries by hand that somebody else has asked for. */
+async function asked({ means, log }: TestApi): Promise<void> {
+  const { events } = await log.readStream(booked.stream);
+  booked.revision = events.at(-1)?.revision ?? 0;
+  for (const id of ['m-1', 'm-2']) {
+    const command = { id, entry, corrects: booked, reason: 'charged twice', by: 'somebody' };
+    expect(await means.finance?.requestEntry(command)).toMatchObject({ kind: 'changed' });
+  }
+}
+
+/** Until the delivery log shows that c-auth is to be told. */
+async function queued({ means: { log, cipher, clock, webhooks } }: TestApi): Promise<void> {
+  const stop = new AbortController();
+  const reactor = webhookQueue({ log, cipher, clock });
+  const { signal } = stop;
+  const run = runReactor({ log, cipher, clock, reactor, signal, runId: newId(), from: {} });
+  await vi.waitFor(async () => {
+    const found = await webhooks?.deliveries.delivery(hook.endpoint_id, delivery_id);
+    expect(found).toMatchObject({ delivery: { state: 'waiting' } });
+  }, 10_000);
+  stop.abort();
+  await run;
+}
+
 describeEveryRoute('payments', {
   open: async () => {
     const api = await openApi();
     await api.means.payments.putSeller('shop', shopInput);
     await api.means.payments.putBank('shop', 'ba_1');
+    await api.means.webhooks?.put(hook.endpoint_id, { url: hookUrl, eventTypes: ['*'], by: 'ann' });
     for (const id of ['c-auth', 'c-new', 'c-paid', 'c-out', 'c-disputed', 'c-review']) {
       await api.call('POST /v1/payments', { body: paymentInput(id) });
     }
@@ -28,6 +67,8 @@ describeEveryRoute('payments', {
     const { body } = await api.call('POST /v1/payment_orders/c-out/o-1/delivered');
     const wallet = await api.call(`GET /v1/wallets/shop?min-position=${body.position}`);
     expect(wallet.body.wallets).toMatchObject([{ currency: 'USD', available: '9500' }]);
+    await asked(api);
+    await queued(api);
     return {
       ...api,
       // What tells of keys is no part of what is stored of payments.
@@ -106,6 +147,42 @@ describeEveryRoute('payments', {
         ...{ by: 'day', ...read },
       },
       headers,
+    },
+    'GET /v1/payments/{checkout_id}/history': {
+      ...{ params: { checkout_id: 'c-out' }, query: { from: 1, limit: 2 } },
+    },
+    'GET /v1/finance_requests': { query: { state: 'requested' } },
+    'GET /v1/finance_requests/{request_id}': { params: { request_id: 'm-1' } },
+    'PUT /v1/manual_entries/{request_id}': {
+      params: { request_id: 'm-3' },
+      body: { entry, corrects: booked, reason: 'charged twice' },
+    },
+    'POST /v1/finance_requests/{request_id}/approve': { params: { request_id: 'm-1' } },
+    'POST /v1/finance_requests/{request_id}/reject': {
+      ...{ params: { request_id: 'm-2' }, body: { reason: 'not so' } },
+    },
+    'GET /v1/webhook_endpoints': {},
+    'GET /v1/webhook_endpoints/{endpoint_id}': { params: hook },
+    'PUT /v1/webhook_endpoints/{endpoint_id}': {
+      ...{ params: { endpoint_id: 'hook-2' }, headers: key('k-20') },
+      body: { url: hookUrl, event_types: ['payout.paid'] },
+    },
+    'POST /v1/webhook_endpoints/{endpoint_id}/secret': {
+      ...{ params: hook, headers: key('k-21'), body: { keep_old_seconds: 60 } },
+    },
+    'PUT /v1/webhook_endpoints/{endpoint_id}/enabled': {
+      ...{ params: hook, body: { enabled: false, reason: 'we move' } },
+    },
+    'DELETE /v1/webhook_endpoints/{endpoint_id}': { params: { endpoint_id: 'hook-2' } },
+    'GET /v1/webhook_endpoints/{endpoint_id}/deliveries': {
+      params: hook,
+      query: { state: 'waiting', since: times.from, cursor, limit: 2 },
+    },
+    'POST /v1/webhook_endpoints/{endpoint_id}/deliveries/{delivery_id}/replay': {
+      params: { ...hook, delivery_id },
+    },
+    'POST /v1/webhook_endpoints/{endpoint_id}/replay': {
+      ...{ params: hook, body: { since: times.from, cursor } },
     },
   },
 });

@@ -25,6 +25,21 @@ const table: { readonly [route: string]: keyof typeof scopes } = {
   'GET /v1/ledger/entries.csv': 'finance',
   'GET /v1/ledger/trial_balance': 'finance',
   'GET /v1/reports/summary': 'finance',
+  'GET /v1/payments/:checkout_id/history': 'read',
+  'GET /v1/finance_requests': 'finance',
+  'GET /v1/finance_requests/:request_id': 'finance',
+  'PUT /v1/manual_entries/:request_id': 'finance',
+  'POST /v1/finance_requests/:request_id/approve': 'finance',
+  'POST /v1/finance_requests/:request_id/reject': 'finance',
+  'GET /v1/webhook_endpoints': 'sell',
+  'GET /v1/webhook_endpoints/:endpoint_id': 'sell',
+  'PUT /v1/webhook_endpoints/:endpoint_id': 'admin',
+  'POST /v1/webhook_endpoints/:endpoint_id/secret': 'admin',
+  'PUT /v1/webhook_endpoints/:endpoint_id/enabled': 'admin',
+  'DELETE /v1/webhook_endpoints/:endpoint_id': 'admin',
+  'GET /v1/webhook_endpoints/:endpoint_id/deliveries': 'sell',
+  'POST /v1/webhook_endpoints/:endpoint_id/deliveries/:delivery_id/replay': 'sell',
+  'POST /v1/webhook_endpoints/:endpoint_id/replay': 'sell',
 };
 
 let api: TestApi;

@@ -3,7 +3,7 @@ import { WebhookSender, webhookLimits, webhookQueue } from '@annals/payments/web
 import { runReactor } from '@annals/projection';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { paymentInput, shopInput } from './testing/example-payment.ts';
-import { openApi, type TestApi, tokenOf } from './testing/open-api.ts';
+import { openApi, type TestApi } from './testing/open-api.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -148,8 +148,8 @@ describe('bad input', () => {
   });
 
   test('a key needs the scope: a shop that takes payments neither sees nor makes endpoints', async () => {
-    const buyer = tokenOf('shop', 'payments:buyer');
-    const merchant = tokenOf('shop', 'payments:merchant');
+    const buyer = api.issueKey(['payments:buyer']);
+    const merchant = api.issueKey(['payments:merchant']);
     const body = { url, event_types: ['*'] };
     expect((await api.call('GET /v1/webhook_endpoints', { key: buyer })).status).toBe(403);
     expect((await api.call('GET /v1/webhook_endpoints', { key: merchant })).status).toBe(200);

@@ -32,7 +32,11 @@ const [firstType = '', ...otherTypes] = webhookTypes;
 const eventTypes = z.enum([everyWebhookType, firstType, ...otherTypes]);
 
 const endpointInput = z.strictObject({
-  url: z.string().min(1).max(webhookLimits.urlCharsMax).describe('http or https.'),
+  url: z
+    .string()
+    .max(webhookLimits.urlCharsMax)
+    .regex(/^[\x21-\x7e]+$/, 'must be visible ASCII characters')
+    .describe('http or https.'),
   event_types: z
     .array(eventTypes)
     .min(1)
@@ -102,9 +106,13 @@ function shown(endpoint: WebhookEndpoint): z.output<typeof endpointAnswer> {
   };
 }
 
+function urlProblem(message: string): Problem {
+  return fieldsProblem([{ in: 'body', field: 'url', message }]);
+}
+
 function changedAnswer(changed: EndpointChanged) {
   if (changed.kind === 'refused' && changed.reason === 'invalid-url') {
-    return fieldsProblem([{ in: 'body', field: 'url', message: changed.detail }]);
+    return urlProblem(changed.detail);
   }
   if (changed.kind !== 'changed') return problemOf(changed);
   return { ...shown(changed.endpoint), secret: changed.secret ?? null };
@@ -169,6 +177,10 @@ function putRoute(means: PaymentsApiMeans, webhooks: Webhooks): Route {
       const command = { url, eventTypes: event_types, by: request.caller.keyId };
       return keyed(means, request, reply, {
         subject: endpointSubject(id),
+        check: async () => {
+          const message = webhooks.urlProblem(url);
+          return message === undefined ? undefined : urlProblem(message);
+        },
         run: async () => answeredOnce(await webhooks.put(id, command)),
       });
     },

@@ -7,6 +7,7 @@ import { type Authenticator, createServer, type HttpServer } from '@annals/http'
 import { effectiveScopes } from '@annals/iam';
 import {
   assessRisk,
+  type LiveGeneration,
   ledgerProjection,
   Payments,
   paymentsProjection,
@@ -106,8 +107,7 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
       return reached === 'timeout' ? ('late' as const) : reached;
     },
   }));
-  if (!forPayments || !forWallets || !forLedger || !forWebhooks)
-    throw new Error('a read model is missing');
+  if (!forPayments || !forWallets || !forLedger || !forWebhooks) throw new Error('no read model');
   const wallets = sqliteWalletsReadModel(forWallets);
   const idempotencyOf = () =>
     new IdempotencyStore({
@@ -120,10 +120,7 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
     ledger: sqliteLedgerReadModel(forLedger),
     idempotency: idempotencyOf(),
     finance: new Finance({ log, cipher, clock }),
-    webhooks: new Webhooks({
-      ...{ log, cipher, clock, allowPrivate: false },
-      deliveries: sqliteDeliveryLog(forWebhooks),
-    }),
+    webhooks: webhooksOn(log, cipher, clock, forWebhooks),
     payoutPsp: () => 'stripe',
   };
   const lines: string[] = [];
@@ -152,6 +149,18 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+function webhooksOn(
+  log: TestApi['log'],
+  cipher: PaymentsApiMeans['cipher'],
+  clock: Clock,
+  live: LiveGeneration,
+): Webhooks {
+  return new Webhooks({
+    ...{ log, cipher, clock, allowPrivate: false },
+    deliveries: sqliteDeliveryLog(live),
+  });
 }
 
 /** The key that may do everything. */

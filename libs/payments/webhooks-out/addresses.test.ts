@@ -30,6 +30,9 @@ describe('the URL of an endpoint', () => {
   it.each([
     ['', 'absolute'],
     ['/hooks', 'absolute'],
+    ['https://shop.example/\n', 'ASCII'],
+    ['https://shop.example/\ud800', 'ASCII'],
+    ['https://bücher.example/', 'ASCII'],
     ['ftp://shop.example/', 'https or http'],
     ['file:///etc/passwd', 'https or http'],
     ['https://ann:secret@shop.example/', 'user name'],

@@ -22,7 +22,10 @@ export function webhookUrlProblem(text: string, { allowPrivate }: AllowedUrls): 
   if (text.length > webhookLimits.urlCharsMax) {
     return `must have at most ${webhookLimits.urlCharsMax} characters`;
   }
-  if (!URL.canParse(text)) return 'must be an absolute URL';
+  // The parser would drop line breaks and tabs, and take other letters for their ASCII forms.
+  if (!/^[\x21-\x7e]+$/.test(text) || !URL.canParse(text)) {
+    return 'must be an absolute URL of visible ASCII characters';
+  }
   const url = new URL(text);
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must begin with https or http';
   if (url.username !== '' || url.password !== '') return 'must not have a user name or a password';
