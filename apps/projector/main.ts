@@ -51,6 +51,8 @@ try {
   });
   say(`following the log in ${site.dataFolder}`);
   await projector.done;
+  // Connections that are kept open to providers would hold the process for as long as they last.
+  process.exit();
 } catch (error) {
   process.stderr.write(`annals: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);

@@ -25,3 +25,5 @@ const timer = setInterval(
 await projector.done;
 clearInterval(timer);
 port.close();
+// Connections that are kept open to providers would hold the thread for as long as they last.
+process.exit();

@@ -22,10 +22,28 @@ export function nightlyStep({ marks, clock, reconcileNight }: NightlyMeans): Sch
     laterMs: nightlyLimits.everyMs,
     run: async (signal) => {
       for (const day of await marks.due(dayAt(clock.now() - dayMs))) {
-        if ((await reconcileNight(day, signal)) === 'later') return 'later';
+        if ((await unlessAborted(reconcileNight(day, signal), signal)) === 'later') return 'later';
         await marks.mark(day, clock.now());
       }
       return 'done';
     },
   };
+}
+
+/** A file may take its time to come. Who stops does not wait for it: it is as if the process had ended in its midst. */
+async function unlessAborted(
+  night: Promise<'done' | 'later'>,
+  signal: AbortSignal,
+): Promise<'done' | 'later'> {
+  const aborted = Promise.withResolvers<'later'>();
+  const abort = () => aborted.resolve('later');
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  // Told of below, where it comes in time.
+  night.catch(() => undefined);
+  try {
+    return await Promise.race([night, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }

@@ -205,6 +205,19 @@ describe('the nightly reconciliation', () => {
   });
 });
 
+test('a night that is still under way is left when the process stops', async () => {
+  const { clock, log, cipher } = await shop();
+  const step = nightlyStep({
+    ...{ clock, marks: new DayMarks({ log, cipher }, 'reconcile') },
+    reconcileNight: () => new Promise<never>(() => undefined),
+  });
+  const stop = new AbortController();
+  const run = step.run(stop.signal);
+  await clock.advance(10);
+  stop.abort();
+  expect(await run).toBe('later');
+});
+
 describe('the schedule', () => {
   test('runs steps at their times, one that fails again soon, and none without the lease', async () => {
     const clock = new VirtualClock(noon);
