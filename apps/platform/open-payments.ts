@@ -2,6 +2,7 @@ import type { Closing, ReadinessCheck, Route } from '@annals/http';
 import { Payments } from '@annals/payments';
 import { IdempotencyStore } from '@annals/payments/idempotency';
 import { paymentsObserver } from '@annals/payments/reactors';
+import { type OrdersByStage, ordersByStage } from '@annals/payments/runtime';
 import { paymentsRoutes } from '@annals/payments-api';
 import type { GenerationDirectory } from '@annals/projection';
 import {
@@ -16,6 +17,8 @@ export interface OpenPayments {
   readonly routes: readonly Route[];
   readonly readiness: ReadinessCheck;
   readonly reads: PaymentsReads;
+  /** Where every order is that was accepted; undefined where a read model is lost or not filled yet. */
+  stages(): Promise<OrdersByStage | undefined>;
   /** Resolves when the first read models are filled or lost, and at the latest after `msMax`. */
   readable(msMax: number): Promise<void>;
   /** What to close, in this order. */
@@ -73,6 +76,8 @@ export async function openPayments(
   return {
     ...{ routes, reads },
     readiness: readinessOf(reads),
+    stages: async () =>
+      reads.state() === 'ready' ? ordersByStage({ log, cipher, read: reads.payments }) : undefined,
     readable: async (msMax) => {
       for (let ms = 0; ms < msMax && reads.state() === 'building'; ms += pollMs) {
         await clock.sleep(pollMs);

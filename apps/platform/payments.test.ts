@@ -65,6 +65,27 @@ test('a declined card ends the order', async () => {
   expect(await standing('c-2', 'failed')).toMatchObject({ state: 'failed' });
 });
 
+test('every order that was accepted is in one stage of the metrics, and the reactors run', async () => {
+  await standing('c-2', 'failed');
+  const { body } = await platform.call('GET /metrics');
+  const figures = (name: string) =>
+    [...String(body).matchAll(new RegExp(`^${name}(?:\\{([^}]*)\\})? (\\d+)$`, 'gm'))].map(
+      ([, labels = '', value]) => [labels, Number(value)] as const,
+    );
+  expect(figures('annals_payment_orders_accepted')).toEqual([['', 2]]);
+  expect(figures('annals_payment_orders')).toEqual([
+    ['stage="in_progress",state="captured"', 1],
+    ['stage="done",state="failed"', 1],
+  ]);
+  expect(figures('annals_payment_calls_dead')).toEqual([['', 0]]);
+  const running = figures('annals_reactor_state').map(([labels]) => labels);
+  expect(running.toSorted()).toEqual([
+    'reactor="payments-advance",state="running"',
+    'reactor="payments-executor",state="running"',
+    'reactor="payments-risk",state="running"',
+  ]);
+});
+
 test('nothing of a secret is in what is served about itself', async () => {
   const { body: metrics } = await platform.call('GET /metrics');
   const { body: ready } = await platform.call('GET /readyz');

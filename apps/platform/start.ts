@@ -30,6 +30,7 @@ import { registerLogMetrics, registerProjectionMetrics } from './metrics.ts';
 import { openLeaderboard } from './open-leaderboard.ts';
 import { openPayments } from './open-payments.ts';
 import { type OpenSandbox, openSandbox } from './open-sandbox.ts';
+import { registerPaymentsMetrics } from './payments-metrics.ts';
 import { translate } from './translate.ts';
 
 export interface Platform {
@@ -209,6 +210,10 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
     logOf: (projection) => site.logOf(productOf(projection)),
     status: () => projector?.status() ?? [],
     now: () => site.clock.now(),
+  });
+  registerPaymentsMetrics(server.registry, {
+    stages: async () => payments?.stages(),
+    reactors: () => projector?.reactors() ?? [],
   });
   // Closes of periods that an earlier process left half done are finished in the background.
   leaderboard?.service.resumeCloses().catch((error: unknown) => {

@@ -1,6 +1,12 @@
 export { DayMarks, dayAt, dayMarkCategory, dayMarkEvents } from './day-marks.ts';
 export type { NightlyMeans } from './nightly.ts';
 export {
+  type OrderStage,
+  type OrdersByStage,
+  orderStages,
+  ordersByStage,
+} from './orders-by-stage.ts';
+export {
   type RunningPayments,
   type RunPaymentsOptions,
   reactorsOfPayments,

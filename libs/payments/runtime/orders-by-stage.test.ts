@@ -1,0 +1,63 @@
+import { idFromKey } from '@annals/core';
+import { SeededRandom } from '@annals/projection/testing';
+import { expect, test } from 'vitest';
+import { PaymentsWalk } from '../contract/history.ts';
+import { paymentsProjection } from '../projections/payments.ts';
+import { deadLetterEvents, deadLetterStream } from '../reactors/dead-letter-events.ts';
+import { retryDeadCall } from '../reactors/dead-letters.ts';
+import { sqlitePaymentsReadModel } from '../read-model/payments.ts';
+import { lastAttempt } from '../state.ts';
+import { fedStore, logOf } from '../testing/fed-store.ts';
+import { orderEnds } from '../transitions.ts';
+import { ordersByStage } from './orders-by-stage.ts';
+
+test.each([1, 2, 3])(
+  'of random history %i every accepted order is in one stage, and the stages add up',
+  async (seed) => {
+    const random = new SeededRandom(seed);
+    const walk = new PaymentsWalk(random, Date.parse('2026-11-24T12:00:00Z'));
+    await walk.begin();
+    for (let step = 0; step < 300; step += 1) await walk.step();
+    const log = await logOf(walk.steps, 1, 1_000);
+    const { cipher } = walk;
+    const read = sqlitePaymentsReadModel(await fedStore(paymentsProjection, log, cipher));
+    const found = await ordersByStage({ log, cipher, read });
+    const orders = [...walk.checkouts.values()].flatMap((one) => [...one.orders.values()]);
+    const sumOf = (stage: string) =>
+      (found?.stages ?? [])
+        .filter((one) => one.stage === stage)
+        .reduce((total, one) => total + one.orders, 0);
+    const all = (found?.stages ?? []).reduce((total, one) => total + one.orders, 0);
+    expect(orders.length).toBeGreaterThan(10);
+    expect(found?.accepted).toBe(orders.length);
+    expect(all).toBe(orders.length);
+    expect(sumOf('done')).toBe(orders.filter(({ state }) => orderEnds.has(state)).length);
+    expect(sumOf('waiting')).toBe(orders.filter(({ state }) => state === 'risk_review').length);
+    const again = orders.filter(
+      (one) =>
+        one.state === 'unknown' ||
+        (one.state === 'executing' && lastAttempt(one)?.state === 'declined'),
+    );
+    expect(sumOf('retrying')).toBe(again.length);
+  },
+);
+
+test('a call that waits for a person is counted until it is tried again', async () => {
+  const walk = new PaymentsWalk(new SeededRandom(1), Date.parse('2026-11-24T12:00:00Z'));
+  await walk.begin();
+  const log = await logOf(walk.steps, 1, 1_000);
+  const { cipher } = walk;
+  const key = idFromKey('test', 'intent');
+  const data = {
+    ...{ key, stream: 'seller-shop', revision: 0, call: 'payout', psp: 'one' },
+    ...{ reason: 'too_long', detail: 'a day', tries: [] },
+  };
+  const event = { type: 'call-dead-lettered', id: idFromKey('test', 'letter'), data } as const;
+  const encoded = await deadLetterEvents.encode([{ ...event, occurredAt: 0 }], cipher);
+  if (encoded.kind !== 'encoded') throw new Error(encoded.kind);
+  await log.append(deadLetterStream(key), encoded.events, { expected: 'any' });
+  const read = sqlitePaymentsReadModel(await fedStore(paymentsProjection, log, cipher));
+  expect((await ordersByStage({ log, cipher, read }))?.deadCalls).toBe(1);
+  await retryDeadCall({ log, cipher }, { key, requestedBy: 'ann', at: 0 });
+  expect((await ordersByStage({ log, cipher, read }))?.deadCalls).toBe(0);
+});
