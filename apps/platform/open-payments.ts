@@ -1,8 +1,10 @@
 import type { Closing, ReadinessCheck, Route } from '@annals/http';
 import { Payments } from '@annals/payments';
+import { Finance } from '@annals/payments/finance';
 import { IdempotencyStore } from '@annals/payments/idempotency';
 import { paymentsObserver } from '@annals/payments/reactors';
 import { type OrdersByStage, ordersByStage } from '@annals/payments/runtime';
+import { Webhooks } from '@annals/payments/webhooks-out';
 import { paymentsRoutes } from '@annals/payments-api';
 import type { GenerationDirectory } from '@annals/projection';
 import {
@@ -51,6 +53,8 @@ export async function openPayments(
   const means = { log, cipher, clock };
   const reads = await paymentsReads(site, generations);
   const { ledger, wallets } = reads;
+  const finance = new Finance(means);
+  const releases = settings && { above: settings.releaseAbove, finance };
   const routing = settings && pspRouting(settings, clock);
   const isReplica = logs.some((one) => one.log === log && one.place.kind !== 'sqlite');
   const observer =
@@ -62,7 +66,11 @@ export async function openPayments(
   const psps = (settings?.psps ?? []).flatMap(({ name }) => routing?.psp(name) ?? []);
   const routes = paymentsRoutes({
     ...{ ...means, ledger, wallets, paymentsRead: reads.payments },
-    payments: new Payments({ ...means, wallets }),
+    payments: new Payments({ ...means, wallets, ...(releases ? { releases } : {}) }),
+    finance,
+    webhooks: new Webhooks({
+      ...{ ...means, deliveries: reads.deliveries, allowPrivate: settings?.allowPrivate ?? false },
+    }),
     idempotency: new IdempotencyStore({ ...means, holder }),
     payoutPsp: (currency) => {
       const choice = routing?.chooseForPayout(currency, '');

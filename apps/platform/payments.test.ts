@@ -1,6 +1,8 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Payments } from '@annals/payments';
 import { openEmbedded, paymentsSettingsOf } from '@annals/projector';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { type OpenPlatform, openPlatform, testConfig } from './testing/open-platform.ts';
 import { until } from './testing/until.ts';
 
@@ -8,7 +10,9 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let platform: OpenPlatform;
 beforeAll(async () => {
-  platform = await openPlatform({ config: { ANNALS_PSP_URL: 'sandbox' } });
+  platform = await openPlatform({
+    config: { ANNALS_PSP_URL: 'sandbox', ANNALS_WEBHOOKS_ALLOW_PRIVATE: 'yes' },
+  });
   await registerShop(platform.folder);
 });
 afterAll(() => platform.close());
@@ -83,7 +87,26 @@ test('every order that was accepted is in one stage of the metrics, and the reac
     'reactor="payments-advance",state="running"',
     'reactor="payments-executor",state="running"',
     'reactor="payments-risk",state="running"',
+    'reactor="payout-releases",state="running"',
+    'reactor="webhook-queue",state="running"',
   ]);
+});
+
+test('a merchant who has asked for it is told', async () => {
+  const told: string[] = [];
+  const merchant = createServer(async (request, response) => {
+    for await (const chunk of request) told.push(String(chunk));
+    response.end();
+  });
+  await new Promise<void>((resolve) => merchant.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void merchant.close().closeAllConnections());
+  const { port } = merchant.address() as AddressInfo;
+  const made = await platform.call('PUT /v1/webhook_endpoints/shop-endpoint', {
+    body: { url: `http://127.0.0.1:${port}/hooks`, event_types: ['*'] },
+  });
+  expect(made.status).toBeLessThan(300);
+  await pay('c-3');
+  await until('the webhook to the merchant', () => told.join().includes('c-3') || undefined);
 });
 
 test('nothing of a secret is in what is served about itself', async () => {

@@ -19,6 +19,11 @@ import {
   sqliteMovementsReadModel,
   sqliteQueuesReadModel,
 } from '@annals/payments/reconciliation';
+import {
+  type DeliveryLog,
+  sqliteDeliveryLog,
+  webhooksProjection,
+} from '@annals/payments/webhooks-out';
 import { divergedGenerations, type GenerationDirectory, type Projection } from '@annals/projection';
 import type { Site } from '../site/open-site.ts';
 
@@ -30,6 +35,8 @@ export interface PaymentsReads {
   readonly movements: MovementsReadModel;
   readonly queues: QueuesReadModel;
   readonly books: BooksComparison;
+  /** What merchants were told. */
+  readonly deliveries: DeliveryLog;
   /** `building` while the first generation of one of them is filled. */
   state(): 'ready' | 'building' | 'lost';
   close(): void;
@@ -53,11 +60,13 @@ export async function paymentsReads(
   const wallets = await liveOf(site, generations, walletsProjection);
   const payments = await liveOf(site, generations, paymentsProjection);
   const reconciliation = await liveOf(site, generations, reconciliationProjection);
-  const all = [ledger, wallets, payments, reconciliation];
+  const webhooks = await liveOf(site, generations, webhooksProjection);
+  const all = [ledger, wallets, payments, reconciliation, webhooks];
   return {
     ledger: sqliteLedgerReadModel(ledger),
     wallets: sqliteWalletsReadModel(wallets),
     payments: sqlitePaymentsReadModel(payments),
+    deliveries: sqliteDeliveryLog(webhooks),
     movements: sqliteMovementsReadModel(reconciliation),
     queues: sqliteQueuesReadModel(reconciliation),
     books: sqliteBooksComparison(ledger, wallets),

@@ -1,3 +1,4 @@
+import { type PayoutLimits, parsePayoutLimits } from '@annals/payments/finance';
 import type { RoutingRule } from '@annals/payments/psp';
 import type { RiskRules } from '@annals/payments/risk';
 import { z } from 'zod';
@@ -24,6 +25,10 @@ export interface PaymentsSettings {
   readonly reserveDays: number;
   /** Where browsers come back to from a page of the provider, when a payment names no place. */
   readonly returnUrl: string;
+  /** Above which amount a payout needs a second person, by currency. */
+  readonly releaseAbove: PayoutLimits;
+  /** Whether webhooks may be sent to addresses of this network. */
+  readonly allowPrivate: boolean;
 }
 
 /** What the sandbox PSP takes unless it is told otherwise: known to everybody, and good for nothing else. */
@@ -156,6 +161,22 @@ export const paymentsFields = {
     .transform(Number)
     .optional()
     .describe('How long the reserve of a seller is held back, in days; 90 unless told.'),
+  ANNALS_PAYOUT_RELEASE_ABOVE: z
+    .string()
+    .transform((text, context) => {
+      const limits = parsePayoutLimits(text);
+      if (typeof limits !== 'string') return limits;
+      context.addIssue({ code: 'custom', message: limits });
+      return z.NEVER;
+    })
+    .optional()
+    .describe(
+      'Payouts above these amounts need a second person: CURRENCY:MINOR-UNITS, apart by commas; none do unless told.',
+    ),
+  ANNALS_WEBHOOKS_ALLOW_PRIVATE: z
+    .enum(['yes', 'no'], 'must be yes or no')
+    .optional()
+    .describe('Whether merchants may be told at addresses of the own network; no unless told.'),
 } as const;
 
 const paymentsSchema = z.object(paymentsFields);
@@ -187,6 +208,8 @@ export function paymentsSettingsOf(values: PaymentsFieldValues): PaymentsSetting
     risk: riskOf(values.ANNALS_RISK_FILE ?? {}),
     reserveDays: values.ANNALS_RESERVE_DAYS ?? reserveDaysDefault,
     returnUrl: values.ANNALS_PSP_RETURN_URL ?? 'http://127.0.0.1:8080/',
+    releaseAbove: values.ANNALS_PAYOUT_RELEASE_ABOVE ?? new Map(),
+    allowPrivate: values.ANNALS_WEBHOOKS_ALLOW_PRIVATE === 'yes',
   };
 }
 

@@ -7,6 +7,7 @@ import {
   type RunPaymentsOptions,
   runPayments,
 } from '@annals/payments/runtime';
+import { httpPost } from '@annals/payments/webhooks-out';
 import type { GenerationDirectory, GenerationStatus } from '@annals/projection';
 import type { Site } from '../site/open-site.ts';
 import { type PaymentsReads, paymentsReads } from './payments-reads.ts';
@@ -87,7 +88,8 @@ async function start(
   const night = { log, cipher, clock, psps, movements: reads.movements, books: reads.books };
   const run: RunPaymentsOptions = {
     ...{ ...means, screen, ledger: reads.ledger, wallets: reads.wallets, read: reads.payments },
-    ...{ routing, reserveDays: settings.reserveDays },
+    ...{ routing, reserveDays: settings.reserveDays, releaseAbove: settings.releaseAbove },
+    webhooks: { deliveries: reads.deliveries, post: httpPost(settings) },
     reconcileNight: async (day, ofStep) => {
       const report = await reconcileNight(night, day, ofStep);
       if (report.kind === 'refused') return 'later';

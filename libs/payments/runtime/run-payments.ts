@@ -1,6 +1,14 @@
 import type { Clock, SubjectCipher } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
 import type { Reactor } from '@annals/projection';
+import {
+  Finance,
+  financeCategory,
+  type PayoutLimits,
+  payoutReleases,
+  payoutReleasesName,
+} from '../finance/index.ts';
+import { IdempotencyStore } from '../idempotency/index.ts';
 import type { PspRouting } from '../psp/routing.ts';
 import { paymentsAdvance, paymentsAdvanceName } from '../reactors/payments-advance.ts';
 import {
@@ -15,15 +23,24 @@ import type { PaymentsReadModel } from '../read-model/payments.ts';
 import type { WalletsReadModel } from '../read-model/wallets.ts';
 import type { RiskScreen } from '../risk/port.ts';
 import { Payments } from '../service.ts';
-import { checkoutCategory } from '../streams.ts';
+import { checkoutCategory, sellerCategory } from '../streams.ts';
+import {
+  type DeliveryLog,
+  type WebhookPost,
+  WebhookSender,
+  webhookQueue,
+  webhookQueueName,
+} from '../webhooks-out/index.ts';
 import { DayMarks } from './day-marks.ts';
 import { dueOrdersStep } from './due-orders.ts';
+import { housekeepingSteps } from './housekeeping.ts';
 import { type NightlyMeans, nightlyStep } from './nightly.ts';
 import { payoutsStep } from './payouts.ts';
 import { reserveStep } from './reserve.ts';
-import { type ReactorStatus, runReactors } from './run-reactors.ts';
+import { type ReactorStatus, type RunningReactors, runReactors } from './run-reactors.ts';
 import { runSchedule, type ScheduledStep } from './schedule.ts';
 import { sweepSteps } from './sweep.ts';
+import { whileWorking } from './while-working.ts';
 
 export interface RunPaymentsOptions {
   readonly log: EventLog;
@@ -38,6 +55,10 @@ export interface RunPaymentsOptions {
   /** How long a seller's reserve is held back, in days. */
   readonly reserveDays: number;
   readonly reconcileNight?: NightlyMeans['reconcileNight'];
+  /** Above which amount a payout needs a second person, by currency; none does unless told. */
+  readonly releaseAbove?: PayoutLimits;
+  /** What merchants were told, and how they are; without it nobody is told anything. */
+  readonly webhooks?: { readonly deliveries: DeliveryLog; readonly post: WebhookPost };
   /** Whether this process should do the work now; always unless told. */
   readonly mayWork?: () => boolean;
   /** Spreads the waits between attempts. */
@@ -60,12 +81,15 @@ export function runPayments(options: RunPaymentsOptions): RunningPayments {
   const { log, cipher, clock, signal, routing, screen, onTrouble, mayWork, random } = options;
   const psp = routing.psp.bind(routing);
   const means = { log, cipher, clock };
+  const { finance, payments } = servicesOf(options);
   const running = runReactors({
     ...{ ...means, signal, onTrouble },
     reactors: [
       paymentsRisk({ ...means, screen }),
       paymentsAdvance({ ...means, routing }),
       paymentsExecutor({ ...means, psp }),
+      payoutReleases({ cipher, payments, finance }),
+      ...(options.webhooks ? [webhookQueue(means)] : []),
     ],
     ...(mayWork ? { mayWork } : {}),
     ...(random ? { random } : {}),
@@ -77,8 +101,37 @@ export function runPayments(options: RunPaymentsOptions): RunningPayments {
   });
   return {
     status: () => running.status(),
-    done: Promise.all([running.done, schedule]).then(() => undefined),
+    done: Promise.all([running.done, schedule, tellMerchants(options, running)]).then(
+      () => undefined,
+    ),
   };
+}
+
+/** Tells merchants what is queued for them, while this process does the work. */
+async function tellMerchants(
+  { log, cipher, clock, signal, webhooks, onTrouble, random = Math.random }: RunPaymentsOptions,
+  running: RunningReactors,
+): Promise<void> {
+  if (!webhooks) return;
+  const tell = ({ lane, reason }: { readonly lane: string; readonly reason: string }) =>
+    onTrouble('webhooks', `${lane}: ${reason}`);
+  const sender = new WebhookSender({ log, cipher, clock, random, ...webhooks, onTrouble: tell });
+  await whileWorking({ clock, signal, isWorking: () => running.isWorking() }, (working) =>
+    sender.run(working).catch((error: unknown) => onTrouble('webhooks', String(error))),
+  );
+}
+
+function servicesOf({
+  log,
+  cipher,
+  clock,
+  wallets,
+  releaseAbove,
+}: Pick<RunPaymentsOptions, 'log' | 'cipher' | 'clock' | 'wallets' | 'releaseAbove'>) {
+  const finance = new Finance({ log, cipher, clock });
+  const releases = releaseAbove && { above: releaseAbove, finance };
+  const payments = new Payments({ log, cipher, clock, wallets, ...(releases ? { releases } : {}) });
+  return { finance, payments };
 }
 
 /** The reactors by name, for whoever says where they begin. */
@@ -86,15 +139,18 @@ export const reactorsOfPayments: readonly Pick<Reactor, 'name' | 'categories'>[]
   { name: paymentsRiskName, categories: [checkoutCategory] },
   { name: paymentsAdvanceName, categories: [checkoutCategory] },
   { name: paymentsExecutorName, categories: executorCategories },
+  { name: payoutReleasesName, categories: [financeCategory] },
+  { name: webhookQueueName, categories: [checkoutCategory, sellerCategory] },
 ];
 
 /** Everything that falls due without anybody asking for it. */
 export function stepsOf(
   options: Omit<RunPaymentsOptions, 'signal' | 'screen' | 'mayWork' | 'random'>,
 ): readonly ScheduledStep[] {
-  const { log, cipher, clock, routing, ledger, wallets, read, reserveDays } = options;
+  const { log, cipher, clock, routing, ledger, read, reserveDays } = options;
   const { reconcileNight, onTrouble } = options;
-  const payments = new Payments({ log, cipher, clock, wallets });
+  const { payments, finance } = servicesOf(options);
+  const keys = new IdempotencyStore({ log, cipher, clock, holder: 'schedule' });
   const observer = paymentsObserver({
     ...{ log, cipher, clock, psp: routing.psp.bind(routing) },
     onContradiction: ({ kind, value }, why) => onTrouble('sweep', `${kind} ${value.id}: ${why}`),
@@ -105,6 +161,7 @@ export function stepsOf(
     payoutsStep({ payments, read, routing, clock, marks: marksOf('payouts') }),
     reserveStep({ payments, ledger, clock, reserveDays, marks: marksOf('reserve') }),
     ...sweepSteps({ observer, read, clock }),
+    ...housekeepingSteps({ finance, keys }),
     ...(reconcileNight
       ? [nightlyStep({ clock, reconcileNight, marks: marksOf('reconcile') })]
       : []),
