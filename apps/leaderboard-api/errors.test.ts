@@ -1,6 +1,12 @@
 import { describeErrorDocs } from '@annals/http/testing';
 import { describe, expect, it } from 'vitest';
-import { leaderboardErrors, problemOf, repairCommand, scoreProblemOf } from './errors.ts';
+import {
+  archiveRepairCommand,
+  leaderboardErrors,
+  problemOf,
+  repairCommand,
+  scoreProblemOf,
+} from './errors.ts';
 
 describeErrorDocs(leaderboardErrors, new URL('../../docs/errors.md', import.meta.url));
 
@@ -25,6 +31,12 @@ describe('the problem of a refusal', () => {
     const lost = problemOf({ kind: 'lost' });
     expect(lost.message).toContain(repairCommand);
     expect(lost.members).toEqual({ command: repairCommand });
+    const archive = problemOf({ kind: 'lost', of: 'archive' });
+    expect(archive).toMatchObject({ code: 'archive-lost', status: 503 });
+    expect(archive.members).toEqual({ command: archiveRepairCommand });
+    expect(archive.message).toContain('annals rebuild leaderboard-archive && ');
+    const unknown = problemOf({ kind: 'lost', of: 'no-archive' });
+    expect(unknown).toMatchObject({ code: 'archive-unknown', status: 503 });
   });
 
   it('names the field of a time that makes no sense, in a batch with its item', () => {

@@ -1,9 +1,12 @@
 import { defineErrors, logErrors, logProblem, type Problem } from '@annals/http';
-import type { Late, Overloaded, Refused, Unknown } from '@annals/leaderboard';
+import type { Late, Lost, Overloaded, Refused, Unknown } from '@annals/leaderboard';
 
 /** The commands that bring a lost read model back, as an operator types them. */
 export const repairCommand =
   'npx annals rebuild leaderboard && npx annals verify leaderboard && npx annals promote leaderboard';
+
+/** The same for the archive of closed periods. */
+export const archiveRepairCommand = repairCommand.replaceAll('leaderboard', 'leaderboard-archive');
 
 /** What the leaderboard refuses, beside what every route may refuse. */
 export const leaderboardErrors = defineErrors('leaderboard', {
@@ -73,20 +76,36 @@ export const leaderboardErrors = defineErrors('leaderboard', {
     detail: 'Refused: {what}.',
     when: 'PUT of a player whose personal data was erased.',
   },
+  'archive-lost': {
+    status: 503,
+    title: 'The archive is lost',
+    detail: `The archive of closed periods is not there. Build it anew: ${archiveRepairCommand}`,
+    when: 'The period was moved to the archive, whose files or tables are missing or were replaced. Open periods go on.',
+  },
+  'archive-unknown': {
+    status: 503,
+    title: 'The period is in an archive',
+    detail:
+      'The period was moved to an archive that this process was not told of: set ANNALS_LEADERBOARD_ARCHIVE.',
+    when: 'The period was moved to an archive by a site whose settings named one, and those of this process do not.',
+  },
 });
 
 type Code = keyof typeof leaderboardErrors.rows;
 type LogCode = 'invalid-cursor' | 'invalid-position' | 'position-ahead';
 
 type Failure =
-  | Refused<Exclude<Code, 'no-score' | 'unknown-player'> | LogCode>
+  | Refused<
+      Exclude<Code, 'no-score' | 'unknown-player' | 'archive-lost' | 'archive-unknown'> | LogCode
+    >
   | Late
   | Overloaded
   | Unknown
-  | { readonly kind: 'lost' };
+  | Lost;
 
 /** The problem a service's refusal is answered with. */
 export function problemOf(failure: Failure): Problem {
+  if (failure.kind === 'lost' && failure.of !== undefined) return archiveProblem(failure.of);
   if (failure.kind !== 'refused') return logProblem(failure, repairCommand);
   const { reason, detail: what } = failure;
   return isOfLog(reason)
@@ -96,6 +115,15 @@ export function problemOf(failure: Failure): Problem {
 
 function isOfLog(reason: Code | LogCode): reason is LogCode {
   return Object.hasOwn(logErrors.rows, reason);
+}
+
+function archiveProblem(of: NonNullable<Lost['of']>): Problem {
+  const headers = { 'retry-after': '5' };
+  if (of === 'no-archive') {
+    return leaderboardErrors.problem('archive-unknown', undefined, { headers });
+  }
+  const members = { command: archiveRepairCommand };
+  return leaderboardErrors.problem('archive-lost', undefined, { headers, members });
 }
 
 /** The problem of a score or, with `index`, of one item of a batch: a bad time names its field. */

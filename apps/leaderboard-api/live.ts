@@ -282,7 +282,10 @@ export function liveRoute(live: LiveBoards): Route {
       user_id: userIdSchema.optional(),
     },
     streams: true,
-    problems: ['unknown-board', 'invalid-period', 'read-model-lost', 'unavailable'],
+    problems: [
+      ...['unknown-board', 'invalid-period', 'unavailable'],
+      ...['read-model-lost', 'archive-lost', 'archive-unknown'],
+    ],
     handler: async (request, reply) => {
       const { period, ties = 'standard', top = liveLimits.topRowsDefault, user_id } = request.query;
       const query = { board: request.params.id, period, ties, top, userId: user_id };

@@ -55,6 +55,8 @@ const readProblems = [
   'position-ahead',
   'not-there-yet',
   'read-model-lost',
+  'archive-lost',
+  'archive-unknown',
 ];
 const writeProblems = ['log-overloaded', 'write-outcome-unknown'];
 

@@ -155,6 +155,13 @@ const awayCodes: ReadonlySet<string> = new Set([
   'refused',
 ]);
 
+/** What cannot be read now, for whatever reason that passes or that an operator mends. */
+export function isUnreadable(error: unknown): boolean {
+  if (error instanceof ReadModelBuildingError || error instanceof ReadModelVersionError)
+    return true;
+  return isStoreAway(error);
+}
+
 /** A store of read models that does not answer now, known by its name: its client is loaded only where it is used. */
 export function isStoreAway(error: unknown): error is Error {
   if (!(error instanceof Error) || !storeErrors.has(error.name)) return false;

@@ -1,11 +1,26 @@
 import type { Clock } from '@annals/core';
 import type { Closing, ReadinessCheck, Route } from '@annals/http';
-import { followBoards, Leaderboard, leaderboardProjection } from '@annals/leaderboard';
-import { LiveBoards, leaderboardRoutes, repairCommand } from '@annals/leaderboard-api';
-import { divergedGenerations, type GenerationDirectory } from '@annals/projection';
+import {
+  archivedLeaderboardReadModel,
+  type BoardDirectory,
+  followBoards,
+  Leaderboard,
+  type LeaderboardReadModel,
+  leaderboardArchiveProjection,
+  leaderboardProjection,
+  leaderboardReadModelWithoutArchive,
+} from '@annals/leaderboard';
+import {
+  archiveRepairCommand,
+  LiveBoards,
+  leaderboardRoutes,
+  repairCommand,
+} from '@annals/leaderboard-api';
+import { divergedGenerations, type GenerationDirectory, type Projection } from '@annals/projection';
 import type { Site } from '@annals/projector';
 import {
   isStoreAway,
+  isUnreadable,
   type LeaderboardReads,
   leaderboardReads,
   ReadModelVersionError,
@@ -14,7 +29,7 @@ import {
 export interface OpenLeaderboard {
   readonly service: Leaderboard;
   readonly routes: readonly Route[];
-  readonly readiness: ReadinessCheck;
+  readonly readiness: readonly ReadinessCheck[];
   /** Resolves when the first read model is filled or lost, and at the latest after `msMax`. */
   readable(msMax: number): Promise<void>;
   /** What to close, in this order. */
@@ -32,19 +47,14 @@ export async function openLeaderboard(
 ): Promise<OpenLeaderboard> {
   const { cipher, keys, clock } = site;
   const log = site.logOf('leaderboard');
-  const projection = leaderboardProjection;
   const boards = followBoards({ log, cipher, clock });
-  const diverged = await divergedGenerations(
-    { log, projection, store: site.storeFor(projection) },
-    generations.state(projection.name),
-  );
-  const liveGeneration = () => {
-    const live = generations.live(projection.name);
-    if (!live || live.version === projection.version) return live;
-    throw new ReadModelVersionError(live.version, projection.version);
-  };
-  const reads = leaderboardReads(site.liveFor(projection, { liveGeneration, diverged }), clock);
-  const { readModel } = reads;
+  const reads = await readsOf(site, generations, leaderboardProjection);
+  const archive = site.config.archives.leaderboard
+    ? await readsOf(site, generations, leaderboardArchiveProjection)
+    : undefined;
+  const readModel = archive
+    ? withArchive(reads, archive, boards)
+    : leaderboardReadModelWithoutArchive(reads.readModel, boards);
   const replicaMsMax = isReplica(site) ? replicaMsMaxDefault : 0;
   const service = new Leaderboard({
     ...{ log, cipher, keys, clock, readModel, boards, replicaMsMax, ...options },
@@ -61,7 +71,10 @@ export async function openLeaderboard(
   return {
     service,
     routes: leaderboardRoutes(service, liveBoards),
-    readiness: readinessOf(reads, clock),
+    readiness: [
+      readinessOf('leaderboard', reads, repairCommand, clock),
+      ...(archive ? [readinessOf('archive', archive, archiveRepairCommand, clock)] : []),
+    ],
     readable: async (msMax) => {
       for (
         let ms = 0;
@@ -75,8 +88,49 @@ export async function openLeaderboard(
       { name: 'live boards', close: () => liveBoards.close() },
       { name: 'boards', close: () => boards.close() },
       { name: 'read model', close: () => reads.close() },
+      { name: 'archive', close: () => archive?.close() },
     ],
   };
+}
+
+async function readsOf(
+  site: Site,
+  generations: GenerationDirectory,
+  projection: Projection,
+): Promise<LeaderboardReads> {
+  const diverged = await divergedGenerations(
+    { log: site.logOf('leaderboard'), projection, store: site.storeFor(projection) },
+    generations.state(projection.name),
+  );
+  const liveGeneration = () => {
+    const live = generations.live(projection.name);
+    if (!live || live.version === projection.version) return live;
+    throw new ReadModelVersionError(live.version, projection.version);
+  };
+  return leaderboardReads(site.liveFor(projection, { liveGeneration, diverged }), site.clock);
+}
+
+/** Both as one. What was written can be told without the archive, which must not stand in the way of writes. */
+function withArchive(
+  hot: LeaderboardReads,
+  archive: LeaderboardReads,
+  boards: BoardDirectory,
+): LeaderboardReadModel {
+  return archivedLeaderboardReadModel({
+    hot: hot.readModel,
+    archive: {
+      ...archive.readModel,
+      entries: async (places) => {
+        try {
+          return await archive.readModel.entries(places);
+        } catch (error) {
+          if (isUnreadable(error)) return { kind: 'lost' };
+          throw error;
+        }
+      },
+    },
+    boards,
+  });
 }
 
 const pollMs = 10;
@@ -94,10 +148,15 @@ function isReplica({ logs, logOf }: Site): boolean {
 }
 
 /** A lost read model leaves the writes, so it must not take the process out of its balancer (decision 009). */
-function readinessOf(reads: LeaderboardReads, clock: Clock): ReadinessCheck {
+function readinessOf(
+  name: string,
+  reads: LeaderboardReads,
+  repair: string,
+  clock: Clock,
+): ReadinessCheck {
   const away = 'the store of the read model does not answer';
   return {
-    name: 'leaderboard',
+    name,
     check: async () => {
       const state = await Promise.race([
         reads.state().catch((error: unknown) => {
@@ -117,7 +176,7 @@ function readinessOf(reads: LeaderboardReads, clock: Clock): ReadinessCheck {
         case 'away':
           return { kind: 'degraded', detail: away };
         case 'lost':
-          return { kind: 'degraded', detail: `the read model is lost: ${repairCommand}` };
+          return { kind: 'degraded', detail: `the read model is lost: ${repair}` };
       }
     },
   };

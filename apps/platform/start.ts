@@ -19,7 +19,7 @@ import {
   paymentsSettingsOf,
   placedSettings,
   productOf,
-  projections,
+  projectionsOf,
   type Site,
   sandboxAddress,
   siteConfigOf,
@@ -194,7 +194,7 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
     readiness: [
       readinessOfKeys(apiKeys),
       ...readinessOfLogs(site),
-      ...(leaderboard ? [leaderboard.readiness] : []),
+      ...(leaderboard?.readiness ?? []),
       ...(payments ? [payments.readiness] : []),
       ...(projector && !leaderboard ? [readinessOfProjector(projector)] : []),
     ],
@@ -206,7 +206,7 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
   tellTo((projection, detail) => server.log.warn({ projection, detail }, 'trouble'));
   registerLogMetrics(server.registry, site.logs);
   registerProjectionMetrics(server.registry, {
-    projections,
+    projections: projectionsOf(site.config),
     logOf: (projection) => site.logOf(productOf(projection)),
     status: () => projector?.status() ?? [],
     now: () => site.clock.now(),

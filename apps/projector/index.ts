@@ -26,6 +26,7 @@ export {
   productOf,
   projectionNamed,
   projections,
+  projectionsOf,
 } from './registry.ts';
 export {
   runSiteProjector,

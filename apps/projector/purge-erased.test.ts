@@ -19,10 +19,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openEmbedded } from './embedded.ts';
 import { purgeErased, purgeLimits } from './purge-erased.ts';
 import { PurgeNotes } from './purge-notes.ts';
-import { projections } from './registry.ts';
+import { projectionsOf } from './registry.ts';
 import { dataLayout } from './site/data-layout.ts';
 import type { Site } from './site/open-site.ts';
 
+const projections = projectionsOf({ archives: {} });
 const projection = projections[0] as Projection;
 const erasures = new EventTypes([eventType(subjectErased)]);
 

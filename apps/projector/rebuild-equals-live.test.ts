@@ -7,6 +7,7 @@ import { leaderboardHistory } from './testing/leaderboard-history.ts';
 /** A random history for each projection: whoever registers one adds the history that proves it. */
 const histories: { readonly [projection: string]: MakeHistory } = {
   leaderboard: leaderboardHistory,
+  'leaderboard-archive': leaderboardHistory,
   ledger: paymentsHistory,
   payments: paymentsHistory,
   reconciliation: paymentsHistory,

@@ -8,11 +8,12 @@ import {
   runProjector,
 } from '@annals/projection';
 import { removeAbandonedScratch } from '@annals/store-sqlite';
+import { archiveClosed } from './archive-closed.ts';
 import type { PaymentsSettings } from './payments/payments-settings.ts';
 import { runSitePayments } from './payments/run-site-payments.ts';
 import { purgeErased } from './purge-erased.ts';
 import { PurgeNotes } from './purge-notes.ts';
-import { productOf, projections } from './registry.ts';
+import { isArchive, productOf, projectionsOf } from './registry.ts';
 import { dataLayout } from './site/data-layout.ts';
 import { openSite, type Site, type SiteOptions } from './site/open-site.ts';
 import type { SiteConfig } from './site/site-config.ts';
@@ -25,6 +26,8 @@ export interface SiteProjectorOptions extends SiteOptions {
   readonly holder: string;
   readonly signal: AbortSignal;
   readonly onTrouble: (projection: string, detail: string) => void;
+  /** Between two looks for closed periods to archive; a minute unless told. */
+  readonly archiveEveryMs?: number;
 }
 
 export interface SiteProjector {
@@ -54,7 +57,8 @@ export async function runSiteProjector(options: SiteProjectorOptions): Promise<S
   });
   const { scratch, purgeNotes } = dataLayout(options.site.dataFolder);
   const notes = new PurgeNotes(purgeNotes);
-  const byLog = Map.groupBy(projections, (projection) => site.logOf(productOf(projection)));
+  const kept = projectionsOf(options.site);
+  const byLog = Map.groupBy(kept, (projection) => site.logOf(productOf(projection)));
   const running = [...byLog].map(([log, own]) =>
     followLog(site, log, own, { ...options, signal, notes, scratch, onError }),
   );
@@ -103,6 +107,10 @@ function followLog(
     onError: (error) => onTrouble('', messageOf(error)),
   });
   const means = { log, cipher, projections: own, storeFor, directory, clock, signal };
+  const { archiveEveryMs: lookEveryMs } = options;
+  const archiving = own.some(isArchive)
+    ? archiveClosed({ ...means, onTrouble, ...(lookEveryMs === undefined ? {} : { lookEveryMs }) })
+    : undefined;
   const projector = runProjector({
     ...means,
     holder,
@@ -115,13 +123,15 @@ function followLog(
   });
   const purging = purgeErased({
     ...{ ...means, notes, onTrouble },
+    // There is no personal data in an archive, and to purge one is to write the whole of it anew.
+    projections: own.filter((projection) => !isArchive(projection)),
     holder: `${holder}/purge`,
     removeAbandoned: () => removeAbandonedScratch(scratch),
   });
   return {
     ...{ log, directory },
     status: () => projector.status(),
-    done: Promise.all([projector.done, purging]).then(() => undefined),
+    done: Promise.all([projector.done, purging, archiving]).then(() => undefined),
   };
 }
 

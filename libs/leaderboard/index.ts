@@ -6,6 +6,8 @@ export {
   type PeriodOutcome,
 } from './archive/archive-periods.ts';
 export { type ArchivedReadsMeans, archivedLeaderboardReadModel } from './archive/archived-reads.ts';
+export { type BoardAndPeriod, nameOfPeriod } from './archive/period-digest.ts';
+export { leaderboardReadModelWithoutArchive } from './archive/without-archive.ts';
 export {
   type BoardDirectory,
   type BoardDirectoryMeans,

@@ -10,8 +10,9 @@ import {
   type OpenLogOptions,
   openLogAt,
   openSite,
+  productOf,
   projectionNamed,
-  projections,
+  projectionsOf,
   type Site,
   type SiteConfig,
   siteConfigOf,
@@ -136,11 +137,18 @@ export function shownLog(log: SiteConfig['log']): string {
   return log.kind === 'sqlite' ? log.folder : maskedUrl(log.url);
 }
 
-/** The projection of this name. Throws CommandError, which names the known ones. */
-export function knownProjection(name: string): Projection {
-  const projection = projectionNamed(name);
+/** The projection of this name. Throws CommandError, which names those that the site keeps. */
+export function knownProjection({ site }: Pick<CommandContext, 'site'>, name: string): Projection {
+  const own = projectionsOf(site);
+  const projection = own.find((one) => one.name === name);
   if (projection) return projection;
-  const known = projections.map((one) => one.name).join(', ');
+  const elsewhere = projectionNamed(name);
+  if (elsewhere) {
+    const setting = `ANNALS_${productOf(elsewhere).toUpperCase()}_ARCHIVE`;
+    const message = `this site keeps no ${name}: ${setting} says where it is`;
+    throw new CommandError(exitCodes.usage, 'no-archive', message);
+  }
+  const known = own.map((one) => one.name).join(', ');
   throw new CommandError(
     exitCodes.usage,
     'unknown-projection',

@@ -8,7 +8,7 @@ import {
   projectionStatus,
   purge,
 } from '@annals/projection';
-import { productOf, projections, runSiteProjector, type Site } from '@annals/projector';
+import { productOf, projectionsOf, runSiteProjector, type Site } from '@annals/projector';
 import {
   type Erasure,
   eraseSubject,
@@ -67,7 +67,7 @@ export type RecordedErasure = Extract<
 export async function allPlaces(site: Site): Promise<Place[]> {
   const { clock } = site;
   const places: Place[] = [];
-  for (const projection of projections) {
+  for (const projection of projectionsOf(site.config)) {
     const log = site.logOf(productOf(projection));
     const store = site.storeFor(projection);
     const { generations } = await projectionStatus({ log, store, projection, clock });

@@ -16,7 +16,7 @@ import {
   projectionStatus,
   verdictOf,
 } from '@annals/projection';
-import { openReadModels, projections, type ReadModels } from '@annals/projector';
+import { openReadModels, projectionsOf, type ReadModels } from '@annals/projector';
 import { type CommandContext, openingOf } from './context.ts';
 
 /** Logs and read models, for looking only. */
@@ -52,9 +52,10 @@ const watchedMs = 500;
 
 /** How every projection stands: read from log and stores, twice where something may be moving. */
 export async function observeAll(
-  { io }: CommandContext,
+  { io, site }: CommandContext,
   { main, logOf, storeOf }: ReadModels,
 ): Promise<ObservedProjection[]> {
+  const projections = projectionsOf(site);
   const reportAll = () =>
     Promise.all(
       projections.map((projection) => {

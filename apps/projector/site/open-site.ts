@@ -13,7 +13,13 @@ import {
   subjectCipher,
   subjectErased,
 } from '@annals/subject-keys';
-import { type ProductName, productNames, productOf, projections } from '../registry.ts';
+import {
+  isArchive,
+  type ProductName,
+  productNames,
+  productOf,
+  projectionsOf,
+} from '../registry.ts';
 import { dataLayout } from './data-layout.ts';
 import type { LogPlace } from './log-url.ts';
 import { type OpenedLog, type OpenLogOptions, openLogAt } from './open-log.ts';
@@ -125,17 +131,25 @@ export async function openReadModels(
   }
 }
 
+interface Places {
+  readonly stores: ReadonlyMap<ProductName, PlaceStores>;
+  readonly archives: ReadonlyMap<ProductName, PlaceStores>;
+}
+
 /** One store for each projection, made when it is asked for. */
 class Stores {
-  readonly #places: ReadonlyMap<ProductName, PlaceStores>;
+  readonly #places: Places;
   readonly #stores = new Map<string, ProjectionStore>();
 
-  constructor(places: ReadonlyMap<ProductName, PlaceStores>) {
+  constructor(places: Places) {
     this.#places = places;
   }
 
   placeOf(projection: Projection): PlaceStores {
-    return this.#places.get(productOf(projection)) as PlaceStores;
+    const product = productOf(projection);
+    const place = this.#places[isArchive(projection) ? 'archives' : 'stores'].get(product);
+    if (place) return place;
+    throw new RangeError(`this site has no archive of the ${product}`);
   }
 
   of(projection: Projection): ProjectionStore {
@@ -185,16 +199,21 @@ async function placesOfStores(
   config: SiteConfig,
   clock: Clock,
   { make }: { readonly make: boolean },
-): Promise<ReadonlyMap<ProductName, PlaceStores>> {
+): Promise<Places> {
   const { dataFolder } = config;
   const embedded: StorePlace = { kind: 'sqlite', url: `sqlite:${dataFolder}`, folder: dataFolder };
   const stores = new Map<ProductName, PlaceStores>();
-  for (const name of productNames) {
-    const place = config.stores[name] ?? embedded;
+  const archives = new Map<ProductName, PlaceStores>();
+  const open = async (place: StorePlace) => {
     if (make && place.kind === 'sqlite') await makeFolder(dataLayout(place.folder).projections);
-    stores.set(name, await storesAt(place, clock));
+    return storesAt(place, clock);
+  };
+  for (const name of productNames) {
+    stores.set(name, await open(config.stores[name] ?? embedded));
+    const archive = config.archives[name];
+    if (archive) archives.set(name, await open(archive));
   }
-  return stores;
+  return { stores, archives };
 }
 
 /**
@@ -202,8 +221,9 @@ async function placesOfStores(
  * Throws the named error of its adapter.
  */
 async function reachStores(config: SiteConfig, stores: Stores): Promise<void> {
-  for (const projection of projections) {
-    const place = config.stores[productOf(projection)];
+  for (const projection of projectionsOf(config)) {
+    const places = isArchive(projection) ? config.archives : config.stores;
+    const place = places[productOf(projection)];
     if (!place || place.kind === 'sqlite') continue;
     const opened = await stores.of(projection).open(1);
     if (opened !== 'lost') await opened.close();

@@ -20,7 +20,7 @@ describe('where a site is', () => {
     expect(site({})).toMatchObject({
       dataFolder: './data',
       log: { kind: 'sqlite', folder: './data' },
-      ...{ logs: {}, stores: {} },
+      ...{ logs: {}, stores: {}, archives: {} },
       keys: { kind: 'sqlite', folder: './data' },
     });
     expect(shownSite(site({}))).toEqual([]);
@@ -50,6 +50,7 @@ describe('where a site is', () => {
       site({
         ANNALS_LOG: 'kafka://ann:secret@k:9092/annals',
         ANNALS_LEADERBOARD_STORE: 'redis://:secret@r:6379',
+        ANNALS_LEADERBOARD_ARCHIVE: 'cassandra://ann:secret@c/archive?datacenter=dc1',
         ANNALS_KEYS: 'cassandra://ann:secret@c/keys?datacenter=dc1',
         ANNALS_MASTER_KEY: masterKey,
       }),
@@ -57,6 +58,7 @@ describe('where a site is', () => {
     expect(shown).toEqual([
       ['log', 'kafka://ann:***@k:9092/annals'],
       ['read models of leaderboard', 'redis://:***@r:6379'],
+      ['archive of leaderboard', 'cassandra://ann:***@c/archive?datacenter=dc1'],
       ['keys', 'cassandra://ann:***@c/keys?datacenter=dc1'],
     ]);
   });
@@ -65,6 +67,14 @@ describe('where a site is', () => {
     expect(read({ ANNALS_KEYS: 'cassandra://c/keys?datacenter=dc1' })).toEqual({
       kind: 'invalid',
       problems: [expect.stringMatching(/^ANNALS_MASTER_KEY: must be set where ANNALS_KEYS is in/)],
+    });
+  });
+
+  it('an archive is in SQLite or Cassandra', () => {
+    expect(read({ ANNALS_LEADERBOARD_ARCHIVE: 'redis://h:6379' })).toMatchObject({
+      problems: [
+        expect.stringMatching(/^ANNALS_LEADERBOARD_ARCHIVE: is none of sqlite:FOLDER, cass/),
+      ],
     });
   });
 

@@ -7,6 +7,7 @@ import {
   type KeysPlace,
   parseKeysUrl,
   parseStoreUrl,
+  type StoreKind,
   type StorePlace,
   storeUrlForms,
 } from './store-url.ts';
@@ -22,6 +23,8 @@ export interface SiteConfig {
   /** Logs and stores of single products; those that are not named share `log` and lie in the data folder. */
   readonly logs: { readonly [product in ProductName]?: LogPlace };
   readonly stores: { readonly [product in ProductName]?: StorePlace };
+  /** Where products keep what has become history; without one it stays in their read models. */
+  readonly archives: { readonly [product in ProductName]?: StorePlace };
   readonly keys: KeysPlace;
 }
 
@@ -44,10 +47,26 @@ type ProductFields = {
   readonly [product in ProductName as `ANNALS_${Uppercase<product>}_LOG`]: LogField;
 } & {
   readonly [product in ProductName as `ANNALS_${Uppercase<product>}_STORE`]: StoreField;
+} & {
+  readonly [product in ArchivedProduct as `ANNALS_${Uppercase<product>}_ARCHIVE`]: StoreField;
 };
+type ArchivedProduct = Extract<(typeof products)[number], { readonly archive: object }>['name'];
+
+function archiveField(
+  name: ProductName,
+  { storeKinds }: { readonly storeKinds: readonly StoreKind[] },
+) {
+  const forms = storeKinds.map((kind) => storeUrlForms[kind]).join(', ');
+  return [
+    `ANNALS_${name.toUpperCase()}_ARCHIVE`,
+    urlField((url) => parseStoreUrl(url, storeKinds)).describe(
+      `Archive that closed periods of the ${name} move to: ${forms}; they stay in its read models unless told.`,
+    ),
+  ] as const;
+}
 
 const productFields = Object.fromEntries(
-  products.flatMap(({ name, storeKinds }) => [
+  products.flatMap(({ name, storeKinds, ...product }) => [
     [
       `ANNALS_${name.toUpperCase()}_LOG`,
       urlField(parseLogUrl).describe(`Log of the ${name}; that of ANNALS_LOG unless told.`),
@@ -58,6 +77,7 @@ const productFields = Object.fromEntries(
         `Read models of the ${name}: ${storeKinds.map((kind) => storeUrlForms[kind]).join(', ')}; in ANNALS_DATA unless told.`,
       ),
     ],
+    ...('archive' in product ? [archiveField(name, product.archive)] : []),
   ]),
 ) as unknown as ProductFields;
 
@@ -110,11 +130,12 @@ export function siteConfigOf(settings: SiteSettings): SiteConfig {
     log: settings.ANNALS_LOG ?? embedded,
     logs: placesOf(settings, 'LOG'),
     stores: placesOf(settings, 'STORE'),
+    archives: placesOf(settings, 'ARCHIVE'),
     keys: settings.ANNALS_KEYS ?? embedded,
   };
 }
 
-function placesOf<Setting extends 'LOG' | 'STORE'>(
+function placesOf<Setting extends 'LOG' | 'STORE' | 'ARCHIVE'>(
   settings: SiteSettings,
   setting: Setting,
 ): { readonly [product in ProductName]?: Setting extends 'LOG' ? LogPlace : StorePlace } {
@@ -132,9 +153,10 @@ export function shownSite(config: SiteConfig): readonly (readonly [part: string,
   const embedded = `sqlite:${config.dataFolder}`;
   const parts: [string, string][] = [['log', config.log.url]];
   for (const name of productNames) {
-    const { logs, stores } = config;
+    const { logs, stores, archives } = config;
     if (logs[name]) parts.push([`log of ${name}`, logs[name].url]);
     if (stores[name]) parts.push([`read models of ${name}`, stores[name].url]);
+    if (archives[name]) parts.push([`archive of ${name}`, archives[name].url]);
   }
   parts.push(['keys', config.keys.url]);
   return parts

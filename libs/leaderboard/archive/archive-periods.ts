@@ -1,5 +1,5 @@
 import { type Clock, idFromKey } from '@annals/core';
-import type { DomainEvent } from '@annals/event-log';
+import type { DomainEvent, EventLog } from '@annals/event-log';
 import type { GenerationSnapshot, GenerationStore } from '@annals/projection';
 import type { BoardDirectory } from '../board-directory.ts';
 import { leaderboardEvents, type PeriodArchived } from '../events.ts';
@@ -7,20 +7,29 @@ import { notStored, type Overloaded, type Unknown } from '../outcome.ts';
 import type { ArchivedPeriod, BoardState } from '../state.ts';
 import { boardStream, scoresStream } from '../streams.ts';
 import { type LetGo, type LetGoMeans, letGoOfPeriod } from './let-go.ts';
-import { type BoardAndPeriod, digestPeriods, type PeriodDigests } from './period-digest.ts';
+import {
+  type BoardAndPeriod,
+  digestPeriods,
+  nameOfPeriod,
+  type PeriodDigests,
+} from './period-digest.ts';
+import { letGoOfVoidEntries } from './void-entries.ts';
 
 export const archiveLimits = {
   /** How long a period has been closed before it is archived, in milliseconds: every reader knows by then. */
   archiveAfterMs: 3_600_000,
 } as const;
 
-export interface ArchiveMeans extends Pick<LetGoMeans, 'log' | 'cipher'> {
+export interface ArchiveMeans extends Pick<LetGoMeans, 'cipher'> {
+  readonly log: Pick<EventLog, 'append' | 'readStream'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly boards: Pick<BoardDirectory, 'refresh'>;
   /** The live generations of `leaderboardProjection` and `leaderboardArchiveProjection`; they stay open. */
   readonly hot: GenerationStore;
   readonly archive: GenerationStore;
   readonly archiveAfterMs?: number;
+  /** Periods, by `nameOfPeriod`, that an earlier call found to be done: they are not compared again. */
+  readonly done?: ReadonlySet<string>;
 }
 
 export type ArchiveOutcome =
@@ -39,7 +48,8 @@ export type PeriodOutcome = BoardAndPeriod & ArchiveOutcome;
  *
  * 1. Rows of hot read model and archive are counted and hashed: they must be the same.
  * 2. `period-archived` in the board's stream says so, with count and hash: from then on reads go to the archive.
- * 3. `scores-archived` in the buckets' streams has every generation of the hot read model let the rows go.
+ * 3. `scores-archived` in the buckets' streams has every generation of the hot read model let the rows go, and
+ *    behind them the void entries of all archived periods.
  *
  * Whoever dies in between is followed by the next call: what is recorded is not decided anew, and the
  * archive is compared with what was recorded before anything more is let go. Both stores are read once as a
@@ -86,6 +96,9 @@ async function archiveDue(
     else if (isDone) outcome = checkRecorded(state.archived.get(period), digests.archive.of(place));
     else outcome = await archiveOne(means, archive, { ...place, state }, digests);
     outcomes.push({ ...place, ...outcome });
+  }
+  if (outcomes.some((one) => one.kind === 'archived' && one.letGo > 0)) {
+    await letGoOfVoidEntries({ ...means, now: means.clock.now() }, hot);
   }
   return outcomes;
 }
@@ -153,7 +166,7 @@ async function record(
 
 /** Periods that were closed long enough ago, as the archive has them, with their boards as the log has them. */
 async function duePeriods(
-  { boards, clock, archiveAfterMs = archiveLimits.archiveAfterMs }: ArchiveMeans,
+  { boards, clock, archiveAfterMs = archiveLimits.archiveAfterMs, done }: ArchiveMeans,
   archive: GenerationSnapshot,
 ): Promise<readonly Due[]> {
   const due: Due[] = [];
@@ -162,6 +175,7 @@ async function duePeriods(
     for (const { board: id, period, closed_at } of page) {
       if (Number(closed_at) + archiveAfterMs > clock.now()) continue;
       const board = String(id);
+      if (done?.has(nameOfPeriod({ board, period: String(period) }))) continue;
       if (!states.has(board)) states.set(board, await boards.refresh(board));
       const state = states.get(board);
       if (state) due.push({ board, period: String(period), state });

@@ -7,6 +7,8 @@ import { type Projection, promote, type Row, rebuild, verify } from '@annals/pro
 import { liveReader, sqliteProjectionStore } from '@annals/store-sqlite';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { followBoards } from '../board-directory.ts';
+import { decideScore } from '../decide.ts';
+import { leaderboardEvents } from '../events.ts';
 import { scoreInputSchema } from '../input.ts';
 import { limits } from '../limits.ts';
 import { leaderboardArchiveProjection, leaderboardProjection } from '../projections/leaderboard.ts';
@@ -20,6 +22,7 @@ import {
 } from '../testing/archived-leaderboard.ts';
 import { readsOf } from '../testing/live-leaderboard.ts';
 import { archivePeriods } from './archive-periods.ts';
+import { nameOfPeriod } from './period-digest.ts';
 
 function sqlitePlace(): StorePlace {
   const folder = mkdtempSync(join(tmpdir(), 'annals-archive-'));
@@ -52,8 +55,11 @@ const openPeriod = '2026-02';
 const closed = { board, period: closedPeriod, order: 'desc' } as const;
 
 /** Two periods of a board with ties, names and an erasure; the first of them is closed. */
-async function play({ leaderboard }: ArchivedLeaderboard): Promise<void> {
+const none: ReadonlySet<string> = new Set();
+
+async function play({ leaderboard, log, operation }: ArchivedLeaderboard): Promise<void> {
   const settings = { operator: 'increment', order: 'desc', reset: 'monthly' } as const;
+  const { cipher } = operation(leaderboardProjection);
   await leaderboard.putBoard(board, settings);
   for (const [month, period] of [closedPeriod, openPeriod].entries()) {
     await leaderboard.recordScores(
@@ -73,13 +79,17 @@ async function play({ leaderboard }: ArchivedLeaderboard): Promise<void> {
   await leaderboard.putPlayer('player-4', { name: 'Four' });
   await leaderboard.erasePlayer('player-4');
   expect(await leaderboard.closePeriod(board, closedPeriod)).toMatchObject({ kind: 'closed' });
-  // A score that comes too late, in a bucket that has scores of its player.
-  await leaderboard.recordScore(
-    scoreInputSchema.parse({
-      ...{ leaderboard: board, user_id: 'player-1', match_id: 'late', points: 3 },
-      occurred_at: `${closedPeriod}-11T12:00:00Z`,
-    }),
-  );
+  // A score of a process that had not heard of the close: it comes too late.
+  const late = scoreInputSchema.parse({
+    ...{ leaderboard: board, user_id: 'player-1', match_id: 'late', points: 3 },
+    occurred_at: `${closedPeriod}-11T12:00:00Z`,
+  });
+  const settingsBefore = { settings: { ...settings, buckets }, closing: none, closed: none };
+  const decided = decideScore({ ...settingsBefore, archived: new Map() }, late, Date.now());
+  if (decided.kind !== 'append') throw new Error(decided.kind);
+  const encoded = await leaderboardEvents.encode([decided.event], cipher);
+  if (encoded.kind !== 'encoded') throw new Error(encoded.kind);
+  await log.append(decided.stream, encoded.events, { expected: 'any' });
 }
 
 /** Everything that can be asked of both periods. */
@@ -144,12 +154,14 @@ describe('a closed period', () => {
     await expectUnchanged(opened);
     expect(inClosed(await rowsOf(opened, leaderboardProjection, 'scores'))).toEqual([]);
     expect(inClosed(await rowsOf(opened, leaderboardArchiveProjection, 'scores'))).toHaveLength(12);
-    // The matches are gone with the players; what was void is no part of any chain and stays.
+    // The matches are gone with the players, and so is the one that came too late.
     const entriesLeft = (await rowsOf(opened, leaderboardProjection, 'entries')).length;
-    expect(entriesBefore - entriesLeft).toBe(60);
+    expect(entriesBefore - entriesLeft).toBe(61);
     expect(await rowsOf(opened, leaderboardArchiveProjection, 'players')).toEqual([]);
 
     expect(await opened.archive()).toMatchObject([{ kind: 'archived', players: 12, letGo: 0 }]);
+    const done = new Set([nameOfPeriod({ board, period: closedPeriod })]);
+    expect(await opened.archive(opened.log, done)).toEqual([]);
     await opened.leaderboard.putPlayer('player-7', { name: 'Seven' });
     await opened.leaderboard.erasePlayer('player-3');
     await expectUnchanged(opened);
@@ -178,7 +190,8 @@ describe('a closed period', () => {
     await play(opened);
     for (let appends = 0; ; appends += 1) {
       let left = appends;
-      const dying: Pick<EventLog, 'append'> = {
+      const dying: Pick<EventLog, 'append' | 'readStream'> = {
+        readStream: (...args) => opened.log.readStream(...args),
         append: async (...args) => {
           // Every other one dies after the append took effect.
           if (left === 0 && appends % 2 === 0) throw new Error('dead before');
@@ -249,7 +262,7 @@ describe('a closed period', () => {
     const top = { limit: 10, offset: 0, ties: 'standard' } as const;
     await expect
       .poll(() => opened.readModel.top({ ...closed, ...top }), { timeout: 10_000 })
-      .toEqual({ kind: 'lost' });
+      .toEqual({ kind: 'lost', of: 'archive' });
     const open = await opened.readModel.top({ ...closed, period: openPeriod, ...top });
     expect(open).toMatchObject({ kind: 'answer', players: 12 });
   });

@@ -97,7 +97,7 @@ async function routed<Q extends Pick<BoardPeriod, 'board' | 'period'>, T extends
     if (!now?.archived.has(period)) return answer;
   }
   const [answer, covered] = await Promise.all([ask(archive), hot.entries([])]);
-  if (answer.kind === 'lost') return answer;
+  if (answer.kind === 'lost') return { of: 'archive', ...answer };
   if (covered.kind === 'lost') return covered;
   return { ...(await withNames(answer)), kind: 'answer', asOf: covered.asOf };
 }
@@ -133,7 +133,8 @@ async function entries(
   if (asked.length === 0) return answer;
   const archived = await archive.entries(asked);
   // Of a score that nobody has seen yet the archive knows nothing either, or as much as it will always say.
-  if (archived.kind === 'lost') return answer.entries.includes(undefined) ? archived : answer;
+  if (archived.kind === 'lost')
+    return answer.entries.includes(undefined) ? { of: 'archive', ...archived } : answer;
   const found = archived.entries[Symbol.iterator]();
   const merged = answer.entries.map((entry) =>
     isKnown(entry) ? entry : (found.next().value ?? entry),

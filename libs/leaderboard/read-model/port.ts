@@ -39,6 +39,8 @@ export type Answer<T> =
 
 export interface Lost {
   readonly kind: 'lost';
+  /** The archive of closed periods is what is lost, or (`no-archive`) this process was not told of any. */
+  readonly of?: 'archive' | 'no-archive';
 }
 
 /** A board in a period. Its order comes with the question: it is fixed, and the caller knows the board. */

@@ -42,7 +42,10 @@ export interface ArchivedLeaderboard {
   /** For rebuild and verify. */
   operation(projection: Projection): Operation;
   /** Archives what is closed; with a log of its own, for crashes. */
-  archive(log?: Pick<EventLog, 'append'>): Promise<readonly PeriodOutcome[]>;
+  archive(
+    log?: Pick<EventLog, 'append' | 'readStream'>,
+    done?: ReadonlySet<string>,
+  ): Promise<readonly PeriodOutcome[]>;
   /** The live generation of a projection, to look into or to damage. */
   live(projection: Projection): Promise<GenerationStore>;
   /** Both read models have come as far as the log. */
@@ -96,7 +99,7 @@ export async function archivedLeaderboard(
       ...{ log, store: storeOf(projection), projection, cipher, clock, directory },
       holder: 'operator',
     }),
-    archive: async (over = log) => {
+    archive: async (over = log, done: ReadonlySet<string> = new Set()) => {
       const both = await Promise.all([
         live(leaderboardProjection),
         live(leaderboardArchiveProjection),
@@ -104,7 +107,7 @@ export async function archivedLeaderboard(
       const [hot, archive] = both;
       try {
         return await archivePeriods({
-          ...{ log: over, cipher, clock, boards, hot, archive, archiveAfterMs: 0 },
+          ...{ log: over, cipher, clock, boards, hot, archive, done, archiveAfterMs: 0 },
         });
       } finally {
         for (const generation of both) await generation.close();

@@ -79,7 +79,7 @@ async function on<T>(
     site: Site,
   ) => Promise<T>,
 ): Promise<T> {
-  const projection = knownProjection(name);
+  const projection = knownProjection(context, name);
   return withSite(context, async (site) => {
     const operation = operationOn(context, site, projection);
     const asked = generation === undefined ? operation : { ...operation, generation };

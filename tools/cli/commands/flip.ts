@@ -58,7 +58,7 @@ async function promoteNamed(
   name: string,
   { generation, despiteDifferences }: FlipFlags & { readonly generation?: number },
 ): Promise<ExitCode> {
-  const projection = knownProjection(name);
+  const projection = knownProjection(context, name);
   return withSite(context, async (site) => {
     const operation = operationOn(context, site, projection);
     return flipped(context, name, await promote({ ...operation, generation, despiteDifferences }));
@@ -70,7 +70,7 @@ async function rollbackNamed(
   name: string,
   { despiteDifferences }: FlipFlags,
 ): Promise<ExitCode> {
-  const projection = knownProjection(name);
+  const projection = knownProjection(context, name);
   return withSite(context, async (site) => {
     const operation = operationOn(context, site, projection);
     return flipped(context, name, await rollback({ ...operation, despiteDifferences }));
@@ -137,7 +137,7 @@ async function dropNamed(
   name: string,
   { generation }: { readonly generation: number },
 ): Promise<ExitCode> {
-  const projection = knownProjection(name);
+  const projection = knownProjection(context, name);
   return withSite(context, async (site) => {
     await confirmed(
       context,

@@ -11,7 +11,7 @@ import {
   importLog,
   limits,
 } from '@annals/event-log';
-import { dataLayout, openLogAt, projections } from '@annals/projector';
+import { dataLayout, openLogAt, projectionsOf } from '@annals/projector';
 import type { Command } from 'commander';
 import { type CommandContext, openingOf } from '../context.ts';
 import { withExamples } from '../examples.ts';
@@ -217,7 +217,7 @@ async function tell(
   context.output.remark(
     [
       'The log is in a new folder. Read models are not part of an export; bring each back by replay:',
-      ...projections.map(({ name }) => {
+      ...projectionsOf(context.site).map(({ name }) => {
         return `  annals rebuild ${name} --data ${data} && annals promote ${name} --data ${data}`;
       }),
       'Personal data opens only with the keys it was sealed with: put the backup of the key store, and',

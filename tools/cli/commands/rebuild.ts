@@ -72,7 +72,7 @@ async function rebuildNamed(
   name: string,
   flags: RebuildFlags,
 ): Promise<ExitCode> {
-  const projection = knownProjection(name);
+  const projection = knownProjection(context, name);
   return withSite(context, async (site) => {
     const request = {
       ...operationOn(context, site, projection),

@@ -32,7 +32,7 @@ export function addStatus(annals: Command, act: Act): void {
 }
 
 async function status(context: CommandContext, name: string | undefined): Promise<ExitCode> {
-  if (name !== undefined) knownProjection(name);
+  if (name !== undefined) knownProjection(context, name);
   return withReadModels(context, async (models) => {
     const all = await observeAll(context, models);
     const chosen = all.filter(({ projection }) => name === undefined || projection === name);

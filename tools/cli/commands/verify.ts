@@ -58,7 +58,7 @@ async function verifyNamed(
   name: string,
   { generation, refold, rows }: VerifyFlags,
 ): Promise<ExitCode> {
-  const projection = knownProjection(name);
+  const projection = knownProjection(context, name);
   return withSite(context, async (site) => {
     const outcome = await verify({
       ...operationOn(context, site, projection),
