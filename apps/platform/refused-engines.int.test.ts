@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { cp, readdir } from 'node:fs/promises';
 import { describeOn, type Engine } from '@annals/core/testing';
-import { openLogAt } from '@annals/projector';
+import { openLogAt, openSite, siteConfigOf } from '@annals/projector';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { configSchema } from './config.ts';
 import { runMain, runProjector } from './testing/platform-process.ts';
 import { tellRedis } from './testing/tell-redis.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
@@ -36,6 +37,27 @@ await describeOn('redis', 'A start on a Redis', (redis) => {
     const ended = await runMain(env).ended;
     expectRefused(ended, /^annals: cannot start: Redis refuses us: check user, password/);
     expect(ended.err.trim().split('\n')).toHaveLength(1);
+  });
+
+  test('where another site keeps its read models under the same prefix', async () => {
+    const prefix = `test-${randomUUID()}`;
+    const store = `${redis.url}?prefix=${prefix}`;
+    const open = async (folder: string) =>
+      openSite(
+        siteConfigOf(configSchema.parse({ ANNALS_DATA: folder, ANNALS_LEADERBOARD_STORE: store })),
+      );
+    const first = await freshFolder();
+    // All processes of one site are at home there, also later on.
+    for (let process = 1; process <= 2; process += 1) await (await open(first)).close();
+    expectRefused(
+      await runMain(await settings({ ANNALS_LEADERBOARD_STORE: store })).ended,
+      new RegExp(`^annals: cannot start: another site keeps its read models .*${prefix}:site\\)$`),
+    );
+    expect(await keysUnder(redis, prefix)).toEqual([`${prefix}:site`]);
+    // As the message says, for a site that takes the place of one that is gone.
+    await tellRedis(redis, `DEL ${prefix}:site`);
+    await (await open(await freshFolder())).close();
+    await tellRedis(redis, `DEL ${prefix}:site`);
   });
 
   describe('with keys of somebody else under our prefix', () => {

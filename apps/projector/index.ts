@@ -63,6 +63,7 @@ export {
   siteConfigOf,
   siteFields,
 } from './site/site-config.ts';
+export { nameOfSite, SiteUnnamedError, siteEvents } from './site/site-name.ts';
 export type { KeysPlace, StoreKind, StorePlace } from './site/store-url.ts';
 export {
   type ProjectorThread,

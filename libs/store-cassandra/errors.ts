@@ -7,6 +7,7 @@ export type CassandraStoreErrorCode =
   | 'contended'
   | 'schema'
   | 'newer-format'
+  | 'another-site'
   | 'snapshot-ended'
   | 'bad-url'
   | 'io';
@@ -30,6 +31,7 @@ const advice: { readonly [code in CassandraStoreErrorCode]: string } = {
   contended: 'others kept changing the same row',
   schema: 'the nodes of Cassandra do not agree on the schema',
   'newer-format': 'a newer version of this program made it: update this one',
+  'another-site': 'another site keeps its read models in our keyspace: choose another keyspace',
   'snapshot-ended': 'the snapshot was open for too long: take a new one',
   'bad-url': 'cassandra://[user:password@]host:port,…/keyspace?datacenter=…',
   io: 'Cassandra failed',

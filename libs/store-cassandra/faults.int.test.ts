@@ -4,6 +4,7 @@ import type { GenerationSpec, Table } from '@annals/projection';
 import { allRows, at, Share } from '@annals/projection/contract';
 import { afterAll, expect, test } from 'vitest';
 import { cassandraProjectionStore } from './cassandra-projection-store.ts';
+import { claimCassandraKeyspace } from './claim.ts';
 import { connectCassandra } from './connection.ts';
 import { limits } from './limits.ts';
 import { readMarker, tableNamesOf } from './marker.ts';
@@ -112,6 +113,20 @@ await describeOn('cassandra', 'On Cassandra', (engine) => {
     expect(await openGenerationReader(cassandra, { ...spec, generation: 2 })).toBe('lost');
     const id = idFromKey('generation', 'of another log');
     expect(await openGenerationReader(cassandra, { ...spec, id })).toBe('lost');
+  });
+
+  test('a keyspace belongs to the site that came first, until an operator says otherwise', async () => {
+    const claimed = { url: keyspace.url, site: 'first' };
+    await claimCassandraKeyspace(claimed);
+    await claimCassandraKeyspace(claimed);
+    const other = claimCassandraKeyspace({ ...claimed, site: 'second' });
+    await expect(other).rejects.toMatchObject({ code: 'another-site' });
+    await expect(other).rejects.toThrow(
+      /is of site first, this is second.*truncate \S+annals_site/,
+    );
+    const cassandra = await keyspace.connection();
+    await cassandra.schema(`TRUNCATE ${cassandra.keyspace}.annals_site`);
+    await claimCassandraKeyspace({ ...claimed, site: 'second' });
   });
 
   test('no more snapshots are open than may be, and a closed one gives its place free', async () => {

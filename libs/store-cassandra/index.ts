@@ -3,6 +3,7 @@ export {
   type CassandraProjectionStoreOptions,
   cassandraProjectionStore,
 } from './cassandra-projection-store.ts';
+export { type CassandraClaim, claimCassandraKeyspace } from './claim.ts';
 export { compactByProgram } from './compact-program.ts';
 export { CassandraConnection, connectCassandra } from './connection.ts';
 export { CassandraStoreError, type CassandraStoreErrorCode } from './errors.ts';

@@ -48,6 +48,8 @@ export const projectionSchema: SchemaPart = {
     { tables: projectionTables },
     // Said before the first row of a batch is written: a reader knows by it that none was written meanwhile.
     { columns: [{ table: 'annals_applied', column: 'started bigint' }] },
+    // Whose the keyspace is: written once, by compare-and-set.
+    { tables: ['annals_site (id int, site text, PRIMARY KEY ((id)))'] },
   ],
 };
 

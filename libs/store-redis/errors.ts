@@ -4,6 +4,7 @@ export type RedisStoreErrorCode =
   | 'refused'
   | 'evicts'
   | 'foreign-keys'
+  | 'another-site'
   | 'out-of-memory'
   | 'busy'
   | 'io';
@@ -24,6 +25,7 @@ const advice: { readonly [code in RedisStoreErrorCode]: string } = {
   refused: 'Redis refuses us: check user, password and permissions',
   evicts: 'Redis may drop keys when its memory is full: set maxmemory-policy noeviction',
   'foreign-keys': 'there are keys of somebody else under our prefix: choose another prefix',
+  'another-site': 'another site keeps its read models under our prefix: choose another prefix',
   'out-of-memory': 'Redis has no memory left: raise maxmemory or drop old generations',
   busy: 'Redis is busy',
   io: 'Redis failed',

@@ -1,3 +1,4 @@
+export { claimRedisPrefix, type RedisClaim } from './claim.ts';
 export { RedisStoreError, type RedisStoreErrorCode } from './errors.ts';
 export {
   type RedisLive,

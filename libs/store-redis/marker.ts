@@ -140,7 +140,10 @@ export async function* scannedKeys(node: RedisNode, match: string): AsyncIterabl
 }
 
 /** Throws when somebody else has keys under our prefix: what we drop or count might be theirs. */
-async function refuseForeignKeys(connection: RedisConnection, prefix: string): Promise<void> {
+export async function refuseForeignKeys(
+  connection: RedisConnection,
+  prefix: string,
+): Promise<void> {
   for (const node of await connection.masters()) {
     for await (const keys of scannedKeys(node, `${prefix}:*`)) {
       const stranger = keys.map(String).find((key) => !isOurKey(prefix, key));

@@ -46,9 +46,15 @@ export function generationPattern(prefix: string, projection: string, generation
   return `${prefix}:{${generationName(projection, generation)}:*`;
 }
 
+/** Says which site the keys under a prefix belong to. */
+export function siteKey(prefix: string): string {
+  return `${prefix}:site`;
+}
+
 /** Whether a key under the prefix has the form of those this package makes. */
 export function isOurKey(prefix: string, key: string): boolean {
   const rest = key.slice(prefix.length + 1);
+  if (key === siteKey(prefix)) return true;
   return /^\{[a-z][a-z0-9-]*:g\d+\}:marker$|^\{[a-z][a-z0-9-]*:g\d+:[0-9a-f]{12}:\d+\.\d+\}:/.test(
     rest,
   );

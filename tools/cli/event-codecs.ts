@@ -15,6 +15,7 @@ import {
   webhookEndpointsStream,
 } from '@annals/payments/webhooks-out';
 import { controlEventTypes, reactorEventTypes } from '@annals/projection';
+import { siteEvents } from '@annals/projector';
 
 interface Codec {
   readonly names: readonly string[];
@@ -29,6 +30,7 @@ const codecs: readonly Codec[] = [
   apiKeyEvents,
   controlEventTypes,
   reactorEventTypes,
+  siteEvents,
 ];
 
 /** Categories whose streams hold events of one codec only: types of other streams may have the same names. */

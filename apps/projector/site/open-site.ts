@@ -25,6 +25,7 @@ import type { LogPlace } from './log-url.ts';
 import { type OpenedLog, type OpenLogOptions, openLogAt } from './open-log.ts';
 import { type LiveOptions, type PlaceStores, type SiteLive, storesAt } from './open-stores.ts';
 import type { SiteConfig } from './site-config.ts';
+import { nameOfSite } from './site-name.ts';
 import type { KeysPlace, StorePlace } from './store-url.ts';
 
 export interface SiteOptions extends Pick<OpenLogOptions, 'mustExist' | 'onProgress' | 'onReport'> {
@@ -84,6 +85,7 @@ async function open(
   const stores = new Stores(places);
   held.defer(() => stores.close());
   await reachStores(config, stores);
+  await claimPlaces(config, places, logs.main.log, clock);
   let closed: Promise<void> | undefined;
   return {
     ...{ config, keys, clock, log: logs.main.log, logs: logs.all },
@@ -227,6 +229,26 @@ async function reachStores(config: SiteConfig, stores: Stores): Promise<void> {
     if (!place || place.kind === 'sqlite') continue;
     const opened = await stores.of(projection).open(1);
     if (opened !== 'lost') await opened.close();
+  }
+}
+
+/** Says that the stores that are elsewhere are this site's: what they hold of another one is not to be touched. */
+async function claimPlaces(
+  { stores, archives }: SiteConfig,
+  places: Places,
+  log: EventLog,
+  clock: Clock,
+): Promise<void> {
+  let site: string | undefined;
+  for (const name of productNames) {
+    for (const [place, opened] of [
+      [stores[name], places.stores.get(name)],
+      [archives[name], places.archives.get(name)],
+    ] as const) {
+      if (!place || !opened || place.kind === 'sqlite') continue;
+      site ??= await nameOfSite(log, clock.now());
+      await opened.claim(site);
+    }
   }
 }
 

@@ -29,6 +29,11 @@ export interface PlaceStores {
   /** A store of its own with each call: whoever asks closes it. */
   store(projection: Projection): ProjectionStore;
   live(projection: Projection, options: LiveOptions): SiteLive;
+  /**
+   * Says that the place is this site's, where several could reach it. Throws the store's named error
+   * (`another-site`) where it is another one's.
+   */
+  claim(site: string): Promise<void>;
 }
 
 /** The stores at a place. What its engine needs is loaded here, and only what is used. */
@@ -51,11 +56,15 @@ function sqliteStores(place: SqliteStorePlace, clock: Clock): PlaceStores {
       kind: 'sqlite',
       live: liveReader({ folder, projection, clock, ...options }),
     }),
+    // A folder is this machine's, and a generation in it that another log made is lost to this one.
+    claim: async () => undefined,
   };
 }
 
 async function redisStores(place: RedisStorePlace, clock: Clock): Promise<PlaceStores> {
-  const { redisLiveReader, redisProjectionStore } = await import('@annals/store-redis');
+  const { claimRedisPrefix, redisLiveReader, redisProjectionStore } = await import(
+    '@annals/store-redis'
+  );
   const { connection: url, prefix, shards } = place;
   const where = { url, clock, ...(prefix === undefined ? {} : { prefix }) };
   return {
@@ -65,13 +74,17 @@ async function redisStores(place: RedisStorePlace, clock: Clock): Promise<PlaceS
       kind: 'redis',
       live: redisLiveReader({ ...where, projection, ...options }),
     }),
+    claim: (site) => claimRedisPrefix({ url, site, ...(prefix === undefined ? {} : { prefix }) }),
   };
 }
 
 async function cassandraStores(place: CassandraStorePlace, clock: Clock): Promise<PlaceStores> {
-  const { cassandraLiveReader, cassandraProjectionStore, compactByProgram } = await import(
-    '@annals/store-cassandra'
-  );
+  const {
+    cassandraLiveReader,
+    cassandraProjectionStore,
+    claimCassandraKeyspace,
+    compactByProgram,
+  } = await import('@annals/store-cassandra');
   const { connection: cassandra, buckets, orderShards, compact } = place;
   const layout = {
     ...(buckets === undefined ? {} : { buckets }),
@@ -85,5 +98,6 @@ async function cassandraStores(place: CassandraStorePlace, clock: Clock): Promis
       kind: 'cassandra',
       live: cassandraLiveReader({ cassandra, projection, clock, ...options }),
     }),
+    claim: (site) => claimCassandraKeyspace({ url: cassandra, site }),
   };
 }
