@@ -5,6 +5,7 @@ import { openLogAt, openSite, siteConfigOf } from '@annals/projector';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { configSchema } from './config.ts';
 import { runMain, runProjector } from './testing/platform-process.ts';
+import { refusingCassandra } from './testing/refusing-cassandra.ts';
 import { tellRedis } from './testing/tell-redis.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
 
@@ -94,6 +95,49 @@ await describeOn('redis', 'A start on a Redis', (redis) => {
       await tellRedis(redis, `DEL ${marker}`);
     });
   });
+});
+
+await describeOn(
+  'redis',
+  'A start on a Redis that asks for a password',
+  (redis) => {
+    const withPassword = (password: string) => redis.url.replace('://', `://:${password}@`);
+    const start = async (url: string) =>
+      runMain(await settings({ ANNALS_LEADERBOARD_STORE: url })).ended;
+
+    test('with none, or with another one', async () => {
+      await tellRedis(redis, 'CONFIG SET requirepass right-one');
+      for (const url of [redis.url, withPassword('secret')]) {
+        const ended = await start(url);
+        expectRefused(ended, /^annals: cannot start: Redis refuses us: check user, password/);
+        expect(ended.err.trim().split('\n')).toHaveLength(1);
+      }
+      const env = await settings({ ANNALS_LEADERBOARD_STORE: withPassword('right-one') });
+      await (await openSite(siteConfigOf(configSchema.parse(env)))).close();
+    });
+  },
+  { label: 'password' },
+);
+
+await describeOn('kafka-sasl', 'A start on a Kafka that asks for a password', (kafka) => {
+  test('with another one', async () => {
+    const url = kafka.url.replace(':annals@', ':secret@').replace('?', `/test-${randomUUID()}?`);
+    const ended = await runMain(await settings({ ANNALS_LOG: url })).ended;
+    expectRefused(ended, /^annals: cannot start: Kafka at 127\.0\.0\.1:\d+: .*[Aa]uthentication/);
+    expect(ended.err.trim().split('\n')).toHaveLength(1);
+    const right = kafka.url.replace('?', `/test-${randomUUID()}?partitions=1&`);
+    await (await openLogAt(right, { dataFolder: await freshFolder() })).log.close();
+  });
+});
+
+test('A start on a Cassandra that refuses the password', async () => {
+  const cassandra = await refusingCassandra();
+  onTestFinished(() => cassandra.close());
+  const url = `cassandra://ann:secret@127.0.0.1:${cassandra.port}/k?datacenter=d`;
+  const ended = await runMain(await settings({ ANNALS_LEADERBOARD_STORE: url })).ended;
+  expectRefused(ended, /^annals: cannot start: Cassandra refuses us: check user, password/);
+  expect(ended.err.trim().split('\n')).toHaveLength(1);
+  expect(cassandra.passwords()).toEqual(['ann secret']);
 });
 
 async function keysUnder(redis: Engine, prefix: string): Promise<string[]> {

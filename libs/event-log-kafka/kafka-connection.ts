@@ -32,7 +32,8 @@ export function kafkaClient(
     brokers: [...brokers],
     clientId,
     ...(ssl === undefined ? {} : { ssl }),
-    ...(sasl === undefined ? {} : { sasl }),
+    // The client writes a function into what it is given, which would not cross to a thread any more.
+    ...(sasl === undefined ? {} : { sasl: { ...sasl } }),
     ...(socketFactory === undefined ? {} : { socketFactory }),
     connectionTimeout: bounds.requestMsMax,
     requestTimeout: bounds.requestMsMax,

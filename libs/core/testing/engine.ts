@@ -9,6 +9,7 @@ export type EngineName =
   | 'redis-cluster'
   | 'kafka'
   | 'kafka3'
+  | 'kafka-sasl'
   | 'cassandra'
   | 'eventstoredb';
 

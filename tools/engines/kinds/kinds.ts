@@ -1,7 +1,7 @@
 import { EnginesError } from '../errors.ts';
 import { cassandra } from './cassandra/cassandra.ts';
 import { eventstoredb } from './eventstoredb.ts';
-import { kafka, kafka3 } from './kafka/kafka.ts';
+import { kafka, kafka3, kafkaSasl } from './kafka/kafka.ts';
 import type { EngineKind } from './kind.ts';
 import { redis, redisCluster } from './redis.ts';
 
@@ -10,6 +10,7 @@ const kinds = {
   'redis-cluster': redisCluster,
   kafka,
   kafka3,
+  'kafka-sasl': kafkaSasl,
   cassandra,
   eventstoredb,
 } as const;

@@ -5,7 +5,7 @@ import { jarsOf } from '../../jars.ts';
 import { java } from '../../programs.ts';
 import { output } from '../../run-program.ts';
 import type { EngineKind, NodeSite } from '../kind.ts';
-import { clusterSeenBy } from './metadata.ts';
+import { clusterSeenBy, talksKafka } from './metadata.ts';
 
 /** One broker that is its own controller. */
 export const kafka: EngineKind = kafkaOf(1);
@@ -13,7 +13,17 @@ export const kafka: EngineKind = kafkaOf(1);
 /** Three brokers: replication 3, two replicas in sync before a write is acknowledged. */
 export const kafka3: EngineKind = kafkaOf(3);
 
-function kafkaOf(brokers: 1 | 3): EngineKind {
+/** One broker that clients must tell who they are: `annals`, with the same password. */
+export const kafkaSasl: EngineKind = {
+  ...kafkaOf(1, saslProperties),
+  answers: talksKafka,
+  isWhole: talksKafka,
+  url: (addresses) => `kafka://annals:annals@${addresses.join(',')}?sasl=plain`,
+};
+
+type Properties = { readonly [name: string]: string | number | boolean };
+
+function kafkaOf(brokers: 1 | 3, more: (node: NodeSite) => Properties = () => ({})): EngineKind {
   return {
     nodes: brokers,
     portsPerNode: 2,
@@ -24,7 +34,7 @@ function kafkaOf(brokers: 1 | 3): EngineKind {
       const runtime = await java(env, { from: 17 });
       const classes = ['-cp', join(await jarsOf(site, 'kafka'), '*')];
       return {
-        configure: writeConfiguration,
+        configure: (node, nodes) => writeConfiguration(node, nodes, more(node)),
         format: async (nodes) => {
           const cluster = clusterId();
           const format = ['format', '--cluster-id', cluster, '--config', 'server.properties'];
@@ -54,7 +64,20 @@ function clusterId(): string {
   return id.startsWith('-') ? clusterId() : id;
 }
 
-function writeConfiguration(node: NodeSite, nodes: readonly NodeSite[]): void {
+function saslProperties({ ports: [clients, controller] }: NodeSite): Properties {
+  const module = 'org.apache.kafka.common.security.plain.PlainLoginModule required';
+  return {
+    listeners: `SASL://127.0.0.1:${clients},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `SASL://127.0.0.1:${clients}`,
+    'listener.security.protocol.map': 'SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'inter.broker.listener.name': 'SASL',
+    'sasl.mechanism.inter.broker.protocol': 'PLAIN',
+    'sasl.enabled.mechanisms': 'PLAIN',
+    'listener.name.sasl.plain.sasl.jaas.config': `${module} username="annals" password="annals" user_annals="annals";`,
+  };
+}
+
+function writeConfiguration(node: NodeSite, nodes: readonly NodeSite[], more: Properties): void {
   const [clients, controller] = node.ports;
   const voters = nodes.map(({ number, ports }) => `${number}@127.0.0.1:${ports[1]}`);
   const replicas = nodes.length;
@@ -85,6 +108,7 @@ function writeConfiguration(node: NodeSite, nodes: readonly NodeSite[]): void {
     'broker.heartbeat.interval.ms': 500,
     'broker.session.timeout.ms': 4_000,
     'replica.lag.time.max.ms': 5_000,
+    ...more,
   };
   const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(join(node.folder, 'server.properties'), lines.join(''));

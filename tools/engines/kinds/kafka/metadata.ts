@@ -8,18 +8,32 @@ export interface ClusterView {
   readonly controller: number;
 }
 
-/** A Metadata request, version 1, for no topic: https://kafka.apache.org/protocol#The_Messages_Metadata */
-function metadataRequest(): Buffer {
+/** A request with its header, version 1; `body` follows. */
+function requestOf(key: number, version: number, body: Uint8Array): Buffer {
   const client = 'annals-engines';
-  const request = Buffer.alloc(4 + 2 + 2 + 4 + 2 + client.length + 4);
+  const request = Buffer.alloc(4 + 2 + 2 + 4 + 2 + client.length + body.length);
   let at = request.writeInt32BE(request.length - 4, 0);
-  at = request.writeInt16BE(3, at);
-  at = request.writeInt16BE(1, at);
+  at = request.writeInt16BE(key, at);
+  at = request.writeInt16BE(version, at);
   at = request.writeInt32BE(1, at);
   at = request.writeInt16BE(client.length, at);
   at += request.write(client, at);
-  request.writeInt32BE(0, at);
+  request.set(body, at);
   return request;
+}
+
+/** A Metadata request, version 1, for no topic: https://kafka.apache.org/protocol#The_Messages_Metadata */
+function metadataRequest(): Buffer {
+  return requestOf(3, 1, Buffer.alloc(4));
+}
+
+/** Whether somebody at this port of 127.0.0.1 says which versions of Kafka's requests it knows, as a broker does to anybody. */
+export async function talksKafka(port: number): Promise<boolean> {
+  const versions = requestOf(18, 0, Buffer.alloc(0));
+  const error = await ask(port, versions, (answer) =>
+    answer.length < 10 ? undefined : answer.readInt16BE(8),
+  );
+  return error === 0;
 }
 
 /** Undefined when nobody at this port of 127.0.0.1 speaks Kafka. */
