@@ -19,6 +19,12 @@ const exact = z
   .describe(
     'Only where parts of the answer are newer than `as_of`, as writes went on while it was read.',
   );
+const stale = z
+  .literal(true)
+  .optional()
+  .describe(
+    'Only where the live read model is lost and the one before it answers, as ANNALS_WHEN_LOST=serve-older has it.',
+  );
 const closed = z.boolean().describe('Whether the period is frozen: its scores stay as they are.');
 const total = z
   .int()
@@ -60,6 +66,7 @@ export const topAnswer = z.strictObject({
   closed,
   as_of: asOf,
   exact,
+  stale,
 });
 
 export const standingAnswer = z.strictObject({
@@ -80,6 +87,7 @@ export const standingAnswer = z.strictObject({
   closed,
   as_of: asOf,
   exact,
+  stale,
 });
 
 export const ranksAnswer = z.strictObject({
@@ -90,6 +98,7 @@ export const ranksAnswer = z.strictObject({
   closed,
   as_of: asOf,
   exact,
+  stale,
 });
 
 export const historyAnswer = z.strictObject({
@@ -107,6 +116,7 @@ export const historyAnswer = z.strictObject({
   closed,
   as_of: asOf,
   exact,
+  stale,
 });
 
 export const boardAnswer = z.strictObject({
@@ -146,6 +156,7 @@ export const shownPlayer = z.strictObject({
   picture: z.string().nullable(),
   as_of: asOf,
   exact,
+  stale,
 });
 
 export function shown({ id, settings, period, closed }: ShownBoard): z.output<typeof shownBoard> {

@@ -81,8 +81,16 @@ function readOptions({ query, headers }: ReadRequest) {
 }
 
 /** What an answer is good for. */
-function readAt(read: { readonly asOf: string; readonly exact?: false }) {
-  return { as_of: read.asOf, ...(read.exact === false ? { exact: read.exact } : {}) };
+function readAt({
+  asOf,
+  exact,
+  stale,
+}: {
+  readonly asOf: string;
+  readonly exact?: false;
+  readonly stale?: true;
+}) {
+  return { as_of: asOf, ...(exact === false ? { exact } : {}), ...(stale ? { stale } : {}) };
 }
 
 /**
@@ -98,6 +106,7 @@ function answered<T, Body extends object>(
       readonly closed: boolean;
       readonly as_of: string;
       readonly exact?: false;
+      readonly stale?: true;
     })
   | Problem {
   if (read.kind !== 'answer') return problemOf(read);

@@ -32,6 +32,7 @@ describe('the settings of the platform', () => {
         PORT: 8080,
         ANNALS_DATA: './data',
         ANNALS_LOG_LEVEL: 'warn',
+        ANNALS_WHEN_LOST: 'refuse',
         ANNALS_OPERATIONS: 'loopback',
         ANNALS_DRAIN_MS: 0,
       },

@@ -84,6 +84,12 @@ export const configFields = {
     .describe(
       'What this process does: api (serves HTTP), projector (keeps read models), or all; all unless told.',
     ),
+  ANNALS_WHEN_LOST: z
+    .enum(['refuse', 'serve-older'], 'must be refuse or serve-older')
+    .default('refuse')
+    .describe(
+      'What reads do whose read model is lost: refuse, or answer from the one that was live before it, saying stale.',
+    ),
   ANNALS_ADMIN_KEY: adminKeySchema
     .optional()
     .describe('Fixes the admin key; without it one is made at the first start and printed once.'),

@@ -25,6 +25,7 @@ import {
   leaderboardReads,
   ReadModelVersionError,
 } from './leaderboard-reads.ts';
+import { olderGeneration, withOlder } from './older-reads.ts';
 
 export interface OpenLeaderboard {
   readonly service: Leaderboard;
@@ -43,12 +44,15 @@ export async function openLeaderboard(
   options: {
     readonly visibleMsMax?: number;
     readonly onTrouble: (detail: string) => void;
+    /** Whether a lost generation is answered for by the one that was live before it. */
+    readonly servesOlder?: boolean;
   },
 ): Promise<OpenLeaderboard> {
   const { cipher, keys, clock } = site;
   const log = site.logOf('leaderboard');
   const boards = followBoards({ log, cipher, clock });
-  const reads = await readsOf(site, generations, leaderboardProjection);
+  const { servesOlder = false, ...means } = options;
+  const reads = await readsOf(site, generations, leaderboardProjection, servesOlder);
   const archive = site.config.archives.leaderboard
     ? await readsOf(site, generations, leaderboardArchiveProjection)
     : undefined;
@@ -57,7 +61,7 @@ export async function openLeaderboard(
     : leaderboardReadModelWithoutArchive(reads.readModel, boards);
   const replicaMsMax = isReplica(site) ? replicaMsMaxDefault : 0;
   const service = new Leaderboard({
-    ...{ log, cipher, keys, clock, readModel, boards, replicaMsMax, ...options },
+    ...{ log, cipher, keys, clock, readModel, boards, replicaMsMax, ...means },
   });
   const liveBoards = new LiveBoards({
     service,
@@ -97,6 +101,7 @@ async function readsOf(
   site: Site,
   generations: GenerationDirectory,
   projection: Projection,
+  servesOlder = false,
 ): Promise<LeaderboardReads> {
   const diverged = await divergedGenerations(
     { log: site.logOf('leaderboard'), projection, store: site.storeFor(projection) },
@@ -107,7 +112,12 @@ async function readsOf(
     if (!live || live.version === projection.version) return live;
     throw new ReadModelVersionError(live.version, projection.version);
   };
-  return leaderboardReads(site.liveFor(projection, { liveGeneration, diverged }), site.clock);
+  const { clock } = site;
+  const live = leaderboardReads(site.liveFor(projection, { liveGeneration, diverged }), clock);
+  if (!servesOlder) return live;
+  const before = () => olderGeneration(generations.state(projection.name), projection.version);
+  const older = site.liveFor(projection, { liveGeneration: before, diverged });
+  return withOlder(live, leaderboardReads(older, clock));
 }
 
 /** Both as one. What was written can be told without the archive, which must not stand in the way of writes. */

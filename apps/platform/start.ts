@@ -133,6 +133,7 @@ async function openParts(config: Config, options: PlatformOptions, opened: Closi
   const leaderboard = roles.includes('api')
     ? await openLeaderboard(site, generations, {
         onTrouble: (detail) => tell(leaderboardProjection.name, detail),
+        servesOlder: config.ANNALS_WHEN_LOST === 'serve-older',
         ...(visibleMsMax === undefined ? {} : { visibleMsMax }),
       })
     : undefined;

@@ -100,6 +100,8 @@ export type Read<T> =
       readonly asOf: string;
       /** Only where parts of the answer are newer than `asOf`. */
       readonly exact?: false;
+      /** Only of a generation that was replaced, as the one that is live is lost. */
+      readonly stale?: true;
     } & T)
   | Refused<ReadRefusal>
   | Late
@@ -353,11 +355,13 @@ export class Leaderboard {
   }
 
   /** What a player is called. */
-  async player(query: {
-    readonly userId: string;
-    readonly minPosition?: string;
-  }): Promise<
-    | (NamedPlayer & { readonly kind: 'answer'; readonly asOf: string; readonly exact?: false })
+  async player(query: { readonly userId: string; readonly minPosition?: string }): Promise<
+    | (NamedPlayer & {
+        readonly kind: 'answer';
+        readonly asOf: string;
+        readonly exact?: false;
+        readonly stale?: true;
+      })
     | Refused<'invalid-position' | 'position-ahead'>
     | Late
     | Lost

@@ -34,7 +34,13 @@ export interface LeaderboardReadModel {
 }
 
 export type Answer<T> =
-  | ({ readonly kind: 'answer'; readonly asOf: Checkpoint; readonly exact?: false } & T)
+  | ({
+      readonly kind: 'answer';
+      readonly asOf: Checkpoint;
+      readonly exact?: false;
+      /** Of a generation that was replaced, as the one that is live is lost. */
+      readonly stale?: true;
+    } & T)
   | Lost;
 
 export interface Lost {
