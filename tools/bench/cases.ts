@@ -10,6 +10,7 @@ import { kafkaCatchUp } from './cases/kafka-catch-up.ts';
 import { memory } from './cases/memory.ts';
 import { paymentsPostgres } from './cases/payments-postgres.ts';
 import { rankAmongMany } from './cases/rank.ts';
+import { rankSchemes } from './cases/rank-schemes.ts';
 import { rebuildOfBoard } from './cases/rebuild.ts';
 import { rebuildBesideAppends } from './cases/rebuild-beside-appends.ts';
 import { reconciliation } from './cases/reconciliation.ts';
@@ -33,5 +34,6 @@ export const cases: readonly BenchCase[] = [
   cassandraProjector,
   reconciliation,
   redisRead,
+  rankSchemes,
   paymentsPostgres,
 ];
