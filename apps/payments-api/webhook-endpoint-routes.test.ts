@@ -115,7 +115,7 @@ describe('bad input', () => {
     ['an unknown field', { url, event_types: ['*'], secret: 'whsec_mine' }, 'secret'],
   ])('%s is refused by its field, and nothing is written', async (_, body, field) => {
     const head = await api.log.head();
-    const answer = await put('hook-x', body);
+    const answer = await put('hook-x', body, { 'idempotency-key': 'k-x' });
     expect(answer).toMatchObject({ status: 400, body: { errors: [{ field }] } });
     expect(await api.log.head()).toEqual(head);
     expect((await api.call('GET /v1/webhook_endpoints/hook-x')).status).toBe(404);
