@@ -87,6 +87,18 @@ async function booksBalance(firstPosition: string): Promise<void> {
   expect(BigInt(row.net_revenue)).toBe(500n - BigInt(row.psp_fees));
 }
 
+test('a card is typed at the page of the provider, which leads back with its token', async () => {
+  const back = 'https://shop.example/back?cart=7';
+  const landed = await api.provider.payAtPage({ return_url: back, reference: 'c-page' });
+  expect(landed.href).toContain('https://shop.example/back?cart=7&');
+  expect(landed.searchParams.get('reference')).toBe('c-page');
+  const token = landed.searchParams.get('token');
+  const body = paymentInput('c-page', { credit_card_info: token, return_url: back });
+  const taken = await api.call('POST /v1/payments?wait_seconds=20', { body });
+  expect(taken).toMatchObject({ status: 201, body: { payment_orders: [{ state: 'captured' }] } });
+  expect(api.lines.join('')).not.toContain('4242424242424242');
+});
+
 describe('the buyer', () => {
   test.each([
     ['succeeded', 'captured'],

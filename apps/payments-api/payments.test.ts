@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { paymentInput, shopInput } from './testing/example-payment.ts';
-import { openApi, type TestApi } from './testing/open-api.ts';
+import { call, openApi, type TestApi } from './testing/open-api.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -29,5 +29,44 @@ describe('a payment', () => {
     });
     expect(one).toMatchObject({ status: 200, body: { checkout_id: 'c-1', ...order } });
     expect(one.body.as_of).toBeTruthy();
+  });
+
+  test('is read from its own stream where the read model is lost; lists say how to repair it', async () => {
+    const { paymentsRead } = api.means;
+    const lost = async () => ({ kind: 'lost' }) as const;
+    const other = await api.otherProcess({
+      paymentsRead: { ...paymentsRead, checkout: lost, ordersOfSeller: lost },
+    });
+    const taken = await api.call('POST /v1/payments', { body: paymentInput('c-2') });
+    const read = await call(other, 'GET /v1/payments/c-2', {});
+    expect(read).toMatchObject({ status: 200, body: { checkout_id: 'c-2' } });
+    expect(read.body.as_of).toBe(taken.body.position);
+    expect((await call(other, 'GET /v1/payments/c-none', {})).status).toBe(404);
+    const list = await call(other, 'GET /v1/payment_orders?seller_account=shop', {});
+    expect(list).toMatchObject({ status: 503, body: { code: 'read-model-lost' } });
+    expect(list.body.command).toContain('npx annals rebuild payments');
+    await other.stop();
+  });
+
+  test('is there at once, also while the read model lags; what only that has waits, and says so', async () => {
+    const late = async () => 'late' as const;
+    const { paymentsRead, wallets } = api.means;
+    const checkout: typeof paymentsRead.checkout = async () => {
+      return { kind: 'answer', asOf: {}, checkout: undefined };
+    };
+    const other = await api.otherProcess({
+      paymentsRead: { ...paymentsRead, checkout, waitFor: late },
+      wallets: { ...wallets, waitFor: late },
+    });
+    const taken = await api.call('POST /v1/payments', { body: paymentInput('c-3') });
+    const at = `min-position=${taken.body.position}`;
+    expect((await call(other, `GET /v1/payments/c-3?${at}`, {})).status).toBe(200);
+    expect((await call(other, 'GET /v1/payments/c-3', {})).status).toBe(200);
+    const wallet = await call(other, `GET /v1/wallets/shop?${at}`, {});
+    expect(wallet).toMatchObject({ status: 503, body: { code: 'not-there-yet' } });
+    expect(wallet.headers['retry-after']).toBe('1');
+    const ahead = await call(other, 'GET /v1/payments/c-3?min-position=0:9999999999999999', {});
+    expect(ahead).toMatchObject({ status: 409, body: { code: 'position-ahead' } });
+    await other.stop();
   });
 });

@@ -18,6 +18,8 @@ export interface Provider {
   readonly done: Promise<void>;
   /** What the buyer's browser does at the provider's page. */
   answerAction(actionUrl: string, outcome: 'succeeded' | 'failed'): Promise<void>;
+  /** The buyer types a card at the provider's page; where that leads back to. */
+  payAtPage(query: { readonly return_url: string; readonly reference: string }): Promise<URL>;
   /** Money that the platform has at the provider for payouts. */
   topUp(amount: number, currency: string): Promise<void>;
 }
@@ -86,6 +88,14 @@ export function startProvider({ log, cipher, clock, signal, runs }: ProviderOpti
     done: Promise.all(running).then(() => undefined),
     answerAction: async (actionUrl, outcome) => {
       await fetch(actionUrl, { method: 'POST', body: `outcome=${outcome}` });
+    },
+    payAtPage: async (query) => {
+      const page = `${url}/sandbox/pay?${new URLSearchParams(query)}`;
+      const shown = await fetch(page);
+      if (!shown.ok) throw new Error(await shown.text());
+      const body = 'number=4242424242424242&expiry=12%2F49&cvc=123';
+      const left = await fetch(page, { method: 'POST', body, redirect: 'manual' });
+      return new URL(left.headers.get('location') ?? '');
     },
     topUp: async (amount, currency) => {
       const headers = { authorization: `Bearer ${key}` };
