@@ -70,3 +70,12 @@ describe('a payment', () => {
     await other.stop();
   });
 });
+
+test('the OpenAPI document has each route with its scope, and an export as what it is', async () => {
+  const { body } = await api.call('GET /openapi.json');
+  const take = body.paths['/v1/payments'].post;
+  expect(take.security).toEqual([{ bearer: ['payments:buyer'] }]);
+  expect(take.responses['409'].description).toContain('request-in-flight');
+  const csv = body.paths['/v1/ledger/entries.csv'].get;
+  expect(Object.keys(csv.responses['200'].content)).toEqual(['text/csv']);
+});

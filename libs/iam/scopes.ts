@@ -10,7 +10,7 @@ export const scopes = {
   'payments:buyer': "Take payments: what a shop's checkout needs.",
   'payments:merchant': 'Capture, cancel, deliver and refund orders; answer disputes; list orders.',
   'payments:finance': 'Wallets, payouts, the ledger, reports, risk reviews and reconciliation.',
-  'payments:admin': 'Register sellers, their terms and their bank accounts.',
+  'payments:admin': 'Register sellers, their terms and bank accounts; say where webhooks go.',
   'ops:read': 'Read metrics and the state of projections.',
   admin: 'Everything.',
 } as const;
