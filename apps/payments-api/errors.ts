@@ -1,8 +1,9 @@
 import { defineErrors, logErrors, logProblem, type Problem } from '@annals/http';
 import type { Refused } from '@annals/payments';
+import { reconciliationErrorRows } from './reconciliation-errors.ts';
 
 /** The read models that answers come from. */
-export type ProjectionName = 'payments' | 'ledger' | 'wallets' | 'webhooks';
+export type ProjectionName = 'payments' | 'ledger' | 'wallets' | 'webhooks' | 'reconciliation';
 
 /** The commands that bring a lost read model back, as an operator types them. */
 export function repairCommand(projection: ProjectionName): string {
@@ -233,6 +234,7 @@ export const paymentsErrors = defineErrors('payments', {
     detail: 'The object could not be fetched from {what}: send the event again.',
     when: 'A webhook, while the provider cannot be asked what has become of its object.',
   },
+  ...reconciliationErrorRows,
   'wallet-behind': {
     status: 503,
     title: 'The wallets are behind',

@@ -27,6 +27,34 @@ const entry = {
 /** Where the release of c-out is: the last event of its stream. */
 const booked = { stream: 'checkout-c-out', revision: 0 };
 
+const day = { psp: 'stripe', date: '2024-02-01' };
+/** What nobody can read in a file, three times: to be asked about, approved and rejected. */
+const [toAsk, toApprove, toReject] = ['', '', ''].map((break_id) => ({ ...day, break_id })) as [
+  typeof day & { break_id: string },
+  typeof day & { break_id: string },
+  typeof day & { break_id: string },
+];
+
+/** Compares a file of bad lines, and asks for a resolution of two of them. */
+async function broken({ server, call, issueKey }: TestApi): Promise<void> {
+  const header =
+    'balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id';
+  const answer = await server.inject({
+    ...{ method: 'POST', url: `/v1/reconciliation/${day.psp}/${day.date}/files` },
+    headers: {
+      authorization: `Bearer ${issueKey(['payments:finance'])}`,
+      'content-type': 'text/csv',
+    },
+    payload: `${header}\none\ntwo\nthree\n`,
+  });
+  const { report } = answer.json() as { readonly report: { breaks: { break_id: string }[] } };
+  for (const [at, one] of [toAsk, toApprove, toReject].entries()) {
+    one.break_id = report.breaks[at]?.break_id ?? '';
+    const path = `/v1/reconciliation/${day.psp}/${day.date}/breaks/${one.break_id}/resolve`;
+    if (at > 0) await call(`POST ${path}`, { body: { reason: 'a page number' } });
+  }
+}
+
 /** Two entries by hand that somebody else has asked for. */
 async function asked({ means, log }: TestApi): Promise<void> {
   const { events } = await log.readStream(booked.stream);
@@ -69,6 +97,7 @@ describeEveryRoute('payments', {
     expect(wallet.body.wallets).toMatchObject([{ currency: 'USD', available: '9500' }]);
     await asked(api);
     await queued(api);
+    await broken(api);
     return {
       ...api,
       // What tells of keys is no part of what is stored of payments.
@@ -77,6 +106,8 @@ describeEveryRoute('payments', {
   },
   // Any scope of payments lets payments be read: scopes.test.ts has who may call what.
   outsiderScope: 'scores:read',
+  // Its body is a file, and no JSON: reconciliation.test.ts has what it refuses.
+  covers: (route) => route !== 'POST /v1/reconciliation/{psp}/{date}/files',
   examples: {
     'POST /v1/payments': {
       headers: key('k-1'),
@@ -160,6 +191,30 @@ describeEveryRoute('payments', {
     'POST /v1/finance_requests/{request_id}/approve': { params: { request_id: 'm-1' } },
     'POST /v1/finance_requests/{request_id}/reject': {
       ...{ params: { request_id: 'm-2' }, body: { reason: 'not so' } },
+    },
+    'GET /v1/reconciliation/{psp}/{date}': { params: day, query: { format: 'json' } },
+    'GET /v1/reconciliation/breaks': {
+      query: { queue: 'special', state: 'open', after: `1~${delivery_id}`, limit: 2 },
+    },
+    'POST /v1/reconciliation/{psp}/{date}/breaks/{break_id}/assign': {
+      ...{ params: toAsk, body: { to: 'ben' } },
+    },
+    'POST /v1/reconciliation/{psp}/{date}/breaks/{break_id}/comments': {
+      ...{ params: toAsk, body: { comment: 'the provider was asked' } },
+    },
+    'POST /v1/reconciliation/{psp}/{date}/breaks/{break_id}/resolve': {
+      params: toAsk,
+      body: {
+        ...{ reason: 'looked into' },
+        entry: {
+          ...{ currency: 'USD' },
+          lines: [{ debit: 'losses', credit: 'suspense', amount: '250' }],
+        },
+      },
+    },
+    'POST /v1/reconciliation/{psp}/{date}/breaks/{break_id}/approve': { params: toApprove },
+    'POST /v1/reconciliation/{psp}/{date}/breaks/{break_id}/reject': {
+      ...{ params: toReject, body: { reason: 'not so' } },
     },
     'GET /v1/webhook_endpoints': {},
     'GET /v1/webhook_endpoints/{endpoint_id}': { params: hook },

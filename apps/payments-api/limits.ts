@@ -36,6 +36,10 @@ export const limits = {
   reasonCharsMax: 500,
   /** Lines of a history in one answer. */
   historyLinesMax: 1_000,
+  /** Bytes of a settlement file or bank statement that is uploaded; larger ones are for annals reconcile. */
+  uploadBytesMax: 268_435_456,
+  /** Characters of a comment, and of a reason. */
+  commentCharsMax: 2_000,
   /** Rows of one page of a list. */
   pageRowsMax: 500,
   pageRowsDefault: 100,

@@ -8,6 +8,7 @@ import type {
 } from '@annals/payments';
 import type { Finance } from '@annals/payments/finance';
 import type { IdempotencyStore } from '@annals/payments/idempotency';
+import type { FilesMeans, QueuesReadModel } from '@annals/payments/reconciliation';
 import type { Webhooks } from '@annals/payments/webhooks-out';
 import type { PspWebhookMeans } from './psp-webhook-routes.ts';
 
@@ -30,8 +31,17 @@ export interface PaymentsApiMeans {
   readonly payoutPsp: (currency: string) => string;
   /** Where it is not there, webhooks of providers are not taken. */
   readonly pspWebhooks?: PspWebhookMeans;
+  /** Without it there are no routes of reconciliation. */
+  readonly reconciliation?: ReconciliationApiMeans;
   /** How long answers wait for a read model, in milliseconds; 5,000 unless told. */
   readonly visibleMsMax?: number;
   /** How long a position of another process may take to come to this one's copy of the log; 0 where there is no copy. */
   readonly replicaMsMax?: number;
+}
+
+export interface ReconciliationApiMeans {
+  readonly files: FilesMeans;
+  readonly queues: QueuesReadModel;
+  /** The providers whose files are taken. */
+  readonly psps: readonly string[];
 }

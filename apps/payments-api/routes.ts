@@ -8,6 +8,7 @@ import { orderRoutes } from './order-routes.ts';
 import { paymentRoutes } from './payment-routes.ts';
 import { payoutRoutes } from './payout-routes.ts';
 import { pspWebhookRoutes } from './psp-webhook-routes.ts';
+import { reconciliationRoutes } from './reconciliation-routes.ts';
 import { reportRoutes } from './report-routes.ts';
 import { sellerRoutes } from './seller-routes.ts';
 import { webhookEndpointRoutes } from './webhook-endpoint-routes.ts';
@@ -26,6 +27,7 @@ export function paymentsRoutes(means: PaymentsApiMeans): Routes {
     ...ledgerRoutes(means),
     ...reportRoutes(means),
     ...historyRoutes(means),
+    ...reconciliationRoutes(means),
     ...(pspWebhooks ? pspWebhookRoutes(pspWebhooks) : []),
     ...(finance ? financeRoutes(means, finance) : []),
     ...(webhooks ? webhookEndpointRoutes(means, webhooks) : []),

@@ -65,6 +65,11 @@ export async function openPayments(
     });
   const psps = (settings?.psps ?? []).flatMap(({ name }) => routing?.psp(name) ?? []);
   const routes = paymentsRoutes({
+    reconciliation: {
+      files: { ...means, movements: reads.movements },
+      queues: reads.queues,
+      psps: psps.map(({ name }) => name),
+    },
     ...{ ...means, ledger, wallets, paymentsRead: reads.payments },
     payments: new Payments({ ...means, wallets, ...(releases ? { releases } : {}) }),
     finance,

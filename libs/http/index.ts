@@ -20,7 +20,7 @@ export {
   type StreamEvent,
 } from './event-stream.ts';
 export { identifier, integerParameter, lineOfText, timestamp } from './fields.ts';
-export { limits } from './limits.ts';
+export { fileMediaTypes, limits } from './limits.ts';
 export type { LogLevel, LogOptions } from './log.ts';
 export type { ApiDescription } from './openapi.ts';
 export { operationsScope, type Readiness, type ReadinessCheck } from './operations.ts';

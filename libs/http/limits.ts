@@ -1,3 +1,11 @@
+/** What a route with `streamedBody` takes. */
+export const fileMediaTypes = [
+  'text/csv',
+  'application/xml',
+  'text/xml',
+  'application/octet-stream',
+] as const;
+
 /** Limits of every server, so that no client can hold more than its share. Units are last in the name. */
 export const limits = {
   /** Bytes of a request's body, where a route names no limit of its own. */

@@ -49,7 +49,9 @@ export function openApiOptions(
         ...schema,
         response: documentedResponses(route, schema.response, tables),
         ...(route.scope === undefined ? {} : { security: [{ bearer: [route.scope] }] }),
-        ...(route.body ? { 'x-body-bytes-max': route.bodyBytesMax ?? bodyBytesMax } : {}),
+        ...(route.body || route.streamedBody
+          ? { 'x-body-bytes-max': route.bodyBytesMax ?? bodyBytesMax }
+          : {}),
       };
       return { schema: described, url };
     },
@@ -124,7 +126,8 @@ function documentedResponses(
 /** What a route may answer besides its own answers: its own problems, and those of this kit that fit it. */
 function problemsOf(route: Route, tables: readonly ErrorTable[]): Map<number, string[]> {
   const codes = [
-    ...(route.body ? ['malformed-json', 'body-too-large', 'unsupported-media-type'] : []),
+    ...(route.body ? ['malformed-json'] : []),
+    ...(route.body || route.streamedBody ? ['body-too-large', 'unsupported-media-type'] : []),
     'invalid-input',
     ...(route.scope === undefined ? [] : ['missing-token', 'malformed-token', 'unknown-token']),
     ...(route.scope === undefined ? [] : ['revoked-token', 'expired-token', 'insufficient-scope']),

@@ -14,7 +14,8 @@ import { fieldsProblem } from './validation.ts';
 
 /** Adds a declared route to fastify. */
 export function addRoute(app: FastifyInstance, route: Route): void {
-  const takesNoBody = route.body === undefined && route.method !== 'GET' && !route.rawBody;
+  const takesBody = route.body !== undefined || route.rawBody || route.streamedBody;
+  const takesNoBody = !takesBody && route.method !== 'GET';
   app.route({
     method: route.method,
     url: route.url,
@@ -23,6 +24,7 @@ export function addRoute(app: FastifyInstance, route: Route): void {
       ...(route.scope === undefined ? { public: true as const } : { scope: route.scope }),
       ...(route.streams ? { streams: true as const } : {}),
       ...(route.rawBody ? { rawBody: true as const } : {}),
+      ...(route.streamedBody ? { streamedBody: true as const } : {}),
     },
     schema: fastifySchema(route),
     ...(route.bodyBytesMax === undefined ? {} : { bodyLimit: route.bodyBytesMax }),

@@ -56,6 +56,11 @@ interface Description<Body, Query, Params, Headers, Response> {
   readonly rawBody?: true;
   /** What is answered, where it is not JSON: `text/csv`. The handler sends it through `reply`. */
   readonly media?: string;
+  /**
+   * True for a route that takes a file: `request.body` is a Readable of its bytes as they come, of one of
+   * `fileMediaTypes`. The route counts them: `bodyBytesMax` is only told.
+   */
+  readonly streamedBody?: true;
   /** True for a route that answers an event stream (`eventStream`) instead of JSON. */
   readonly streams?: true;
 }
@@ -129,6 +134,9 @@ export function checkRoute(route: Route): void {
   }
   if (route.body && route.rawBody) {
     throw new TypeError(`${routeName(route)} takes its body as bytes: it has no schema for it`);
+  }
+  if (route.streamedBody && (route.body || route.rawBody)) {
+    throw new TypeError(`${routeName(route)} takes its body as it comes, and in no other way`);
   }
   if (!route.body) return;
   const json = z.toJSONSchema(route.body, { io: 'input', unrepresentable: 'any' });

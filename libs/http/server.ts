@@ -18,7 +18,7 @@ import { httpErrors, logErrors } from './errors.ts';
 import { EventStreams } from './event-stream.ts';
 import { type GateKeeper, openGate } from './gate.ts';
 import { parseJsonBody } from './json-body.ts';
-import { limits } from './limits.ts';
+import { fileMediaTypes, limits } from './limits.ts';
 import { type LogOptions, loggableError, RequestLog } from './log.ts';
 import { HttpMetrics } from './metrics.ts';
 import { type ApiDescription, openApiOptions, problemDirectory, serveDocs } from './openapi.ts';
@@ -54,6 +54,8 @@ declare module 'fastify' {
     streams?: true;
     /** Its body is given as the bytes that came. */
     rawBody?: true;
+    /** Its body is given as it comes. */
+    streamedBody?: true;
   }
 }
 
@@ -136,6 +138,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
   guardRoutes(app, keeper);
   answerErrors(app, options, bodyBytesMax, keeper);
   readJson(app);
+  streamFiles(app);
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(options.checkResponses ? checkedSerializer : plainSerializer);
 
@@ -281,7 +284,7 @@ function readJson(app: FastifyInstance): void {
     'application/json',
     { parseAs: 'buffer' },
     (request, body, done) => {
-      if (!isPlainUtf8(request.headers)) {
+      if (!isPlainUtf8(request.headers) || request.routeOptions.config.streamedBody) {
         return done(httpErrors.problem('unsupported-media-type'), undefined);
       }
       if (request.routeOptions.config.rawBody) return done(null, body);
@@ -292,6 +295,17 @@ function readJson(app: FastifyInstance): void {
       else done(null, parsed.value);
     },
   );
+}
+
+/** Files are handed on as they come, to the routes that take them. */
+function streamFiles(app: FastifyInstance): void {
+  app.addContentTypeParser([...fileMediaTypes], (request, payload, done) => {
+    const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity';
+    if (!request.routeOptions.config.streamedBody || encoding !== 'identity') {
+      return done(httpErrors.problem('unsupported-media-type'), undefined);
+    }
+    done(null, payload);
+  });
 }
 
 /** JSON is UTF-8 (RFC 8259 §8.1), and nothing here unpacks a body: whoever says otherwise is told so. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, newId, systemClock } from '@annals/core';
-import { type Checkpoint, memoryEventLog } from '@annals/event-log';
+import { memoryEventLog } from '@annals/event-log';
 import { type Authenticator, createServer, type HttpServer } from '@annals/http';
 import { effectiveScopes } from '@annals/iam';
 import {
@@ -18,6 +18,11 @@ import {
 } from '@annals/payments';
 import { Finance } from '@annals/payments/finance';
 import { IdempotencyStore } from '@annals/payments/idempotency';
+import {
+  reconciliationProjection,
+  sqliteMovementsReadModel,
+  sqliteQueuesReadModel,
+} from '@annals/payments/reconciliation';
 import { sqliteDeliveryLog, Webhooks, webhooksProjection } from '@annals/payments/webhooks-out';
 import { generationDirectory, type Projection, runProjector } from '@annals/projection';
 import { liveReader, sqliteProjectionStore } from '@annals/store-sqlite';
@@ -25,7 +30,13 @@ import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
 import { type PaymentsApiMeans, paymentsErrors, paymentsRoutes } from '../index.ts';
 import { type Provider, startProvider } from './provider.ts';
 
-const projections = [paymentsProjection, walletsProjection, ledgerProjection, webhooksProjection];
+const projections = [
+  paymentsProjection,
+  walletsProjection,
+  ledgerProjection,
+  webhooksProjection,
+  reconciliationProjection,
+];
 
 /** The clock of a test: time goes on, and a test may set it ahead. */
 export class AheadClock implements Clock {
@@ -79,6 +90,20 @@ export interface TestApiOptions {
   readonly holdMs?: number;
 }
 
+/** A reader as the read models of payments ask for it: what is being filled is lost to them. */
+function readable(reader: ReturnType<typeof liveReader>): LiveGeneration {
+  return {
+    current: () => {
+      const live = reader.current();
+      return live.kind === 'ready' ? live : { kind: 'lost' };
+    },
+    waitFor: async (checkpoint, timeoutMs) => {
+      const reached = await reader.waitFor(checkpoint, { timeoutMs });
+      return reached === 'timeout' ? 'late' : reached;
+    },
+  };
+}
+
 /** The payments API over the log in memory, with its read models in SQLite files kept by a projector. */
 export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Promise<TestApi> {
   const clock = new AheadClock();
@@ -97,17 +122,9 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
   const readers = projections.map(({ name: projection }) =>
     liveReader({ folder, projection, clock, liveGeneration: () => directory.live(projection) }),
   );
-  const [forPayments, forWallets, forLedger, forWebhooks] = readers.map((reader) => ({
-    current: () => {
-      const live = reader.current();
-      return live.kind === 'ready' ? live : { kind: 'lost' as const };
-    },
-    waitFor: async (checkpoint: Checkpoint, timeoutMs: number) => {
-      const reached = await reader.waitFor(checkpoint, { timeoutMs });
-      return reached === 'timeout' ? ('late' as const) : reached;
-    },
-  }));
-  if (!forPayments || !forWallets || !forLedger || !forWebhooks) throw new Error('no read model');
+  const [forPayments, forWallets, forLedger, forWebhooks, forBreaks] = readers.map(readable);
+  if (!forPayments || !forWallets || !forLedger || !forWebhooks || !forBreaks)
+    throw new Error('a read model is missing');
   const wallets = sqliteWalletsReadModel(forWallets);
   const idempotencyOf = () =>
     new IdempotencyStore({
@@ -122,6 +139,11 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
     finance: new Finance({ log, cipher, clock }),
     webhooks: webhooksOn(log, cipher, clock, forWebhooks),
     payoutPsp: () => 'stripe',
+    reconciliation: {
+      files: { log, cipher, clock, movements: sqliteMovementsReadModel(forBreaks) },
+      queues: sqliteQueuesReadModel(forBreaks),
+      psps: ['stripe'],
+    },
   };
   const lines: string[] = [];
   const apiKeys = new ApiKeys();
