@@ -36,7 +36,7 @@ export const products = [
       webhooksProjection,
       reconciliationProjection,
     ],
-    storeKinds: ['sqlite'],
+    storeKinds: ['sqlite', 'cassandra'],
   },
 ] as const satisfies readonly Product[];
 

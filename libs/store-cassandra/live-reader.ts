@@ -153,7 +153,7 @@ class LiveReader implements CassandraLiveReader {
     };
     return {
       spec: reader.spec,
-      read: (run) => watch(() => reader.read(run)),
+      read: (...args) => watch(() => reader.read(...args)),
       checkpoint: () => watch(() => reader.checkpoint()),
       rows: (table, keys) => watch(() => reader.rows(table, keys)),
       countAbove: (...args) => watch(() => reader.countAbove(...args)),

@@ -43,10 +43,13 @@ export interface CassandraReads {
 export interface CassandraReader {
   readonly spec: GenerationSpec;
   /**
-   * Runs `run`, and again (three times at most) where batches came between its parts. Throws
+   * Runs `run`, and again (three times at most unless told) where batches came between its parts. Throws
    * StoreLostError when the generation is gone, CassandraStoreError on broken I/O.
    */
-  read<T>(run: (reads: CassandraReads) => Promise<T>): Promise<Read<T>>;
+  read<T>(
+    run: (reads: CassandraReads) => Promise<T>,
+    options?: { readonly readsMax?: number },
+  ): Promise<Read<T>>;
   /** What all workers' rows cover. */
   checkpoint(): Promise<Checkpoint>;
   /** The rows of these keys, in their order, at no one checkpoint. */
@@ -98,7 +101,10 @@ export class GenerationReader implements CassandraReader {
    * `started` says so: where the second look finds no batch started after the first, none came between. The
    * first look may be any former one.
    */
-  async read<T>(run: (reads: CassandraReads) => Promise<T>): Promise<Read<T>> {
+  async read<T>(
+    run: (reads: CassandraReads) => Promise<T>,
+    { readsMax = limits.exactReadsMax }: { readonly readsMax?: number } = {},
+  ): Promise<Read<T>> {
     return this.#guarded(async () => {
       let before = this.#seen ?? (await this.#look());
       for (let attempt = 1; ; attempt += 1) {
@@ -109,7 +115,7 @@ export class GenerationReader implements CassandraReader {
           const first = before[n]?.seq;
           return seq === first && started <= first;
         });
-        if (quiet || attempt >= limits.exactReadsMax) {
+        if (quiet || attempt >= readsMax) {
           const exact = quiet && reads.exact;
           return { value, checkpoint: this.#lowest(before), exact };
         }

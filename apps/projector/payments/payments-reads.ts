@@ -1,5 +1,9 @@
 import {
+  cassandraLedgerReadModel,
+  cassandraPaymentsReadModel,
+  cassandraWalletsReadModel,
   type LedgerReadModel,
+  type LiveCassandraGeneration,
   type LiveGeneration,
   ledgerProjection,
   type PaymentsReadModel,
@@ -39,7 +43,7 @@ export interface PaymentsReads {
   readonly deliveries: DeliveryLog;
   /** `building` while the first generation of one of them is filled. */
   state(): 'ready' | 'building' | 'lost';
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** The first generation is being filled: reads can be answered soon, and nothing needs to be repaired. */
@@ -63,28 +67,54 @@ export async function paymentsReads(
   const webhooks = await liveOf(site, generations, webhooksProjection);
   const all = [ledger, wallets, payments, reconciliation, webhooks];
   return {
-    ledger: sqliteLedgerReadModel(ledger),
-    wallets: sqliteWalletsReadModel(wallets),
-    payments: sqlitePaymentsReadModel(payments),
-    deliveries: sqliteDeliveryLog(webhooks),
-    movements: sqliteMovementsReadModel(reconciliation),
-    queues: sqliteQueuesReadModel(reconciliation),
-    books: sqliteBooksComparison(ledger, wallets),
+    ledger: readModelOf(ledger, sqliteLedgerReadModel, cassandraLedgerReadModel),
+    wallets: readModelOf(wallets, sqliteWalletsReadModel, cassandraWalletsReadModel),
+    payments: readModelOf(payments, sqlitePaymentsReadModel, cassandraPaymentsReadModel),
+    deliveries: sqliteDeliveryLog(inSqlite(webhooks)),
+    movements: sqliteMovementsReadModel(inSqlite(reconciliation)),
+    queues: sqliteQueuesReadModel(inSqlite(reconciliation)),
+    books: sqliteBooksComparison(inSqlite(ledger), inSqlite(wallets)),
     state: () => {
       const states = all.map((one) => one.state());
       if (states.includes('lost')) return 'lost';
       return states.includes('building') ? 'building' : 'ready';
     },
-    close: () => {
-      for (const one of all) one.close();
+    close: async () => {
+      for (const one of all) await one.close();
     },
   };
 }
 
-interface Live extends LiveGeneration {
-  state(): 'ready' | 'building' | 'lost';
-  close(): void;
+function readModelOf<Model>(
+  live: Live,
+  onSqlite: (live: LiveGeneration) => Model,
+  onCassandra: (live: LiveCassandraGeneration) => Model,
+): Model {
+  return live.kind === 'sqlite' ? onSqlite(live) : onCassandra(live);
 }
+
+/** Reconciliation and the delivery log are read from SQLite only: elsewhere whoever asks is told so. */
+function inSqlite(live: Live): LiveGeneration {
+  if (live.kind === 'sqlite') return live;
+  const { waitFor } = live;
+  const current = () => {
+    throw new RangeError(
+      `reconciliation and the delivery log cannot be read from ${live.kind}: keep payments in SQLite for them`,
+    );
+  };
+  return { current, waitFor };
+}
+
+type State = 'ready' | 'building' | 'lost';
+
+interface Watched {
+  state(): State;
+  close(): Promise<void> | void;
+}
+
+type Live =
+  | ({ readonly kind: 'sqlite' } & LiveGeneration & Watched)
+  | ({ readonly kind: 'cassandra' } & LiveCassandraGeneration & Watched);
 
 async function liveOf(
   site: Site,
@@ -94,26 +124,57 @@ async function liveOf(
   const log = site.logOf('payments');
   const means = { log, projection, store: site.storeFor(projection) };
   const diverged = await divergedGenerations(means, generations.state(projection.name));
+  // Made by another version of the program: nobody here can tell what it holds.
   const isOther = () => {
     const live = generations.live(projection.name);
     return live !== undefined && live.version !== projection.version;
   };
   const liveGeneration = () => generations.live(projection.name);
-  const { kind, live } = site.liveFor(projection, { liveGeneration, diverged });
-  if (kind !== 'sqlite') throw new RangeError(`payments cannot be read in ${kind}`);
-  return {
-    current: () => {
-      // Made by another version of the program: nobody here can tell what it holds.
-      if (isOther()) return { kind: 'lost' };
-      const current = live.current();
-      if (current.kind === 'building') throw new PaymentsBuildingError();
-      return current;
-    },
-    waitFor: async (checkpoint, timeoutMs, signal) => {
-      const waited = await live.waitFor(checkpoint, { timeoutMs, ...(signal ? { signal } : {}) });
-      return waited === 'timeout' ? 'late' : waited;
-    },
-    state: () => (isOther() ? 'lost' : live.current().kind),
-    close: () => live.close(),
+  const opened = site.liveFor(projection, { liveGeneration, diverged });
+  const { live } = opened;
+  const waitFor: LiveGeneration['waitFor'] = async (checkpoint, timeoutMs, signal) => {
+    const waited = await live.waitFor(checkpoint, { timeoutMs, ...(signal ? { signal } : {}) });
+    return waited === 'timeout' ? 'late' : waited;
   };
+  const close = () => live.close();
+  switch (opened.kind) {
+    case 'sqlite': {
+      const { kind, live: reader } = opened;
+      const current = () => (isOther() ? lost : built(reader.current()));
+      const state = () => (isOther() ? 'lost' : reader.current().kind);
+      return { kind, current, waitFor, state, close };
+    }
+    case 'cassandra': {
+      const { kind, live: reader } = opened;
+      const current = async () => (isOther() ? lost : built(await reader.current()));
+      const state = lastSeen(async () => (await reader.current()).kind);
+      return { kind, current, waitFor, state: () => (isOther() ? 'lost' : state()), close };
+    }
+    default:
+      throw new RangeError(`payments cannot be read in ${opened.kind}`);
+  }
+}
+
+const lost = { kind: 'lost' } as const;
+
+/** What the last look found; each call has another one taken. A store that does not answer is building. */
+function lastSeen(look: () => Promise<State>): () => State {
+  let seen: State = 'building';
+  let isLooking = false;
+  const lookAgain = async () => {
+    isLooking = true;
+    seen = await look().catch((): State => 'building');
+    isLooking = false;
+  };
+  return () => {
+    if (!isLooking) void lookAgain();
+    return seen;
+  };
+}
+
+function built<Current extends { readonly kind: string }>(
+  current: Current,
+): Exclude<Current, { readonly kind: 'building' }> {
+  if (current.kind === 'building') throw new PaymentsBuildingError();
+  return current as Exclude<Current, { readonly kind: 'building' }>;
 }

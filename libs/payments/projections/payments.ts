@@ -60,6 +60,7 @@ const orders: Table = {
   indexes: {
     seller: ['seller_account', 'opened_at', 'checkout_id', 'payment_order_id'],
     state: ['state', 'updated_at', 'checkout_id', 'payment_order_id'],
+    checkout: ['checkout_id', 'payment_order_id'],
     due: ['due_at'],
     psp: ['psp_payment_id', 'psp'],
   },
@@ -261,7 +262,7 @@ const ofCheckout: PaymentsHandler = {
 
 export const paymentsProjection = defineProjection({
   name: 'payments',
-  version: 2,
+  version: 3,
   categories: [checkoutCategory, sellerCategory],
   tables: [checkouts, orders, payouts, sellers],
   split: 'stream',

@@ -1,22 +1,29 @@
 import { type Checkpoint, coversAll } from '@annals/event-log';
 import type { ReadTransaction } from '@annals/store-sqlite';
-import { assertBalanced, type Posting } from '../journal.ts';
-import { dayOf, kindOf } from '../projections/ledger.ts';
+import { dayOf } from '../projections/ledger.ts';
 import {
-  type AccountSums,
-  type AccountsQuery,
-  assertBooksBalance,
-  type EntriesPage,
-  type EntriesQuery,
-  type EntryPlace,
-  type LedgerEntry,
-  type LedgerReadModel,
-  type Sums,
-  type TrialBalance,
-  type TrialBalanceQuery,
+  type AccountRow,
+  type BookedRow,
+  Books,
+  type EntryRow,
+  entriesPageOf,
+  entryOf,
+  type PlaceRow,
+  type PostingRow,
+  summedAccounts,
+} from './books.ts';
+import type {
+  AccountSums,
+  AccountsQuery,
+  EntriesPage,
+  EntriesQuery,
+  EntryPlace,
+  LedgerReadModel,
+  TrialBalance,
+  TrialBalanceQuery,
 } from './ledger.ts';
 import { answer, type LiveGeneration } from './live.ts';
-import { compare, summary, summarySql } from './summary.ts';
+import { type RevenueRow, summarySql, summed } from './summary.ts';
 
 /** The books in the SQLite file of the live generation. Each answer is read in one transaction. */
 export function sqliteLedgerReadModel(live: LiveGeneration): LedgerReadModel {
@@ -37,7 +44,11 @@ export function sqliteLedgerReadModel(live: LiveGeneration): LedgerReadModel {
       const { rows, ...rest } = read;
       return rows ? { ...rest, rows } : { kind: 'ahead' };
     },
-    summary: async (query) => answer(live, (reads) => ({ rows: summary(reads, query) })),
+    summary: async (query) =>
+      answer(live, (reads) => {
+        const { from, to } = query;
+        return { rows: summed(reads.all<RevenueRow>(summarySql.revenue, from, to), query) };
+      }),
     waitFor: (checkpoint, timeoutMs, signal) => live.waitFor(checkpoint, timeoutMs, signal),
   };
 }
@@ -73,86 +84,9 @@ export const ledgerSql = {
     WHERE e.partition = ? AND e.position > ?`,
 } as const;
 
-interface AccountRow {
-  readonly account: string;
-  readonly currency: string;
-  readonly posted_debit: string;
-  readonly posted_credit: string;
-  readonly pending_debit: string;
-  readonly pending_credit: string;
-}
-
-interface PostingRow extends Omit<Posting, 'amount'> {
-  readonly amount: string;
-}
-
-interface BookedRow extends PostingRow {
-  readonly currency: string;
-}
-
-interface PlaceRow {
-  readonly recorded_at: number;
-  readonly event_id: string;
-  readonly stream: string;
-  readonly revision: number;
-}
-
-interface EntryRow extends PlaceRow {
-  readonly type: string;
-  readonly currency: string;
-  readonly occurred_at: number;
-  readonly corrects: string;
-}
-
 function accountsPage(reads: ReadTransaction, { after, limit }: AccountsQuery): AccountSums[] {
   const { account = '', currency = '' } = after ?? {};
   return summedAccounts(reads.all<AccountRow>(ledgerSql.accounts, account, currency, limit));
-}
-
-function summedAccounts(rows: readonly AccountRow[]): AccountSums[] {
-  const books = new Books();
-  for (const row of rows) books.add(row.account, row);
-  return books.rows();
-}
-
-type MutableSums = { -readonly [Name in keyof Sums]: bigint };
-
-const sumNames = {
-  posted_debit: 'postedDebit',
-  posted_credit: 'postedCredit',
-  pending_debit: 'pendingDebit',
-  pending_credit: 'pendingCredit',
-} as const satisfies { readonly [column: string]: keyof Sums };
-
-/** Sums by account (or kind) and currency, in the order they were met. */
-class Books {
-  readonly #sums = new Map<string, MutableSums & { account: string; currency: string }>();
-
-  add(account: string, row: Omit<AccountRow, 'account'>): void {
-    const sum = this.#of(account, row.currency);
-    sum.postedDebit += BigInt(row.posted_debit);
-    sum.postedCredit += BigInt(row.posted_credit);
-    sum.pendingDebit += BigInt(row.pending_debit);
-    sum.pendingCredit += BigInt(row.pending_credit);
-  }
-
-  post({ account, currency, balance, side, amount }: BookedRow, sign: 1n | -1n): void {
-    this.#of(kindOf(account), currency)[sumNames[`${balance}_${side}`]] += sign * BigInt(amount);
-  }
-
-  rows(): AccountSums[] {
-    return [...this.#sums.values()];
-  }
-
-  #of(account: string, currency: string) {
-    const key = `${currency} ${account}`;
-    const held = this.#sums.get(key);
-    if (held) return held;
-    const none = { postedDebit: 0n, postedCredit: 0n, pendingDebit: 0n, pendingCredit: 0n };
-    const sum = { account, currency, ...none };
-    this.#sums.set(key, sum);
-    return sum;
-  }
 }
 
 /** Text greater than every day, and a time after every time. */
@@ -172,30 +106,17 @@ function entriesPage(reads: ReadTransaction, query: EntriesQuery): EntriesPage {
       : reads
           .all<PlaceRow>(ledgerSql.entriesOf, account, ...begin, before, limit + 1)
           .map((row) => entryAt(reads, row));
-  const entries = rows.slice(0, limit).map((row) => entryOf(reads, row));
-  const last = entries.at(-1);
-  if (rows.length <= limit || !last) return { entries, next: undefined };
-  const { recordedAt, eventId, stream } = last;
-  return { entries, next: { recordedAt, eventId, stream } };
+  const entries = rows.map((row) => {
+    const { stream, revision } = row;
+    return entryOf(row, reads.all<PostingRow>(ledgerSql.postings, stream, revision));
+  });
+  return entriesPageOf(entries, limit);
 }
 
 function entryAt(reads: ReadTransaction, { stream, revision }: PlaceRow): EntryRow {
   const row = reads.get<EntryRow>(ledgerSql.entry, stream, revision);
   if (!row) throw new Error(`the ledger has postings of ${stream}@${revision}, and no entry`);
   return row;
-}
-
-function entryOf(reads: ReadTransaction, row: EntryRow): LedgerEntry {
-  const { stream, revision, type, currency, corrects } = row;
-  const postings = reads
-    .all<PostingRow>(ledgerSql.postings, stream, revision)
-    .map(({ account, balance, side, amount }) => {
-      return { account, balance, side, amount: BigInt(amount) };
-    });
-  assertBalanced(type, { currency, postings });
-  const { recorded_at: recordedAt, occurred_at: occurredAt, event_id: eventId } = row;
-  const place = { recordedAt, eventId, stream, revision, type, occurredAt, currency };
-  return { ...place, ...(corrects === '' ? {} : { corrects }), postings };
 }
 
 function trialBalance(reads: ReadTransaction, query: TrialBalanceQuery): TrialBalance['rows'] {
@@ -207,13 +128,7 @@ function trialBalance(reads: ReadTransaction, query: TrialBalanceQuery): TrialBa
     for (const row of booked) books.post(row, 1n);
   }
   if (query.at === 'checkpoint') takeBack(reads, books, query.checkpoint);
-  const rows = books
-    .rows()
-    .filter((row) => row.postedDebit || row.postedCredit || row.pendingDebit || row.pendingCredit)
-    .map(({ account: kind, ...row }) => ({ kind, ...row }))
-    .sort((a, b) => compare(a.currency, b.currency) || compare(a.kind, b.kind));
-  assertBooksBalance(rows);
-  return rows;
+  return books.trialBalance();
 }
 
 /** What was booked behind the checkpoint is taken off: near the end of the log that is little. */

@@ -2,9 +2,12 @@ import type { Checkpoint } from '@annals/event-log';
 import { StoreLostError } from '@annals/projection';
 import type { GenerationReader, ReadTransaction } from '@annals/store-sqlite';
 
-/** Every answer is read at one checkpoint, its `asOf`. `lost`: the store is gone, which is not the same as empty. */
+/**
+ * Every answer is read at one checkpoint, its `asOf`, unless `exact` is false: then a store on other machines had no
+ * quiet moment, and parts of it are of a later one. `lost`: the store is gone, which is not the same as empty.
+ */
 export type Answer<T> =
-  | ({ readonly kind: 'answer'; readonly asOf: Checkpoint } & T)
+  | ({ readonly kind: 'answer'; readonly asOf: Checkpoint; readonly exact?: false } & T)
   | { readonly kind: 'lost' };
 
 /** What every read model of payments can be waited for. */

@@ -203,7 +203,12 @@ export interface PayoutRow {
   readonly updated_at: number;
 }
 
-interface FoldRow {
+export interface SellerRow {
+  readonly has_bank: number;
+  readonly terms: string;
+}
+
+export interface FoldRow {
   readonly fold: string;
 }
 
@@ -214,6 +219,10 @@ function checkoutOf(reads: ReadTransaction, id: string, only?: string): Checkout
     only === undefined
       ? reads.all<FoldRow>(paymentsSql.orders, id)
       : reads.all<FoldRow>(paymentsSql.order, id, only);
+  return checkoutFrom(head, rows);
+}
+
+export function checkoutFrom(head: FoldRow, rows: readonly FoldRow[]): Checkout {
   const orders = rows.map((row) => readFold<OrderFold>(row.fold));
   return {
     ...readFold<Omit<Checkout, 'orders'>>(head.fold),
@@ -227,10 +236,14 @@ function sellersNamed(
 ): ReadonlyMap<string, ListedSeller> {
   const sellers = new Map<string, ListedSeller>();
   for (const account of accounts) {
-    const row = reads.get<{ has_bank: number; terms: string }>(paymentsSql.seller, account);
-    if (row) sellers.set(account, { terms: JSON.parse(row.terms), hasBank: row.has_bank === 1 });
+    const row = reads.get<SellerRow>(paymentsSql.seller, account);
+    if (row) sellers.set(account, listedSeller(row));
   }
   return sellers;
+}
+
+export function listedSeller({ terms, has_bank }: SellerRow): ListedSeller {
+  return { terms: JSON.parse(terms), hasBank: has_bank === 1 };
 }
 
 function ordersPage(
@@ -242,9 +255,18 @@ function ordersPage(
 ): OrdersPage {
   const { at = Number.MIN_SAFE_INTEGER, checkoutId = '', orderId = '' } = after ?? {};
   const rows = reads.all<OrderRow>(sql, of, at, checkoutId, orderId, limit + 1);
-  const orders = rows.slice(0, limit).map(listedOrder);
+  return ordersPageOf(rows.map(listedOrder), limit, sortedBy);
+}
+
+/** A page of what was found; one more than its limit says that there is another one. */
+export function ordersPageOf(
+  found: readonly ListedOrder[],
+  limit: number,
+  sortedBy: 'openedAt' | 'updatedAt' | 'dueAt',
+): OrdersPage {
+  const orders = found.slice(0, limit);
   const last = orders.at(-1);
-  if (rows.length <= limit || !last) return { orders, next: undefined };
+  if (found.length <= limit || !last) return { orders, next: undefined };
   const next = { at: last[sortedBy] ?? 0, checkoutId: last.checkoutId, orderId: last.orderId };
   return { orders, next };
 }

@@ -1,4 +1,3 @@
-import type { ReadTransaction } from '@annals/store-sqlite';
 import type { SummaryQuery, SummaryRow } from './ledger.ts';
 
 export const summarySql = {
@@ -6,7 +5,7 @@ export const summarySql = {
     FROM revenue WHERE day >= ? AND day <= ?`,
 } as const;
 
-interface RevenueRow {
+export interface RevenueRow {
   readonly day: string;
   readonly seller_account: string;
   readonly currency: string;
@@ -18,10 +17,10 @@ interface RevenueRow {
 }
 
 /** The rows of the ledger's days, added up by what the query keeps apart. */
-export function summary(reads: ReadTransaction, query: SummaryQuery): SummaryRow[] {
-  const { from, to, currency, seller, by } = query;
+export function summed(found: readonly RevenueRow[], query: SummaryQuery): SummaryRow[] {
+  const { currency, seller, by } = query;
   const rows = new Map<string, SummaryRow>();
-  for (const row of reads.all<RevenueRow>(summarySql.revenue, from, to)) {
+  for (const row of found) {
     if (currency !== undefined && row.currency !== currency) continue;
     if (seller !== undefined && row.seller_account !== seller) continue;
     const group = {

@@ -36,7 +36,7 @@ export const walletsSql = {
   seller: 'SELECT revision FROM sellers WHERE seller_account = ?',
 } as const;
 
-interface WalletRow {
+export interface WalletRow {
   readonly currency: string;
   readonly pending: string;
   readonly available: string;
@@ -45,8 +45,15 @@ interface WalletRow {
 }
 
 function walletsOf(reads: ReadTransaction, seller: string): SellerWallets {
+  const wallets = summedWallets(reads.all<WalletRow>(walletsSql.wallets, seller));
+  const revision = reads.get<{ revision: number }>(walletsSql.seller, seller)?.revision;
+  return { wallets, sellerRevision: revision ?? -1 };
+}
+
+/** The rows of one seller in all partitions, added up by currency. */
+export function summedWallets(rows: readonly WalletRow[]): readonly Wallet[] {
   const byCurrency = new Map<string, Wallet>();
-  for (const row of reads.all<WalletRow>(walletsSql.wallets, seller)) {
+  for (const row of rows) {
     const sum = byCurrency.get(row.currency);
     byCurrency.set(row.currency, {
       currency: row.currency,
@@ -56,6 +63,5 @@ function walletsOf(reads: ReadTransaction, seller: string): SellerWallets {
       disputed: (sum?.disputed ?? 0n) + BigInt(row.disputed),
     });
   }
-  const revision = reads.get<{ revision: number }>(walletsSql.seller, seller)?.revision;
-  return { wallets: [...byCurrency.values()], sellerRevision: revision ?? -1 };
+  return [...byCurrency.values()];
 }

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { idFromKey, type SubjectCipher, systemClock } from '@annals/core';
 import { type Checkpoint, type EventLog, memoryEventLog } from '@annals/event-log';
-import { Fold, type GenerationSpec, type Projection } from '@annals/projection';
+import {
+  Fold,
+  type GenerationSpec,
+  type Projection,
+  type ProjectionStore,
+} from '@annals/projection';
 import type { HistoryStep } from '@annals/projection/contract';
 import { openGenerationReader, sqliteProjectionStore } from '@annals/store-sqlite';
 import { onTestFinished } from 'vitest';
@@ -33,19 +38,33 @@ export async function fedStore(
 ): Promise<LiveGeneration & { readonly path: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'annals-payments-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  const { name, version, tables, split } = projection;
+  const { name } = projection;
   const store = sqliteProjectionStore({ folder, projection: name, clock: systemClock });
-  const id = idFromKey('generation', name);
-  const spec: GenerationSpec = {
-    id,
-    projection: name,
-    version,
-    generation: 1,
-    tables,
-    workers: 1,
-    split,
+  await feed(store, projection, log, cipher);
+  await store.close();
+  const reader = openGenerationReader(folder, name, 1);
+  onTestFinished(() => reader.close());
+  return {
+    path: reader.path,
+    current: () => ({ kind: 'ready', reader }),
+    waitFor: async () => 'reached',
   };
-  await store.create(spec);
+}
+
+/** The generation that `feed` makes. */
+export function fedGeneration({ name, version, tables, split }: Projection): GenerationSpec {
+  const id = idFromKey('generation', name);
+  return { id, projection: name, version, generation: 1, tables, workers: 1, split };
+}
+
+/** Has a projection follow a log to its end in generation 1 of a store, in batches of a few events. */
+export async function feed(
+  store: ProjectionStore,
+  projection: Projection,
+  log: EventLog,
+  cipher: SubjectCipher,
+): Promise<void> {
+  await store.create(fedGeneration(projection));
   const generation = await store.open(1);
   if (generation === 'lost') throw new Error('the store lost what it just made');
   const lease = await generation.acquire(0, 'feeder', systemClock.now(), 3_600_000);
@@ -68,12 +87,4 @@ export async function fedStore(
   }
   await generation.finishBuilding?.();
   await generation.close();
-  await store.close();
-  const reader = openGenerationReader(folder, name, 1);
-  onTestFinished(() => reader.close());
-  return {
-    path: reader.path,
-    current: () => ({ kind: 'ready', reader }),
-    waitFor: async () => 'reached',
-  };
 }
