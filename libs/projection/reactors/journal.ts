@@ -14,12 +14,26 @@ export class ReactorSupersededError extends Error {
 
 type JournalEvents = readonly DomainEvent<ReactorEventType>[];
 
+/** What waits to be written. */
+interface Turn {
+  readonly build: (head: string) => JournalEvents;
+  readonly stored: () => void;
+  readonly isAlone: boolean;
+  /** UTF-16 units of its data, about. */
+  readonly length: number;
+  readonly written: PromiseWithResolvers<void>;
+}
+
+/** Of one append: below the limits of a log, also where each character takes three bytes. */
+const turnsMax = 64;
+const appendLengthMax = 131_072;
 const pageEvents = 100;
 const retryAfterMs = 200;
 
 /**
  * The reactor's stream. Every append states the revision it knows, so of two processes one wins and
- * the other learns of it before it makes a call.
+ * the other learns of it before it makes a call. What many effects have to write while an append is on its way
+ * goes into the next one together: each waits for one append, however many there are.
  */
 export class ReactorJournal {
   readonly #log: EventLog;
@@ -27,7 +41,8 @@ export class ReactorJournal {
   readonly #cipher: SubjectCipher;
   readonly #clock: Clock;
   #head: Revision | 'no-stream' = 'no-stream';
-  #tail: Promise<void> = Promise.resolve();
+  readonly #waiting: Turn[] = [];
+  #isWriting = false;
 
   constructor(log: EventLog, name: string, cipher: SubjectCipher, clock: Clock) {
     this.#log = log;
@@ -58,18 +73,52 @@ export class ReactorJournal {
     return backward.reduceRight<Progress | undefined>(evolveProgress, undefined);
   }
 
+  /** Appends after all that was recorded before. `stored` is called before anything else is written. Throws ReactorSupersededError. */
+  record(events: JournalEvents, stored: () => void = () => undefined): Promise<void> {
+    const length = events.reduce((sum, { data }) => sum + JSON.stringify(data).length, 0);
+    return this.#take({ build: () => events, stored, isAlone: false, length });
+  }
+
   /**
-   * Appends at the known revision, one append after the other. `build` is called when its turn has
-   * come, and `stored` before the next turn, so that what is written always fits what was written
-   * before. Throws ReactorSupersededError.
+   * Appends what says how things stand: `build` is called when all that was recorded before is stored, and nothing
+   * else is in its append, so that it fits what was written before. Throws ReactorSupersededError.
    */
-  record(build: (head: string) => JournalEvents, stored?: () => void): Promise<void> {
-    const appended = this.#tail.then(async () => {
-      await this.#append(build(String(this.#head)));
-      stored?.();
+  restate(build: (head: string) => JournalEvents): Promise<void> {
+    return this.#take({ build, stored: () => undefined, isAlone: true, length: 0 });
+  }
+
+  #take(turn: Omit<Turn, 'written'>): Promise<void> {
+    const written = Promise.withResolvers<void>();
+    this.#waiting.push({ ...turn, written });
+    if (!this.#isWriting) void this.#write();
+    return written.promise;
+  }
+
+  async #write(): Promise<void> {
+    this.#isWriting = true;
+    while (this.#waiting.length > 0) {
+      const turns = this.#waiting.splice(0, this.#inOneAppend());
+      try {
+        await this.#append(turns.flatMap(({ build }) => build(String(this.#head))));
+        for (const { stored } of turns) stored();
+        for (const { written } of turns) written.resolve();
+      } catch (error) {
+        for (const { written } of turns) written.reject(error);
+      }
+    }
+    this.#isWriting = false;
+  }
+
+  /** How many turns fit into the next append. */
+  #inOneAppend(): number {
+    let length = 0;
+    const end = this.#waiting.findIndex((turn, place) => {
+      length += turn.length;
+      if (place === 0) return false;
+      const isFull = place >= turnsMax || length > appendLengthMax;
+      return isFull || turn.isAlone || this.#waiting[0]?.isAlone === true;
     });
-    this.#tail = appended.catch(() => undefined);
-    return appended;
+    return end < 0 ? this.#waiting.length : end;
   }
 
   /**

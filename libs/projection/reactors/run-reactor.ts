@@ -117,7 +117,7 @@ async function begin(
   const checkpoint = from === 'head' ? head : (from ?? {});
   const text = encodeCheckpoint(checkpoint);
   const anchor = await anchorOf(log, checkpoint);
-  await journal.record((at) => [
+  await journal.restate((at) => [
     {
       type: 'reactor-started',
       id: idFromKey('reactor-started', reactor.name, at),
@@ -174,7 +174,9 @@ class ReactorRun {
       } else if (this.#window.size === 0) {
         this.#window.skipTo(delivery.checkpoint);
       }
-      const idle = delivery.kind === 'caught-up' && this.#effectSinceProgress;
+      // While effects are under way there is more to say soon, and each statement costs an append that others wait for.
+      const isQuiet = this.#running === 0 && this.#effectSinceProgress;
+      const idle = delivery.kind === 'caught-up' && isQuiet;
       if (idle || this.#passedSinceProgress >= progressEveryEvents) await this.#writeProgress();
     }
     await Promise.all(this.#lanes.values());
@@ -325,10 +327,9 @@ class ReactorRun {
       metadata: { causationId: event.id },
       data: { ...data, run: this.#options.runId },
     };
-    await this.#journal.record(
-      () => [intended],
-      () => this.#open.set(effectId, { ...data, state: 'intended' }),
-    );
+    await this.#journal.record([intended], () => {
+      this.#open.set(effectId, { ...data, state: 'intended' });
+    });
   }
 
   async #record(
@@ -351,13 +352,10 @@ class ReactorRun {
             type: 'effect-failed',
             data: { effect_id: effectId, reason: outcome.reason },
           };
-    await this.#journal.record(
-      () => [settled],
-      () => {
-        const open = this.#open.get(effectId);
-        if (open) this.#open.set(effectId, { ...open, state: 'settled' });
-      },
-    );
+    await this.#journal.record([settled], () => {
+      const open = this.#open.get(effectId);
+      if (open) this.#open.set(effectId, { ...open, state: 'settled' });
+    });
   }
 
   /** Claims an effect anew: a durable statement of progress with a later `call_before`. */
@@ -373,7 +371,7 @@ class ReactorRun {
   async #writeProgress(): Promise<void> {
     this.#passedSinceProgress = 0;
     this.#effectSinceProgress = false;
-    await this.#journal.record((at) => {
+    await this.#journal.restate((at) => {
       const { checkpoint } = this.#window;
       for (const [id, effect] of this.#open) {
         if (covers(checkpoint, effect.partition, effect.position)) this.#open.delete(id);
