@@ -8,6 +8,7 @@ import { httpWrite } from './cases/http-write.ts';
 import { kafkaAppend } from './cases/kafka-append.ts';
 import { kafkaCatchUp } from './cases/kafka-catch-up.ts';
 import { memory } from './cases/memory.ts';
+import { payments } from './cases/payments.ts';
 import { paymentsPostgres } from './cases/payments-postgres.ts';
 import { rankAmongMany } from './cases/rank.ts';
 import { rankSchemes } from './cases/rank-schemes.ts';
@@ -34,6 +35,10 @@ export const cases: readonly BenchCase[] = [
   cassandraProjector,
   reconciliation,
   redisRead,
+<<<<<<< HEAD
   rankSchemes,
+=======
+  payments,
+>>>>>>> 959e3aa (Bench: payments end to end, many sellers and one, beside PostgreSQL in the same round)
   paymentsPostgres,
 ];
