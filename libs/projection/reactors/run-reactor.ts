@@ -143,7 +143,8 @@ class ReactorRun {
   #passedSinceProgress = 0;
   #effectSinceProgress = false;
   #failure: unknown;
-  #wake: () => void = () => undefined;
+  /** Who waits for an effect to end. */
+  #waiting: (() => void)[] = [];
 
   /** `recheck`: the stream may hold effects that the progress does not name; each is looked for. */
   constructor(
@@ -398,13 +399,11 @@ class ReactorRun {
 
   /** Resolves when an effect ended. Several may wait: each looks again for itself. */
   #freed(): Promise<void> {
-    const earlier = this.#wake;
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        earlier();
-        resolve();
-      };
-    });
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }
 
