@@ -35,10 +35,7 @@ export const cases: readonly BenchCase[] = [
   cassandraProjector,
   reconciliation,
   redisRead,
-<<<<<<< HEAD
   rankSchemes,
-=======
   payments,
->>>>>>> 959e3aa (Bench: payments end to end, many sellers and one, beside PostgreSQL in the same round)
   paymentsPostgres,
 ];
