@@ -1,4 +1,6 @@
+import type { Clock } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
+import { DigestKeeper, digestKeyOf } from '@annals/event-log/digest';
 import type { ReactorStatus } from '@annals/payments/runtime';
 import {
   type GenerationDirectory,
@@ -16,7 +18,7 @@ import { PurgeNotes } from './purge-notes.ts';
 import { isArchive, productOf, projectionsOf } from './registry.ts';
 import { dataLayout } from './site/data-layout.ts';
 import { openSite, type Site, type SiteOptions } from './site/open-site.ts';
-import type { SiteConfig } from './site/site-config.ts';
+import type { DigestSettings, SiteConfig } from './site/site-config.ts';
 
 export interface SiteProjectorOptions extends SiteOptions {
   readonly site: SiteConfig;
@@ -36,6 +38,9 @@ export interface SiteProjector {
   /** Settles when all has come to rest: after the signal was aborted, or with what nobody but an operator can mend. */
   readonly done: Promise<void>;
 }
+
+/** After a failure, until the next look. */
+const digestRetryMs = 5_000;
 
 /** Codes of stores that must not be written to: trying again would find the same. */
 const fatalCodes: ReadonlySet<unknown> = new Set(['foreign-keys', 'evicts']);
@@ -128,11 +133,38 @@ function followLog(
     holder: `${holder}/purge`,
     removeAbandoned: () => removeAbandonedScratch(scratch),
   });
+  const { digests } = options.site;
+  const signing = digests ? signLog({ log, clock, signal, onTrouble, digests }) : undefined;
   return {
     ...{ log, directory },
     status: () => projector.status(),
-    done: Promise.all([projector.done, purging, archiving]).then(() => undefined),
+    done: Promise.all([projector.done, purging, archiving, signing]).then(() => undefined),
   };
+}
+
+/** Signs what a log holds for as long as the signal stands; what goes wrong is told, and tried again. */
+async function signLog({
+  log,
+  clock,
+  signal,
+  onTrouble,
+  digests,
+}: Pick<SiteProjectorOptions, 'signal' | 'onTrouble'> & {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly digests: DigestSettings;
+}): Promise<void> {
+  const { key, everyEvents } = digests;
+  const keeper = new DigestKeeper({ log, clock, key: digestKeyOf(key), everyEvents });
+  while (!signal.aborted) {
+    try {
+      await keeper.run(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      onTrouble('', `digests: ${messageOf(error)}`);
+      await clock.sleep(digestRetryMs, signal);
+    }
+  }
 }
 
 function messageOf(error: unknown): string {

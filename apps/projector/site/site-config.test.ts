@@ -63,6 +63,21 @@ describe('where a site is', () => {
     ]);
   });
 
+  it('a key of digests is not shown, but the key that verifies what it signed', () => {
+    const { digests, ...rest } = site({ ANNALS_DIGEST_KEY: masterKey });
+    expect(digests).toEqual({ key: masterKey, everyEvents: 1_000 });
+    expect(shownSite({ ...rest, ...(digests ? { digests } : {}) })).toEqual([
+      ['digests signed with', expect.stringMatching(/^(?!abab)[0-9a-f]{64}$/)],
+    ]);
+    expect(read({ ANNALS_DIGEST_KEY: 'ab', ANNALS_DIGEST_EVERY_EVENTS: '0' })).toEqual({
+      kind: 'invalid',
+      problems: [
+        expect.stringMatching(/^ANNALS_DIGEST_KEY: must be 64 hex digits/),
+        expect.stringMatching(/^ANNALS_DIGEST_EVERY_EVENTS: must be a whole number, 1 to 1000/),
+      ],
+    });
+  });
+
   it('keys in Cassandra need a master key that every process is told', () => {
     expect(read({ ANNALS_KEYS: 'cassandra://c/keys?datacenter=dc1' })).toEqual({
       kind: 'invalid',

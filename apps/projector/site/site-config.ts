@@ -1,3 +1,4 @@
+import { digestKeyOf, digestKeyPattern, digestLimits } from '@annals/event-log/digest';
 import { masterKeyPattern } from '@annals/subject-keys';
 import { z } from 'zod';
 import { type ProductName, productNames, products } from '../registry.ts';
@@ -26,6 +27,14 @@ export interface SiteConfig {
   /** Where products keep what has become history; without one it stays in their read models. */
   readonly archives: { readonly [product in ProductName]?: StorePlace };
   readonly keys: KeysPlace;
+  /** Projectors sign what the logs hold; without it nobody does. */
+  readonly digests?: DigestSettings;
+}
+
+export interface DigestSettings {
+  /** The seed of the key that signs, 64 hex digits: never print it. */
+  readonly key: string;
+  readonly everyEvents: number;
 }
 
 /** A text that `parse` takes; what it refuses is told with the reason. */
@@ -102,6 +111,22 @@ export const siteFields = {
     .regex(masterKeyPattern, 'must be 64 hex digits')
     .optional()
     .describe('Wraps the keys of personal data; without it a key file is made in the data folder.'),
+  ANNALS_DIGEST_KEY: z
+    .string()
+    .regex(digestKeyPattern, 'must be 64 hex digits, as openssl rand -hex 32 makes them')
+    .optional()
+    .describe(
+      'Projectors sign with it what the log holds, for annals log verify; nothing is signed unless told.',
+    ),
+  ANNALS_DIGEST_EVERY_EVENTS: z
+    .string()
+    .refine(
+      (text) => /^[1-9]\d{0,5}$/.test(text) && Number(text) <= digestLimits.everyEventsMax,
+      `must be a whole number, 1 to ${digestLimits.everyEventsMax}`,
+    )
+    .transform(Number)
+    .optional()
+    .describe(`Events that one signature is about; ${digestLimits.everyEvents} unless told.`),
 } as const;
 
 const siteSchema = z.object(siteFields);
@@ -132,6 +157,14 @@ export function siteConfigOf(settings: SiteSettings): SiteConfig {
     stores: placesOf(settings, 'STORE'),
     archives: placesOf(settings, 'ARCHIVE'),
     keys: settings.ANNALS_KEYS ?? embedded,
+    ...(settings.ANNALS_DIGEST_KEY === undefined
+      ? {}
+      : {
+          digests: {
+            key: settings.ANNALS_DIGEST_KEY,
+            everyEvents: settings.ANNALS_DIGEST_EVERY_EVENTS ?? digestLimits.everyEvents,
+          },
+        }),
   };
 }
 
@@ -159,7 +192,10 @@ export function shownSite(config: SiteConfig): readonly (readonly [part: string,
     if (archives[name]) parts.push([`archive of ${name}`, archives[name].url]);
   }
   parts.push(['keys', config.keys.url]);
-  return parts
+  const shown = parts
     .filter(([, url]) => url !== embedded)
     .map(([part, url]) => [part, maskedUrl(url)] as const);
+  return config.digests
+    ? [...shown, ['digests signed with', digestKeyOf(config.digests.key).publicKey]]
+    : shown;
 }
