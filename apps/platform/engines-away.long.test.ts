@@ -76,7 +76,7 @@ function other(name: 'redis' | 'kafka', context: { skip(reason: string): never }
   return context.skip(answer.reason);
 }
 
-const own = { label: 'away' } as const;
+const own = { label: 'platform-away' } as const;
 
 await describeOn(
   'redis',

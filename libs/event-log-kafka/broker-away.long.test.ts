@@ -48,7 +48,7 @@ await describeOn(
       await fresh.close();
     }, 60_000);
   },
-  { label: 'away' },
+  { label: 'log-away' },
 );
 
 test('where no broker answers, opening says so in bounded time', async () => {
