@@ -3,7 +3,12 @@ import { Payments } from '@annals/payments';
 import { Finance } from '@annals/payments/finance';
 import { IdempotencyStore } from '@annals/payments/idempotency';
 import { paymentsObserver } from '@annals/payments/reactors';
-import { type OrdersByStage, ordersByStage } from '@annals/payments/runtime';
+import {
+  beginReactors,
+  type OrdersByStage,
+  ordersByStage,
+  reactorsOfPayments,
+} from '@annals/payments/runtime';
 import { Webhooks } from '@annals/payments/webhooks-out';
 import { paymentsRoutes } from '@annals/payments-api';
 import type { GenerationDirectory } from '@annals/projection';
@@ -51,6 +56,7 @@ export async function openPayments(
   const { cipher, clock, logs } = site;
   const log = site.logOf('payments');
   const means = { log, cipher, clock };
+  await beginReactors(means, reactorsOfPayments);
   const reads = await paymentsReads(site, generations);
   const { ledger, wallets } = reads;
   const finance = new Finance(means);

@@ -1,7 +1,7 @@
 import { newId } from '@annals/core';
 import { type Checkpoint, decodeCheckpoint } from '@annals/event-log';
-import { reactorsOfPayments } from '@annals/payments/runtime';
-import { type Reactor, runReactor } from '@annals/projection';
+import { reactorAtRest, reactorsOfPayments } from '@annals/payments/runtime';
+import { runReactor } from '@annals/projection';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type CommandContext, withSite } from '../context.ts';
 import { withExamples } from '../examples.ts';
@@ -49,7 +49,7 @@ async function begin(
   }
   return withSite(context, async (site) => {
     const { cipher, clock } = site;
-    const means = { log: site.logOf('payments'), cipher, clock, reactor: atRest(known) };
+    const means = { log: site.logOf('payments'), cipher, clock, reactor: reactorAtRest(known) };
     const { signal } = context.io;
     // Without a place: what it comes to says whether one is needed.
     const before = await runReactor({
@@ -65,11 +65,4 @@ async function begin(
     await context.output.result({ reactor: name, from }, () => `${name} begins there`);
     return exitCodes.ok;
   });
-}
-
-/** It only says where it begins: nothing is done here. */
-function atRest({ name, categories }: Pick<Reactor, 'name' | 'categories'>): Reactor {
-  const never = () => Promise.reject(new TypeError(`${name} does nothing here`));
-  const effects = { decode: never, wants: () => false, perform: never, lookUp: never };
-  return { ...{ name, categories, concurrencyMax: 1, callWithinMs: 0 }, ...effects };
 }
