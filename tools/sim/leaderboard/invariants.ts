@@ -15,8 +15,9 @@ import {
 } from '@annals/leaderboard';
 import type { Cell, ProjectionStore, Row } from '@annals/projection';
 import { InvariantError } from '../trace.ts';
+import { openLog } from '../weather.ts';
 import { boards, type Clients, namePrefix, scoreKey } from './clients.ts';
-import { openKeys, openLog, type World } from './world.ts';
+import { openKeys, type World } from './world.ts';
 
 /** Every table of a generation as canonical text, by table. */
 export async function rowsOf(

@@ -8,7 +8,8 @@ import {
   rollback,
   verify,
 } from '@annals/projection';
-import { openKeys, openLog, openStore, type Process, type World } from './world.ts';
+import { openLog } from '../weather.ts';
+import { openKeys, openStore, type Process, type World } from './world.ts';
 
 export type OperatorCommand = 'rebuild' | 'verify' | 'promote' | 'rollback' | 'drop';
 

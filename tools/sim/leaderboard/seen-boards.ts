@@ -6,10 +6,11 @@ import {
   NaiveLeaderboard,
 } from '@annals/leaderboard';
 import { InvariantError } from '../trace.ts';
+import { openLog } from '../weather.ts';
 import { boards } from './clients.ts';
 import { allEvents } from './invariants.ts';
 import type { SeenBoard } from './readers.ts';
-import { openKeys, openLog, type World } from './world.ts';
+import { openKeys, type World } from './world.ts';
 
 /**
  * Every board that somebody was shown is right: it shows each player who had a score at its `as_of`, with

@@ -11,6 +11,7 @@ import { VirtualClock } from '@annals/projection/testing';
 import { type Outcome, outcomeOf } from '../outcome.ts';
 import { Random } from '../random.ts';
 import { InvariantError, Trace } from '../trace.ts';
+import { openLog } from '../weather.ts';
 import { boards, Clients, drawPlayer, drawScore } from './clients.ts';
 import {
   checkBoards,
@@ -29,7 +30,6 @@ import {
   fair,
   makeWorld,
   openKeys,
-  openLog,
   type ProjectorProcess,
   startApi,
   startProjector,

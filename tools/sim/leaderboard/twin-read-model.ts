@@ -1,14 +1,7 @@
 import type { Clock } from '@annals/core';
-import { coversAll } from '@annals/event-log';
 import { type LeaderboardReadModel, scanReadModel } from '@annals/leaderboard';
-import {
-  type GenerationDirectory,
-  openGeneration,
-  type ProjectionStore,
-  type RowKey,
-} from '@annals/projection';
-
-const pollMs = 20;
+import type { GenerationDirectory, ProjectionStore, RowKey } from '@annals/projection';
+import { liveTwin } from '../live-twin.ts';
 
 /**
  * The read model over the store twin's live generation: boards by reading and sorting whole tables, and
@@ -20,16 +13,11 @@ export function twinReadModel(
   projection: string,
   clock: Clock,
 ): LeaderboardReadModel {
-  const openLive = async () => {
-    const live = directory.live(projection);
-    if (live === undefined) return 'lost';
-    const found = await openGeneration(store, projection, live);
-    return found.kind === 'open' ? found.opened : 'lost';
-  };
+  const live = liveTwin(store, directory, projection, clock);
   return {
-    ...boundTo(scanReadModel(openLive, clock)),
+    ...boundTo(scanReadModel(live.open, clock)),
     entries: async (places) => {
-      const generation = await openLive();
+      const generation = await live.open();
       if (generation === 'lost') return { kind: 'lost' };
       const keys = places.map(
         ({ stream, revision }): RowKey => ({ table: 'entries', key: [stream, revision] }),
@@ -45,15 +33,7 @@ export function twinReadModel(
       );
       return { kind: 'answer', asOf, entries };
     },
-    waitFor: async (checkpoint, timeoutMs) => {
-      for (let waited = 0; waited <= timeoutMs; waited += pollMs) {
-        const generation = await openLive();
-        if (generation === 'lost') return 'lost';
-        if (coversAll(await generation.checkpoint(), checkpoint)) return 'reached';
-        await clock.sleep(pollMs);
-      }
-      return 'late';
-    },
+    waitFor: live.waitFor,
   };
 }
 

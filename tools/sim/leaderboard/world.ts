@@ -1,10 +1,5 @@
 import { idFromKey, type SubjectCipher } from '@annals/core';
-import {
-  type AppendFault,
-  type MemoryEventLog,
-  type MemoryStorage,
-  memoryEventLog,
-} from '@annals/event-log';
+import { type MemoryStorage, memoryEventLog } from '@annals/event-log';
 import {
   type BoardDirectory,
   followBoards,
@@ -16,10 +11,8 @@ import {
   generationDirectory,
   MemoryProjectionDatabase,
   type MemoryProjectionStore,
-  memoryProjectionStore,
   type Projector,
   runProjector,
-  type StoreFault,
 } from '@annals/projection';
 import type { VirtualClock } from '@annals/projection/testing';
 import {
@@ -31,17 +24,11 @@ import {
 } from '@annals/subject-keys';
 import type { Random } from '../random.ts';
 import type { Trace } from '../trace.ts';
+import { openLog, openStoreOf, type TwinWeather } from '../weather.ts';
 import { twinReadModel } from './twin-read-model.ts';
 
-/** How often things go wrong, in percent of calls. All zero: the weather after which everything must settle. */
-export interface Weather {
-  readonly append: number;
-  readonly read: number;
-  readonly store: number;
-  readonly deliver: number;
-}
-
-export const fair: Weather = { append: 0, read: 0, store: 0, deliver: 0 };
+/** All zero: the weather after which everything must settle. */
+export const fair: TwinWeather = { append: 0, read: 0, store: 0, deliver: 0 };
 
 /** What outlives every process: the disks. */
 export interface World {
@@ -51,7 +38,7 @@ export interface World {
   readonly storage: MemoryStorage;
   readonly database: MemoryProjectionDatabase;
   readonly keys: MemorySubjectKeys;
-  weather: Weather;
+  weather: TwinWeather;
   /** How often the store was put back to an older copy. */
   wentBack: number;
 }
@@ -71,41 +58,8 @@ export function makeWorld(random: Random, clock: VirtualClock, trace: Trace): Wo
   };
 }
 
-const appendFaults: readonly AppendFault[] = [
-  'throw-not-stored',
-  'throw-stored',
-  'unknown-not-stored',
-  'unknown-stored',
-  'overloaded',
-];
-const storeFaults: readonly StoreFault[] = ['before', 'after'];
-
-/** The log as one process sees it, in the weather of the moment. */
-export function openLog(world: World): MemoryEventLog {
-  const { random, clock, storage } = world;
-  return memoryEventLog({
-    storage,
-    clock,
-    faults: {
-      append: () => (random.chance(world.weather.append) ? random.pick(appendFaults) : undefined),
-      read: () => (random.chance(world.weather.read) ? 'throw' : undefined),
-      // A delivery repeated from an earlier place: what a resubscription may bring.
-      subscribe: (from) => (random.chance(world.weather.deliver) ? {} : from),
-      deliver: () => {
-        if (!random.chance(world.weather.deliver)) return undefined;
-        return random.chance(50) ? 'throw' : 'repeat';
-      },
-    },
-  });
-}
-
 export function openStore(world: World): MemoryProjectionStore {
-  const { random, clock, database } = world;
-  return memoryProjectionStore({
-    clock,
-    database,
-    faults: () => (random.chance(world.weather.store) ? random.pick(storeFaults) : 'none'),
-  });
+  return openStoreOf(world, world.database);
 }
 
 export function openKeys(world: World): { keys: SubjectKeyStore; cipher: SubjectCipher } {

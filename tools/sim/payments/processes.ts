@@ -19,16 +19,10 @@ import {
   runProjector,
   runReactor,
 } from '@annals/projection';
+import { openLog } from '../weather.ts';
 import type { Provider } from './provider.ts';
 import { twinWallets } from './twin-wallets.ts';
-import {
-  openCipher,
-  openLog,
-  openStore,
-  type ProjectionName,
-  projections,
-  type World,
-} from './world.ts';
+import { openCipher, openStore, type ProjectionName, projections, type World } from './world.ts';
 
 /** A process that can be killed: it leaves nothing but what is on the disks and on its way to a provider. */
 export interface Process {

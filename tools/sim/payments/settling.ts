@@ -2,13 +2,14 @@ import { sha256 } from '@annals/core';
 import { followHint, listDeadCalls } from '@annals/payments/reactors';
 import { type GenerationDirectory, memoryProjectionStore, rebuild } from '@annals/projection';
 import { InvariantError } from '../trace.ts';
+import { openLog } from '../weather.ts';
 import type { Clients } from './clients.ts';
 import { checkReadModels, haveCaughtUp, liveSnapshot, textOf } from './invariants.ts';
 import type { ApiProcess } from './processes.ts';
 import { type Provider, ProviderBooks } from './provider.ts';
 import { Reconciling } from './reconciling.ts';
 import type { Steps } from './steps.ts';
-import { openCipher, openLog, type ProjectionName, projections, type World } from './world.ts';
+import { openCipher, type ProjectionName, projections, type World } from './world.ts';
 
 /** After the last fault everything must come to rest within this much virtual time. */
 const settleMsMax = 30 * 3_600_000;

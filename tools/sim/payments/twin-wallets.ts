@@ -1,19 +1,15 @@
 import type { Clock } from '@annals/core';
-import { type Checkpoint, coversAll } from '@annals/event-log';
 import type { Wallet, WalletsReadModel } from '@annals/payments';
-import {
-  type GenerationDirectory,
-  type GenerationSnapshot,
-  type GenerationStore,
-  openGeneration,
-  type ProjectionStore,
-  type Row,
+import type {
+  GenerationDirectory,
+  GenerationSnapshot,
+  ProjectionStore,
+  Row,
 } from '@annals/projection';
+import { liveTwin } from '../live-twin.ts';
 import type { Witness } from './witness.ts';
 
 export const currencies = ['USD', 'JPY', 'KWD'] as const;
-
-const pollMs = 20;
 
 /** Wallets over the store twin's live generation. The witness is told how old each answer is. */
 export function twinWallets(
@@ -22,15 +18,10 @@ export function twinWallets(
   clock: Clock,
   witness: Witness,
 ): WalletsReadModel {
-  const openLive = async (): Promise<GenerationStore | 'lost'> => {
-    const live = directory.live('wallets');
-    if (live === undefined) return 'lost';
-    const found = await openGeneration(store, 'wallets', live);
-    return found.kind === 'open' ? found.opened : 'lost';
-  };
+  const live = liveTwin(store, directory, 'wallets', clock);
   return {
     wallets: async (seller) => {
-      const generation = await openLive();
+      const generation = await live.open();
       if (generation === 'lost') return { kind: 'lost' };
       const snapshot = await generation.snapshot();
       const [rows, sellers] = [
@@ -45,23 +36,8 @@ export function twinWallets(
       const known = sellers.find((row) => row.seller_account === seller);
       return { kind: 'answer', asOf, wallets, sellerRevision: Number(known?.revision ?? -1) };
     },
-    waitFor: (checkpoint, timeoutMs) => waitFor(openLive, clock, checkpoint, timeoutMs),
+    waitFor: live.waitFor,
   };
-}
-
-async function waitFor(
-  openLive: () => Promise<GenerationStore | 'lost'>,
-  clock: Clock,
-  checkpoint: Checkpoint,
-  timeoutMs: number,
-): Promise<'reached' | 'late' | 'lost'> {
-  for (let waited = 0; waited <= timeoutMs; waited += pollMs) {
-    const generation = await openLive();
-    if (generation === 'lost') return 'lost';
-    if (coversAll(await generation.checkpoint(), checkpoint)) return 'reached';
-    await clock.sleep(pollMs);
-  }
-  return 'late';
 }
 
 /** All rows of a table, in the order of their keys. */

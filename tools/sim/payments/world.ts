@@ -1,17 +1,7 @@
 import type { SubjectCipher } from '@annals/core';
-import {
-  type AppendFault,
-  type MemoryEventLog,
-  type MemoryStorage,
-  memoryEventLog,
-} from '@annals/event-log';
+import { type MemoryStorage, memoryEventLog } from '@annals/event-log';
 import { ledgerProjection, paymentsProjection, walletsProjection } from '@annals/payments';
-import {
-  MemoryProjectionDatabase,
-  type MemoryProjectionStore,
-  memoryProjectionStore,
-  type StoreFault,
-} from '@annals/projection';
+import { MemoryProjectionDatabase, type MemoryProjectionStore } from '@annals/projection';
 import type { VirtualClock } from '@annals/projection/testing';
 import {
   type MemorySubjectKeys,
@@ -21,16 +11,12 @@ import {
 } from '@annals/subject-keys';
 import type { Random } from '../random.ts';
 import type { Trace } from '../trace.ts';
+import { openStoreOf, type TwinWeather } from '../weather.ts';
 import type { ProviderWeather } from './provider.ts';
 import { Witness } from './witness.ts';
 
 /** How often things go wrong, in percent. All zero: the weather after which everything must settle. */
-export interface Weather extends ProviderWeather {
-  readonly append: number;
-  readonly read: number;
-  readonly store: number;
-  readonly deliver: number;
-}
+export interface Weather extends TwinWeather, ProviderWeather {}
 
 export const fair: Weather = { append: 0, read: 0, store: 0, deliver: 0, call: 0, webhook: 0 };
 
@@ -61,41 +47,8 @@ export function makeWorld(random: Random, clock: VirtualClock, trace: Trace): Wo
   };
 }
 
-const appendFaults: readonly AppendFault[] = [
-  'throw-not-stored',
-  'throw-stored',
-  'unknown-not-stored',
-  'unknown-stored',
-  'overloaded',
-];
-const storeFaults: readonly StoreFault[] = ['before', 'after'];
-
-/** The log as one process sees it, in the weather of the moment. */
-export function openLog(world: World): MemoryEventLog {
-  const { random, clock, storage } = world;
-  return memoryEventLog({
-    storage,
-    clock,
-    faults: {
-      append: () => (random.chance(world.weather.append) ? random.pick(appendFaults) : undefined),
-      read: () => (random.chance(world.weather.read) ? 'throw' : undefined),
-      // A delivery repeated from an earlier place: what a resubscription may bring.
-      subscribe: (from) => (random.chance(world.weather.deliver) ? {} : from),
-      deliver: () => {
-        if (!random.chance(world.weather.deliver)) return undefined;
-        return random.chance(50) ? 'throw' : 'repeat';
-      },
-    },
-  });
-}
-
 export function openStore(world: World, name: ProjectionName): MemoryProjectionStore {
-  const { random, clock, databases } = world;
-  return memoryProjectionStore({
-    clock,
-    database: databases[name],
-    faults: () => (random.chance(world.weather.store) ? random.pick(storeFaults) : 'none'),
-  });
+  return openStoreOf(world, world.databases[name]);
 }
 
 export function openCipher(world: World): SubjectCipher {
