@@ -11,6 +11,15 @@ export function reactorAtRest({ name, categories }: Known): Reactor {
   return { ...{ name, categories, concurrencyMax: 1, callWithinMs: 0 }, ...effects };
 }
 
+/** Whether nothing has happened yet that the reactor could have done: begun at the beginning it repeats nothing. */
+export async function isUntouched(
+  log: Pick<EventLog, 'read'>,
+  { categories }: Pick<Known, 'categories'>,
+): Promise<boolean> {
+  const { events } = await log.read('start', { categories }, { limit: 1 });
+  return events.length === 0;
+}
+
 /**
  * Writes down that reactors begin at the beginning, where nothing has happened yet that they could have done. To be called
  * before the first command is taken: a process that works comes up later, or dies before it has written anything,
@@ -22,10 +31,8 @@ export async function beginReactors(
 ): Promise<void> {
   const { log } = means;
   for (const known of reactors) {
-    const { categories, name } = known;
-    const { head } = await log.readStream(reactorStream(name), { limit: 1 });
-    const { events } = await log.read('start', { categories }, { limit: 1 });
-    if (head !== 'no-stream' || events.length > 0) continue;
+    const { head } = await log.readStream(reactorStream(known.name), { limit: 1 });
+    if (head !== 'no-stream' || !(await isUntouched(log, known))) continue;
     const [reactor, signal] = [reactorAtRest(known), AbortSignal.abort()];
     // Another process that does the same is as good.
     await runReactor({ ...means, reactor, from: {}, runId: newId(), signal });

@@ -1,6 +1,7 @@
 import { type Clock, newId, type SubjectCipher } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
 import { type Reactor, reactorStream, runReactor } from '@annals/projection';
+import { isUntouched } from './begin-reactors.ts';
 
 /**
  * Keeps reactors running: starts one again that failed, leaves the work to another process that does it, and waits
@@ -134,11 +135,9 @@ class KeptReactor {
     }
   }
 
-  /** The beginning, where nothing has happened yet that the reactor could have done: nothing would be repeated. */
+  /** The beginning, where nothing would be repeated. */
   async #from(): Promise<Record<string, never> | undefined> {
-    const { categories } = this.#reactor;
-    const { events } = await this.#options.log.read('start', { categories }, { limit: 1 });
-    return events.length === 0 ? {} : undefined;
+    return (await isUntouched(this.#options.log, this.#reactor)) ? {} : undefined;
   }
 
   /** Another process works. It is left alone as long as its progress goes on. */

@@ -37,7 +37,8 @@ const lanes: Table = {
 
 type Waiting = readonly (readonly [id: string, dueAt: number])[];
 
-interface DeliveryRow {
+/** A row of the delivery log. */
+export interface DeliveryRow {
   readonly endpoint_id: string;
   readonly delivery_id: string;
   readonly lane: string;

@@ -1,5 +1,6 @@
 import type { ReadTransaction } from '@annals/store-sqlite';
 import { type Answer, answer, type Followed, type LiveGeneration } from '../read-model/live.ts';
+import type { DeliveryRow } from './deliveries.ts';
 import type { DeliveryState } from './lane.ts';
 import { webhookLimits as limits } from './limits.ts';
 
@@ -76,21 +77,6 @@ export const deliveriesSql = {
   counts: 'SELECT state, count(*) AS count FROM deliveries GROUP BY state',
 } as const;
 
-interface Row {
-  readonly endpoint_id: string;
-  readonly delivery_id: string;
-  readonly lane: string;
-  readonly event_id: string;
-  readonly event_type: string;
-  readonly state: DeliveryState;
-  readonly attempts: number;
-  readonly status: number | null;
-  readonly detail: string;
-  readonly queued_at: number;
-  readonly updated_at: number;
-  readonly due_at: number | null;
-}
-
 export function sqliteDeliveryLog(live: LiveGeneration): DeliveryLog {
   return {
     deliveries: async (query) => {
@@ -102,7 +88,7 @@ export function sqliteDeliveryLog(live: LiveGeneration): DeliveryLog {
     },
     delivery: async (endpointId, deliveryId) =>
       answer(live, (reads) => ({
-        delivery: reads.all<Row>(deliveriesSql.one, endpointId, deliveryId).map(logged)[0],
+        delivery: reads.all<DeliveryRow>(deliveriesSql.one, endpointId, deliveryId).map(logged)[0],
       })),
     dueLanes: async (endpointId, now, limit) =>
       answer(live, (reads) => {
@@ -126,15 +112,15 @@ function pageOf(
   const from = after ? [after.queuedAt, after.deliveryId] : [since ?? Number.MIN_SAFE_INTEGER, ''];
   const rows =
     state === undefined
-      ? reads.all<Row>(deliveriesSql.page, endpointId, ...from, limit + 1)
-      : reads.all<Row>(deliveriesSql.pageInState, endpointId, state, ...from, limit + 1);
+      ? reads.all<DeliveryRow>(deliveriesSql.page, endpointId, ...from, limit + 1)
+      : reads.all<DeliveryRow>(deliveriesSql.pageInState, endpointId, state, ...from, limit + 1);
   const deliveries = rows.slice(0, limit).map(logged);
   const last = deliveries.at(-1);
   if (rows.length <= limit || !last) return { deliveries, next: undefined };
   return { deliveries, next: { queuedAt: last.queuedAt, deliveryId: last.deliveryId } };
 }
 
-function logged(row: Row): LoggedDelivery {
+function logged(row: DeliveryRow): LoggedDelivery {
   return {
     endpointId: row.endpoint_id,
     deliveryId: row.delivery_id,
