@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { dataLayout } from '@annals/projector';
 import { expect, it, onTestFinished } from 'vitest';
 import { startPlatform } from './start.ts';
-import { adminKey, testConfig } from './testing/open-platform.ts';
+import { callOn, testConfig } from './testing/open-platform.ts';
 import { operate } from './testing/operate.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
 import { until } from './testing/until.ts';
@@ -16,13 +16,8 @@ async function start(whenLost: 'refuse' | 'serve-older') {
     ...{ checkResponses: true, readableMsMax: 30_000, visibleMsMax: 20_000 },
   });
   onTestFinished(() => platform.stop());
-  const call = async (route: string, payload?: object) => {
-    const [method, url] = route.split(' ') as ['GET', string];
-    const headers = { authorization: `Bearer ${adminKey}` };
-    const request = { method, url, headers, ...(payload ? { payload } : {}) };
-    const answer = await platform.server.inject(request);
-    return { status: answer.statusCode, body: answer.json() };
-  };
+  const asked = callOn(platform);
+  const call = (route: string, body?: object) => asked(route, { body });
   const score = (match_id: string, points: number) =>
     call('POST /v1/scores', { user_id: 'ann', points, match_id });
   const promoteAnother = async () => {

@@ -4,7 +4,7 @@ import { siteConfigOf } from '@annals/projector';
 import { expect, onTestFinished, test } from 'vitest';
 import { configSchema } from './config.ts';
 import { startPlatform } from './start.ts';
-import { adminKey } from './testing/open-platform.ts';
+import { adminKey, callOn } from './testing/open-platform.ts';
 import { operate } from './testing/operate.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
 import { until } from './testing/until.ts';
@@ -37,13 +37,8 @@ for (const [name, storeOn] of stores) {
         ...{ checkResponses: true, readableMsMax: 60_000, visibleMsMax: 30_000 },
       });
       onTestFinished(() => platform.stop());
-      const call = async (route: string, payload?: object) => {
-        const [method, url] = route.split(' ') as ['GET', string];
-        const headers = { authorization: `Bearer ${adminKey}` };
-        const request = { method, url, headers, ...(payload ? { payload } : {}) };
-        const answer = await platform.server.inject(request);
-        return { status: answer.statusCode, body: answer.json() };
-      };
+      const asked = callOn(platform);
+      const call = (route: string, body?: object) => asked(route, { body });
 
       const watched = await watchBoard(`${platform.url}/v1/leaderboards/default/live?top=2`);
       onTestFinished(() => watched.close());

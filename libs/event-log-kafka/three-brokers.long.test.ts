@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeOn, type Engine } from '@annals/core/testing';
-import { hashLog, type StoredEvent } from '@annals/event-log';
+import { hashLog } from '@annals/event-log';
 import { sampleEvents } from '@annals/event-log/contract';
 import { expect, test } from 'vitest';
 import { type KafkaEventLog, kafkaLimits } from './index.ts';
 import type { Said } from './testing/contending-writer.ts';
 import { freshTopic } from './testing/fresh-topic.ts';
 import { faultsIn } from './testing/history-checker.ts';
+import { wholeStreams } from './testing/whole-streams.ts';
 import { within } from './within.ts';
 
 const streams = ['brokers-0', 'brokers-1', 'brokers-2'];
@@ -60,28 +61,13 @@ function isStored(result: unknown): boolean {
   return (result as { readonly kind: string }).kind === 'stored';
 }
 
-async function storedIn(log: KafkaEventLog): Promise<Map<string, StoredEvent[]>> {
-  const found = new Map<string, StoredEvent[]>();
-  for (const stream of streams) {
-    await log.barrier(stream);
-    const events: StoredEvent[] = [];
-    for (;;) {
-      const page = await log.readStream(stream, { from: events.length });
-      events.push(...page.events);
-      if (page.head === 'no-stream' || events.length > page.head) break;
-    }
-    found.set(stream, events);
-  }
-  return found;
-}
-
 /** A process that was there all the time and one that begins now have the same log, without a fault. */
 async function mustBeSound(
   log: KafkaEventLog,
   open: () => Promise<KafkaEventLog>,
   said: readonly Said[],
 ): Promise<void> {
-  expect(faultsIn([said], await storedIn(log))).toEqual([]);
+  expect(faultsIn([said], await wholeStreams(log, streams))).toEqual([]);
   const fresh = await open();
   expect(fresh.status()).toEqual(log.status());
   expect((await hashLog(fresh)).digest()).toBe((await hashLog(log)).digest());

@@ -5,7 +5,7 @@ import { openSite, runSiteProjector, siteConfigOf } from '@annals/projector';
 import { expect, onTestFinished } from 'vitest';
 import { configSchema } from '../config.ts';
 import { startPlatform } from '../start.ts';
-import { adminKey } from './open-platform.ts';
+import { adminKey, callOn } from './open-platform.ts';
 import { operate } from './operate.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { until } from './until.ts';
@@ -86,16 +86,10 @@ async function startApi(config: Config) {
     ...{ checkResponses: true, readableMsMax: 60_000, visibleMsMax: 30_000 },
   });
   onTestFinished(() => platform.stop());
-  const call = async (route: string, payload?: object) => {
-    const [method, url] = route.split(' ') as ['GET', string];
-    const headers = { authorization: `Bearer ${adminKey}` };
-    const answer = await platform.server.inject({
-      method,
-      url,
-      headers,
-      ...(payload && { payload }),
-    });
-    return { status: answer.statusCode, body: answer.json() };
+  const asked = callOn(platform);
+  const call = async (route: string, body?: object) => {
+    const { status, body: answer } = await asked(route, { body });
+    return { status, body: answer };
   };
   return { call, stop: () => platform.stop() };
 }

@@ -1,4 +1,10 @@
-import { type Config, configSchema, type PlatformOptions, startPlatform } from '../index.ts';
+import {
+  type Config,
+  configSchema,
+  type Platform,
+  type PlatformOptions,
+  startPlatform,
+} from '../index.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 export const adminKey = 'admin-key-of-these-tests-0123456789';
@@ -32,6 +38,26 @@ export function testConfig(folder: string, more: Partial<Config> = {}): Config {
   return { ...config, ...more };
 }
 
+/** Requests to a platform, with the admin key unless told: `call('POST /v1/scores', { body })`. */
+export function callOn({ server }: Pick<Platform, 'server'>): Call {
+  return async (route, { body, headers, key = adminKey } = {}) => {
+    const [method, url] = route.split(' ') as ['GET', string];
+    const answer = await server.inject({
+      method,
+      url,
+      headers: { authorization: `Bearer ${key}`, ...headers },
+      ...(body === undefined ? {} : { payload: body as object }),
+    });
+    const text = answer.body;
+    const isJson = String(answer.headers['content-type']).includes('json');
+    return {
+      status: answer.statusCode,
+      body: isJson ? JSON.parse(text) : text,
+      headers: answer.headers,
+    };
+  };
+}
+
 /**
  * The platform as `npm start` runs it, in a folder of its own unless told. `call` is a request with
  * the admin key: `call('POST /v1/scores', { body })`.
@@ -48,26 +74,10 @@ export async function openPlatform(
     ...defaults,
     ...options,
   });
-  const call: Call = async (route, { body, headers, key = adminKey } = {}) => {
-    const [method, url] = route.split(' ') as ['GET', string];
-    const answer = await platform.server.inject({
-      method,
-      url,
-      headers: { authorization: `Bearer ${key}`, ...headers },
-      ...(body === undefined ? {} : { payload: body as object }),
-    });
-    const text = answer.body;
-    const isJson = String(answer.headers['content-type']).includes('json');
-    return {
-      status: answer.statusCode,
-      body: isJson ? JSON.parse(text) : text,
-      headers: answer.headers,
-    };
-  };
   return {
     ...platform,
     folder,
-    call,
+    call: callOn(platform),
     /** Stops the platform; a folder of its own goes with it. */
     close: async () => {
       await platform.stop();

@@ -1,15 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describeOn, type Engine } from '@annals/core/testing';
-import { hashLog, type StoredEvent } from '@annals/event-log';
+import { hashLog } from '@annals/event-log';
 import { expect, test } from 'vitest';
-import type { kafkaEventLog } from '../index.ts';
 import { contendedStreams, type Said } from './contending-writer.ts';
 import { freshFolder } from './fresh-follower.ts';
 import { freshTopic } from './fresh-topic.ts';
 import { faultsIn } from './history-checker.ts';
+import { wholeStreams } from './whole-streams.ts';
 
 const writer = fileURLToPath(new URL('./contending-writer.ts', import.meta.url));
+const contendedNames = Array.from(
+  { length: contendedStreams },
+  (_, number) => `contended-${number}`,
+);
 const lifeMsMax = 400;
 /** Longer than all kills take: the one that lives is stopped by its end of input. */
 const secondsMax = 600;
@@ -49,24 +53,6 @@ function start(task: object): Child {
   return { process: child, said, err, closed, firstTold: () => told.promise };
 }
 
-async function streamsOf(
-  log: Awaited<ReturnType<typeof kafkaEventLog>>,
-): Promise<Map<string, StoredEvent[]>> {
-  const streams = new Map<string, StoredEvent[]>();
-  for (let number = 0; number < contendedStreams; number += 1) {
-    const stream = `contended-${number}`;
-    await log.barrier(stream);
-    const events: StoredEvent[] = [];
-    for (;;) {
-      const page = await log.readStream(stream, { from: events.length });
-      events.push(...page.events);
-      if (page.head === 'no-stream' || events.length > page.head) break;
-    }
-    streams.set(stream, events);
-  }
-  return streams;
-}
-
 /** Two processes append to the same streams, and one of them is killed that many times. */
 export async function describeContendingProcesses(kills: number): Promise<void> {
   await describeOn('kafka', 'two processes that append to the same streams', (kafka) => {
@@ -103,7 +89,7 @@ async function contend(kafka: Engine, kills: number): Promise<void> {
   const last = start({ ...common, folder, seconds: 1 });
   all.push(last);
   expect({ code: await last.closed, err: last.err.join('') }).toEqual({ code: 0, err: '' });
-  const streams = await streamsOf(reader);
+  const streams = await wholeStreams(reader, contendedNames);
   expect(
     faultsIn(
       all.map((child) => child.said),
