@@ -7,9 +7,12 @@ import { httpRead } from './cases/http-read.ts';
 import { httpWrite } from './cases/http-write.ts';
 import { kafkaAppend } from './cases/kafka-append.ts';
 import { kafkaCatchUp } from './cases/kafka-catch-up.ts';
+import { ledgerRebuild } from './cases/ledger-rebuild.ts';
 import { memory } from './cases/memory.ts';
 import { payments } from './cases/payments.ts';
 import { paymentsPostgres } from './cases/payments-postgres.ts';
+import { paymentsStatus } from './cases/payments-status.ts';
+import { paymentsStripe } from './cases/payments-stripe.ts';
 import { rankAmongMany } from './cases/rank.ts';
 import { rankSchemes } from './cases/rank-schemes.ts';
 import { rebuildOfBoard } from './cases/rebuild.ts';
@@ -33,9 +36,12 @@ export const cases: readonly BenchCase[] = [
   kafkaAppend,
   kafkaCatchUp,
   cassandraProjector,
+  ledgerRebuild,
   reconciliation,
   redisRead,
   rankSchemes,
   payments,
   paymentsPostgres,
+  paymentsStripe,
+  paymentsStatus,
 ];

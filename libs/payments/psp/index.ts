@@ -15,3 +15,4 @@ export {
   type RoutingRule,
 } from './routing.ts';
 export { type StripeOptions, stripePsp, stripeSearchLagMs, stripeTerms } from './stripe.ts';
+export { type StripeClientOptions, stripeClient } from './stripe-client.ts';

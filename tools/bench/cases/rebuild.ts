@@ -32,7 +32,7 @@ async function compare(
       tell(`${players} players: ${rebuilt.perSecond.toFixed(0)} events/s`);
       return rebuilt.perSecond;
     },
-    () => scanOnce(folder),
+    async () => (await scanOnce(folder)).perSecond,
   );
   const grown = median(rebuilds.map(({ grownBytes }) => grownBytes)) / mib;
   const what = `${count(scale.million)} events, ${count(players)} players on one board`;

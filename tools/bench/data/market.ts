@@ -4,12 +4,11 @@ import type { Checkpoint } from '@annals/event-log';
 import {
   checkoutCategory,
   Payments,
-  type SellerTerms,
   sqliteWalletsReadModel,
   type WalletsReadModel,
   walletsProjection,
 } from '@annals/payments';
-import { PspRouting } from '@annals/payments/psp';
+import { type Psp, PspRouting } from '@annals/payments/psp';
 import { paymentsAdvance, paymentsExecutor, paymentsRisk } from '@annals/payments/reactors';
 import { runReactors } from '@annals/payments/runtime';
 import { generationDirectory } from '@annals/projection';
@@ -17,14 +16,10 @@ import { openEmbedded, type Site } from '@annals/projector';
 import { Child } from '../processes/child.ts';
 import type { FromPaymentsProjector } from '../processes/payments-projector.ts';
 import { instantPsp } from './instant-psp.ts';
+import { sellerTerms } from './payment-feed.ts';
 
 const projectorScript = join(import.meta.dirname, '../processes/payments-projector.ts');
 const visibleMsMax = 30_000;
-
-const terms: SellerTerms = {
-  currencies: [{ currency: 'USD', fee_basis_points: 500, fee_fixed: '0', payout_minimum: '1' }],
-  ...{ reserve_basis_points: 0, release_after_days: 7, payout_schedule: 'manual' },
-};
 
 const screen = {
   name: 'bench',
@@ -56,8 +51,9 @@ export class Market {
     readonly projector: Child<FromPaymentsProjector>;
     readonly stop: AbortController;
     readonly close: () => void;
+    readonly psp: Psp;
   }) {
-    const { site, wallets, projector, stop, close } = parts;
+    const { site, wallets, projector, stop, close, psp } = parts;
     const { cipher, clock } = site;
     const log = site.logOf('payments');
     const means = { log, cipher, clock };
@@ -67,7 +63,6 @@ export class Market {
     this.#stop = stop;
     this.#payments = new Payments({ ...means, wallets });
     this.#captured = new Captures(site, stop.signal);
-    const psp = instantPsp();
     const breaker = { clock, callsMin: 1_000 };
     const routing = new PspRouting({ psps: [psp], rules: [{ psp: psp.name }], breaker });
     const reactors = runReactors({
@@ -83,7 +78,8 @@ export class Market {
     this.#ended = reactors.done.finally(close);
   }
 
-  static async start(dataFolder: string): Promise<Market> {
+  /** With this provider; unless told with one in this process that answers at once. */
+  static async start(dataFolder: string, psp: Psp = instantPsp()): Promise<Market> {
     const site = await openEmbedded({ dataFolder });
     const stop = new AbortController();
     const projector = new Child<FromPaymentsProjector>(projectorScript, [dataFolder]);
@@ -107,7 +103,10 @@ export class Market {
         return waited === 'timeout' ? 'late' : waited;
       },
     });
-    const market = new Market({ site, wallets, projector, stop, close: () => live.close() });
+    const market = new Market({
+      ...{ site, wallets, projector, stop, psp },
+      close: () => live.close(),
+    });
     // Before there is anything that they could have done: else they ask where to begin.
     while (!market.#areWorking()) await site.clock.sleep(20);
     return market;
@@ -115,7 +114,7 @@ export class Market {
 
   async register(sellers: number): Promise<void> {
     for (; this.#registered < sellers; this.#registered += 1) {
-      const done = await this.#payments.putSeller(`shop-${this.#registered}`, terms);
+      const done = await this.#payments.putSeller(`shop-${this.#registered}`, sellerTerms);
       if (done.kind !== 'changed') throw new Error(`a seller was not registered: ${done.kind}`);
     }
   }

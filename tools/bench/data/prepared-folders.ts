@@ -1,6 +1,7 @@
 import { sqliteEventLog } from '@annals/event-log-sqlite';
 import { promote, rebuild } from '@annals/projection';
 import { dataLayout, openEmbedded, projectionNamed, type Site } from '@annals/projector';
+import { fillWithPayments } from './payment-feed.ts';
 import { fillLog, ScoreFeed } from './score-feed.ts';
 import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folder.ts';
 
@@ -41,6 +42,18 @@ export class PreparedFolders {
         await makeLive(embedded);
       } finally {
         await embedded.close();
+      }
+    });
+  }
+
+  /** A data folder with a log of that many payments, and nothing else that was derived from it. */
+  payments(count: number): Promise<string> {
+    return this.#once(`log of ${count.toLocaleString('en-US')} payments`, async (folder) => {
+      const { log, cipher, close } = await openEmbedded({ dataFolder: folder });
+      try {
+        await fillWithPayments(log, cipher, count);
+      } finally {
+        await close();
       }
     });
   }

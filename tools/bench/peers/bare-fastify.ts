@@ -1,7 +1,7 @@
 import fastify from 'fastify';
 
 /**
- * The least a fastify server can do: a route that answers fixed bytes, and one that parses a JSON body
+ * The least a fastify server can do: routes that answer fixed bytes, and one that parses a JSON body
  * and answers. Runs as a process of its own, tells its port to the parent, ends with it.
  */
 export interface FromBareFastify {
@@ -10,7 +10,9 @@ export interface FromBareFastify {
 
 const [answer = '{}'] = process.argv.slice(2);
 const app = fastify();
-app.get('/v1/scores/:user_id', (_request, reply) => reply.type('application/json').send(answer));
+for (const path of ['/v1/scores/:user_id', '/v1/payments/:checkout_id']) {
+  app.get(path, (_request, reply) => reply.type('application/json').send(answer));
+}
 app.post<{ Body: { points: number } }>('/v1/scores', (request) => ({
   total: request.body.points,
   position: '0:0000000000000001',

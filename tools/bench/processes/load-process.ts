@@ -9,10 +9,14 @@ import { playerId } from '../data/score-feed.ts';
 export interface Load {
   readonly port: number;
   readonly authorization: string;
-  /** `standing`: GET of a random player. `score`: POST of a new match of a random player. */
-  readonly request: 'standing' | 'score';
+  /**
+   * `standing`: GET of a random player. `score`: POST of a new match of a random player. `payment`: POST of the next payment
+   * to a random seller. `status`: GET of one of the first payments that a process like this one has sent.
+   */
+  readonly request: 'standing' | 'score' | 'payment' | 'status';
   /** What follows the path of a GET. */
   readonly query?: string;
+  /** How many there are to choose from: players, sellers or payments. */
   readonly players: number;
   readonly connections: number;
   readonly durationMs: number;
@@ -37,7 +41,8 @@ export interface Loaded {
 const tickMs = 1;
 /** Time left for the answers to the last requests. */
 const drainMsMax = 10_000;
-let matches = 0;
+/** Matches or payments. */
+let posted = 0;
 
 type OnAnswer = (connection: Connection, status: string, body: Buffer) => void;
 
@@ -87,14 +92,39 @@ class Connection {
 }
 
 function requestOf({ port, authorization, request, query = '', players }: Load): string {
-  const player = playerId(Math.floor(Math.random() * players));
+  const one = Math.floor(Math.random() * players);
   const host = `Host: 127.0.0.1:${port}\r\nAuthorization: ${authorization}\r\n`;
-  if (request === 'standing') return `GET /v1/scores/${player}${query} HTTP/1.1\r\n${host}\r\n`;
-  matches += 1;
-  const match = `bench-${process.pid}-${matches}`;
-  const body = JSON.stringify({ user_id: player, points: 3, match_id: match });
+  if (request === 'standing' || request === 'status') {
+    const path = request === 'standing' ? `scores/${playerId(one)}` : `payments/${paymentId(one)}`;
+    return `GET /v1/${path}${query} HTTP/1.1\r\n${host}\r\n`;
+  }
+  const number = posted;
+  posted += 1;
+  const [path, input] =
+    request === 'score'
+      ? [
+          'scores',
+          { user_id: playerId(one), points: 3, match_id: `bench-${process.pid}-${number}` },
+        ]
+      : ['payments', paymentInput(paymentId(number), `shop-${one}`)];
+  const body = JSON.stringify(input);
   const type = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
-  return `POST /v1/scores HTTP/1.1\r\n${host}${type}\r\n${body}`;
+  return `POST /v1/${path} HTTP/1.1\r\n${host}${type}\r\n${body}`;
+}
+
+function paymentId(number: number): string {
+  return `payment-${number}`;
+}
+
+function paymentInput(checkoutId: string, seller: string) {
+  return {
+    checkout_id: checkoutId,
+    buyer_info: { name: 'Ann' },
+    credit_card_info: 'pm_card_visa',
+    payment_orders: [
+      { payment_order_id: 'order-1', seller_account: seller, amount: '1999', currency: 'USD' },
+    ],
+  };
 }
 
 async function run(load: Load): Promise<Loaded> {

@@ -2,9 +2,9 @@ import { drop, rebuild } from '@annals/projection';
 import { openEmbedded, projectionNamed } from '@annals/projector';
 
 /**
- * A process that rebuilds the leaderboard of a data folder, as `annals rebuild` does. Arguments: the
- * folder; the share of the time it may work, 1 for all; `once` or `forever`. `forever` rebuilds again
- * and again until the channel closes. What it has built is dropped.
+ * A process that rebuilds a projection of a data folder, as `annals rebuild` does. Arguments: the
+ * folder; the share of the time it may work, 1 for all; `once` or `forever`; the projection. `forever` rebuilds
+ * again and again until the channel closes. What it has built is dropped.
  */
 export type FromRebuild =
   | { readonly kind: 'begun' }
@@ -16,14 +16,14 @@ export type FromRebuild =
       readonly grownBytes: number;
     };
 
-const [dataFolder = '', share = '1', times = 'once'] = process.argv.slice(2);
+const [dataFolder = '', share = '1', times = 'once', named = ''] = process.argv.slice(2);
 // A parent that has heard enough closes the channel: what is said then may get lost.
 const tell = (message: FromRebuild) => process.send?.(message, () => undefined);
 const stopping = new AbortController();
 process.on('disconnect', () => stopping.abort());
 
-const projection = projectionNamed('leaderboard');
-if (!projection) throw new Error('there is no projection named leaderboard');
+const projection = projectionNamed(named);
+if (!projection) throw new Error(`there is no projection named ${named}`);
 const embedded = await openEmbedded({ dataFolder, mustExist: true });
 const { log, cipher, clock } = embedded;
 const operation = {

@@ -12,18 +12,23 @@ export const nodeOptions = ['--max-semi-space-size=16'];
 
 export interface Rebuilt {
   readonly perSecond: number;
+  readonly elapsedMs: number;
   readonly grownBytes: number;
 }
 
-/** One rebuild of the leaderboard in a process of its own, dropped again. */
-export async function rebuildOnce(dataFolder: string): Promise<Rebuilt> {
-  const child = new Child<FromRebuild>(rebuildScript, [dataFolder, '1', 'once'], nodeOptions);
+/** One rebuild of a projection in a process of its own, dropped again. */
+export async function rebuildOnce(
+  dataFolder: string,
+  projection = 'leaderboard',
+): Promise<Rebuilt> {
+  const args = [dataFolder, '1', 'once', projection];
+  const child = new Child<FromRebuild>(rebuildScript, args, nodeOptions);
   for (;;) {
     const message = await child.next();
     if (message.kind !== 'rebuilt') continue;
     const { events, elapsedMs, grownBytes } = message;
     await child.end();
-    return { perSecond: (events * 1_000) / elapsedMs, grownBytes };
+    return { perSecond: (events * 1_000) / elapsedMs, elapsedMs, grownBytes };
   }
 }
 
@@ -35,7 +40,7 @@ export async function besideRebuild<T>(
 ): Promise<T> {
   const child = new Child<FromRebuild>(
     rebuildScript,
-    [dataFolder, String(share), 'forever'],
+    [dataFolder, String(share), 'forever', 'leaderboard'],
     nodeOptions,
   );
   try {
@@ -46,10 +51,10 @@ export async function besideRebuild<T>(
   }
 }
 
-/** Events per second of one scan of the log with node:sqlite alone. */
-export async function scanOnce(dataFolder: string): Promise<number> {
+/** One scan of the log with node:sqlite alone. */
+export async function scanOnce(dataFolder: string): Promise<FromScan & { perSecond: number }> {
   const child = new Child<FromScan>(scanScript, [dataLayout(dataFolder).log]);
   const { events, elapsedMs } = await child.next();
   await child.end();
-  return (events * 1_000) / elapsedMs;
+  return { events, elapsedMs, perSecond: (events * 1_000) / elapsedMs };
 }
