@@ -298,6 +298,19 @@ export const refundRequested = eventType({
   }),
 });
 
+/** The provider has taken it on, and says later what became of it: by this id it is asked. */
+export const refundPending = eventType({
+  name: 'refund-pending',
+  schemaVersion: 1,
+  schema: z.strictObject({
+    ...order,
+    ...booked,
+    refund_id: z.string(),
+    amount,
+    psp_refund_id: z.string(),
+  }),
+});
+
 export const refundSucceeded = eventType({
   name: 'refund-succeeded',
   schemaVersion: 1,
@@ -390,6 +403,7 @@ export const checkoutEventTypes = [
   orderEnded,
   orderReleased,
   refundRequested,
+  refundPending,
   refundSucceeded,
   refundFailed,
   refundInDoubt,

@@ -139,6 +139,8 @@ export const sentences: {
   'order-released': released,
   'refund-requested': (data) =>
     `Refund ${data.refund_id} of ${sum(data)} for ${orderOf(data)} was asked for: ${takenFrom(data)}.`,
+  'refund-pending': (data) =>
+    `The provider has taken refund ${data.refund_id} for ${orderOf(data)} on (${data.psp_refund_id}); it is not through yet.`,
   'refund-succeeded': (data) =>
     `Refund ${data.refund_id} gave ${sum(data)} for ${orderOf(data)} back to the buyer.`,
   'refund-failed': (data) =>

@@ -9,6 +9,7 @@ import type { RecordedSettlementEvent } from './reconciliation/events.ts';
 import { evolveDay, newDay } from './reconciliation/state.ts';
 import { denyListEvents } from './risk/deny-list.ts';
 import { dayMarkEvents } from './runtime/day-marks.ts';
+import { providerMarkEvents } from './runtime/provider-events.ts';
 import { evolveSeller, type Seller } from './seller-state.ts';
 import { type Checkout, evolve } from './state.ts';
 import { NaiveBooks } from './testing/naive-books.ts';
@@ -27,6 +28,7 @@ const codecs: { readonly [of: string]: EventTypes<any> } = {
   'dead letters': deadLetterEvents,
   'deny list': denyListEvents,
   'days of the schedule': dayMarkEvents,
+  'events of providers': providerMarkEvents,
   'webhook endpoints': endpointEvents,
   'webhook deliveries': laneEvents,
 };

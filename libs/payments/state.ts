@@ -36,6 +36,8 @@ export interface Refund {
   /** How much of it was taken from what the seller had pending. */
   readonly fromPending: bigint;
   readonly state: RefundState;
+  /** The provider's id of it, once the provider has said one. */
+  readonly pspRefundId: string | undefined;
 }
 
 export interface Dispute {
@@ -306,14 +308,20 @@ function evolveMoneyBack(order: OrderFold, { type, data }: CheckoutFact): OrderF
     case 'refund-requested': {
       const { refund_id: id, amount, pending } = data as Data<typeof type>;
       const fromPending = BigInt(pending);
-      const refund = { id, amount: BigInt(amount), fromPending, state: 'requested' } as const;
-      const refunds = new Map(order.refunds).set(id, refund);
+      const refund = { id, amount: BigInt(amount), fromPending, pspRefundId: undefined } as const;
+      const refunds = new Map(order.refunds).set(id, { ...refund, state: 'requested' });
       return { ...order, refunds, pending: order.pending - fromPending };
     }
     case 'refund-in-doubt':
       return refundAfter(order, (data as Data<typeof type>).refund_id, 'unknown', 0n);
-    case 'refund-succeeded':
-      return refundAfter(order, (data as Data<typeof type>).refund_id, 'succeeded', 0n);
+    case 'refund-pending': {
+      const { refund_id, psp_refund_id } = data as Data<typeof type>;
+      return refundAfter(order, refund_id, 'pending', 0n, psp_refund_id);
+    }
+    case 'refund-succeeded': {
+      const { refund_id, psp_refund_id } = data as Data<typeof type>;
+      return refundAfter(order, refund_id, 'succeeded', 0n, psp_refund_id);
+    }
     case 'refund-failed': {
       const { refund_id, pending } = data as Data<typeof type>;
       return refundAfter(order, refund_id, 'failed', BigInt(pending));
@@ -338,10 +346,20 @@ function evolveMoneyBack(order: OrderFold, { type, data }: CheckoutFact): OrderF
   }
 }
 
-function refundAfter(order: OrderFold, id: string, state: RefundState, back: bigint): OrderFold {
+function refundAfter(
+  order: OrderFold,
+  id: string,
+  state: RefundState,
+  back: bigint,
+  pspRefundId?: string,
+): OrderFold {
   const refund = order.refunds.get(id);
   if (!refund) throw new TypeError(`there is no refund ${id}`);
-  const after = { ...refund, state: move(refundMoves, 'a refund', refund.state, state) };
+  const after = {
+    ...refund,
+    state: move(refundMoves, 'a refund', refund.state, state),
+    pspRefundId: pspRefundId ?? refund.pspRefundId,
+  };
   const refunds = new Map(order.refunds).set(id, after);
   return { ...order, refunds, pending: order.pending + back };
 }

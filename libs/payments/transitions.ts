@@ -91,12 +91,17 @@ export const attemptMoves: { readonly [From in AttemptState]: readonly AttemptSt
   voided: [],
 };
 
-export const refundStates = ['requested', 'unknown', 'succeeded', 'failed'] as const;
+export const refundStates = ['requested', 'unknown', 'pending', 'succeeded', 'failed'] as const;
 export type RefundState = (typeof refundStates)[number];
+
+/** Nothing follows by itself; a refund that succeeded may still be sent back. */
+export const refundEnds: ReadonlySet<RefundState> = new Set(['succeeded', 'failed']);
+
 /** A bank may send a refund back after it had succeeded. */
 export const refundMoves: { readonly [From in RefundState]: readonly RefundState[] } = {
-  requested: ['unknown', 'succeeded', 'failed'],
-  unknown: ['succeeded', 'failed'],
+  requested: ['unknown', 'pending', 'succeeded', 'failed'],
+  unknown: ['pending', 'succeeded', 'failed'],
+  pending: ['succeeded', 'failed'],
   succeeded: ['failed'],
   failed: [],
 };

@@ -49,7 +49,10 @@ function shown({ secret: _, ...endpoint }: WebhookEndpoint): object {
 export const eventRoutes: readonly Route[] = [
   route({
     ...{ method: 'GET', path: '/v1/events', operation: 'events.list' },
-    parameters: z.strictObject(listing),
+    parameters: z.strictObject({
+      ...listing,
+      types: z.array(z.string().min(1).max(100)).max(20).optional(),
+    }),
     handle: (books, query) => listReply(books, 'event', '/v1/events', query),
   }),
   route({

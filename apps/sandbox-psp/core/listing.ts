@@ -38,10 +38,13 @@ export function listReply<K extends Kind>(
   books: Books,
   kind: K,
   url: string,
-  query: Listing & { readonly parent?: string | undefined },
+  query: Listing & {
+    readonly parent?: string | undefined;
+    readonly types?: readonly string[] | undefined;
+  },
   show: (object: Objects[K]) => object = (object) => object,
 ): Reply {
-  const { parent, created = {}, starting_after, ending_before } = query;
+  const { parent, types, created = {}, starting_after, ending_before } = query;
   const { gt, gte, lt, lte } = created as { gt?: number; gte?: number; lt?: number; lte?: number };
   const from = gt === undefined ? gte : gt + 1;
   const to = lte === undefined ? lt : lte + 1;
@@ -49,6 +52,7 @@ export function listReply<K extends Kind>(
   const page = books.storage.page(kind, {
     limit: size + 1,
     ...(parent === undefined ? {} : { parent }),
+    ...(types === undefined ? {} : { types }),
     ...(from === undefined ? {} : { createdFrom: from }),
     ...(to === undefined ? {} : { createdTo: to }),
     ...(starting_after === undefined ? {} : { startingAfter: starting_after }),

@@ -29,6 +29,8 @@ CREATE TABLE faults (id TEXT PRIMARY KEY, seq INTEGER NOT NULL, data TEXT NOT NU
 
 export interface PageQuery {
   readonly parent?: string;
+  /** Of events. */
+  readonly types?: readonly string[];
   readonly createdFrom?: number;
   readonly createdTo?: number;
   /** Ids of the last and of the first object of another page. */
@@ -115,7 +117,7 @@ export class Storage {
 
   /** Newest first. */
   page<K extends Kind>(kind: K, query: PageQuery): Objects[K][] {
-    const { parent, createdFrom, createdTo, startingAfter, endingBefore, limit } = query;
+    const { parent, types, createdFrom, createdTo, startingAfter, endingBefore, limit } = query;
     const where = ['kind = ?'];
     const values: SQLInputValue[] = [kind];
     const and = (text: string, value: SQLInputValue | undefined) => {
@@ -124,6 +126,8 @@ export class Storage {
       values.push(value);
     };
     and('parent = ?', parent);
+    const named = types && JSON.stringify(types);
+    and("json_extract(data, '$.type') IN (SELECT value FROM json_each(?))", named);
     and('created >= ?', createdFrom);
     and('created < ?', createdTo);
     and('seq < ?', startingAfter === undefined ? undefined : this.#seqOf(kind, startingAfter));

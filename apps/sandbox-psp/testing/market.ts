@@ -18,6 +18,7 @@ import { type Psp, PspRouting } from '@annals/payments/psp';
 import type { PspSite } from '@annals/payments/psp/contract';
 import {
   followHint,
+  type ObserverMeans,
   type PaymentsFolds,
   paymentsAdvance,
   paymentsExecutor,
@@ -35,7 +36,7 @@ export class Market {
   readonly folds: PaymentsFolds;
   readonly contradictions: string[] = [];
   readonly #sites: readonly PspSite[];
-  readonly #routing: PspRouting;
+  readonly routing: PspRouting;
   #runs: { readonly stop: AbortController; readonly ended: Promise<unknown> }[] = [];
 
   /** The first site is preferred. */
@@ -44,14 +45,14 @@ export class Market {
     const now = () => sites[0]?.now() ?? 0;
     this.clock = { now, sleep: (ms, signal) => systemClock.sleep(ms, signal) };
     this.folds = paymentsFolds(this.log, this.cipher);
-    this.#routing = new PspRouting({
+    this.routing = new PspRouting({
       psps: sites.map(({ psp }) => psp),
       rules: sites.map(({ psp }) => ({ psp: psp.name })),
       breaker: { clock: this.clock, callsMin: 1_000 },
     });
   }
 
-  psp = (name: string): Psp | undefined => this.#routing.psp(name);
+  psp = (name: string): Psp | undefined => this.routing.psp(name);
 
   /** Starts the reactors, with nothing in their memory. */
   start({ patienceMs = 60_000 } = {}): void {
@@ -59,7 +60,7 @@ export class Market {
     const limits = { callWithinMs: 100, patienceMs };
     this.#run(paymentsExecutor({ log, cipher, clock, psp, limits }));
     const advance = { retryAfterMs: 20, callWithinMs: 100 };
-    this.#run(paymentsAdvance({ log, cipher, clock, routing: this.#routing, limits: advance }));
+    this.#run(paymentsAdvance({ log, cipher, clock, routing: this.routing, limits: advance }));
   }
 
   #run(reactor: Reactor): void {
@@ -177,11 +178,15 @@ export class Market {
     return state?.payouts.get(payoutId);
   }
 
-  /** Every webhook that has come so far, followed; `turn` orders and repeats them. */
-  async followWebhooks(turn = <T>(all: readonly T[]): readonly T[] => all): Promise<void> {
+  observer(): ObserverMeans {
     const { log, cipher, clock, psp } = this;
     const onContradiction = (_: unknown, why: string) => this.contradictions.push(why);
-    const means = paymentsObserver({ log, cipher, clock, psp, onContradiction });
+    return paymentsObserver({ log, cipher, clock, psp, onContradiction });
+  }
+
+  /** Every webhook that has come so far, followed; `turn` orders and repeats them. */
+  async followWebhooks(turn = <T>(all: readonly T[]): readonly T[] => all): Promise<void> {
+    const means = this.observer();
     for (const site of this.#sites) {
       for (const delivery of turn(site.deliveries())) {
         const parsed = site.psp.parseWebhook(delivery);

@@ -118,7 +118,8 @@ export function observeRefund(
     const data = { ...of, psp_refund_id: observed.id };
     return decided(checkoutEvent('refund-succeeded', [orderId, refundId], at, data));
   }
-  if (observed.status === 'pending' || refund.state === 'failed') return decided<CheckoutEvent>();
+  if (observed.status === 'pending') return decided(...refundPending(found, observed.id, at));
+  if (refund.state === 'failed') return decided<CheckoutEvent>();
   const reason = observed.failure ?? observed.status;
   if (refund.state === 'succeeded') return decided(refundFailed(found, reason, at));
   // The provider holds it: the money left, and came back. Both stand in its files, by this name.
@@ -126,6 +127,18 @@ export function observeRefund(
   const left = checkoutEvent('refund-succeeded', [orderId, refundId], at, data);
   const gone = { ...found, refund: { ...refund, state: 'succeeded' } as const };
   return decided(left, refundFailed(gone, reason, at));
+}
+
+/** Nothing where the provider has said so before, or something later. */
+function refundPending(
+  { ids, booked, refund }: FoundRefund,
+  pspRefundId: string,
+  at: number,
+): readonly CheckoutEvent[] {
+  if (refund.state !== 'requested' && refund.state !== 'unknown') return [];
+  const amount = String(refund.amount);
+  const data = { ...ids, ...booked, refund_id: refund.id, amount, psp_refund_id: pspRefundId };
+  return [checkoutEvent('refund-pending', [ids.payment_order_id, refund.id], at, data)];
 }
 
 /** A refund surely did not come about: the seller gets its money back. */

@@ -8,7 +8,7 @@ import {
 import { evolveSeller, type Payout, type Seller, type SellerFact } from '../seller-state.ts';
 import { type Checkout, evolve, lastAttempt, type OrderFold } from '../state.ts';
 import { checkoutCategory, sellerCategory } from '../streams.ts';
-import { checkoutStatus, type OrderState } from '../transitions.ts';
+import { checkoutStatus, type OrderState, refundEnds } from '../transitions.ts';
 import { forEveryType, type PaymentsHandler } from './every-type.ts';
 import { foldText, readFold } from './fold-text.ts';
 
@@ -38,7 +38,10 @@ const checkouts: Table = {
   ranked: { group: ['status'], score: 'opened_day' },
 };
 
-/** `due_at`: when something follows without anybody asking for it; null where nothing does. */
+/**
+ * `due_at`: when something follows without anybody asking for it; null where nothing does. `refund_open_at`: the last
+ * change of an order with a refund that has not come to an end.
+ */
 const orders: Table = {
   name: 'orders',
   columns: {
@@ -54,6 +57,7 @@ const orders: Table = {
     opened_day: 'integer',
     updated_at: 'integer',
     due_at: 'integer',
+    refund_open_at: 'integer',
     fold: 'text',
   },
   key: ['checkout_id', 'payment_order_id'],
@@ -62,6 +66,7 @@ const orders: Table = {
     state: ['state', 'updated_at', 'checkout_id', 'payment_order_id'],
     checkout: ['checkout_id', 'payment_order_id'],
     due: ['due_at'],
+    refunds: ['refund_open_at'],
     psp: ['psp_payment_id', 'psp'],
   },
   ranked: { group: ['state'], score: 'opened_day' },
@@ -175,6 +180,7 @@ function orderRow(
     opened_day: daysTo(opened_at),
     updated_at,
     due_at: dueAt(checkout, order) ?? null,
+    refund_open_at: hasOpenRefund(order) ? updated_at : null,
     fold: foldText(order),
   };
 }
@@ -184,6 +190,10 @@ function dueAt({ expiresAt }: Pick<Checkout, 'expiresAt'>, order: OrderFold): nu
   if (order.state === 'captured') return order.releaseAt;
   const isEnded = ['succeeded', 'failed', 'canceled', 'expired'].includes(order.state);
   return isEnded ? undefined : expiresAt;
+}
+
+function hasOpenRefund({ refunds }: OrderFold): boolean {
+  return [...refunds.values()].some(({ state }) => !refundEnds.has(state));
 }
 
 function applyToSeller(event: RecordedPaymentsEvent, rows: Rows): void {
@@ -262,7 +272,7 @@ const ofCheckout: PaymentsHandler = {
 
 export const paymentsProjection = defineProjection({
   name: 'payments',
-  version: 3,
+  version: 4,
   categories: [checkoutCategory, sellerCategory],
   tables: [checkouts, orders, payouts, sellers],
   split: 'stream',

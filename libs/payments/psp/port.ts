@@ -309,6 +309,26 @@ export interface PspHint {
   readonly occurredAt: number;
 }
 
+/** Which of a provider's events are asked for; times are milliseconds since 1970, by the provider's clock. */
+export interface HintsQuery {
+  /** Inclusive. */
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+  /** The `next` of the page before. */
+  readonly after?: string;
+  /** At most `hintsPageMax`. */
+  readonly limit?: number;
+}
+
+export const hintsPageMax = 100;
+
+export interface HintsPage {
+  readonly hints: readonly PspHint[];
+  /** Undefined at the end. */
+  readonly next: string | undefined;
+}
+
 export type ParsedWebhook =
   | { readonly kind: 'hint'; readonly hint: PspHint }
   /** Genuine, and nothing that Annals follows: answer it with success. */
@@ -386,6 +406,11 @@ export interface Psp {
 
   /** Pure, but for the secrets it was made with: no I/O. */
   parseWebhook(delivery: WebhookDelivery): ParsedWebhook;
+  /**
+   * What the provider told, or wanted to tell, by webhooks about what it alone brings to pass: refunds, disputes, payouts,
+   * authentications. The newest come first. The same event has the same id here and in its webhook.
+   */
+  hints(query: HintsQuery): Promise<PspAnswered<HintsPage> | PspRefused | PspUnknown>;
   /** Asked for a day that is not over, or not ready: `refused` with `wrong_state`. */
   settlementFile(date: string): Promise<PspAnswered<SettlementFile> | PspRefused | PspUnknown>;
 }

@@ -79,6 +79,11 @@ export class PspRouting {
     return this.#psps.get(name)?.psp;
   }
 
+  /** The names of all providers. */
+  get names(): readonly string[] {
+    return [...this.#psps.keys()];
+  }
+
   /** How each provider is, for metrics. */
   states(): ReadonlyMap<string, CircuitState> {
     return new Map([...this.#psps].map(([name, { breaker }]) => [name, breaker.state]));
@@ -148,6 +153,7 @@ export function guard(psp: Psp, breaker: CircuitBreaker): Guarded {
     createPayout: (request) => through(() => psp.createPayout(request)),
     retrieve: (kind, id) => through(() => psp.retrieve(kind, id)),
     find: (kind, query) => through(() => psp.find(kind, query)),
+    hints: (query) => through(() => psp.hints(query)),
     parseWebhook: (delivery) => psp.parseWebhook(delivery),
     settlementFile: (date) => through(() => psp.settlementFile(date)),
   };

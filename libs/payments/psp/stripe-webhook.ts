@@ -1,6 +1,14 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
-import type { ParsedWebhook, PspObjectKind, WebhookDelivery } from './port.ts';
+import {
+  type HintsPage,
+  type HintsQuery,
+  hintsPageMax,
+  type ParsedWebhook,
+  type PspHint,
+  type PspObjectKind,
+  type WebhookDelivery,
+} from './port.ts';
 
 export const webhookLimits = {
   /** Stripe's events have some kilobytes. */
@@ -47,19 +55,46 @@ export function parseStripeWebhook(means: WebhookMeans, delivery: WebhookDeliver
   if (!parsed.success) {
     return { kind: 'refused', reason: 'malformed', detail: 'it is no event of Stripe' };
   }
-  const { id, type, created, data } = parsed.data;
+  const hint = hintOf(means.psp, parsed.data);
+  if (hint) return { kind: 'hint', hint };
+  return { kind: 'ignored', eventId: parsed.data.id, type: parsed.data.type };
+}
+
+/** Undefined for an event that Annals does not follow. */
+function hintOf(
+  psp: string,
+  { id, type, created, data }: z.output<typeof envelope>,
+): PspHint | undefined {
   const kind = kinds.find(([pattern]) => pattern.test(type))?.[1];
-  if (!kind) return { kind: 'ignored', eventId: id, type };
-  return {
-    kind: 'hint',
-    hint: {
-      psp: means.psp,
-      eventId: id,
-      type,
-      object: { kind, id: data.object.id },
-      occurredAt: created * 1_000,
-    },
-  };
+  if (!kind) return undefined;
+  const object = { kind, id: data.object.id };
+  return { psp, eventId: id, type, object, occurredAt: created * 1_000 };
+}
+
+/** What happens at Stripe without a call of ours, or long after it. Stripe takes 20 of them at most. */
+const listedTypes = [
+  ...['updated', 'failed'].map((what) => `refund.${what}`),
+  'charge.refund.updated',
+  ...['created', 'updated', 'closed', 'funds_withdrawn', 'funds_reinstated'].map(
+    (what) => `charge.dispute.${what}`,
+  ),
+  ...['updated', 'paid', 'failed', 'canceled'].map((what) => `payout.${what}`),
+  ...['succeeded', 'setup_failed', 'canceled'].map((what) => `setup_intent.${what}`),
+];
+
+/** A page of Stripe's events: kept for 30 days, the newest first. Throws the client's errors. */
+export async function stripeHints(
+  stripe: Stripe,
+  psp: string,
+  { from, to, after, limit = hintsPageMax }: HintsQuery,
+): Promise<HintsPage> {
+  const created = { gte: Math.floor(from / 1_000), lt: Math.ceil(to / 1_000) };
+  const page = await stripe.events.list({
+    ...{ created, types: listedTypes, limit },
+    ...(after === undefined ? {} : { starting_after: after }),
+  });
+  const hints = page.data.flatMap((event) => hintOf(psp, envelope.parse(event)) ?? []);
+  return { hints, next: page.has_more ? page.data.at(-1)?.id : undefined };
 }
 
 type Refusal = Extract<ParsedWebhook, { readonly kind: 'refused' }>;

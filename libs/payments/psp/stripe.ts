@@ -8,6 +8,8 @@ import type {
   CreatePayout,
   CreateRefund,
   FindQuery,
+  HintsPage,
+  HintsQuery,
   ParsedWebhook,
   Psp,
   PspAnswer,
@@ -42,7 +44,7 @@ import {
   refundOf,
 } from './stripe-objects.ts';
 import { fileOfRun, isDay, settlementRun } from './stripe-settlement.ts';
-import { parseStripeWebhook, webhookLimits } from './stripe-webhook.ts';
+import { parseStripeWebhook, stripeHints, webhookLimits } from './stripe-webhook.ts';
 
 export const stripeTerms = {
   /** Keys are pruned when they are 24 hours old or more; an hour is left for clocks and queues. */
@@ -252,6 +254,11 @@ class StripePsp implements Psp {
     const { webhooks } = this.#stripe;
     const { toleranceSeconds } = webhookLimits;
     return parseStripeWebhook({ psp: this.name, webhooks, secrets, toleranceSeconds }, delivery);
+  }
+
+  async hints(query: HintsQuery): Promise<PspAnswered<HintsPage> | PspRefused | PspUnknown> {
+    const page = await this.#call(undefined, () => stripeHints(this.#stripe, this.name, query));
+    return page.kind === 'got' ? { kind: 'answered', value: page.value } : undeclined(page);
   }
 
   async settlementFile(

@@ -1,4 +1,4 @@
-import type { Psp, PspHint, PspObjectKind, PspObjects } from '../psp/port.ts';
+import type { FindQuery, Psp, PspHint, PspObjectKind, PspObjects } from '../psp/port.ts';
 
 /**
  * What happened at a provider without a call of ours: a webhook is a hint to look, and the sweep looks where no
@@ -58,10 +58,10 @@ export class HintFilter {
   }
 }
 
-export interface Waiting {
-  readonly psp: string;
-  readonly object: { readonly kind: PspObjectKind; readonly id: string };
-}
+/** What waits for a word of its provider: an object by its id, or a refund of which only our reference is known. */
+export type Waiting =
+  | { readonly psp: string; readonly object: PspHint['object'] }
+  | { readonly psp: string; readonly refund: FindQuery };
 
 export interface Swept {
   readonly looked: number;
@@ -78,10 +78,21 @@ export async function sweep(
   let [looked, changed, later] = [0, 0, 0];
   for await (const one of waiting) {
     if (signal.aborted) break;
-    const hinted = await followHint(means, one);
+    const hinted = 'object' in one ? await followHint(means, one) : await findRefund(means, one);
     looked += 1;
     if (hinted === 'changed') changed += 1;
     if (hinted === 'later') later += 1;
   }
   return { looked, changed, later };
+}
+
+/** A refund that is not there says nothing: its call may still be on its way, and its executor knows. */
+async function findRefund(
+  means: ObserverMeans,
+  { psp: name, refund }: Extract<Waiting, { readonly refund: FindQuery }>,
+): Promise<Hinted> {
+  const found = await means.psp(name)?.find('refund', refund);
+  if (!found) return 'not_ours';
+  if (found.kind === 'found') return means.observe({ kind: 'refund', value: found.value });
+  return found.kind === 'not_found' || found.kind === 'ambiguous' ? 'unchanged' : 'later';
 }

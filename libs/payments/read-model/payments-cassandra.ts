@@ -40,6 +40,8 @@ export function cassandraPaymentsReadModel(live: LiveCassandraGeneration): Payme
       answerFrom(live, (reads) => ordersPage(reads, { ...lists.state, group: [state] }, page)),
     dueOrders: ({ before, ...page }) =>
       answerFrom(live, (reads) => ordersPage(reads, { ...lists.due, group: [], before }, page)),
+    openRefunds: ({ before, ...page }) =>
+      answerFrom(live, (reads) => ordersPage(reads, { ...lists.refunds, group: [], before }, page)),
     orderOfPayment: (psp, paymentId) =>
       answerFrom(live, async (reads) => {
         const range = { from: [psp], limit: 1 };
@@ -103,6 +105,7 @@ const lists = {
   seller: { index: 'seller', sortedBy: 'openedAt', time: 'opened_at' },
   state: { index: 'state', sortedBy: 'updatedAt', time: 'updated_at' },
   due: { index: 'due', sortedBy: 'dueAt', time: 'due_at' },
+  refunds: { index: 'refunds', sortedBy: 'updatedAt', time: 'refund_open_at' },
 } as const;
 
 type List = (typeof lists)[keyof typeof lists] & {

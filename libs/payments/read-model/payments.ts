@@ -38,6 +38,12 @@ export interface PaymentsReadModel extends Followed {
     readonly after?: OrderPlace;
     readonly limit: number;
   }): Promise<Answer<OrdersPage>>;
+  /** Orders with a refund that has not come to an end and that have not changed since a time, the longest first. */
+  openRefunds(query: {
+    readonly before: number;
+    readonly after?: OrderPlace;
+    readonly limit: number;
+  }): Promise<Answer<OrdersPage>>;
   /** The order that a provider's payment belongs to. */
   orderOfPayment(
     psp: string,
@@ -121,6 +127,8 @@ export function sqlitePaymentsReadModel(live: LiveGeneration): PaymentsReadModel
       answer(live, (reads) => ordersPage(reads, paymentsSql.inState, state, page, 'updatedAt')),
     dueOrders: async ({ before, ...page }) =>
       answer(live, (reads) => ordersPage(reads, paymentsSql.due, before, page, 'dueAt')),
+    openRefunds: async ({ before, ...page }) =>
+      answer(live, (reads) => ordersPage(reads, paymentsSql.refunds, before, page, 'updatedAt')),
     orderOfPayment: async (psp, paymentId) =>
       answer(live, (reads) => ({
         order: reads.all<OrderRow>(paymentsSql.ofPayment, psp, paymentId).map(listedOrder)[0],
@@ -170,6 +178,9 @@ export const paymentsSql = {
   due: `SELECT ${orderColumns} FROM orders WHERE due_at < ?
     AND (due_at, checkout_id, payment_order_id) > (?, ?, ?)
     ORDER BY due_at, checkout_id, payment_order_id LIMIT ?`,
+  refunds: `SELECT ${orderColumns} FROM orders WHERE refund_open_at < ?
+    AND (refund_open_at, checkout_id, payment_order_id) > (?, ?, ?)
+    ORDER BY refund_open_at, checkout_id, payment_order_id LIMIT ?`,
   ofPayment: `SELECT ${orderColumns} FROM orders WHERE psp = ? AND psp_payment_id = ? LIMIT 1`,
   payouts: `SELECT ${payoutColumns} FROM payouts WHERE seller_account = ?
     AND (requested_at, payout_id) > (?, ?) ORDER BY requested_at, payout_id LIMIT ?`,

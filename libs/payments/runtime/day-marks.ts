@@ -1,6 +1,7 @@
-import { idFromKey, type SubjectCipher } from '@annals/core';
-import { type EventLog, EventTypes, eventType } from '@annals/event-log';
+import { idFromKey } from '@annals/core';
+import { EventTypes, eventType } from '@annals/event-log';
 import { z } from 'zod';
+import { type MarkMeans, Marks } from './marks.ts';
 
 /** Days that were worked off, as events: after a time without a process the days that were missed are made up for. */
 const dayWorkedOff = eventType({
@@ -28,30 +29,18 @@ export function dayAfter(day: string): string {
 }
 
 export class DayMarks {
-  readonly #log: Pick<EventLog, 'append' | 'readStream'>;
-  readonly #cipher: SubjectCipher;
+  readonly #marks: Marks<typeof dayWorkedOff>;
   readonly #work: string;
 
   /** `work`: lower-case words joined by `-`. */
-  constructor(
-    {
-      log,
-      cipher,
-    }: { readonly log: Pick<EventLog, 'append' | 'readStream'>; readonly cipher: SubjectCipher },
-    work: string,
-  ) {
-    this.#log = log;
-    this.#cipher = cipher;
+  constructor(means: MarkMeans, work: string) {
+    this.#marks = new Marks(means, dayMarkEvents, `${dayMarkCategory}-${work}`);
     this.#work = work;
   }
 
   /** The days to work off up to `last`, the oldest first: only `last` where none was worked off before. */
   async due(last: string): Promise<readonly string[]> {
-    const { events } = await this.#log.readStream(this.#stream, {
-      direction: 'backward',
-      limit: 1,
-    });
-    const [mark] = await dayMarkEvents.decode(events, this.#cipher);
+    const mark = await this.#marks.last();
     if (!mark) return [last];
     const days: string[] = [];
     const { daysMax } = dayMarkLimits;
@@ -63,23 +52,8 @@ export class DayMarks {
 
   /** Throws where nobody can say that the mark is stored: the day is worked off again. */
   async mark(day: string, at: number): Promise<void> {
-    const encoded = await dayMarkEvents.encode(
-      [
-        {
-          type: dayWorkedOff.name,
-          id: idFromKey(dayWorkedOff.name, this.#work, day),
-          occurredAt: at,
-          data: { work: this.#work, day },
-        },
-      ],
-      this.#cipher,
-    );
-    if (encoded.kind !== 'encoded') throw new TypeError('a day names a subject');
-    const result = await this.#log.append(this.#stream, encoded.events, { expected: 'any' });
-    if (result.kind !== 'stored') throw new Error(`${this.#stream}: ${result.kind}`);
-  }
-
-  get #stream(): string {
-    return `${dayMarkCategory}-${this.#work}`;
+    const { name: type } = dayWorkedOff;
+    const data = { work: this.#work, day };
+    await this.#marks.put({ type, id: idFromKey(type, this.#work, day), occurredAt: at, data });
   }
 }

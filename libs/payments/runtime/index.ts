@@ -8,6 +8,12 @@ export {
   ordersByStage,
 } from './orders-by-stage.ts';
 export {
+  providerEventsLimits,
+  providerEventsStep,
+  providerMarkCategory,
+  providerMarkEvents,
+} from './provider-events.ts';
+export {
   type RunningPayments,
   type RunPaymentsOptions,
   reactorsOfPayments,
@@ -23,3 +29,4 @@ export {
   runReactorsLimits,
 } from './run-reactors.ts';
 export { runSchedule, type ScheduledStep, scheduleLimits } from './schedule.ts';
+export { sweepLimits, sweepSteps } from './sweep.ts';

@@ -36,6 +36,7 @@ import { dueOrdersStep } from './due-orders.ts';
 import { housekeepingSteps } from './housekeeping.ts';
 import { type NightlyMeans, nightlyStep } from './nightly.ts';
 import { payoutsStep } from './payouts.ts';
+import { providerEventsStep } from './provider-events.ts';
 import { reserveStep } from './reserve.ts';
 import { type ReactorStatus, type RunningReactors, runReactors } from './run-reactors.ts';
 import { runSchedule, type ScheduledStep } from './schedule.ts';
@@ -161,6 +162,7 @@ export function stepsOf(
     payoutsStep({ payments, read, routing, clock, marks: marksOf('payouts') }),
     reserveStep({ payments, ledger, clock, reserveDays, marks: marksOf('reserve') }),
     ...sweepSteps({ observer, read, clock }),
+    providerEventsStep({ log, cipher, clock, routing, observer }),
     ...housekeepingSteps({ finance, keys }),
     ...(reconcileNight
       ? [nightlyStep({ clock, reconcileNight, marks: marksOf('reconcile') })]

@@ -1,8 +1,9 @@
 import type { Clock } from '@annals/core';
 import { type ObserverMeans, sweep, type Waiting } from '../reactors/psp-hints.ts';
+import { referenceOf } from '../reactors/references.ts';
 import type { ListedOrder, OrderPlace, PaymentsReadModel } from '../read-model/payments.ts';
 import { lastAttempt } from '../state.ts';
-import type { OrderState, PayoutState } from '../transitions.ts';
+import { type OrderState, type PayoutState, refundEnds } from '../transitions.ts';
 import type { ScheduledStep } from './schedule.ts';
 
 export interface SweepMeans {
@@ -15,6 +16,7 @@ export const sweepLimits = {
   everyMs: 60_000,
   /** Between two looks at what waits for somebody else than the provider: a capture, mostly. */
   slowlyEveryMs: 60 * 60_000,
+  refundsEveryMs: 10 * 60_000,
   /** What changed so lately may still be told of by a webhook. */
   quietMs: 60_000,
   pageOrders: 200,
@@ -23,7 +25,7 @@ export const sweepLimits = {
 
 /** States that end by the word of a provider. */
 const waitingOrders: readonly OrderState[] = ['requires_action', 'unknown', 'executing'];
-/** `paid` is not among them: a payout that fails after that is told of by a webhook or by the settlement file. */
+/** `paid` is not among them: that a payout fails after that is told by the events of its provider. */
 const waitingPayouts: readonly PayoutState[] = ['unknown', 'sent'];
 
 /** Looks at what waits for a word of its provider, because a webhook may never come. */
@@ -40,6 +42,7 @@ export function sweepSteps(means: SweepMeans): readonly ScheduledStep[] {
       for (const state of waitingOrders) yield* ordersIn(means, state);
       for (const state of waitingPayouts) yield* payoutsIn(means, state);
     }),
+    step('sweep-refunds', sweepLimits.refundsEveryMs, () => refundsIn(means)),
     step('sweep-authorized', sweepLimits.slowlyEveryMs, () => ordersIn(means, 'authorized')),
   ];
 }
@@ -65,6 +68,31 @@ async function* payoutsIn({ read, clock }: SweepMeans, state: PayoutState): Asyn
   for (const { psp, pspPayoutId: id, updatedAt } of page.payouts) {
     if (id !== undefined && updatedAt < before) yield { psp, object: { kind: 'payout', id } };
   }
+}
+
+/** Refunds that are pending, and those whose provider is not known to have taken them on for a long time. */
+async function* refundsIn({ read, clock }: SweepMeans): AsyncIterable<Waiting> {
+  const { quietMs, slowlyEveryMs, pageOrders: limit } = sweepLimits;
+  const [before, long] = [clock.now() - quietMs, clock.now() - slowlyEveryMs];
+  for (let after: OrderPlace | undefined; ; ) {
+    const page = await read.openRefunds({ before, limit, ...(after ? { after } : {}) });
+    if (page.kind === 'lost') return;
+    for (const listed of page.orders) yield* refundsOf(listed, listed.updatedAt < long);
+    if (!page.next) return;
+    after = page.next;
+  }
+}
+
+function refundsOf({ checkoutId, orderId, order }: ListedOrder, isOld: boolean): Waiting[] {
+  const { psp, paymentId } = lastAttempt(order) ?? {};
+  if (psp === undefined || paymentId === undefined) return [];
+  return [...order.refunds.values()].flatMap(({ id, state, pspRefundId }): Waiting[] => {
+    if (refundEnds.has(state)) return [];
+    if (pspRefundId !== undefined) return [{ psp, object: { kind: 'refund', id: pspRefundId } }];
+    if (!isOld) return [];
+    const named = { kind: 'refund', checkout: checkoutId, order: orderId, refund: id } as const;
+    return [{ psp, refund: { reference: referenceOf(named), since: 0, paymentId } }];
+  });
 }
 
 function paymentOf({ order }: ListedOrder): readonly Waiting[] {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { PaymentsWalk, sampleSellers } from '../contract/history.ts';
 import type { ListedOrder, OrderPlace, PaymentsReadModel } from '../read-model/payments.ts';
 import { lastAttempt } from '../state.ts';
-import { checkoutStatus, orderStates, payoutStates } from '../transitions.ts';
+import { checkoutStatus, orderStates, payoutStates, refundEnds } from '../transitions.ts';
 import { logOf } from './fed-store.ts';
 
 /** The read model of one store, fed with a whole log; those of the same log may be the same. */
@@ -132,6 +132,26 @@ export function describePaymentLists(store: ListsStore): void {
           .toSorted(),
       );
       expectSorted(listed, 'dueAt');
+    },
+  );
+
+  test.each(seeds.slice(0, 3))(
+    'the open refunds of history %i are those that have not come to an end',
+    async (seed) => {
+      const { payments, all, limit } = await walked(seed);
+      const isOpen = ({ order }: (typeof all)[number]) =>
+        [...order.refunds.values()].some(({ state }) => !refundEnds.has(state));
+      const open = all.filter(isOpen).map(({ checkout, order }) => {
+        return `${checkout.id} ${order.terms.payment_order_id}`;
+      });
+      const listedBefore = (before: number) =>
+        pages((after) => payments.openRefunds({ before, limit, ...(after ? { after } : {}) }));
+      const listed = await listedBefore(Number.MAX_SAFE_INTEGER);
+      expect(namesOf(listed).toSorted()).toEqual(open.toSorted());
+      expectSorted(listed, 'updatedAt');
+      const middle = listed[Math.floor(listed.length / 2)]?.updatedAt ?? 0;
+      const older = listed.filter(({ updatedAt }) => updatedAt < middle);
+      expect(namesOf(await listedBefore(middle))).toEqual(namesOf(older));
     },
   );
 

@@ -47,6 +47,7 @@ export const webhookTable: { readonly [Type in TellableType]: WebhookRow | 'insi
   'refund-succeeded': tells('refund.succeeded', ...order, 'refund_id', ...booked),
   'refund-failed': tells('refund.failed', ...order, 'refund_id', ...booked, 'reason'),
   'refund-in-doubt': 'inside',
+  'refund-pending': 'inside',
   'dispute-opened': tells(
     'dispute.opened',
     ...[...order, 'dispute_id', ...booked, 'reason', 'evidence_by'],

@@ -50,6 +50,7 @@ export function instantPsp(): Psp {
     createPayout: async () => refused,
     retrieve: async () => refused,
     find: async () => ({ kind: 'not_found', settledMs: 0 }),
+    hints: async () => ({ kind: 'answered', value: { hints: [], next: undefined } }),
     parseWebhook: () => ({ kind: 'refused', reason: 'malformed', detail: 'there are none' }),
     settlementFile: async () => refused,
   };

@@ -35,7 +35,7 @@ export interface NaiveOrder {
   state: string;
   captured: bigint;
   readonly attempts: NaiveAttempt[];
-  readonly refunds: Map<string, { amount: bigint; state: string }>;
+  readonly refunds: Map<string, { amount: bigint; state: string; pspRefundId?: string }>;
   readonly disputes: Map<string, { amount: bigint; state: string }>;
 }
 
@@ -50,6 +50,7 @@ export interface NaivePayout {
 }
 
 const ended: ReadonlySet<string> = new Set(['failed', 'canceled', 'expired']);
+const refundEnds: ReadonlySet<string> = new Set(['succeeded', 'failed']);
 /** What may still happen to an order that was paid: its money goes back, or is disputed. */
 const afterCapture = /^(?:refund-|dispute-|order-released$|call-dead-lettered$)/;
 
@@ -295,8 +296,11 @@ export class NaiveMarket {
     if (!known) throw new InvariantError('terminal', `${name} is not there`);
     if (type === 'refund-in-doubt') {
       must(state === 'requested', 'terminal', `${name} is ${state}, and in doubt`);
-    } else if (type === 'refund-succeeded') {
+    } else if (type === 'refund-pending') {
       must(state === 'requested' || state === 'doubted', 'terminal', `${name} is ${state}`);
+      known.pspRefundId = String(data.psp_refund_id);
+    } else if (type === 'refund-succeeded') {
+      must(!refundEnds.has(state), 'terminal', `${name} is ${state}`);
       this.#post(currency, 'refunds', 'psp_clearing', known.amount);
     } else if (type === 'refund-failed') {
       must(state !== 'failed', 'terminal', `${name} failed twice`);
@@ -304,7 +308,11 @@ export class NaiveMarket {
       if (state === 'succeeded') this.#post(currency, 'psp_clearing', 'refunds', known.amount);
       this.#split(currency, seller, data, 'refunds', -1n);
     }
-    const states = { 'refund-in-doubt': 'doubted', 'refund-succeeded': 'succeeded' } as const;
+    const states = {
+      'refund-in-doubt': 'doubted',
+      'refund-pending': 'pending',
+      'refund-succeeded': 'succeeded',
+    } as const;
     known.state = states[type as keyof typeof states] ?? 'failed';
   }
 

@@ -4,7 +4,7 @@ import { describeCalls } from './calls.ts';
 import { describeFaults } from './faults.ts';
 import { describeLater } from './later.ts';
 import { type OpenSite, sites } from './site.ts';
-import { describeKills, describeWebhooks } from './webhooks.ts';
+import { describeHints, describeKills, describeWebhooks } from './webhooks.ts';
 
 export { triedTokens } from './buyers.ts';
 export {
@@ -25,6 +25,7 @@ export function describePsp(name: string, open: OpenSite): void {
     describeFaults(openFresh);
     describeLater(openFresh);
     describeWebhooks(openFresh);
+    describeHints(openFresh);
   });
 }
 

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
+import type { PspHint } from '../port.ts';
 import { hintsOf } from './later.ts';
-import { captured, created, fresh, type OpenSite, type PspSite, usd } from './site.ts';
+import {
+  answeredValue,
+  captured,
+  created,
+  fresh,
+  type OpenSite,
+  type PspSite,
+  sitePace,
+  usd,
+} from './site.ts';
 
 function eventIds(site: PspSite): string[] {
   return site.deliveries().map((delivery) => {
@@ -76,6 +86,74 @@ export function describeWebhooks(open: OpenSite): void {
         `payment_intent.succeeded ${id}`,
         `payment_intent.created ${id}`,
       ]);
+    });
+  });
+}
+
+/** What is asked for, because a webhook may never come. */
+export function describeHints(open: OpenSite): void {
+  describe('the events of a provider', () => {
+    const allOf = async ({ psp }: PspSite, from: number, to: number, limit?: number) => {
+      const hints: PspHint[] = [];
+      let pages = 0;
+      for (let after: string | undefined, end = false; !end; end = after === undefined) {
+        const query = { from, to, ...(limit ? { limit } : {}), ...(after ? { after } : {}) };
+        const page = answeredValue(await psp.hints(query));
+        hints.push(...page.hints);
+        pages += 1;
+        after = page.next;
+      }
+      return { hints, pages };
+    };
+    const named = ({ type, object }: PspHint) => `${type} ${object.id}`;
+
+    test('are told when they are asked for, also those whose webhooks were lost', async () => {
+      const site = await open();
+      const from = site.now();
+      await site.inject({ event: 'refund.*', do: 'lose', times: 10 });
+      const { id: paymentId } = await captured(site, 'pm_card_pendingRefund');
+      const request = { key: fresh('k'), reference: fresh('refund'), paymentId };
+      const made = await site.psp.createRefund({ ...request, amount: usd(100n) });
+      const { id } = answeredValue(made);
+      await site.pass(sitePace.refundMs);
+      expect(hintsOf(site).filter((hint) => hint.endsWith(id))).toEqual([]);
+      const { hints } = await allOf(site, from, site.now() + 1_000);
+      expect(hints.map(named)).toEqual([`refund.updated ${id}`]);
+      expect(hints[0]).toMatchObject({ psp: site.psp.name, object: { kind: 'refund', id } });
+    });
+
+    test('have the ids of their webhooks, the newest first, page by page, of a time', async () => {
+      const site = await open();
+      const from = site.now();
+      for (const destination of ['ba_sandbox_fails_after_paid', 'ba_sandbox', 'ba_sandbox']) {
+        await site.topUp(1_000n, 'USD');
+        const request = { key: fresh('k'), reference: fresh('payout'), destination };
+        await site.psp.createPayout({ ...request, amount: usd(1_000n) });
+      }
+      await site.pass(sitePace.payoutInTransitMs);
+      await site.pass(sitePace.payoutPaidMs);
+      const paidAt = site.now();
+      await site.pass(sitePace.payoutFailsMs + 1_000);
+      const told = new Set(eventIds(site));
+      const { hints, pages } = await allOf(site, from, site.now() + 1_000, 2);
+      expect(pages).toBeGreaterThan(2);
+      expect(hints.map(({ type }) => type).filter((type) => !/updated/.test(type))).toEqual([
+        ...['payout.failed', 'payout.paid', 'payout.paid', 'payout.paid'],
+      ]);
+      for (const { eventId } of hints) expect(told).toContain(eventId);
+      const times = hints.map(({ occurredAt }) => occurredAt);
+      expect(times).toEqual(times.toSorted((a, b) => b - a));
+      const later = await allOf(site, paidAt + 1_000, site.now() + 1_000);
+      expect(later.hints.map(({ type }) => type)).toEqual(['payout.failed']);
+      const earlier = await allOf(site, from, paidAt + 1_000);
+      expect(earlier.hints).toEqual(hints.slice(1));
+    });
+
+    test('cannot be asked for while the provider is away', async () => {
+      const site = await open();
+      await site.inject({ operation: 'events.list', do: 'error', when: 'before' });
+      const query = { from: 0, to: site.now() };
+      expect(await site.psp.hints(query)).toMatchObject({ kind: 'unknown' });
     });
   });
 }
