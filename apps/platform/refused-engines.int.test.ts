@@ -130,6 +130,33 @@ await describeOn('kafka-sasl', 'A start on a Kafka that asks for a password', (k
   });
 });
 
+await describeOn('eventstoredb-tls', 'A start on an EventStoreDB with users and TLS', ({ url }) => {
+  const start = async (log: string) => runMain(await settings({ ANNALS_LOG: log })).ended;
+
+  test('with another password', async () => {
+    const ended = await start(url.replace(/:[^:@]+@/, ':secret@'));
+    expectRefused(
+      ended,
+      /^annals: cannot start: EventStoreDB at \S+:\d+ refuses us: check user and password$/,
+    );
+    expect(ended.err.trim().split('\n')).toHaveLength(1);
+  });
+
+  test('whose certificate is of an authority that we were not told', async () => {
+    const ended = await start(url.replace(/:[^:@]+@/, ':secret@').replace(/&tlsCAFile=.*$/, ''));
+    expectRefused(ended, /^annals: cannot start: EventStoreDB at \S+ has a certificate .*trusted/);
+    expect(ended.err.trim().split('\n')).toHaveLength(1);
+  });
+
+  test('with the right ones', async () => {
+    const { log } = await openLogAt(`${url}&prefix=test-${randomUUID()}.`, {
+      dataFolder: await freshFolder(),
+    });
+    expect(await log.head()).toEqual({});
+    await log.close();
+  });
+});
+
 test('A start on a Cassandra that refuses the password', async () => {
   const cassandra = await refusingCassandra();
   onTestFinished(() => cassandra.close());

@@ -29,7 +29,7 @@ import {
   replicaReader,
   type StreamReadOptions,
 } from '@annals/event-log-sqlite/replica';
-import { EventStoreDBClient, StreamNotFoundError } from '@eventstore/db-client';
+import type { EventStoreDBClient } from '@eventstore/db-client';
 import { AllFeed } from './all-feed.ts';
 import { AppendLanes } from './append-lanes.ts';
 import { Arrivals } from './arrivals.ts';
@@ -38,6 +38,8 @@ import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 import { FollowError } from './follow-error.ts';
 import { LogIndex, type Looked } from './log-index.ts';
 import { type Sent, sendAppend } from './server-append.ts';
+import { clientOf, headOnServer, hostsOf, untilAnswered } from './server-connection.ts';
+import { within } from './within.ts';
 
 export interface EventStoreDBEventLogOptions {
   /** `esdb://user:password@host:2113?tls=true`, as EventStoreDB's clients take it. */
@@ -70,20 +72,17 @@ const partition = 0;
 
 /**
  * Opens the log on a server, and catches up with it before anything is served. Throws EventLogError:
- * `io` when no server answers or the folder belongs to another process, `corrupt` when it is not the
+ * `io` when no server answers, it refuses us, or the folder belongs to another process, `corrupt` when it is not the
  * server that the index has followed.
  */
 export async function eventstoredbEventLog(
   options: EventStoreDBEventLogOptions,
 ): Promise<EventStoreDBEventLog> {
-  // With it the client takes a wrong version for a success, and gives a wrong revision.
-  if (/throwOnAppendFailure=false/i.test(options.connection)) {
-    throw new RangeError('a connection string with throwOnAppendFailure=false cannot be used');
-  }
+  const client = clientOf(options.connection);
   const owner = ownReplicaFolder(options.folder);
   let log: EventStoreDBLog;
   try {
-    log = logOn(options, owner);
+    log = logOn(options, client, owner);
   } catch (error) {
     owner.release();
     throw error;
@@ -98,20 +97,25 @@ export async function eventstoredbEventLog(
 }
 
 /** An index that is damaged, or does not say how far it came, is made anew. */
-function logOn(options: EventStoreDBEventLogOptions, owner: ReplicaOwner): EventStoreDBLog {
+function logOn(
+  options: EventStoreDBEventLogOptions,
+  client: EventStoreDBClient,
+  owner: ReplicaOwner,
+): EventStoreDBLog {
   const report = () =>
     options.onReport?.({ level: 'warn', message: 'the index was damaged: it is made anew' });
   const { replica, found } = openReplica(options.folder, partition);
   if (found === 'damaged') report();
   try {
-    return new EventStoreDBLog(options, replica, owner);
+    return new EventStoreDBLog(options, client, replica, owner);
   } catch (error) {
     replica.close();
     if (error instanceof FollowError || !isDamage(error)) throw error;
   }
   removeReplica(options.folder, partition);
   report();
-  return new EventStoreDBLog(options, openReplica(options.folder, partition).replica, owner);
+  const { replica: anew } = openReplica(options.folder, partition);
+  return new EventStoreDBLog(options, client, anew, owner);
 }
 
 class EventStoreDBLog implements EventStoreDBEventLog {
@@ -137,17 +141,22 @@ class EventStoreDBLog implements EventStoreDBEventLog {
   #failure: Error | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(options: EventStoreDBEventLogOptions, replica: Replica, owner: ReplicaOwner) {
+  constructor(
+    options: EventStoreDBEventLogOptions,
+    client: EventStoreDBClient,
+    replica: Replica,
+    owner: ReplicaOwner,
+  ) {
     const { connection, folder, prefix = '', clock = systemClock, onReport } = options;
     this.folder = folder;
     this.#prefix = prefix;
-    this.#hosts = connection.replace(/^.*?:\/\/(?:[^@/]*@)?|[/?].*$/g, '');
+    this.#hosts = hostsOf(connection);
     this.#clock = clock;
     this.#report = onReport ?? (() => undefined);
     this.#replica = replica;
     this.#owner = owner;
     this.#index = new LogIndex(replica, prefix);
-    this.#client = EventStoreDBClient.connectionString(connection);
+    this.#client = client;
     const readers = [replicaReader(folder, partition)];
     this.#watch = new HeadWatch(() => headSum(readers));
     this.#reads = new LogReads(readers, this.#watch);
@@ -166,7 +175,7 @@ class EventStoreDBLog implements EventStoreDBEventLog {
 
   /** Bounded only until the server answers: an index may have much to read. */
   async catchUp(): Promise<void> {
-    await this.#answered();
+    await untilAnswered(this.#client, this.#hosts);
     this.#feed.start();
     await this.#caughtUp.promise;
   }
@@ -212,7 +221,7 @@ class EventStoreDBLog implements EventStoreDBEventLog {
 
   async barrier(stream: string): Promise<void> {
     this.#mustServe();
-    const head = await this.#headOnServer(stream);
+    const head = await headOnServer(this.#client, this.#prefix, stream);
     await this.#until(stream, head);
   }
 
@@ -346,22 +355,6 @@ class EventStoreDBLog implements EventStoreDBEventLog {
     return looked.kind === 'new' && looked.head !== 'no-stream' ? looked.head : -1;
   }
 
-  async #headOnServer(stream: string): Promise<number> {
-    let head = -1;
-    try {
-      const last = { direction: 'backwards', fromRevision: 'end', maxCount: 1 } as const;
-      for await (const { event } of this.#client.readStream(this.#prefix + stream, last)) {
-        head = Number(event?.revision ?? -1n);
-      }
-    } catch (error) {
-      if (error instanceof StreamNotFoundError) return -1;
-      throw new EventLogError('io', `the server does not tell the head of ${stream}`, {
-        cause: error,
-      });
-    }
-    return head;
-  }
-
   /** Until the index holds this revision of the stream. */
   async #until(stream: string, revision: number): Promise<void> {
     if (this.#headOf(stream) >= revision) return;
@@ -374,46 +367,10 @@ class EventStoreDBLog implements EventStoreDBEventLog {
     );
   }
 
-  /** Whether a server is there at all, before the feed tries for ever. */
-  async #answered(): Promise<void> {
-    const deadline = Date.now() + limits.connectMsMax;
-    for (;;) {
-      try {
-        const first = this.#client.readAll({ maxCount: 1 });
-        const read = (async () => {
-          // To its end: a read that is left off is never finished for the client, and cannot be disposed of.
-          for await (const _event of first);
-          return true;
-        })();
-        read.catch(() => undefined);
-        if (await within(read, deadline - Date.now())) return;
-      } catch (cause) {
-        if (Date.now() > deadline) {
-          throw new EventLogError('io', `no EventStoreDB answers at ${this.#hosts}`, { cause });
-        }
-      }
-      if (Date.now() > deadline) {
-        throw new EventLogError('io', `no EventStoreDB answers at ${this.#hosts}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, limits.pauseMsMin));
-    }
-  }
-
   #mustServe(): LogReads {
     if (this.#closed) throw new EventLogError('closed', 'the event log is closed');
     if (this.#failure) throw this.#failure;
     return this.#reads;
-  }
-}
-
-/** What `promise` gives, or undefined when that takes too long. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  const timeout = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => timeout.resolve(undefined), Math.max(ms, 0));
-  try {
-    return await Promise.race([promise, timeout.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

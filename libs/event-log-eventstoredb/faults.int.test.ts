@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { describeOn } from '@annals/core/testing';
 import { type AppendResult, EventLogError } from '@annals/event-log';
 import { sampleEvent, sampleEvents } from '@annals/event-log/contract';
@@ -9,14 +7,9 @@ import { openReplica } from '@annals/event-log-sqlite/replica';
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type EventStoreDBEventLog, eventstoredbEventLog } from './index.ts';
+import { freshFolder } from './testing/fresh-folder.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
-
-function freshFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'annals-esdb-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 const freshPrefix = () => `faults_${randomUUID().slice(0, 13)}.`;
 

@@ -1,18 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { sampleEvent } from '@annals/event-log/contract';
 import { openReplica } from '@annals/event-log-sqlite/replica';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { wholeAppends } from './all-feed.ts';
 import type { FollowedEvent, Ours } from './event-envelope.ts';
 import { LogIndex } from './log-index.ts';
-
-function freshFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'annals-esdb-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
+import { freshFolder } from './testing/fresh-folder.ts';
 
 function open(folder: string, prefix = 'p.'): { index: LogIndex; close: () => void } {
   const { replica } = openReplica(folder, 0);

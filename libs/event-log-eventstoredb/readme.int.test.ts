@@ -17,7 +17,7 @@ await describeOn('eventstoredb', 'the README', ({ url }) => {
     const event = sampleEvent();
     // #region example
     const log = await eventstoredbEventLog({
-      connection: url, // esdb://user:password@host:2113?tls=true
+      connection: url, // esdb://user:password@host:2113?tls=true&tlsCAFile=…
       folder, // the index of this process: nobody else's, and made again when it is lost
       prefix, // its streams on the server begin with it
     });

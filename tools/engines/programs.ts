@@ -9,6 +9,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 const packages = {
   'redis-server': 'redis-server',
   'redis-cli': 'redis-tools',
+  openssl: 'openssl',
   java: 'openjdk-17-jre-headless',
   mvn: 'maven',
 } as const;

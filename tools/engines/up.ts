@@ -20,6 +20,7 @@ import {
   environmentOfServers,
   isWell,
   launch,
+  nodeFolder,
   nodeSites,
   numbersOf,
   portOf,
@@ -135,7 +136,7 @@ async function startedOnce(
 ): Promise<EngineRecord> {
   const programs = await kind.programs(site);
   wipe(site, id);
-  let record = await newRecord(kind, id, pinned);
+  let record = await newRecord(site, kind, id, pinned);
   writeRecord(site, record);
   site.say(`starting ${id}`);
   try {
@@ -155,13 +156,21 @@ async function startedOnce(
   return record;
 }
 
-async function newRecord(kind: EngineKind, id: string, pinned: boolean): Promise<EngineRecord> {
+async function newRecord(
+  site: Site,
+  kind: EngineKind,
+  id: string,
+  pinned: boolean,
+): Promise<EngineRecord> {
   const ports = await freePorts(kind.nodes * kind.portsPerNode);
   const nodes = Array.from({ length: kind.nodes }, (_node, index) => ({
     name: `${id}/${index + 1}`,
     ports: ports.slice(index * kind.portsPerNode, (index + 1) * kind.portsPerNode),
   }));
-  const url = kind.url(nodes.map((node) => `127.0.0.1:${portOf(node)}`));
+  const url = kind.url(
+    nodes.map((node) => `127.0.0.1:${portOf(node)}`),
+    nodes.map((_node, index) => nodeFolder(site, id, index + 1)),
+  );
   return { format: 1, id, formed: false, pinned, url, nodes };
 }
 

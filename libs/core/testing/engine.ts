@@ -11,7 +11,8 @@ export type EngineName =
   | 'kafka3'
   | 'kafka-sasl'
   | 'cassandra'
-  | 'eventstoredb';
+  | 'eventstoredb'
+  | 'eventstoredb-tls';
 
 export type NodeAction = 'start' | 'stop' | 'kill' | 'restart' | 'pause' | 'resume';
 
@@ -91,7 +92,8 @@ export async function engine(name: EngineName, options: EngineOptions = {}): Pro
 function givenEngine(name: EngineName, given: string): Engine {
   const [, scheme, rest = ''] = /^(?:([a-z+]+):\/\/)?(.*)$/.exec(given) ?? [];
   const hosts = rest.replace(/^[^@/]*@/, '').replace(/[/?].*$/, '');
-  const ownScheme = name.startsWith('redis') ? 'redis' : name.startsWith('kafka') ? 'kafka' : name;
+  const [engineKind = name] = name.split('-');
+  const ownScheme = engineKind.startsWith('kafka') ? 'kafka' : engineKind;
   const tail = name === 'redis-cluster' ? '?cluster=true' : '';
   return {
     id: name,

@@ -6,15 +6,19 @@ import features from '@eventstore/db-client/generated/serverfeatures_pb.js';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streamServices from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import { Server, ServerCredentials, type sendUnaryData } from '@grpc/grpc-js';
+import { readCertificate } from './certificates.ts';
 import { EventStore } from './event-store.ts';
 import { readService } from './read-service.ts';
+import { onlyAdministrator } from './users.ts';
 import { writeService } from './write-service.ts';
 
 /**
- * `server.ts FOLDER PORT`: a test double of EventStoreDB, on the wire. It is no database: one node, no TLS, no
- * users, no projections, no persistent subscriptions, nothing is ever scavenged.
+ * `server.ts FOLDER PORT [tls]`: a test double of EventStoreDB, on the wire. It is no database: one node, one user
+ * at most, no projections, no persistent subscriptions, nothing is ever scavenged. With `tls` it serves with the
+ * certificate in its folder, and the administrator only.
  */
-const [, , folder = '.', portText = ''] = process.argv;
+const [, , folder = '.', portText = '', how = 'insecure'] = process.argv;
+const isSecure = how === 'tls';
 const port = Number(portText);
 
 /** What clients of this version ask for; a server says which of its calls it has. */
@@ -24,7 +28,10 @@ const messageBytesMax = 17 * 1024 * 1024;
 const stopMsMax = 2_000;
 
 const store = new EventStore(folder);
-const server = new Server({ 'grpc.max_receive_message_length': messageBytesMax });
+const server = new Server({
+  'grpc.max_receive_message_length': messageBytesMax,
+  interceptors: isSecure ? [onlyAdministrator] : [],
+});
 server.addService(streamServices.StreamsService, { ...readService(store), ...writeService(store) });
 server.addService(featureServices.ServerFeaturesService, {
   getSupportedMethods: (_call: unknown, answer: sendUnaryData<unknown>) =>
@@ -57,7 +64,13 @@ function clusterOfOne() {
   return new gossip.ClusterInfo().setMembersList([member]);
 }
 
-server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error) => {
+function credentials(): ServerCredentials {
+  if (!isSecure) return ServerCredentials.createInsecure();
+  const { certificate, key } = readCertificate(folder);
+  return ServerCredentials.createSsl(null, [{ cert_chain: certificate, private_key: key }]);
+}
+
+server.bindAsync(`127.0.0.1:${port}`, credentials(), (error) => {
   if (error) {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);

@@ -40,6 +40,6 @@ export interface EngineKind {
   answers(port: number): Promise<boolean>;
   /** Whether the node at this port sees an engine of this many healthy nodes. */
   isWhole(port: number, nodes: number): Promise<boolean>;
-  /** What configuration takes to name this engine; addresses are `127.0.0.1:20001`. */
-  url(addresses: readonly string[]): string;
+  /** What configuration takes to name this engine; addresses are `127.0.0.1:20001`, folders those of the nodes. */
+  url(addresses: readonly string[], folders: readonly string[]): string;
 }

@@ -1,6 +1,6 @@
 import { EnginesError } from '../errors.ts';
 import { cassandra } from './cassandra/cassandra.ts';
-import { eventstoredb } from './eventstoredb.ts';
+import { eventstoredb, eventstoredbTls } from './eventstoredb.ts';
 import { kafka, kafka3, kafkaSasl } from './kafka/kafka.ts';
 import type { EngineKind } from './kind.ts';
 import { redis, redisCluster } from './redis.ts';
@@ -13,6 +13,7 @@ const kinds = {
   'kafka-sasl': kafkaSasl,
   cassandra,
   eventstoredb,
+  'eventstoredb-tls': eventstoredbTls,
 } as const;
 
 export const engineNames: readonly string[] = Object.keys(kinds);

@@ -1,0 +1,91 @@
+import { EventLogError } from '@annals/event-log/port';
+import { AccessDeniedError, EventStoreDBClient, StreamNotFoundError } from '@eventstore/db-client';
+import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
+import { within } from './within.ts';
+
+/** The client of a connection string. Its own errors show parts of the string, where a password may stand. */
+export function clientOf(connection: string): EventStoreDBClient {
+  // With it the client takes a wrong version for a success, and gives a wrong revision.
+  if (/throwOnAppendFailure=false/i.test(connection)) {
+    throw new RangeError('a connection string with throwOnAppendFailure=false cannot be used');
+  }
+  try {
+    return EventStoreDBClient.connectionString(connection);
+  } catch (error) {
+    const ofFile = error instanceof Error && error.message.includes('certificate');
+    throw new RangeError(
+      ofFile
+        ? 'a certificate that the connection string of EventStoreDB names cannot be read: check tlsCAFile, userCertFile and userKeyFile'
+        : 'the connection string of EventStoreDB cannot be read',
+    );
+  }
+}
+
+/** Of a connection string, for messages: without user and password. */
+export function hostsOf(connection: string): string {
+  return connection.replace(/^.*?:\/\/(?:[^@/]*@)?|[/?].*$/g, '');
+}
+
+/**
+ * Resolves when a server has answered: one that is away at first is asked again for a while. Throws EventLogError `io`
+ * when none does, and at once when it is one that this client must not use, or may not.
+ */
+export async function untilAnswered(client: EventStoreDBClient, hosts: string): Promise<void> {
+  const deadline = Date.now() + limits.connectMsMax;
+  for (;;) {
+    let cause: unknown;
+    try {
+      if (await within(firstEvent(client), deadline - Date.now())) return;
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal) {
+        throw new EventLogError('io', `EventStoreDB at ${hosts} ${refusal}`, { cause: error });
+      }
+      cause = error;
+    }
+    if (Date.now() > deadline) {
+      throw new EventLogError('io', `no EventStoreDB answers at ${hosts}`, { cause });
+    }
+    await new Promise((resolve) => setTimeout(resolve, limits.pauseMsMin));
+  }
+}
+
+function firstEvent(client: EventStoreDBClient): Promise<true> {
+  const first = client.readAll({ maxCount: 1 });
+  const read = (async () => {
+    // To its end: a read that is left off is never finished for the client, and cannot be disposed of.
+    for await (const _event of first);
+    return true as const;
+  })();
+  read.catch(() => undefined);
+  return read;
+}
+
+/** What no waiting mends. */
+function refusalOf(error: unknown): string | undefined {
+  if (error instanceof AccessDeniedError) return 'refuses us: check user and password';
+  // The client's transport gives what TLS said in its message only.
+  const said = error instanceof Error ? error.message : '';
+  const [, reason] = /Last error: (?:Error: )?([^;.]*certificate[^;.]*)/i.exec(said) ?? [];
+  return reason && `has a certificate that is not trusted (${reason}): check tlsCAFile`;
+}
+
+/** The last revision of a stream on the server; -1 when it has none. `stream` is for messages. */
+export async function headOnServer(
+  client: EventStoreDBClient,
+  prefix: string,
+  stream: string,
+): Promise<number> {
+  let head = -1;
+  try {
+    const last = { direction: 'backwards', fromRevision: 'end', maxCount: 1 } as const;
+    for await (const { event } of client.readStream(prefix + stream, last)) {
+      head = Number(event?.revision ?? -1n);
+    }
+  } catch (error) {
+    if (error instanceof StreamNotFoundError) return -1;
+    const message = `the server does not tell the head of ${stream}`;
+    throw new EventLogError('io', message, { cause: error });
+  }
+  return head;
+}
