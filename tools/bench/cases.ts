@@ -18,7 +18,9 @@ import { rankSchemes } from './cases/rank-schemes.ts';
 import { rebuildOfBoard } from './cases/rebuild.ts';
 import { rebuildBesideAppends } from './cases/rebuild-beside-appends.ts';
 import { reconciliation } from './cases/reconciliation.ts';
+import { redisProjector } from './cases/redis-projector.ts';
 import { redisRead } from './cases/redis-read.ts';
+import { redisScale } from './cases/redis-scale.ts';
 import type { BenchCase } from './harness.ts';
 
 /** Every case, in the order of the report. */
@@ -38,7 +40,9 @@ export const cases: readonly BenchCase[] = [
   cassandraProjector,
   ledgerRebuild,
   reconciliation,
+  redisProjector,
   redisRead,
+  redisScale,
   rankSchemes,
   payments,
   paymentsPostgres,

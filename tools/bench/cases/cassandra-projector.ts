@@ -1,16 +1,9 @@
 import { systemClock } from '@annals/core';
-import { type Checkpoint, coversAll, memoryEventLog, type StoredEvent } from '@annals/event-log';
-import { categories, leaderboardProjection } from '@annals/leaderboard';
-import {
-  type GenerationStore,
-  generationDirectory,
-  type ProjectionStore,
-  type Row,
-  type RowKey,
-  runProjector,
-} from '@annals/projection';
+import type { StoredEvent } from '@annals/event-log';
+import { leaderboardProjection } from '@annals/leaderboard';
+import type { Row, RowKey } from '@annals/projection';
 import { cassandraProjectionStore } from '@annals/store-cassandra';
-import { fillLog, noPersonalData, ScoreFeed } from '../data/score-feed.ts';
+import { LiveProjector } from '../data/live-projector.ts';
 import { alternate, type BenchCase } from '../harness.ts';
 import { RawCassandra, type RawTable, startCassandra } from '../peers/cassandra.ts';
 
@@ -58,21 +51,24 @@ export const cassandraProjector: BenchCase = {
     }
     const events = Math.max(100, scale.million / 25);
     const raw = new RawCassandra(cassandra.url);
-    const projector = await LiveProjector.start(cassandra.url, events / 2);
+    const projection = leaderboardProjection.name;
+    const where = { cassandra: cassandra.url, projection, clock: systemClock };
+    const projector = await LiveProjector.start(cassandraProjectionStore(where), events / 2);
     try {
       await raw.open([scores, entries, standings]);
       let written: readonly { readonly table: RawTable; readonly row: Row }[] = [];
       // Both begin with a board that is there: rows are changed, not only added.
-      await projector.project(events);
+      await projector.project(await projector.take(events));
+      await projector.stored();
       const ours = async () => {
+        const taken = await projector.take(events);
         const started = performance.now();
-        const stored = await projector.project(events);
+        await projector.project(taken);
         const seconds = (performance.now() - started) / 1_000;
-        written = await projector.rowsOf(stored);
+        written = await rowsOf(projector, await projector.stored());
         return written.length / seconds;
       };
       const theirs = async () => {
-        if (written.length === 0) written = await projector.rowsOf(await projector.project(events));
         const started = performance.now();
         await raw.write(written, concurrency);
         return (written.length * 1_000) / (performance.now() - started);
@@ -99,93 +95,26 @@ export const cassandraProjector: BenchCase = {
   },
 };
 
-/** A projector that follows a log in memory into Cassandra. */
-class LiveProjector {
-  readonly #log = memoryEventLog({ clock: systemClock });
-  readonly #feed: ScoreFeed;
-  readonly #store: ProjectionStore;
-  readonly #stop = new AbortController();
-  #done: Promise<unknown> = Promise.resolve();
-  #generation: GenerationStore | undefined;
-  #checkpoint: Checkpoint = {};
-
-  private constructor(url: string, players: number) {
-    this.#feed = new ScoreFeed({ players });
-    const projection = leaderboardProjection.name;
-    this.#store = cassandraProjectionStore({ cassandra: url, projection, clock: systemClock });
-  }
-
-  static async start(url: string, players: number): Promise<LiveProjector> {
-    const projector = new LiveProjector(url, players);
-    await projector.#start();
-    return projector;
-  }
-
-  async #start(): Promise<void> {
-    const { signal } = this.#stop;
-    const clock = systemClock;
-    const directory = generationDirectory(this.#log, { signal, clock });
-    this.#done = runProjector({
-      ...{ log: this.#log, cipher: noPersonalData, directory, clock, signal, holder: 'bench' },
-      projections: [leaderboardProjection],
-      storeFor: () => this.#store,
-    }).done;
-    await directory.ready();
-    for (;;) {
-      const live = directory.live(leaderboardProjection.name);
-      const opened = live && (await this.#store.open(live.generation));
-      if (opened && opened !== 'lost') {
-        this.#generation = opened;
-        return;
-      }
-      await clock.sleep(20);
-    }
-  }
-
-  /** Appends so many scores, and waits until all of them can be read. Gives them as they were stored. */
-  async project(events: number): Promise<readonly StoredEvent[]> {
-    await fillLog(this.#log, this.#feed, events);
-    const head = await this.#log.head();
-    while (!coversAll((await this.#generation?.checkpoint()) ?? {}, head)) {
-      await systemClock.sleep(5);
-    }
-    const stored: StoredEvent[] = [];
-    for (;;) {
-      const page = await this.#log.read(this.#checkpoint, { categories }, { limit: 10_000 });
-      for (const event of page.events) if (event.type === 'score-recorded') stored.push(event);
-      this.#checkpoint = page.checkpoint;
-      if (page.end) return stored;
-    }
-  }
-
-  /** The rows that these events led to. */
-  async rowsOf(
-    stored: readonly StoredEvent[],
-  ): Promise<readonly { readonly table: RawTable; readonly row: Row }[]> {
-    const load = async (keys: readonly RowKey[]) =>
-      ((await this.#generation?.load(keys)) ?? []).filter((row) => row !== undefined);
-    const players = new Map(
-      stored.map(({ data }) => {
-        const { board, period, user_id } = JSON.parse(data) as { readonly [key: string]: string };
-        return [String(user_id), [String(board), String(period), String(user_id)]];
-      }),
-    );
-    const rows = await load([...players.values()].map((key) => ({ table: 'scores', key })));
-    const matches = await load(
-      stored.map(({ stream, revision }) => ({ table: 'entries', key: [stream, revision] })),
-    );
-    return [
-      ...rows.map((row) => ({ table: scores, row })),
-      ...rows.map((row, n) => ({ table: standings, row: { ...row, shard: n % orderPartitions } })),
-      ...matches.map((row) => ({ table: entries, row })),
-    ];
-  }
-
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#done;
-    await this.#generation?.close();
-    await this.#store.close();
-    await this.#log.close();
-  }
+/** The rows that these events led to. */
+async function rowsOf(
+  { generation }: LiveProjector,
+  stored: readonly StoredEvent[],
+): Promise<readonly { readonly table: RawTable; readonly row: Row }[]> {
+  const load = async (keys: readonly RowKey[]) =>
+    (await generation.load(keys)).filter((row) => row !== undefined);
+  const players = new Map(
+    stored.map(({ data }) => {
+      const { board, period, user_id } = JSON.parse(data) as { readonly [key: string]: string };
+      return [String(user_id), [String(board), String(period), String(user_id)]];
+    }),
+  );
+  const rows = await load([...players.values()].map((key) => ({ table: 'scores', key })));
+  const matches = await load(
+    stored.map(({ stream, revision }) => ({ table: 'entries', key: [stream, revision] })),
+  );
+  return [
+    ...rows.map((row) => ({ table: scores, row })),
+    ...rows.map((row, n) => ({ table: standings, row: { ...row, shard: n % orderPartitions } })),
+    ...matches.map((row) => ({ table: entries, row })),
+  ];
 }

@@ -17,7 +17,7 @@ export const ledgerRebuild: BenchCase = {
     const measured = await alternate(
       longRounds,
       async () => {
-        const { elapsedMs } = await rebuildOnce(folder, 'ledger');
+        const { elapsedMs } = await rebuildOnce(folder, { projection: 'ledger' });
         tell(`${perSecond(elapsedMs).toFixed(0)} postings/s`);
         return perSecond(elapsedMs);
       },

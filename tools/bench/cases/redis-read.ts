@@ -1,7 +1,7 @@
 import { cp } from 'node:fs/promises';
 import { withTemporaryFolder } from '../data/temporary-folder.ts';
 import { alternate, type BenchCase, type Comparison, type Scale } from '../harness.ts';
-import { fillSortedSet, type RedisPeer, startRedis } from '../peers/redis.ts';
+import { fillSortedSet, type RedisPeer, startRedis, usedBytes } from '../peers/redis.ts';
 import { HttpLoad, startZrevrankFastify } from '../processes/http-load.ts';
 import type { Loaded } from '../processes/load-process.ts';
 import { startService } from '../processes/service.ts';
@@ -112,8 +112,4 @@ function memoryRow(players: number, shards: number, perPlayer: number): Comparis
     reach: 'stated',
     remark: `with the entry of each score; 25 M players with twice the headroom: ${gib.toFixed(1)} GiB`,
   };
-}
-
-async function usedBytes({ client }: RedisPeer): Promise<number> {
-  return Number(/^used_memory:(\d+)/m.exec(await client.info('memory'))?.[1]);
 }

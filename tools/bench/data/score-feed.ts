@@ -84,14 +84,18 @@ export class ScoreFeed {
 /** Appends `events` scores to `log`, many to an append, as fast as it goes. */
 export async function fillLog(log: EventLog, feed: ScoreFeed, events: number): Promise<void> {
   for (let done = 0; done < events; done += chunkEvents) {
-    const scores = await feed.take(Math.min(chunkEvents, events - done));
-    const streams = Map.groupBy(scores, (score) => score.stream);
-    await Promise.all(
-      [...streams].flatMap(([stream, own]) =>
-        inAppends(own).map((batch) => appendAll(log, stream, batch)),
-      ),
-    );
+    await appendScores(log, await feed.take(Math.min(chunkEvents, events - done)));
   }
+}
+
+/** Appends these scores to their streams, many to an append. */
+export async function appendScores(log: EventLog, scores: readonly FedScore[]): Promise<void> {
+  const streams = Map.groupBy(scores, (score) => score.stream);
+  await Promise.all(
+    [...streams].flatMap(([stream, own]) =>
+      inAppends(own).map((batch) => appendAll(log, stream, batch)),
+    ),
+  );
 }
 
 /** Stores all of `batch` in `stream`, or throws. */

@@ -43,6 +43,36 @@ export async function startRedis(): Promise<RedisPeer | undefined> {
   };
 }
 
+/** Sets these scores, many to a command and all commands in one pipeline. */
+export async function zaddAll(
+  redis: Redis,
+  key: string,
+  scores: readonly (readonly [member: string, score: number])[],
+): Promise<void> {
+  const pipeline = redis.pipeline();
+  for (let first = 0; first < scores.length; first += zaddMembers) {
+    const some = scores.slice(first, first + zaddMembers);
+    pipeline.zadd(key, ...some.flatMap(([member, score]) => [score, member]));
+  }
+  await checked(pipeline.exec());
+}
+
+/** Adds these points, one after the other, as one would who handles an event at a time. */
+export async function zincrbyEach(
+  redis: Redis,
+  key: string,
+  scores: readonly (readonly [member: string, points: number])[],
+): Promise<void> {
+  for (const [member, points] of scores) await redis.zincrby(key, points, member);
+}
+
+async function checked(
+  answers: Promise<readonly (readonly [error: Error | null, result: unknown])[] | null>,
+): Promise<void> {
+  const failed = (await answers)?.find(([error]) => error !== null);
+  if (failed) throw failed[0];
+}
+
 /** Players with 1 to 5 points each, as plain members. */
 export async function fillSortedSet(redis: Redis, key: string, players: number): Promise<void> {
   for (let first = 0; first < players; first += zaddMembers) {
@@ -52,6 +82,11 @@ export async function fillSortedSet(redis: Redis, key: string, players: number):
     ]);
     await redis.zadd(key, ...members.flat());
   }
+}
+
+/** What its data takes now. */
+export async function usedBytes({ client }: RedisPeer): Promise<number> {
+  return Number(/^used_memory:(\d+)/m.exec(await client.info('memory'))?.[1]);
 }
 
 function started(server: ChildProcess): Promise<boolean> {

@@ -1,10 +1,12 @@
 import { drop, rebuild } from '@annals/projection';
 import { openEmbedded, projectionNamed } from '@annals/projector';
+import { redisProjectionStore } from '@annals/store-redis';
 
 /**
  * A process that rebuilds a projection of a data folder, as `annals rebuild` does. Arguments: the
- * folder; the share of the time it may work, 1 for all; `once` or `forever`; the projection. `forever` rebuilds
- * again and again until the channel closes. What it has built is dropped.
+ * folder; the share of the time it may work, 1 for all; `once` or `forever`; the projection; and the URL of a
+ * Redis, where not into the folder. `forever` rebuilds again and again until the channel closes. What it has
+ * built is dropped.
  */
 export type FromRebuild =
   | { readonly kind: 'begun' }
@@ -16,7 +18,7 @@ export type FromRebuild =
       readonly grownBytes: number;
     };
 
-const [dataFolder = '', share = '1', times = 'once', named = ''] = process.argv.slice(2);
+const [dataFolder = '', share = '1', times = 'once', named = '', redis] = process.argv.slice(2);
 // A parent that has heard enough closes the channel: what is said then may get lost.
 const tell = (message: FromRebuild) => process.send?.(message, () => undefined);
 const stopping = new AbortController();
@@ -28,12 +30,16 @@ const embedded = await openEmbedded({ dataFolder, mustExist: true });
 const { log, cipher, clock } = embedded;
 const operation = {
   ...{ log, cipher, clock, projection },
-  store: embedded.storeFor(projection),
+  store:
+    redis === undefined
+      ? embedded.storeFor(projection)
+      : redisProjectionStore({ url: redis, projection: projection.name, clock }),
   holder: `bench/${process.pid}`,
 };
 do {
   await rebuildOnce();
 } while (times === 'forever' && !stopping.signal.aborted);
+await operation.store.close();
 await embedded.close();
 if (process.connected) process.disconnect();
 

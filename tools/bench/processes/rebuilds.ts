@@ -16,13 +16,13 @@ export interface Rebuilt {
   readonly grownBytes: number;
 }
 
-/** One rebuild of a projection in a process of its own, dropped again. */
+/** One rebuild of a projection in a process of its own, dropped again; into a Redis, where one is named. */
 export async function rebuildOnce(
   dataFolder: string,
-  projection = 'leaderboard',
+  { projection = 'leaderboard', redis }: { projection?: string; redis?: string } = {},
 ): Promise<Rebuilt> {
-  const args = [dataFolder, '1', 'once', projection];
-  const child = new Child<FromRebuild>(rebuildScript, args, nodeOptions);
+  const said = [dataFolder, '1', 'once', projection, ...(redis === undefined ? [] : [redis])];
+  const child = new Child<FromRebuild>(rebuildScript, said, nodeOptions);
   for (;;) {
     const message = await child.next();
     if (message.kind !== 'rebuilt') continue;
