@@ -264,6 +264,33 @@ test('a day without faults has no break, and its payout is in the bank statement
   expect(night(await reconcileNight({ ...means, psps: [] }, paidOn)).bank?.files).toHaveLength(1);
 }, 60_000);
 
+test('a refund that stays pending waits beside its line, and agrees with it when it has succeeded', async () => {
+  const { site, market } = await openMarket();
+  const date = dateOf(site.now());
+  await market.open('c-1', { method: 'pm_card_pendingRefund' });
+  await expect.poll(async () => (await market.order('c-1')).state, within).toBe('captured');
+  await market.refund('c-1', 'r-1', 300n);
+  const refund = async () => (await market.order('c-1')).refunds.get('r-1')?.state;
+  await expect.poll(refund, within).toBe('pending');
+  await market.stop();
+  await passTo(site, 2 * 3_600_000);
+  const files = new Map([[date, await fileOf(site, date)]]);
+  const first = night(await reconcileNight((await meansOf(market, files)).means, date));
+  expect(classesOf(first)).toEqual(new Map([['timing', 1]]));
+  expect(first.open).toBe(0);
+  const next = dateOf(site.now());
+  await market.followWebhooks();
+  expect(await refund()).toBe('succeeded');
+  await site.pass(dayMs);
+  files.set(next, await fileOf(site, next));
+  const { means } = await meansOf(market, files);
+  const second = night(await reconcileNight(means, next));
+  expect(classesOf(second)).toEqual(new Map());
+  expect(second.providers[0]).toMatchObject({ run: { matched: 1 } });
+  // The first day again: what is known is known.
+  expect(night(await reconcileNight(means, date)).open).toBe(0);
+}, 60_000);
+
 test('breaks of every class are found, each in its own; mended, there are none, and clearing is what is there', async () => {
   const { site, market } = await openMarket();
   const date = dateOf(site.now());

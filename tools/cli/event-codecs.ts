@@ -7,7 +7,7 @@ import { paymentsEvents } from '@annals/payments';
 import { idempotencyCategory, idempotencyEvents } from '@annals/payments/idempotency';
 import { deadLetterCategory, deadLetterEvents } from '@annals/payments/reactors';
 import { denyListEvents, denyListStream } from '@annals/payments/risk';
-import { dayMarkEvents } from '@annals/payments/runtime';
+import { dayMarkEvents, providerMarkEvents } from '@annals/payments/runtime';
 import {
   endpointEvents,
   laneCategory,
@@ -27,6 +27,7 @@ const codecs: readonly Codec[] = [
   leaderboardEvents,
   paymentsEvents,
   dayMarkEvents,
+  providerMarkEvents,
   apiKeyEvents,
   controlEventTypes,
   reactorEventTypes,

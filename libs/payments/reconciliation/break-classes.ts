@@ -65,7 +65,8 @@ export const breakClassTable: { readonly [Class in BreakClass]: BreakClassRow } 
     because: 'the provider says what it takes; a fee above 10 % of the amount goes to finance',
   },
   timing: {
-    meaning: 'one side only, within 6 hours of the end of the file, for at most 3 files',
+    meaning:
+      'one side only, within 6 hours of the end of the file, for at most 3 files; or a refund that is still pending with us',
     treatment: 'wait',
     because: 'the other side belongs to the next file',
   },

@@ -39,6 +39,7 @@ export function namesIn({ type, data }: RecordedPaymentsEvent): readonly string[
     case 'order-captured':
       return [attemptName(data), orderName(data)];
     case 'refund-requested':
+    case 'refund-pending':
     case 'refund-succeeded':
     case 'refund-failed':
       return [refundName(data)];
@@ -78,6 +79,10 @@ export function movementsOfEvent(
     case 'refund-requested':
       names.set(refundName(data), { psp: data.psp, id: '' });
       return [];
+    case 'refund-pending': {
+      const { psp } = known(refundName(data));
+      return [of(psp, data.psp_refund_id, 'refund_pending', leaves(data))];
+    }
     case 'refund-succeeded': {
       const { psp } = known(refundName(data));
       names.set(refundName(data), { psp, id: data.psp_refund_id });

@@ -15,7 +15,7 @@ export function settlementStream(psp: string, date: string): string {
   return `${settlementCategory}-${psp}~${date}`;
 }
 
-const movement = z.strictObject({
+export const movementSchema = z.strictObject({
   key: z.string(),
   status: z.enum(movementStatuses),
   currency: z.string(),
@@ -35,7 +35,7 @@ const entry = z.strictObject({
     .min(1)
     .max(20),
   /** What our side says from now on when it is compared: corrections, and entries that were missing. */
-  movements: z.array(movement).max(20),
+  movements: z.array(movementSchema).max(20),
 });
 
 const what = { psp: z.string(), date: z.string() };
@@ -61,8 +61,8 @@ export const breaksFound = eventType({
         key: z.string(),
         line: z.int().optional(),
         detail: z.string().optional(),
-        outside: movement.optional(),
-        ledger: movement.optional(),
+        outside: movementSchema.optional(),
+        ledger: movementSchema.optional(),
       }),
     ),
   }),
@@ -163,7 +163,7 @@ export const settlementEvents = new EventTypes([...settlementEventTypes]);
 
 export type SettlementEvent = DomainEvent<SettlementEventType>;
 export type RecordedSettlementEvent = RecordedEvent<SettlementEventType>;
-export type StoredMovement = z.output<typeof movement>;
+export type StoredMovement = z.output<typeof movementSchema>;
 /** A correcting journal entry as it is stored. */
 export type CorrectingEntry = z.output<typeof entry>;
 export type StoredBreak = z.output<typeof breaksFound.schema>['breaks'][number];

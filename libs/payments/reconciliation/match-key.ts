@@ -1,7 +1,7 @@
 import type { BreakClass, Treatment } from './break-classes.ts';
 import { breakClassTable } from './break-classes.ts';
 import { reconciliationLimits as limits } from './limits.ts';
-import { type Movement, toldByProvider } from './movement.ts';
+import { announced, type Movement, toldByProvider } from './movement.ts';
 
 /** A difference between the two sides. */
 export interface Break {
@@ -29,7 +29,8 @@ export function matchKey(
   entries: readonly Movement[],
   comparing: Comparing,
 ): { readonly breaks: readonly Break[]; readonly matched: number } {
-  const ledger = corrected(entries);
+  const ledger = corrected(entries.filter(({ status }) => !announced.has(status)));
+  const pending = entries.filter(({ status }) => announced.has(status));
   const breaks: Break[] = [];
   const alone: { outside: Movement[]; ledger: Movement[] } = { outside: [], ledger: [] };
   let matched = 0;
@@ -57,6 +58,7 @@ export function matchKey(
       breaks.push(broken('duplicate_in_ledger', key, undefined, more));
     }
   }
+  breaks.push(...pendingRefunds(key, outside, { alone, pending }, comparing));
   breaks.push(...oneSided(key, alone, comparing));
   return { breaks, matched };
 }
@@ -132,10 +134,39 @@ function feeIsPlausible({ amount, fee }: Movement): boolean {
   return fee >= 0n && fee * 10_000n <= size * BigInt(limits.feeBasisPointsMax);
 }
 
+/**
+ * A line about a refund that is pending with us waits, however long, until the refund has succeeded: then the line stands
+ * opposite its entry. A pending refund without a line has moved nothing on either side.
+ */
+function pendingRefunds(
+  key: string,
+  outside: readonly Movement[],
+  {
+    alone,
+    pending,
+  }: { readonly alone: { outside: Movement[] }; readonly pending: readonly Movement[] },
+  comparing: Comparing,
+): Break[] {
+  const [first] = pending;
+  if (!first) return [];
+  const line = alone.outside.find(({ status }) => status === 'refunded');
+  if (!line) {
+    const isTold = outside.some(({ status }) => status === 'refunded');
+    return !isTold && waits(first, comparing) ? [broken('timing', key, undefined, first)] : [];
+  }
+  alone.outside.splice(alone.outside.indexOf(line), 1);
+  const differing = compare(key, line, first);
+  return differing.length > 0 ? differing : [broken('timing', key, line, first)];
+}
+
+function waits({ at, waited }: Movement, { until, timingMs }: Comparing): boolean {
+  return waited < limits.waitsMax && (waited > 0 || at > until - timingMs);
+}
+
 function oneSided(
   key: string,
   alone: { outside: Movement[]; ledger: Movement[] },
-  { until, timingMs }: Comparing,
+  comparing: Comparing,
 ): Break[] {
   const breaks: Break[] = [];
   const lines = [...alone.outside];
@@ -143,13 +174,15 @@ function oneSided(
   while (lines.length > 0 && entries.length > 0) {
     breaks.push(broken('status_mismatch', key, lines.shift(), entries.shift()));
   }
-  const waits = ({ at, waited }: Movement) =>
-    waited < limits.waitsMax && (waited > 0 || at > until - timingMs);
   for (const line of lines) {
-    breaks.push(broken(waits(line) ? 'timing' : 'missing_in_ledger', key, line, undefined));
+    breaks.push(
+      broken(waits(line, comparing) ? 'timing' : 'missing_in_ledger', key, line, undefined),
+    );
   }
   for (const entry of entries) {
-    breaks.push(broken(waits(entry) ? 'timing' : 'missing_in_psp', key, undefined, entry));
+    breaks.push(
+      broken(waits(entry, comparing) ? 'timing' : 'missing_in_psp', key, undefined, entry),
+    );
   }
   return breaks;
 }

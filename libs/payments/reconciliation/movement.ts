@@ -24,6 +24,7 @@ export interface Movement {
 
 export const movementStatuses = [
   'captured',
+  'refund_pending',
   'refunded',
   'refund_failed',
   'dispute_opened',
@@ -55,6 +56,9 @@ export const bankStatuses: ReadonlySet<MovementStatus> = new Set([
   'payout_returned',
   'topped_up',
 ]);
+
+/** Nothing has moved by our books yet; the provider's file may have it already. */
+export const announced: ReadonlySet<MovementStatus> = new Set(['refund_pending']);
 
 /** What only the provider tells: no entry of ours stands opposite before the file is booked. */
 export const toldByProvider: ReadonlySet<MovementStatus> = new Set(['topped_up', 'provider_fee']);

@@ -52,7 +52,8 @@ export const movementHandler: Handler<RecordedPaymentsEvent> = {
 
 export const movementEventTypes: ReadonlySet<string> = new Set([
   ...['attempt-created', 'order-captured'],
-  ...['refund-requested', 'refund-succeeded', 'refund-failed', 'dispute-opened', 'dispute-won'],
+  ...['refund-requested', 'refund-pending', 'refund-succeeded', 'refund-failed'],
+  ...['dispute-opened', 'dispute-won'],
   ...['payout-requested', 'payout-sent', 'payout-paid', 'payout-failed'],
 ]);
 

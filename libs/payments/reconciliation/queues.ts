@@ -97,7 +97,7 @@ const foundBreaks = {
 
 export const reconciliationProjection = defineProjection({
   name: 'reconciliation',
-  version: 1,
+  version: 2,
   categories: [settlementCategory, checkoutCategory, sellerCategory],
   tables: [breaks, movementsTable, namesTable],
   split: 'stream',

@@ -159,6 +159,42 @@ describe('what waits for the next file', () => {
   });
 });
 
+describe('a refund that is pending with us', () => {
+  const line = movement('re_1', { status: 'refunded', amount: -300n, fee: 0n });
+  const pending = { ...line, status: 'refund_pending', id: 'ours' } as const;
+  const after = (day: number) => ({ until: until + day * 86_400_000 });
+
+  test('waits beside its line for as many files as it takes, and then agrees with it', async () => {
+    let { found } = await run({ file: [line], ledger: [pending] });
+    for (let day = 1; day <= 10; day += 1) {
+      expect(shown(found)).toEqual(['timing re_1']);
+      expect(found[0]).toMatchObject({ outside: { id: line.id }, ledger: { id: 'ours' } });
+      ({ found } = await run({ file: [], ledger: [], waiting: waitingOf(found), ...after(day) }));
+    }
+    const succeeded = { ...line, id: 'succeeded', at: noon + 11 * 86_400_000 };
+    const waiting = waitingOf(found);
+    const end = await run({ file: [], ledger: [succeeded], waiting, ...after(11) });
+    expect(end).toMatchObject({ found: [], matched: 1 });
+  });
+
+  test('has moved nothing without a line, and is not looked at once it has succeeded', async () => {
+    expect((await run({ file: [], ledger: [pending] })).found).toEqual([]);
+    const both = [pending, { ...line, id: 'succeeded' }];
+    expect(await run({ file: [line], ledger: both })).toMatchObject({ found: [], matched: 1 });
+    const lateOne = { ...pending, at: late };
+    expect(shown((await run({ file: [], ledger: [lateOne] })).found)).toEqual(['timing re_1']);
+  });
+
+  test('of another amount is a mismatch at once; without it the line is missing with us', async () => {
+    const other = { ...pending, amount: -100n };
+    const mismatch = await run({ file: [line], ledger: [other] });
+    expect(shown(mismatch.found)).toEqual(['amount_mismatch re_1']);
+    expect(shown((await run({ file: [line], ledger: [] })).found)).toEqual([
+      'missing_in_ledger re_1',
+    ]);
+  });
+});
+
 /** How to break a pair of equal movements in one way, and the entry that mends our side. */
 interface Injection {
   readonly of: BreakClass;
