@@ -26,11 +26,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+/** The apps that simulations run. */
+const apps = ['apps/payments-api', 'apps/sandbox-psp'];
+
 /** A copy of the sources with packages of its own; what comes from outside is shared. */
 async function scratchCopy(name: string): Promise<string> {
   const copy = join(folder, name);
   await mkdir(join(copy, 'node_modules', '@annals'), { recursive: true });
-  for (const part of ['libs', 'apps/sandbox-psp', 'tools/sim', 'package.json']) {
+  for (const part of ['libs', ...apps, 'tools/sim', 'package.json']) {
     await cp(join(repository, part), join(copy, part), { recursive: true });
   }
   for (const entry of await readdir(join(repository, 'node_modules'))) {
@@ -38,7 +41,7 @@ async function scratchCopy(name: string): Promise<string> {
     await symlink(join(repository, 'node_modules', entry), join(copy, 'node_modules', entry));
   }
   const libs = (await readdir(join(copy, 'libs'))).map((lib) => join('libs', lib));
-  for (const own of [...libs, 'apps/sandbox-psp']) {
+  for (const own of [...libs, ...apps]) {
     await symlink(join(copy, own), join(copy, 'node_modules', '@annals', basename(own)));
   }
   return copy;

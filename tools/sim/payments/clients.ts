@@ -116,6 +116,13 @@ export class Clients {
     return from.length > 0 ? random.pick(from) : undefined;
   }
 
+  /** What was sent under a key that belongs to something else: none of it may have been carried out. */
+  refused(): Command[] {
+    return [...this.#keys.values()].flatMap(({ sent, refused }) =>
+      [...sent].flatMap(([content, { command }]) => (refused.has(content) ? [command] : [])),
+    );
+  }
+
   #sent(): KeyedCommand[] {
     return [...this.#keys.values()].flatMap(({ sent }) => [...sent.values()]);
   }
@@ -151,7 +158,7 @@ export class Clients {
     if (before !== reply) this.alarms.push(`${name} was told ${reply} after ${before}`);
     history.answered.set(content, reply);
     if (history.answered.size > 1) this.alarms.push(`${name} has answers for two bodies`);
-    if (status === 201 && this.pending.has(nameOf(keyed))) this.accepted.push(command);
+    if (status < 300 && this.pending.has(nameOf(keyed))) this.accepted.push(command);
     this.pending.delete(nameOf(keyed));
   }
 }

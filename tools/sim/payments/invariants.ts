@@ -8,7 +8,7 @@ import {
 } from '@annals/projection';
 import { InvariantError } from '../trace.ts';
 import type { NaiveMarket } from './naive-market.ts';
-import { rowsOf } from './twin-wallets.ts';
+import { rowsOf } from './twin-reads.ts';
 import { type ProjectionName, projections, type World } from './world.ts';
 
 type Row = { readonly [column: string]: unknown };

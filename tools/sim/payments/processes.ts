@@ -10,7 +10,9 @@ import {
   paymentsAdvance,
   paymentsExecutor,
   paymentsObserver,
+  paymentsRisk,
 } from '@annals/payments/reactors';
+import type { RiskScreen } from '@annals/payments/risk';
 import {
   type GenerationDirectory,
   generationDirectory,
@@ -20,7 +22,11 @@ import {
   runReactor,
 } from '@annals/projection';
 import { openLog } from '../weather.ts';
+import { verdictOf } from './front-desk.ts';
+import { HttpDoor } from './http-door.ts';
 import type { Provider } from './provider.ts';
+import { twinPayments } from './twin-payments.ts';
+import { twinReads } from './twin-reads.ts';
 import { twinWallets } from './twin-wallets.ts';
 import { openCipher, openStore, type ProjectionName, projections, type World } from './world.ts';
 
@@ -29,6 +35,23 @@ export interface Process {
   readonly name: string;
   kill(): void;
 }
+
+/** A line of a process's log: it stands in the trace, and holds no secret. */
+function say({ trace, witness }: World, line: string): void {
+  trace.say(line);
+  witness.logged(line);
+}
+
+/** Whether the weather takes an answer away. */
+function isStruck({ random, weather: { answer } }: World): boolean {
+  return answer > 0 && random.chance(answer);
+}
+
+/** Looks at an order's amount: every process says the same. */
+const byHand: RiskScreen = {
+  name: 'by-hand',
+  assess: async ({ amount }) => ({ verdict: verdictOf(amount.amount), rules: ['by-hand'] }),
+};
 
 /** How providers are reached from one process. */
 function routingOf(
@@ -51,37 +74,46 @@ export interface ApiProcess extends Process {
   readonly payments: Payments;
   readonly idempotency: IdempotencyStore;
   readonly observer: ObserverMeans;
+  /** Where requests come in over HTTP, in seeds that have it. */
+  readonly door: HttpDoor | undefined;
   /** Follows a webhook to its end; true where the provider need not send it again. */
   webhook(psp: string, delivery: WebhookDelivery): Promise<boolean>;
 }
 
 export function startApi(world: World, name: string, providers: readonly Provider[]): ApiProcess {
-  const { clock, trace, witness } = world;
+  const { clock, parts, witness } = world;
   const log = openLog(world);
   const cipher = openCipher(world);
   const stop = new AbortController();
   const directory = generationDirectory(log, { signal: stop.signal, clock });
-  const store = openStore(world, 'wallets');
-  const wallets = twinWallets(store, directory, clock, witness);
+  const reads = (projection: ProjectionName) =>
+    twinReads(openStore(world, projection), directory, projection, clock);
+  const wallets = twinWallets(reads('wallets'), witness);
   const routing = routingOf(world, providers, () => stop.signal.aborted);
   const psp = (provider: string) => routing.psp(provider);
   const onContradiction: Parameters<typeof paymentsObserver>[0]['onContradiction'] = (
     { kind, value },
     why,
-  ) => trace.say(`${name} contradiction: ${kind} ${value.id}: ${why}`);
+  ) => say(world, `${name} contradiction: ${kind} ${value.id}: ${why}`);
   const observer = paymentsObserver({ log, cipher, clock, psp, onContradiction });
   const filter = new HintFilter();
+  const payments = new Payments({ log, cipher, clock, wallets, walletMsMax: 1_000 });
+  const idempotency = new IdempotencyStore({ log, cipher, clock, holder: name, holdMs: 10_000 });
+  const paymentsRead = twinPayments(reads('payments'));
+  const means = { log, cipher, clock, payments, paymentsRead, wallets, idempotency };
+  const logged = (line: string) => witness.logged(`${name} logs ${line}`);
+  const isCut = () => stop.signal.aborted || isStruck(world);
+  const use = { means: { ...means, payoutPsp: () => 'one' }, logged, isCut };
+  const door = parts.http ? HttpDoor.lend(use) : undefined;
   return {
-    ...{ name, log, cipher, observer },
-    payments: new Payments({ log, cipher, clock, wallets, walletMsMax: 1_000 }),
-    idempotency: new IdempotencyStore({ log, cipher, clock, holder: name, holdMs: 10_000 }),
+    ...{ name, log, cipher, observer, payments, idempotency, door },
     webhook: async (provider, delivery) => {
       const parsed = psp(provider)?.parseWebhook(delivery);
       if (parsed?.kind !== 'hint') return parsed?.kind === 'ignored';
       const { hint } = parsed;
       if (!filter.isNew(hint)) return true;
       const came = await followHint(observer, hint);
-      trace.say(`${name} webhook ${hint.type} ${hint.object.id}: ${came}`);
+      say(world, `${name} webhook ${hint.type} ${hint.object.id}: ${came}`);
       if (came === 'later') return false;
       filter.remember(hint);
       return true;
@@ -106,7 +138,7 @@ export function startWorker(
   name: string,
   providers: readonly Provider[],
 ): WorkerProcess {
-  const { clock, random, trace } = world;
+  const { clock, random, parts, witness } = world;
   const stop = new AbortController();
   const { signal } = stop;
   const log = openLog(world);
@@ -118,19 +150,22 @@ export function startWorker(
   const reactors: { readonly [reactor: string]: () => Reactor } = {
     executor: () => paymentsExecutor({ ...means, psp, limits: { patienceMs: 6 * 3_600_000 } }),
     advance: () => paymentsAdvance({ ...means, routing }),
+    ...(parts.http ? { risk: () => paymentsRisk({ ...means, screen: byHand }) } : {}),
   };
   const supervise = async (reactor: string, make: () => Reactor) => {
     for (let run = 1; !signal.aborted; run += 1) {
       const runId = `${name}-${reactor}-${run}`;
       const drawn = () => random.int(0, 999) / 1_000;
-      const options = { ...means, signal, runId, from: {}, random: drawn };
+      const onTrouble = ({ reason }: { readonly reason: string }) =>
+        witness.logged(`${runId}: ${reason}`);
+      const options = { ...means, signal, runId, from: {}, random: drawn, onTrouble };
       try {
         const { kind } = await runReactor({ ...options, reactor: make() });
-        if (!signal.aborted) trace.say(`${runId} ${kind}`);
+        if (!signal.aborted) say(world, `${runId} ${kind}`);
         if (kind === 'refused') alarms.push(`${runId} refused to start`);
         if (kind !== 'stopped') return;
       } catch (error) {
-        if (!signal.aborted) trace.say(`${runId} broke: ${String(error)}`);
+        if (!signal.aborted) say(world, `${runId} broke: ${String(error)}`);
       }
       await clock.sleep(restartMs, signal);
     }
@@ -151,7 +186,7 @@ export interface ProjectorProcess extends Process {
 }
 
 export function startProjector(world: World, name: string): ProjectorProcess {
-  const { clock, trace } = world;
+  const { clock } = world;
   const log = openLog(world);
   const stop = new AbortController();
   const { signal } = stop;
@@ -172,7 +207,7 @@ export function startProjector(world: World, name: string): ProjectorProcess {
     workersOfFirst: ({ split }) =>
       split === 'partition' ? world.random.int(1, world.storage.partitions) : 1,
     observe: ({ kind, status }) => {
-      if (kind !== 'state') trace.say(`${name} ${kind} g${status.generation}/${status.worker}`);
+      if (kind !== 'state') say(world, `${name} ${kind} g${status.generation}/${status.worker}`);
     },
   });
   // Killed in the middle of its start it rejects: that is what being killed looks like.

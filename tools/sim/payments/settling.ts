@@ -112,9 +112,13 @@ export class Settling {
       if (!same)
         throw new InvariantError('accepted', `${command.checkout} is not what was accepted`);
     }
+    this.#checkRefused();
     await this.#hintsAgain();
     const dead = await listDeadCalls(api);
     if (dead.length > 0) trace.say(`dead letters: ${JSON.stringify(dead)}`);
+    witness.logged(JSON.stringify(dead));
+    if (api.door) witness.logged(await api.door.metrics());
+    witness.check();
     for (const { name, tables } of projections) {
       const live = await liveSnapshot(world, directory, name as ProjectionName);
       const text = live ? await textOf(live, tables) : '';
@@ -126,6 +130,19 @@ export class Settling {
     }
     stop();
     await new Reconciling(world, providers).check();
+  }
+
+  /** I3: what came under the key of another request has left nothing behind. */
+  #checkRefused(): void {
+    const { world, clients } = this.#means;
+    const { orders } = world.witness.market;
+    for (const command of clients.refused()) {
+      if (command.kind !== 'refund') continue;
+      const { checkout, order, refund } = command;
+      if (orders.get(`${checkout} ${order}`)?.refunds.has(refund)) {
+        throw new InvariantError('told', `${refund} was refused for its key, and carried out`);
+      }
+    }
   }
 
   /** I5: what is booked is what the providers hold, order by order. */

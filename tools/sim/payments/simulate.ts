@@ -4,7 +4,9 @@ import { type Outcome, outcomeOf } from '../outcome.ts';
 import { Random } from '../random.ts';
 import { InvariantError, Trace } from '../trace.ts';
 import { Clients, sellers } from './clients.ts';
+import { HttpDoor } from './http-door.ts';
 import { checkReadModels } from './invariants.ts';
+import { drawParts } from './parts.ts';
 import {
   type ApiProcess,
   type ProjectorProcess,
@@ -43,6 +45,7 @@ class Simulation {
   #apis: ApiProcess[] = [];
   #workers: WorkerProcess[] = [];
   #projectors: ProjectorProcess[] = [];
+  readonly #doors: HttpDoor[] = [];
   #started = 0;
   #clockOffMs = 0;
   #backup: ReturnType<World['databases']['wallets']['backup']> | undefined;
@@ -52,7 +55,7 @@ class Simulation {
     // Mostly all of it is one day for the settlement files; now and then midnight is in the middle of it.
     const hour = this.#random.chance(75) ? 1 : 23;
     const clock = new VirtualClock(Date.UTC(2026, 10, 24, hour, this.#random.int(0, 59)));
-    this.#world = makeWorld(this.#random, clock, trace);
+    this.#world = makeWorld(this.#random, drawParts(seed), clock, trace);
     const { witness } = this.#world;
     const receive = (psp: string, delivery: WebhookDelivery) => this.#receive(psp, delivery);
     this.#providers = ['one', 'two'].map(
@@ -68,7 +71,8 @@ class Simulation {
   }
 
   async run(): Promise<void> {
-    const { trace, clock } = this.#world;
+    const { trace, clock, parts } = this.#world;
+    if (parts.http) await HttpDoor.prepare();
     for (const provider of this.#providers) void provider.run();
     for (let count = 0; count < 2; count += 1) {
       this.#startApi();
@@ -92,6 +96,7 @@ class Simulation {
   end(): void {
     for (const process of [...this.#apis, ...this.#workers, ...this.#projectors]) process.kill();
     for (const provider of this.#providers) provider.end();
+    for (const door of this.#doors) door.giveBack();
   }
 
   /** What may have been broken since the last look. */
@@ -141,13 +146,16 @@ class Simulation {
       [2, ['back up', () => this.#backUp()]],
       [2, ['go back', () => this.#goBack()]],
       [4, ['look', () => this.#look()]],
+      [this.#world.parts.http ? 6 : 0, ['rival', () => steps.rival(this.#apis)]],
     ]);
   }
 
   #turnWeather(): void {
     const some = (most: number) => (this.#random.chance(50) ? this.#random.int(0, most) : 0);
     const log = { append: some(15), read: some(3), store: some(12), deliver: some(12) };
-    this.#world.weather = { ...log, call: some(60), webhook: some(60) };
+    const [call, webhook] = [some(60), some(60)];
+    const answer = this.#world.parts.http ? some(30) : 0;
+    this.#world.weather = { ...log, call, webhook, answer };
     for (const provider of this.#providers) provider.turn(this.#world.weather);
   }
 
@@ -159,6 +167,7 @@ class Simulation {
   #crash(): void {
     const what = this.#random.pick(['api', 'worker', 'worker', 'projector'] as const);
     const at = (processes: readonly unknown[]) => this.#random.int(0, processes.length - 1);
+    if (what === 'api' && this.#world.parts.http && HttpDoor.left === 0) return;
     if (what === 'api') {
       for (const gone of this.#apis.splice(at(this.#apis), 1)) gone.kill();
       this.#startApi();
@@ -210,7 +219,9 @@ class Simulation {
 
   #startApi(): void {
     this.#started += 1;
-    this.#apis.push(startApi(this.#world, `api-${this.#started}`, this.#providers));
+    const api = startApi(this.#world, `api-${this.#started}`, this.#providers);
+    this.#apis.push(api);
+    if (api.door) this.#doors.push(api.door);
   }
 
   #startWorker(): void {

@@ -79,6 +79,22 @@ export class Steps {
     this.#clients.send(api, this.#clients.keyed({ kind: 'refund', ...of, amount: String(amount) }));
   }
 
+  /** Two requests that differ, under one key and at the same time: one of them at most may have an effect. */
+  rival(apis: readonly ApiProcess[]): void {
+    const order = this.#pick(({ captured }) => captured > 0n);
+    if (!order) return;
+    const { random } = this.#world;
+    const of = { checkout: order.checkout, order: order.id };
+    const amount = String(random.int(1, 20));
+    const refund = () => {
+      this.#numbers += 1;
+      return { kind: 'refund', ...of, refund: `refund-${this.#numbers}`, amount } as const;
+    };
+    const first = this.#clients.keyed(refund());
+    this.#clients.send(random.pick(apis), first);
+    this.#clients.send(random.pick(apis), { ...first, command: refund() });
+  }
+
   /** Two at once, now and then: they see the same wallet. */
   payOut(apis: readonly ApiProcess[]): void {
     const { random, witness } = this.#world;

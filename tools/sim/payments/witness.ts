@@ -57,6 +57,12 @@ export class Witness {
     this.#walletReads.push(read);
   }
 
+  /** A process says something: in its log, in its metrics, to a person. */
+  logged(line: string): void {
+    const secret = secrets.find((one) => line.includes(one));
+    if (secret) this.raise('sealed', `${secret} is shown: ${line.slice(0, 2_000)}`);
+  }
+
   /** A provider got a call that may change something. */
   called(path: string, key: string | null): void {
     const intent = key?.replace(/\.customer$/, '') ?? '';

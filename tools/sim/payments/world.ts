@@ -12,13 +12,18 @@ import {
 import type { Random } from '../random.ts';
 import type { Trace } from '../trace.ts';
 import { openStoreOf, type TwinWeather } from '../weather.ts';
+import type { Parts } from './parts.ts';
 import type { ProviderWeather } from './provider.ts';
 import { Witness } from './witness.ts';
 
 /** How often things go wrong, in percent. All zero: the weather after which everything must settle. */
-export interface Weather extends TwinWeather, ProviderWeather {}
+export interface Weather extends TwinWeather, ProviderWeather {
+  /** Answers over HTTP that nobody gets. */
+  readonly answer: number;
+}
 
-export const fair: Weather = { append: 0, read: 0, store: 0, deliver: 0, call: 0, webhook: 0 };
+const fairTwins = { append: 0, read: 0, store: 0, deliver: 0 };
+export const fair: Weather = { ...fairTwins, call: 0, webhook: 0, answer: 0 };
 
 export const projections = [ledgerProjection, walletsProjection, paymentsProjection] as const;
 export type ProjectionName = 'ledger' | 'wallets' | 'payments';
@@ -26,6 +31,7 @@ export type ProjectionName = 'ledger' | 'wallets' | 'payments';
 /** What outlives every process of ours: the disks. */
 export interface World {
   readonly random: Random;
+  readonly parts: Parts;
   readonly clock: VirtualClock;
   readonly trace: Trace;
   readonly storage: MemoryStorage;
@@ -35,11 +41,11 @@ export interface World {
   weather: Weather;
 }
 
-export function makeWorld(random: Random, clock: VirtualClock, trace: Trace): World {
+export function makeWorld(random: Random, parts: Parts, clock: VirtualClock, trace: Trace): World {
   const { storage } = memoryEventLog({ partitions: random.int(1, 3), clock });
   const database = () => new MemoryProjectionDatabase();
   return {
-    ...{ random, clock, trace, storage },
+    ...{ random, parts, clock, trace, storage },
     databases: { ledger: database(), wallets: database(), payments: database() },
     keys: memorySubjectKeys(),
     witness: new Witness(storage),

@@ -1,0 +1,63 @@
+import type { Command, Heard, KeyedCommand } from './front-desk.ts';
+import type { Answered, HttpDoor } from './http-door.ts';
+
+/** The way of one request over HTTP, and what its answer says to a client that knows the documented errors. */
+export async function askOverHttp(
+  door: HttpDoor,
+  { caller, key, command }: KeyedCommand,
+): Promise<Heard> {
+  const answered = await door.ask({ caller, key, ...requestOf(command) });
+  const { status, type: contentType, body, isReplayed } = answered;
+  const answer = { kind: 'answer', answer: { status, contentType, body } } as const;
+  if (isReplayed || status < 300) return { ...answer, replayed: isReplayed };
+  const code = codeOf(answered);
+  if (code === 'idempotency-key-reused') {
+    return { kind: 'refused', reason: 'key-reused', detail: body };
+  }
+  // A decision about how things stood stays the answer of its key; what passes, or is wrong with the request, does not.
+  if (status === 409 && !passing.has(code)) return { ...answer, replayed: false };
+  return { kind: 'not-kept', value: code };
+}
+
+/** Codes of 409 after which the same request is decided anew. */
+const passing: ReadonlySet<string> = new Set(['in-progress', 'request-in-flight']);
+
+function codeOf({ status, body }: Answered): string {
+  const { code } = JSON.parse(body) as { readonly code?: unknown };
+  return typeof code === 'string' ? code : String(status);
+}
+
+function requestOf(command: Command): {
+  readonly route: string;
+  readonly body: object | undefined;
+} {
+  if (command.kind === 'pay') return { route: 'POST /v1/payments', body: paymentOf(command) };
+  if (command.kind === 'payout') {
+    const { seller: seller_account, payout: payout_id, currency, amount } = command;
+    const body = { seller_account, payout_id, currency, amount };
+    return { route: 'POST /v1/payouts', body };
+  }
+  const order = `POST /v1/payment_orders/${command.checkout}/${command.order}`;
+  switch (command.kind) {
+    case 'capture':
+      return { route: `${order}/capture`, body: { amount: command.amount } };
+    case 'refund': {
+      const { refund: refund_id, amount } = command;
+      return { route: `${order}/refunds`, body: { refund_id, amount } };
+    }
+    case 'cancel':
+    case 'delivered':
+      return { route: `${order}/${command.kind}`, body: undefined };
+  }
+}
+
+function paymentOf(command: Extract<Command, { readonly kind: 'pay' }>): object {
+  const { checkout: checkout_id, currency, orders, method, capture } = command;
+  return {
+    ...{ checkout_id, capture, credit_card_info: method, return_url: 'http://shop.test/back' },
+    buyer_info: { name: 'Ann of the simulation' },
+    payment_orders: orders.map(({ id, seller: seller_account, amount }) => {
+      return { payment_order_id: id, seller_account, amount, currency };
+    }),
+  };
+}

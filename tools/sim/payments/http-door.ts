@@ -1,0 +1,132 @@
+import { createServer, type HttpServer } from '@annals/http';
+import {
+  type PaymentsApiMeans,
+  paymentsErrors,
+  paymentsRoutes,
+  scopes,
+} from '@annals/payments-api';
+
+/** As many processes that take requests may start in one seed. */
+const doorsMax = 6;
+
+/** What the routes of payments, orders and payouts work with. */
+type DoorMeans = Pick<
+  PaymentsApiMeans,
+  'log' | 'cipher' | 'clock' | 'payments' | 'paymentsRead' | 'wallets' | 'idempotency' | 'payoutPsp'
+>;
+
+export interface DoorUse {
+  readonly means: DoorMeans;
+  /** Takes what the app writes into its log. */
+  readonly logged: (line: string) => void;
+  /** Whether the line breaks before an answer has gone through it. */
+  readonly isCut: () => boolean;
+}
+
+/** An answer as it comes off the line. */
+export interface Answered {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+  readonly isReplayed: boolean;
+}
+
+export interface Asked {
+  readonly caller: string;
+  readonly route: string;
+  readonly key: string;
+  readonly body: object | undefined;
+}
+
+/**
+ * The real app, asked without sockets. To make one takes longer than a whole seed has, so apps are lent to one process
+ * after the other, never twice within a seed: what a dead process has under way is never seen by a living one.
+ */
+export class HttpDoor {
+  static readonly #idle: HttpDoor[] = [];
+  #server: HttpServer | undefined;
+  #use: DoorUse | undefined;
+  #asked = 0;
+
+  /** Opens apps until there are as many as a seed may take: in the midst of one, opening would take turns of others. */
+  static async prepare(): Promise<void> {
+    while (HttpDoor.#idle.length < doorsMax) HttpDoor.#idle.push(await HttpDoor.#open());
+  }
+
+  static get left(): number {
+    return HttpDoor.#idle.length;
+  }
+
+  static lend(use: DoorUse): HttpDoor {
+    const door = HttpDoor.#idle.pop();
+    if (!door) throw new TypeError('all apps are lent');
+    door.#use = use;
+    door.#asked = 0;
+    return door;
+  }
+
+  /** To be called when the seed is over. */
+  giveBack(): void {
+    this.#use = undefined;
+    HttpDoor.#idle.push(this);
+  }
+
+  async ask({ caller, route, key, body }: Asked): Promise<Answered> {
+    this.#asked += 1;
+    const [method, url] = route.split(' ');
+    const answer = await this.#inject(method as 'POST', url ?? '', caller, {
+      'idempotency-key': key,
+      // Else it is made by chance, and stands in problems.
+      'x-request-id': `request-${this.#asked}`,
+      ...(body === undefined ? {} : { payload: body }),
+    });
+    if (!this.#use || this.#use.isCut()) throw new Error('the line was cut');
+    const type = String(answer.headers['content-type']);
+    const isReplayed = answer.headers['idempotent-replayed'] === 'true';
+    return { status: answer.statusCode, type, body: answer.body, isReplayed };
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.#inject('GET', '/metrics', 'web', {})).body;
+  }
+
+  #inject(
+    method: 'GET' | 'POST',
+    url: string,
+    caller: string,
+    { payload, ...headers }: { readonly payload?: object; readonly [header: string]: unknown },
+  ) {
+    if (!this.#server) throw new TypeError('the app was not opened');
+    return this.#server.inject({
+      ...{ method, url, headers: { ...headers, authorization: `Bearer ${caller}` } as never },
+      ...(payload === undefined ? {} : { payload }),
+    });
+  }
+
+  static async #open(): Promise<HttpDoor> {
+    const door = new HttpDoor();
+    // Routes take what they work with when they are called: it is that of the process the app is lent to.
+    const means = new Proxy({} as PaymentsApiMeans, {
+      get: (_, name) => door.#use && Reflect.get(door.#use.means, name),
+    });
+    door.#server = await createServer({
+      api: { title: 'Payments', version: '1.0.0' },
+      routes: paymentsRoutes(means),
+      errors: [paymentsErrors],
+      authenticator: {
+        // Tokens are the names of callers here.
+        authenticate: (token) => {
+          const caller = { keyId: token, name: token, scopes: Object.values(scopes) };
+          return { kind: 'authenticated', ...caller };
+        },
+      },
+      log: {
+        level: 'debug',
+        requests: 'all',
+        stream: { write: (line) => door.#use?.logged(line) },
+      },
+      ...{ rateLimit: false, processMetrics: false, checkResponses: true, docs: false },
+    });
+    return door;
+  }
+}

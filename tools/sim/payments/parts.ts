@@ -1,0 +1,22 @@
+import { sha256 } from '@annals/core';
+import { Random } from '../random.ts';
+
+/** What is in a seed beside the core of it: each takes its time, so no seed has all of it. */
+export interface Parts {
+  /** Commands come over HTTP, to the real app, and risk is assessed by its reactor. */
+  readonly http: boolean;
+}
+
+/** So many seeds have none of them, in percent. */
+const plain = 50;
+/** How many of the others have each. */
+const percent: { readonly [Part in keyof Parts]: number } = { http: 40 };
+
+/** Drawn apart from all else, so that a new part leaves the seeds without any as they were. */
+export function drawParts(seed: number): Parts {
+  // Generators whose seeds are neighbours begin alike.
+  const random = new Random(Number.parseInt(sha256(`parts of ${seed}`).slice(0, 7), 16));
+  const isPlain = random.chance(plain);
+  const has = (part: keyof Parts) => random.chance(percent[part]) && !isPlain;
+  return { http: has('http') };
+}
