@@ -5,6 +5,8 @@ import { noVerdicts, type VerdictHash } from './verdict-hash.ts';
 export interface FollowerProgress {
   /** Cluster and name of the topic. */
   readonly topic: string;
+  /** The id that the cluster gave to it; absent until it was told. */
+  readonly topicId?: string;
   readonly partitions: number;
   readonly nextOffset: number;
   /** -1 before the first record. */

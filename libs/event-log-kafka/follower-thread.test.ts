@@ -25,7 +25,7 @@ function startThread(folder: string, end: number) {
   });
   thread.start();
   const bring = (records: ReturnType<typeof appendRecord>[], endNow: number) =>
-    feed?.onBatch({ partition: 0, end: endNow, records, taken: () => undefined });
+    feed?.onBatch({ partition: 0, end: endNow, records });
   return { thread, said, bring };
 }
 

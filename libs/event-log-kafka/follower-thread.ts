@@ -25,8 +25,6 @@ export interface FeedBatch {
   /** The offset that the topic would give to its next record. */
   readonly end: number;
   readonly records: readonly TopicRecord[];
-  /** They need not come again. */
-  taken(): void;
 }
 
 /** Brings the records of the partitions that are followed. It promises little: see `TopicFeed`. */
@@ -41,8 +39,11 @@ export interface FeedOptions {
   readonly partitions: readonly number[];
   /** Where a partition has to begin, asked whenever the feed begins anew. */
   from(partition: number): number;
-  onBegin(): void;
+  /** `topicId`: the id of the topic that is read from here on, where the cluster tells it. */
+  onBegin(topicId: string | undefined): void;
   onBatch(batch: FeedBatch): void;
+  /** The offset that was asked for is not among those that the topic has: from `low` to before `end`. */
+  onOutOfRange(partition: number, low: number, end: number): void;
   readonly onReport: OnReport;
 }
 
@@ -89,10 +90,9 @@ export class FollowerThread {
     this.#feed = this.#options.feed({
       partitions: this.#task.served,
       from: (partition) => this.#followers.get(partition)?.feedFrom ?? 0,
-      onBegin: () => {
-        for (const follower of this.#followers.values()) follower.resume();
-      },
+      onBegin: (topicId) => this.#begin(topicId),
       onBatch: (batch) => this.#apply(batch),
+      onOutOfRange: (partition, low, end) => this.#leaveRange(partition, low, end),
       onReport: (report) => this.#say({ kind: 'report', report }),
     });
     this.#feed.start();
@@ -119,19 +119,40 @@ export class FollowerThread {
       const { replica, found } = open(folder, partition);
       this.#replicas.set(partition, replica);
       const follower = new PartitionFollower({
-        ...{ replica, topic: topic.name, partition, partitions: topic.partitions },
+        ...{ replica, topic: topic.name, topicId: topic.id, partition },
+        partitions: topic.partitions,
         ...{ formats: this.#options.formats, instance },
       });
       const { low, end } = topic.offsets[partition] ?? { low: 0, end: 0 };
-      follower.checkEnd(end);
-      if (low > follower.feedFrom) throw lostRecords(partition, low, follower);
+      checkRange(follower, low, end);
       this.#followers.set(partition, follower);
       return { partition, found, progress: follower.progress };
     });
     this.#say({ kind: 'opened', followed });
   }
 
-  #apply({ partition, end, records, taken }: FeedBatch): void {
+  #begin(topicId: string | undefined): void {
+    if (this.#ended) return;
+    try {
+      for (const follower of this.#followers.values()) follower.resume(topicId);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #leaveRange(partition: number, low: number, end: number): void {
+    const follower = this.#followers.get(partition);
+    if (!follower || this.#ended) return;
+    try {
+      checkRange(follower, low, end);
+      // The range has moved since: what is needed is there again.
+      this.#seekAgain(follower, follower.feedFrom);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #apply({ partition, end, records }: FeedBatch): void {
     const follower = this.#followers.get(partition);
     if (!follower || this.#ended) return;
     try {
@@ -143,7 +164,6 @@ export class FollowerThread {
         return;
       }
       this.#seeks.delete(partition);
-      taken();
       this.#uncommittedRecords += records.length;
       this.#tellSoon({ partition, progress: follower.progress, outcomes: judged.outcomes });
     } catch (error) {
@@ -235,6 +255,12 @@ export class FollowerThread {
   #say(message: FollowerMessage): void {
     this.#options.say(message);
   }
+}
+
+/** Throws FollowError when the topic no longer has what the follower has read, or is to read next. */
+function checkRange(follower: PartitionFollower, low: number, end: number): void {
+  follower.checkEnd(end);
+  if (low > follower.feedFrom) throw lostRecords(follower.partition, low, follower);
 }
 
 function lostRecords(

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FollowerRequest, FollowerTask } from './follower-protocol.ts';
 import { FollowerThread } from './follower-thread.ts';
@@ -14,7 +13,7 @@ if (parentPort) {
   const given = task.formatsModule
     ? ((await import(task.formatsModule)) as { recordFormats: RecordFormats }).recordFormats
     : recordFormats;
-  const { connection, topicName, instance } = task;
+  const { connection, topicName } = task;
   const thread = new FollowerThread({
     task,
     formats: given,
@@ -22,10 +21,7 @@ if (parentPort) {
     feed: (options) => {
       const bounds = { requestMsMax: kafkaLimits.connectMsMax, retries: 8 };
       const client = kafkaClient(connection, bounds, options.onReport);
-      // A group of its own: kafkajs reads by groups only, and no two processes share the work.
-      // A thread that ended without leaving its group would be waited for by the next one.
-      const groupId = `annals.${topicName}.${instance}.${randomBytes(4).toString('hex')}`;
-      return new TopicFeed({ ...options, client, topic: topicName, groupId });
+      return new TopicFeed({ ...options, client, topic: topicName });
     },
     say: (message) => {
       port.postMessage(message);

@@ -7,7 +7,7 @@ import { FollowError } from './follow-error.ts';
 import { kafkaLimits } from './kafka-limits.ts';
 import type { TopicRecord } from './partition-follower.ts';
 import { appendIdOf } from './record.ts';
-import { openFollower } from './testing/fresh-follower.ts';
+import { freshFolder, openFollower } from './testing/fresh-follower.ts';
 import { appendRecord, freshAppendId, instance, voidRecord } from './testing/sample-records.ts';
 
 function problemOf(run: () => unknown): string {
@@ -39,6 +39,29 @@ function historyOf(choices: readonly number[]): TopicRecord[] {
     }
   });
 }
+
+describe('the id of a topic', () => {
+  test('that was told once is remembered, and another one stops the follower', () => {
+    const { follower, folder, close } = openFollower();
+    // Of a replica that is older than ids, the first one is the right one.
+    const first = appendRecord(0, 'sample-1');
+    follower.apply([first]);
+    follower.resume('0a');
+    expect(problemOf(() => follower.resume('0b'))).toBe('other-topic');
+    follower.apply([first, appendRecord(1, 'sample-1')]);
+    close();
+    expect(problemOf(() => openFollower(folder, { topicId: '0b' }))).toBe('other-topic');
+  });
+
+  test('is not needed: brokers that are too old tell none', () => {
+    const { follower, folder, close } = openFollower(freshFolder(), { topicId: '0a' });
+    follower.apply([appendRecord(0, 'sample-1')]);
+    close();
+    const { follower: again } = openFollower(folder);
+    again.resume();
+    expect(again.progress.topicId).toBe('0a');
+  });
+});
 
 describe('what is judged and not committed', () => {
   test('is not seen by readers before it is committed, and then together with how far it went', async () => {

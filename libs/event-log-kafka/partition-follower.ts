@@ -41,6 +41,8 @@ export interface FollowerOptions {
   readonly replica: Replica;
   /** Names the topic, for as long as it is the same: a replica of another one is refused. */
   readonly topic: string;
+  /** Told by the cluster, where it does: another topic of the same name has another one. */
+  readonly topicId?: string | undefined;
   readonly partition: number;
   readonly partitions: number;
   readonly formats: RecordFormats;
@@ -96,6 +98,7 @@ export class PartitionFollower {
           `not ${topic} with ${partitions}: give this topic a folder of its own`,
       );
     }
+    this.#checkTopicId(options.topicId);
     this.#settled = new SettledIds(replica.marks());
     this.#verified = this.#progress.lastOffset < 0;
     this.#remember(this.#progress.lastOffset, this.#progress.hash);
@@ -110,8 +113,9 @@ export class PartitionFollower {
     return Math.max(0, this.#progress.lastOffset);
   }
 
-  /** The feed begins anew: it may be another topic under the same name. */
-  resume(): void {
+  /** The feed begins anew: it may be another topic under the same name. Throws FollowError. */
+  resume(topicId?: string): void {
+    this.#checkTopicId(topicId);
     this.#verified = this.#progress.lastOffset < 0;
   }
 
@@ -124,6 +128,20 @@ export class PartitionFollower {
       `partition ${this.partition} of ${topic} ends at offset ${end}, and ${nextOffset} records were read from it: ` +
         'it has been truncated or made anew. To follow what is there now, remove the replica',
     );
+  }
+
+  /** Of a replica that has not been told an id, the first one that is told is the right one. */
+  #checkTopicId(topicId: string | undefined): void {
+    if (topicId === undefined) return;
+    const { topicId: followed = topicId, topic } = this.#progress;
+    if (followed !== topicId) {
+      throw new FollowError(
+        'other-topic',
+        `partition ${this.partition} was read from the topic ${topic} with the id ${followed}, and ${topic} has the id ` +
+          `${topicId} now: it has been removed and made anew. To follow what is there now, remove the replica`,
+      );
+    }
+    this.#progress.topicId = topicId;
   }
 
   /** Judges `records` and commits. Throws FollowError, or EventLogError when the replica fails. */

@@ -1,28 +1,34 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  AssignerProtocol,
-  type Consumer,
-  type EachBatchPayload,
-  type Kafka,
-  type PartitionAssigner,
-} from 'kafkajs';
-import type { Feed, FeedBatch, FeedOptions } from './follower-thread.ts';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import type { Kafka } from 'kafkajs';
+import type { Feed, FeedOptions } from './follower-thread.ts';
 import { kafkaLimits } from './kafka-limits.ts';
+import { Brokers, type WireBroker } from './wire/brokers.ts';
+import { type FetchedPartition, fetchFrom } from './wire/fetch.ts';
+import { nextOffsetOf, recordsOf } from './wire/record-batches.ts';
+import { topicIdOf } from './wire/topic-id.ts';
 
 export interface TopicFeedOptions extends FeedOptions {
   readonly client: Kafka;
   readonly topic: string;
-  readonly groupId: string;
+}
+
+/** From here on the topic is followed anew; what is still on its way counts no more. */
+interface Round {
+  readonly brokers: Brokers;
+  readonly topicId: string | undefined;
+  over: boolean;
 }
 
 /**
- * The records of some partitions, for as long as it takes: whatever breaks is begun anew. It promises
- * little, since kafkajs reads by consumer groups and begins wherever it likes after a rebalance or an
- * offset out of range: batches may come twice, and may begin too early or too late. The follower knows.
+ * The records of some partitions, for as long as it takes: whatever breaks is begun anew. It asks the
+ * leaders itself, since kafkajs reads by groups of consumers only; and it asks for the next records
+ * before it hands over those that came, so that the broker and the follower work at the same time.
  */
 export class TopicFeed implements Feed {
   readonly #options: TopicFeedOptions;
-  #consumer: Consumer | undefined;
+  /** The offset that each partition is asked for next. */
+  readonly #next = new Map<number, number>();
+  #round: Round | undefined;
   #stopped = false;
 
   constructor(options: TopicFeedOptions) {
@@ -34,106 +40,114 @@ export class TopicFeed implements Feed {
   }
 
   seek(partition: number, offset: number): void {
-    this.#consumer?.seek({ topic: this.#options.topic, partition, offset: String(offset) });
+    this.#next.set(partition, offset);
   }
 
   /** Nothing is handed over from here on. Connections end by themselves or with the thread. */
   stop(): void {
     this.#stopped = true;
-    void this.#consumer?.disconnect().catch(() => undefined);
+    void this.#round?.brokers.close();
   }
 
   async #run(): Promise<void> {
+    const { client, topic } = this.#options;
     while (!this.#stopped) {
+      const brokers = new Brokers(client, topic);
       try {
-        await this.#consume();
+        await this.#follow(brokers);
       } catch (error) {
         const { message } = error as Error;
         if (this.#stopped) return;
         this.#options.onReport({ level: 'warn', message: `following: ${message}`, fields: {} });
+      } finally {
+        void brokers.close();
       }
       await sleep(kafkaLimits.retryPauseMs);
     }
   }
 
-  /** Ends by throwing once the consumer has crashed for good. */
-  async #consume(): Promise<void> {
-    const { client, topic, groupId, partitions } = this.#options;
-    const consumer = client.consumer({
-      groupId,
-      partitionAssigners: [assignOnly(topic, partitions)],
-      allowAutoTopicCreation: false,
-      maxWaitTimeInMs: kafkaLimits.fetchWaitMsMax,
-      maxBytesPerPartition: kafkaLimits.fetchBytesMax,
-      retry: { retries: 8, restartOnFailure: async () => false },
-    });
-    this.#consumer = consumer;
-    const crashed = new Promise<never>((_, reject) => {
-      consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
-    });
-    crashed.catch(() => undefined);
-    consumer.on(consumer.events.GROUP_JOIN, () => this.#begin());
-    try {
-      await consumer.connect();
-      await consumer.subscribe({ topics: [topic], fromBeginning: true });
-      await consumer.run({
-        autoCommit: false,
-        eachBatchAutoResolve: false,
-        eachBatch: async (payload) => {
-          if (!this.#stopped) this.#options.onBatch(feedBatch(payload));
-        },
-      });
-      await crashed;
-    } finally {
-      await consumer.disconnect().catch(() => undefined);
-    }
-  }
-
-  #begin(): void {
+  /** Ends by throwing, unless it is stopped. */
+  async #follow(brokers: Brokers): Promise<void> {
+    const { topic, partitions } = this.#options;
+    const leaders = await brokers.leaders(partitions);
+    const [first] = leaders;
+    if (!first) return;
+    const topicId = await topicIdOf(first.broker, topic);
     if (this.#stopped) return;
-    this.#options.onBegin();
-    for (const partition of this.#options.partitions) {
-      this.seek(partition, this.#options.from(partition));
+    this.#options.onBegin(topicId);
+    for (const partition of partitions) this.seek(partition, this.#options.from(partition));
+    const round: Round = { brokers, topicId, over: false };
+    this.#round = round;
+    try {
+      await Promise.all(
+        leaders.map((leader) => this.#followLeader(round, leader.broker, leader.partitions)),
+      );
+    } finally {
+      round.over = true;
     }
+  }
+
+  async #followLeader(
+    round: Round,
+    broker: WireBroker,
+    partitions: readonly number[],
+  ): Promise<void> {
+    const ask = () => {
+      const places = partitions.map((partition) => ({
+        partition,
+        offset: this.#next.get(partition) ?? 0,
+      }));
+      const fetching = fetchFrom(broker, {
+        ...{ topic: this.#options.topic, topicId: round.topicId, partitions: places },
+        waitMsMax: kafkaLimits.fetchWaitMsMax,
+        partitionBytesMax: kafkaLimits.fetchBytesMax,
+        bytesMax: kafkaLimits.fetchBytesMax * partitions.length,
+      });
+      // It may fail while nobody waits for it yet.
+      fetching.catch(() => undefined);
+      return { fetching, places };
+    };
+    for (let asked = ask(); ; ) {
+      const fetched = await asked.fetching;
+      if (this.#stopped || round.over) return;
+      const offsets = new Map(asked.places.map(({ partition, offset }) => [partition, offset]));
+      // Whoever was sent elsewhere meanwhile has no use for what was asked before.
+      const wanted = fetched.filter(
+        ({ partition }) => this.#next.get(partition) === offsets.get(partition),
+      );
+      for (const one of wanted) await this.#advance(broker, one);
+      asked = ask();
+      for (const one of wanted) {
+        await this.#handOver(one, offsets.get(one.partition) ?? 0);
+        if (this.#stopped || round.over) return;
+      }
+    }
+  }
+
+  async #advance(
+    broker: WireBroker,
+    { partition, error, ...rest }: FetchedPartition,
+  ): Promise<void> {
+    if (error === outOfRange) {
+      const { low, end } = await broker.range(this.#options.topic, partition);
+      if (!this.#stopped) this.#options.onOutOfRange(partition, low, end);
+      return;
+    }
+    if (error !== 0) throw new Error(`partition ${partition}: Kafka answers with error ${error}`);
+    const next = nextOffsetOf({ partition, error, ...rest });
+    if (next !== undefined) this.#next.set(partition, next);
+  }
+
+  async #handOver(fetched: FetchedPartition, from: number): Promise<void> {
+    const { partition, end } = fetched;
+    const records = recordsOf(fetched, from);
+    if (records.length === 0) return;
+    this.#options.onBatch({ partition, end, records });
+    // Whoever asks this thread for something does not wait until all of a long answer was judged.
+    if (records.length > longBatch) await nextTurn();
   }
 }
 
-function feedBatch({ batch, resolveOffset }: EachBatchPayload): FeedBatch {
-  return {
-    partition: batch.partition,
-    end: Number(batch.highWatermark),
-    records: batch.messages.map(({ offset, key, value }) => ({
-      offset: Number(offset),
-      key,
-      value,
-    })),
-    taken: () => resolveOffset(batch.lastOffset()),
-  };
-}
-
-/** Gives all that is followed to the one member there is. */
-function assignOnly(topic: string, partitions: readonly number[]): PartitionAssigner {
-  const name = 'annals';
-  const version = 0;
-  return () => ({
-    name,
-    version,
-    assign: async ({ members }) =>
-      members.map(({ memberId }) => ({
-        memberId,
-        memberAssignment: AssignerProtocol.MemberAssignment.encode({
-          version,
-          assignment: { [topic]: [...partitions] },
-          userData: Buffer.alloc(0),
-        }),
-      })),
-    protocol: ({ topics }) => ({
-      name,
-      metadata: AssignerProtocol.MemberMetadata.encode({
-        version,
-        topics,
-        userData: Buffer.alloc(0),
-      }),
-    }),
-  });
-}
+/** By Kafka's table of errors: the offset that was asked for is not there. */
+const outOfRange = 1;
+const longBatch = 500;

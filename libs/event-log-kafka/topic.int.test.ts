@@ -63,21 +63,38 @@ await describeOn('kafka', 'the topic', (kafka) => {
     await expect(kafkaEventLog(options)).rejects.toThrow('is not there');
   });
 
-  test('made anew under its name, it stops the replica that followed the first', async () => {
-    const site = freshTopic(kafka);
-    const folder = freshFolder();
-    const first = await site.open({ folder });
-    for (let round = 0; round < 8; round += 1) {
-      await first.append(`sample-${round}`, [sampleEvent()], { expected: 'any' });
-    }
-    await first.close();
-    await removeTopic(brokers, site.topic);
-    await expect(site.open({ folder })).rejects.toMatchObject({ problem: 'shorter-topic' });
-    const second = await site.open();
-    for (let round = 0; round < 80; round += 1) {
-      await second.append(`sample-${round}`, [sampleEvent()], { expected: 'any' });
-    }
-    await expect(site.open({ folder })).rejects.toMatchObject({ problem: 'changed-record' });
+  describe('made anew under its name', () => {
+    const problem = 'other-topic';
+    const events = [sampleEvent()];
+    const first = { stream: 'sample-1', how: { expected: 'any' } } as const;
+
+    test('it stops the replica that followed the first, also when its records look alike', async () => {
+      const site = freshTopic(kafka);
+      const folder = freshFolder();
+      const before = await site.open({ folder });
+      await before.append(first.stream, events, first.how);
+      await before.close();
+      await removeTopic(brokers, site.topic);
+      const after = await site.open();
+      await after.append(first.stream, events, first.how);
+      await expect(site.open({ folder })).rejects.toMatchObject({ problem });
+      // Of the name, the replica that began with the new one follows on.
+      expect(await after.append(first.stream, events, first.how)).toMatchObject({
+        duplicate: true,
+      });
+    });
+
+    test('it stops a process that follows the first, which reads nothing of the second', async () => {
+      const site = freshTopic(kafka);
+      const log = await site.open();
+      await log.append(first.stream, events, first.how);
+      await removeTopic(brokers, site.topic);
+      const after = await site.open();
+      await after.append('sample-2', [sampleEvent()], first.how);
+      const head = () => log.head().catch((error: unknown) => error);
+      await expect.poll(head, { timeout: 20_000 }).toMatchObject({ problem });
+      await expect(log.append(first.stream, events, first.how)).rejects.toMatchObject({ problem });
+    });
   });
 
   test('what others put into it is skipped by all alike', async () => {

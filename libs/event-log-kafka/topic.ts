@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EventLogError } from '@annals/event-log/port';
 import type { Admin, Kafka } from 'kafkajs';
 import { kafkaLimits } from './kafka-limits.ts';
+import { Brokers } from './wire/brokers.ts';
+import { topicIdOf } from './wire/topic-id.ts';
 import { within } from './within.ts';
 
 export interface TopicSettings {
@@ -19,6 +21,8 @@ export interface TopicSettings {
 export interface Topic {
   /** Cluster and name. */
   readonly name: string;
+  /** Given by the cluster, 32 hex digits: another topic of the same name has another one. Undefined from brokers before Kafka 2.8. */
+  readonly id?: string | undefined;
   readonly partitions: number;
   /** For each partition: the first offset it has, and the one its next record gets. */
   readonly offsets: readonly { readonly low: number; readonly end: number }[];
@@ -35,7 +39,7 @@ export async function openTopic(
 ): Promise<Topic> {
   const admin = kafka.admin();
   try {
-    const opening = connectAndOpen(admin, settings);
+    const opening = connectAndOpen(kafka, admin, settings);
     return await within(opening, kafkaLimits.openMsMax, () => {
       throw new EventLogError('io', `no Kafka broker answers at ${brokers.join(', ')}`);
     });
@@ -48,7 +52,7 @@ export async function openTopic(
   }
 }
 
-async function connectAndOpen(admin: Admin, settings: TopicSettings): Promise<Topic> {
+async function connectAndOpen(kafka: Kafka, admin: Admin, settings: TopicSettings): Promise<Topic> {
   await admin.connect();
   const { topic } = settings;
   const { clusterId, brokers } = await admin.describeCluster();
@@ -58,10 +62,20 @@ async function connectAndOpen(admin: Admin, settings: TopicSettings): Promise<To
     await make(admin, settings, brokers.length);
   }
   return onceKnown(async () => {
-    const partitions = await check(admin, settings);
+    const [partitions, id] = await Promise.all([check(admin, settings), idOf(kafka, topic)]);
     const offsets = await offsetsOf(admin, topic, partitions);
-    return { name: `${clusterId}/${topic}`, partitions, offsets };
+    return { name: `${clusterId}/${topic}`, id, partitions, offsets };
   });
+}
+
+async function idOf(kafka: Kafka, topic: string): Promise<string | undefined> {
+  const brokers = new Brokers(kafka, topic);
+  try {
+    const [first] = await brokers.leaders([0]);
+    return first && (await topicIdOf(first.broker, topic));
+  } finally {
+    void brokers.close();
+  }
 }
 
 /**

@@ -1,15 +1,15 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { pageLimit } from '@annals/event-log/page-limit';
 import {
   type Checkpoint,
   type Direction,
   EventLogError,
   type Filter,
   type Page,
-  pageLimit,
   type Revision,
   type StoredEvent,
   type StreamPage,
-} from '@annals/event-log';
+} from '@annals/event-log/port';
 import {
   decodePosition,
   type EventRow,

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { pageLimit } from '@annals/event-log/page-limit';
 import {
   type Checkpoint,
   type Delivery,
@@ -8,12 +9,11 @@ import {
   type Filter,
   type Page,
   type Position,
-  pageLimit,
   type Revision,
   type StoredEvent,
   type StreamPage,
-  subscription,
-} from '@annals/event-log';
+} from '@annals/event-log/port';
+import { subscription } from '@annals/event-log/subscription';
 import { encodePosition } from './event-rows.ts';
 import type { HeadWatch } from './head-watch.ts';
 import type { LogReader } from './log-reader.ts';

@@ -10,6 +10,7 @@ import { describeReads } from './reads.ts';
 import type { LogOpeners } from './site.ts';
 import { describeSubscriptions } from './subscriptions.ts';
 
+export { describeKills } from './kills.ts';
 export { sampleEvent, sampleEvents, sampleId } from './sample-events.ts';
 export type { Ability, LogOpeners, LogSite } from './site.ts';
 

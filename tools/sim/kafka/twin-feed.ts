@@ -55,7 +55,7 @@ export class TwinFeed implements Feed {
   #begin(): void {
     const { random, topic, weather } = this.#world;
     this.#elections = topic.elections;
-    this.#options.onBegin();
+    this.#options.onBegin(undefined);
     for (const partition of this.#options.partitions) {
       const end = topic.end(partition);
       const lost = end > 0 && random.chance(weather.feed);
@@ -74,10 +74,9 @@ export class TwinFeed implements Feed {
     const again = random.chance(weather.feed) ? random.int(0, Math.min(from, 5)) : 0;
     const records = topic.fetch(partition, from - again, random.int(1, fetchRecordsMax));
     const next = from - again + records.length;
-    this.#options.onBatch({
-      ...{ partition, end, records },
-      taken: () => this.#cursors.set(partition, next),
-    });
+    // Who needs it again asks for it while it is handed over.
+    this.#cursors.set(partition, next);
+    this.#options.onBatch({ partition, end, records });
     return true;
   }
 }

@@ -1,0 +1,155 @@
+import { createRequire } from 'node:module';
+import type { Kafka } from 'kafkajs';
+import { WireReader, type WireWriter } from './wire-bytes.ts';
+
+/** One request that kafkajs does not know, or not in the version that is needed. */
+export interface WireRequest<Answer> {
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  /** Of protocols that have tags behind their headers. */
+  readonly flexible: boolean;
+  readonly apiName: string;
+  readonly body: WireWriter;
+  read(answer: WireReader): Answer;
+}
+
+/** What is used of a broker's connection in kafkajs. */
+interface ConnectedBroker {
+  readonly versions: { readonly [apiKey: number]: { readonly maxVersion: number } };
+  readonly connectionPool: {
+    send(protocol: {
+      readonly request: {
+        readonly apiKey: number;
+        readonly apiVersion: number;
+        readonly apiName: string;
+        encode(): Promise<unknown>;
+      };
+      readonly response: {
+        decode(payload: Buffer): Promise<{ readonly reader: WireReader }>;
+        parse(decoded: { readonly reader: WireReader }): Promise<unknown>;
+      };
+    }): Promise<unknown>;
+  };
+  listOffsets(asked: {
+    readonly topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number; readonly timestamp: number }[];
+    }[];
+  }): Promise<{
+    readonly responses: readonly { readonly partitions: readonly { readonly offset: string }[] }[];
+  }>;
+}
+
+interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  addTargetTopic(topic: string): Promise<void>;
+  findLeaderForPartitions(
+    topic: string,
+    partitions: readonly number[],
+  ): { readonly [nodeId: string]: readonly number[] };
+  findBroker(which: { readonly nodeId: string }): Promise<ConnectedBroker>;
+}
+
+type CreateCluster = (options: {
+  readonly metadataMaxAge: number;
+  readonly allowAutoTopicCreation: boolean;
+}) => Cluster;
+
+interface Encoder {
+  writeBuffer(bytes: Buffer): Encoder;
+}
+
+const metadataMsMax = 300_000;
+
+/** kafkajs writes the length of a buffer in front of it in every other method. */
+const EncoderOfKafkajs = createRequire(import.meta.url)(
+  'kafkajs/src/protocol/encoder.js',
+) as new () => Encoder;
+
+/** A broker that answers requests of our own. */
+export class WireBroker {
+  readonly #broker: ConnectedBroker;
+
+  constructor(broker: ConnectedBroker) {
+    this.#broker = broker;
+  }
+
+  /** The newest version of a request that it knows; -1 when it knows none. */
+  newest(apiKey: number): number {
+    return this.#broker.versions[apiKey]?.maxVersion ?? -1;
+  }
+
+  async send<Answer>(asked: WireRequest<Answer>): Promise<Answer> {
+    const { apiKey, apiVersion, apiName, flexible, body } = asked;
+    const answer = await this.#broker.connectionPool.send({
+      request: {
+        ...{ apiKey, apiVersion, apiName },
+        encode: async () => {
+          const bytes = body.bytes();
+          // The header's tags stand behind what kafkajs writes of it.
+          const whole = flexible ? Buffer.concat([Buffer.alloc(1), bytes]) : bytes;
+          return new EncoderOfKafkajs().writeBuffer(whole);
+        },
+      },
+      response: {
+        decode: async (payload) => ({ reader: new WireReader(payload) }),
+        parse: async ({ reader }) => {
+          if (flexible) reader.skipTags();
+          return asked.read(reader);
+        },
+      },
+    });
+    return answer as Answer;
+  }
+
+  /** The first offset of a partition, and the one that its next record gets. */
+  async range(topic: string, partition: number): Promise<{ low: number; end: number }> {
+    const offsetAt = async (timestamp: number) => {
+      const topics = [{ topic, partitions: [{ partition, timestamp }] }];
+      const { responses } = await this.#broker.listOffsets({ topics });
+      return Number(responses[0]?.partitions[0]?.offset);
+    };
+    return { low: await offsetAt(-2), end: await offsetAt(-1) };
+  }
+}
+
+/**
+ * The connections of a kafkajs client, for requests that it has no method for: it has found the brokers,
+ * agreed on versions and said who we are. Throws when kafkajs has another shape than in 2.2.4.
+ */
+export class Brokers {
+  readonly #cluster: Cluster;
+  readonly #topic: string;
+
+  constructor(kafka: Kafka, topic: string) {
+    const key = Object.getOwnPropertySymbols(kafka).find(
+      ({ description }) => description === 'private:Kafka:createCluster',
+    );
+    const create = key && (kafka as unknown as { readonly [key: symbol]: CreateCluster })[key];
+    if (!create) throw new Error('kafkajs makes no cluster as it did in 2.2.4');
+    this.#cluster = create({ metadataMaxAge: metadataMsMax, allowAutoTopicCreation: false });
+    this.#topic = topic;
+  }
+
+  /** Finds out who leads which of `partitions`. Throws where no broker answers, or the topic is not there. */
+  async leaders(
+    partitions: readonly number[],
+  ): Promise<{ readonly broker: WireBroker; readonly partitions: readonly number[] }[]> {
+    await this.#cluster.connect();
+    await this.#cluster.addTargetTopic(this.#topic);
+    const leaders = this.#cluster.findLeaderForPartitions(this.#topic, partitions);
+    const led = Object.values(leaders).flat().length;
+    if (led < partitions.length) throw new Error(`a partition of ${this.#topic} has no leader`);
+    return Promise.all(
+      Object.entries(leaders).map(async ([nodeId, those]) => ({
+        broker: new WireBroker(await this.#cluster.findBroker({ nodeId })),
+        partitions: those,
+      })),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#cluster.disconnect().catch(() => undefined);
+  }
+}
