@@ -20,6 +20,7 @@ type OrderOfTable = OrderRow & {
   readonly seller_account: string;
   readonly psp: string | null;
   readonly psp_payment_id: string | null;
+  readonly refund_open_at: number | null;
 };
 
 interface ScheduledSeller extends SellerRow {
@@ -60,7 +61,7 @@ function twinOrders(
   reads: TwinReads,
 ): Pick<
   PaymentsReadModel,
-  'checkout' | 'ordersOfSeller' | 'ordersInState' | 'dueOrders' | 'orderOfPayment'
+  'checkout' | 'ordersOfSeller' | 'ordersInState' | 'dueOrders' | 'openRefunds' | 'orderOfPayment'
 > {
   const orders = (
     time: 'opened_at' | 'updated_at' | 'due_at',
@@ -87,6 +88,8 @@ function twinOrders(
     ordersInState: ({ state, ...page }) => orders('updated_at', page, (row) => row.state === state),
     dueOrders: ({ before, ...page }) =>
       orders('due_at', page, ({ due_at }) => due_at !== null && due_at < before),
+    openRefunds: ({ before, ...page }) =>
+      orders('updated_at', page, ({ refund_open_at: at }) => at !== null && at < before),
     orderOfPayment: (psp, paymentId) =>
       reads.answer(async (rows) => {
         const all = (await rows('orders')) as unknown as OrderOfTable[];
