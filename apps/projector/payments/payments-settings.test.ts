@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configFrom, systemClock } from '@annals/core';
+import { stripeTerms } from '@annals/payments/psp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import {
@@ -129,6 +130,24 @@ describe('the settings of payments', () => {
     expect(read({ ANNALS_PSP_FILE: fileOf(twoProviders), ANNALS_PSP_URL: 'sandbox' })).toContain(
       'is instead of ANNALS_PSP_URL',
     );
+  });
+
+  it("of a provider's promises keep those of Stripe where nothing is told", () => {
+    const [first, second] = twoProviders.providers;
+    const promised = { call_ms_max: 5_000, search_lag_ms: 2_000 };
+    const file = { ...twoProviders, providers: [{ ...first, terms: promised }, second] };
+    const settings = readWell({ ANNALS_PSP_FILE: fileOf(file) });
+    const terms = { ...stripeTerms, callMsMax: 5_000 };
+    expect(settings.psps[0]).toMatchObject({ terms, searchLagMs: 2_000 });
+    const placed = placedSettings(settings, 'http://127.0.0.1:8090') ?? settings;
+    const routing = pspRouting(placed, systemClock);
+    expect(routing.psp('first')?.terms).toEqual(terms);
+    expect(routing.psp('second')?.terms).toEqual(stripeTerms);
+    for (const wrong of [{ call_ms_max: 0 }, { in_flight_ms_max: 1.5 }, { call_ms: 5 }]) {
+      const providers = [{ ...first, terms: wrong }, second];
+      const problem = read({ ANNALS_PSP_FILE: fileOf({ ...twoProviders, providers }) });
+      expect(problem).toContain('providers.0.terms');
+    }
   });
 
   it('of risk are read from their file', () => {

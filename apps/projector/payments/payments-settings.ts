@@ -1,5 +1,5 @@
 import { type PayoutLimits, parsePayoutLimits } from '@annals/payments/finance';
-import type { RoutingRule } from '@annals/payments/psp';
+import { type PspTerms, type RoutingRule, stripeTerms } from '@annals/payments/psp';
 import type { RiskRules } from '@annals/payments/risk';
 import { z } from 'zod';
 import { maskedUrl } from '../site/masked-url.ts';
@@ -14,6 +14,9 @@ export interface PspPlace {
   readonly key: string;
   /** Two while one is being replaced. */
   readonly webhookSecrets: readonly string[];
+  /** What it promises of its own behaviour; what Stripe does unless told. */
+  readonly terms?: PspTerms;
+  readonly searchLagMs?: number;
 }
 
 /** What payments need beside a site. Plain data: it crosses to the projector's thread. Holds keys: never print it. */
@@ -50,6 +53,18 @@ const secretsSchema = z
   .transform((text) => text.split(',').map((one) => one.trim()))
   .pipe(z.array(secret).min(1).max(secretsMax));
 
+const dayMs = 86_400_000;
+const termsSchema = z.strictObject({
+  key_life_ms: z
+    .int()
+    .min(1)
+    .max(30 * dayMs)
+    .optional(),
+  call_ms_max: z.int().min(1).max(600_000).optional(),
+  in_flight_ms_max: z.int().min(1).max(dayMs).optional(),
+  search_lag_ms: z.int().min(0).max(dayMs).optional(),
+});
+
 const pspFileSchema = z
   .strictObject({
     providers: z
@@ -59,6 +74,7 @@ const pspFileSchema = z
           url: z.union([webUrl, z.literal('sandbox')]),
           key: secret.optional(),
           webhook_secrets: z.array(secret).min(1).max(secretsMax).optional(),
+          terms: termsSchema.optional(),
         }),
       )
       .min(1)
@@ -226,8 +242,22 @@ function singlePlace(values: PaymentsFieldValues): PspPlace {
 type PspFile = z.output<typeof pspFileSchema>;
 
 function placeOf(provider: PspFile['providers'][number]): PspPlace {
-  const { name: called, url, key = sandboxKey, webhook_secrets: secrets } = provider;
-  return { name: called, url, key, webhookSecrets: secrets ?? [sandboxSecret] };
+  const { name: called, url, key = sandboxKey, webhook_secrets: secrets, terms } = provider;
+  const webhookSecrets = secrets ?? [sandboxSecret];
+  return { name: called, url, key, webhookSecrets, ...(terms && termsOf(terms)) };
+}
+
+function termsOf(terms: z.output<typeof termsSchema>): Pick<PspPlace, 'terms' | 'searchLagMs'> {
+  const {
+    key_life_ms: keyLifeMs = stripeTerms.keyLifeMs,
+    call_ms_max: callMsMax = stripeTerms.callMsMax,
+    in_flight_ms_max: inFlightMsMax = stripeTerms.inFlightMsMax,
+    search_lag_ms: searchLagMs,
+  } = terms;
+  return {
+    terms: { keyLifeMs, callMsMax, inFlightMsMax },
+    ...(searchLagMs === undefined ? {} : { searchLagMs }),
+  };
 }
 
 function ruleOf(rule: PspFile['rules'][number]): RoutingRule {
