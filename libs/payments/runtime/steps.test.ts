@@ -2,6 +2,9 @@ import { memoryEventLog } from '@annals/event-log';
 import { VirtualClock } from '@annals/projection/testing';
 import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
 import { describe, expect, test } from 'vitest';
+import { financeStream } from '../finance/events.ts';
+import { Finance, releaseRequestId } from '../finance/index.ts';
+import { IdempotencyStore } from '../idempotency/index.ts';
 import { ledgerProjection } from '../projections/ledger.ts';
 import { paymentsProjection } from '../projections/payments.ts';
 import { walletsProjection } from '../projections/wallets.ts';
@@ -178,6 +181,55 @@ test('the sweep looks at what has waited for a while, and asks again where nobod
   const old = await fed();
   expect(await old.run('sweep')).toBe('later');
   expect(old.looked).toEqual(['payment pi_1']);
+});
+
+describe('what has waited for too long', () => {
+  test('a request for a second person expires after its week, once, and cannot be approved then', async () => {
+    const { clock, fed, log, cipher } = await shop();
+    const finance = new Finance({ log, cipher, clock });
+    const release = { seller: 'shop', payoutId: 'p-1', currency: 'USD', amount: 5_000n };
+    await finance.requestRelease({ ...release, psp: 'one', because: 'on_demand', by: 'ann' });
+    const id = releaseRequestId('shop', 'p-1');
+    const state = async () => (await finance.request(id))?.state;
+    clock.jump(7 * dayMs - 1);
+    expect(await (await fed()).run('expire-requests')).toBe('done');
+    expect(await state()).toBe('requested');
+    clock.jump(1);
+    const after = await fed();
+    expect(await after.run('expire-requests')).toBe('done');
+    expect(await after.run('expire-requests')).toBe('done');
+    expect(await state()).toBe('expired');
+    expect((await log.readStream(financeStream(id))).events).toHaveLength(2);
+    expect(await finance.approve(id, 'ben')).toMatchObject({ kind: 'refused' });
+  });
+
+  test('the answer of a request is forgotten after 30 days, also by a process that has just started', async () => {
+    const { clock, fed, log, cipher } = await shop();
+    const store = new IdempotencyStore({ log, cipher, clock, holder: 'api' });
+    const request = (key: string) => ({ caller: 'ann', key, subject: 'buyer:c-1', content: 'x' });
+    const once = (key: string, body: string) =>
+      store.once(request(key), async () => {
+        const answer = { status: 201, contentType: 'application/json', body };
+        return { kind: 'answer', answer } as const;
+      });
+    await once('k-1', '"first"');
+    clock.jump(20 * dayMs);
+    await once('k-2', '"second"');
+    const running = await fed();
+    clock.jump(10 * dayMs);
+    expect(await running.run('prune-keys')).toBe('done');
+    expect(await store.peek(request('k-1'))).toMatchObject({ body: '"first"' });
+    clock.jump(1);
+    expect(await running.run('prune-keys')).toBe('done');
+    expect(await store.peek(request('k-1'))).toBeUndefined();
+    expect(await store.peek(request('k-2'))).toMatchObject({ body: '"second"' });
+    // It goes on where it ended; another one begins anew, and forgets nothing twice.
+    clock.jump(20 * dayMs);
+    for (const { run } of [running, await fed()]) expect(await run('prune-keys')).toBe('done');
+    expect(await store.peek(request('k-2'))).toBeUndefined();
+    const { events } = await log.read('start', { types: ['request-pruned'] });
+    expect(events).toHaveLength(2);
+  });
 });
 
 describe('the nightly reconciliation', () => {
