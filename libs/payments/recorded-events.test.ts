@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { paymentsEvents, type RecordedPaymentsEvent } from './events.ts';
 import { idempotencyEvents } from './idempotency/events.ts';
 import { deadLetterEvents } from './reactors/dead-letter-events.ts';
+import { statementEvents } from './reconciliation/bank-statement-events.ts';
 import type { RecordedSettlementEvent } from './reconciliation/events.ts';
 import { evolveDay, newDay } from './reconciliation/state.ts';
 import { denyListEvents } from './risk/deny-list.ts';
@@ -29,6 +30,7 @@ const codecs: { readonly [of: string]: EventTypes<any> } = {
   'deny list': denyListEvents,
   'days of the schedule': dayMarkEvents,
   'events of providers': providerMarkEvents,
+  'bank statements': statementEvents,
   'webhook endpoints': endpointEvents,
   'webhook deliveries': laneEvents,
 };

@@ -6,6 +6,7 @@ import { leaderboardEvents } from '@annals/leaderboard';
 import { paymentsEvents } from '@annals/payments';
 import { idempotencyCategory, idempotencyEvents } from '@annals/payments/idempotency';
 import { deadLetterCategory, deadLetterEvents } from '@annals/payments/reactors';
+import { statementEvents } from '@annals/payments/reconciliation';
 import { denyListEvents, denyListStream } from '@annals/payments/risk';
 import { dayMarkEvents, providerMarkEvents } from '@annals/payments/runtime';
 import {
@@ -28,6 +29,7 @@ const codecs: readonly Codec[] = [
   paymentsEvents,
   dayMarkEvents,
   providerMarkEvents,
+  statementEvents,
   apiKeyEvents,
   controlEventTypes,
   reactorEventTypes,

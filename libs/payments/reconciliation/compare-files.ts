@@ -1,26 +1,18 @@
-import type { Clock } from '@annals/core';
-import type { EventLog } from '@annals/event-log';
 import { type Refused, refused } from '../outcome.ts';
-import { bankCsvRows, utcDay } from './bank-csv.ts';
-import { camt053Rows } from './camt053.ts';
+import { utcDay } from './bank-csv.ts';
+import { compareBank } from './bank-days.ts';
+import { keepStatement, type StatementFile } from './bank-statements.ts';
 import { bankBook } from './clearing-movements.ts';
+import { type FilesMeans, movementsOfDay } from './day-files.ts';
+import { finishRun, receiveFile } from './decide.ts';
+import { settlementStream } from './events.ts';
 import type { FileText } from './file-text.ts';
 import { reconciliationLimits as limits } from './limits.ts';
-import { type Movement, movementOfBank, movementOfSettlement } from './movement.ts';
-import type { MovementPlace, MovementsReadModel } from './movements.ts';
+import { movementOfSettlement } from './movement.ts';
 import type { Reconciled } from './reconcile.ts';
 import { type ReconciliationReport, reportOf } from './report.ts';
-import { type ReconciliationMeans, readDay, reconcileDay } from './service.ts';
+import { change, readDay, reconcileDay } from './service.ts';
 import { settlementRows } from './settlement-csv.ts';
-
-export interface FilesMeans extends ReconciliationMeans {
-  readonly log: Pick<EventLog, 'append' | 'readStream' | 'head'>;
-  readonly clock: Pick<Clock, 'now'>;
-  readonly movements: MovementsReadModel;
-}
-
-export const statementFormats = ['csv', 'csv-semicolon', 'camt053'] as const;
-export type StatementFormat = (typeof statementFormats)[number];
 
 export type ComparedFile =
   | {
@@ -47,30 +39,30 @@ export async function compareSettlement(
   return { kind: 'compared', run, report: reportOf(psp, date, await readDay(means, psp, date)) };
 }
 
-/** Compares the statement of the platform's bank account of a day with its payouts. Throws as above. */
+/**
+ * Keeps the statement of the platform's bank account of a day, and compares all that are kept around it with payouts.
+ * Throws as above; then nothing is kept.
+ */
 export async function compareStatement(
   means: FilesMeans,
-  {
-    date,
-    format,
-    file,
-  }: { readonly date: string; readonly format: StatementFormat; readonly file: FileText },
+  statement: StatementFile,
 ): Promise<ComparedFile> {
+  const { date, format } = statement;
   const problem = await problemOfDay(means, date);
   if (problem) return problem;
-  const run = await reconcileDay(means, {
-    ...{ psp: bankBook, date, format, file, ofBalance: false },
-    rowsOf: (text) => {
-      if (format === 'camt053') return camt053Rows(text);
-      return bankCsvRows(text, format === 'csv' ? ',' : ';');
-    },
-    movementOf: movementOfBank,
-    ledger: movementsOfDay(means.movements, bankBook, date),
-    // A bank books days, not times, and later than the provider says: all of a day may wait.
-    timingMs: dayMs + 1,
-  });
+  const { sha256, lines } = await keepStatement(means, statement);
+  const of = { psp: bankBook, date, at: means.clock.now() };
+  const own = settlementStream(bankBook, date);
+  await change(means, own, (day) => receiveFile(day, { ...of, sha256, format }));
+  const compared = await compareBank(means, date);
+  if (compared.kind !== 'compared') throw new Error(`the statement of ${date} was not kept`);
+  const { run } = compared;
+  const breaks = Object.values(run.breaks).reduce((sum, count) => sum + count, 0);
+  const { entries, matched } = run;
+  const counts = { sha256, lines, entries, matched, breaks };
+  await change(means, own, (day) => finishRun(day, { ...of, ...counts }));
   const report = reportOf(bankBook, date, await readDay(means, bankBook, date));
-  return { kind: 'compared', run, report };
+  return { kind: 'compared', run: { ...run, lines, sha256 }, report };
 }
 
 const dayMs = 86_400_000;
@@ -105,19 +97,4 @@ export async function problemOfDay(
     );
   }
   return undefined;
-}
-
-async function* movementsOfDay(
-  read: MovementsReadModel,
-  book: string,
-  day: string,
-): AsyncGenerator<readonly Movement[]> {
-  for (let after: MovementPlace | undefined; ; ) {
-    const query = { book, day, limit: limits.movementsPage, ...(after ? { after } : {}) };
-    const page = await read.movements(query);
-    if (page.kind === 'lost') throw new Error('the read model went away while it was read');
-    yield page.movements;
-    after = page.next;
-    if (!after) return;
-  }
 }

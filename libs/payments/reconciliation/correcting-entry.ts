@@ -103,7 +103,7 @@ export function fromStored({ amount, fee, corrects, ...rest }: StoredMovement): 
   return { ...rest, ...amounts, ...(corrects === undefined ? {} : { corrects }) };
 }
 
-function toStored({ amount, fee, ...rest }: Movement): StoredMovement {
+export function toStored({ amount, fee, ...rest }: Movement): StoredMovement {
   return { ...rest, amount: String(amount), fee: String(fee) };
 }
 

@@ -1,4 +1,7 @@
 export { type BankRow, bankCsvRows } from './bank-csv.ts';
+export { type BankCompared, compareBank } from './bank-days.ts';
+export { statementCategory, statementEvents } from './bank-statement-events.ts';
+export { type StatementFormat, statementFormats } from './bank-statements.ts';
 export {
   type BooksComparison,
   type ComparedBooks,
@@ -17,12 +20,10 @@ export {
   type ComparedFile,
   compareSettlement,
   compareStatement,
-  type FilesMeans,
-  type StatementFormat,
-  statementFormats,
   walletsBook,
 } from './compare-files.ts';
 export { mendingMovements, movementsOf } from './correcting-entry.ts';
+export type { FilesMeans } from './day-files.ts';
 export * from './decide.ts';
 export {
   type CorrectingEntry,

@@ -49,6 +49,13 @@ export const reconciliationLimits = {
   comparedSellers: 500,
   /** Wallets that differ, which a comparison names. */
   differencesMax: 1_000,
+  /** Days before and after a day whose bank statements are looked at; twice as many before it for payouts. */
+  bankDays: 7,
+  /** Days before a night whose payouts and lines it may find to be missing: the night of each has said the rest. */
+  bankReportedDays: 5,
+  /** Lines of a bank statement in one event, and events that are read at once. */
+  keptLinesPerEvent: 200,
+  keptEventsPage: 50,
   /** How often a provider is asked for a file in one night, and how long to wait before the second time. */
   fileTriesMax: 4,
   fileWaitMs: 1_000,

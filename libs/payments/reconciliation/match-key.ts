@@ -20,31 +20,34 @@ export interface Comparing {
   /** The end of the time that the file is about, in milliseconds since 1970: what is close to it may wait. */
   readonly until: number;
   readonly timingMs: number;
+  /** A line with the id of another one of the same key is that line: files overlap. */
+  readonly sameIdIsSameLine?: boolean;
 }
 
 /** All of one key, compared. Pure. */
 export function matchKey(
   key: string,
-  outside: readonly Movement[],
+  lines: readonly Movement[],
   entries: readonly Movement[],
   comparing: Comparing,
 ): { readonly breaks: readonly Break[]; readonly matched: number } {
+  const outside = comparing.sameIdIsSameLine ? withoutRepeats(lines) : lines;
   const ledger = corrected(entries.filter(({ status }) => !announced.has(status)));
   const pending = entries.filter(({ status }) => announced.has(status));
   const breaks: Break[] = [];
   const alone: { outside: Movement[]; ledger: Movement[] } = { outside: [], ledger: [] };
   let matched = 0;
   for (const status of new Set([...outside, ...ledger].map((movement) => movement.status))) {
-    const lines = outside.filter((movement) => movement.status === status);
+    const own = outside.filter((movement) => movement.status === status);
     const ours = ledger.filter((movement) => movement.status === status);
-    const pairs = toldByProvider.has(status) ? [] : pairsOf(lines, ours);
+    const pairs = toldByProvider.has(status) ? [] : pairsOf(own, ours);
     for (const { line, entry } of pairs) {
       const found = compare(key, line, entry);
       if (found.length === 0) matched += 1;
       breaks.push(...found);
     }
     const paired = new Set(pairs.flatMap(({ line, entry }) => [line, entry]));
-    const moreLines = lines.filter((line) => !paired.has(line));
+    const moreLines = own.filter((line) => !paired.has(line));
     const moreEntries = ours.filter((entry) => !paired.has(entry));
     if (pairs.length === 0) {
       // Where nothing stands opposite, a second one is a duplicate of the first, and the first is on its own.
@@ -61,6 +64,11 @@ export function matchKey(
   breaks.push(...pendingRefunds(key, outside, { alone, pending }, comparing));
   breaks.push(...oneSided(key, alone, comparing));
   return { breaks, matched };
+}
+
+function withoutRepeats(lines: readonly Movement[]): readonly Movement[] {
+  const byId = new Map(lines.map((line) => [`${line.status} ${line.id}`, line]));
+  return [...byId.values()];
 }
 
 /** Entries with what later entries corrected of them; those that are corrected to nothing are gone. */

@@ -3,12 +3,13 @@ import { type ReconciliationReport, reportCsv, reportHtml } from './report.ts';
 
 /** A night as one JSON document: amounts are texts. */
 export function nightDocument(night: NightReport): object {
-  const { kind, date, open, providers, wallets, bank, differing } = night;
+  const { kind, date, open, providers, wallets, bank, bankEarlier, differing } = night;
   return {
     ...{ date, complete: kind === 'done', open, providers: providers.map(providerDocument) },
     wallets: walletsDocument(wallets),
     wallet_breaks: differing.breaks,
     bank: bank ?? null,
+    bank_earlier: bankEarlier,
   };
 }
 
@@ -42,10 +43,12 @@ export function nightHtml(night: NightReport): string {
 export function reportsOf({
   providers,
   bank,
+  bankEarlier,
   differing,
 }: NightReport): readonly ReconciliationReport[] {
   return [
     ...providers.flatMap((one) => (one.kind === 'compared' ? [one.report] : [])),
+    ...bankEarlier,
     ...(bank ? [bank] : []),
     differing,
   ];

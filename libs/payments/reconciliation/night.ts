@@ -1,14 +1,15 @@
 import type { Clock } from '@annals/core';
 import { mayRetry, type Psp, SettlementFileError } from '../psp/port.ts';
+import { compareBank } from './bank-days.ts';
 import type { BooksComparison, ComparedBooks, WalletDifference } from './books-comparison.ts';
 import { bankBook } from './clearing-movements.ts';
 import {
   type ComparedFile,
   compareSettlement,
-  type FilesMeans,
   problemOfDay,
   walletsBook,
 } from './compare-files.ts';
+import type { FilesMeans } from './day-files.ts';
 import { mendedBreaks, recordBreaks } from './decide.ts';
 import { settlementStream } from './events.ts';
 import { FileText } from './file-text.ts';
@@ -41,8 +42,10 @@ export interface NightReport {
   readonly date: string;
   readonly providers: readonly ProviderNight[];
   readonly wallets: ComparedBooks | { readonly kind: 'not-compared' };
-  /** What statements of the day came to; undefined while there was none. */
+  /** What bank statements say of payouts of the day; undefined while none was kept and nothing was found. */
   readonly bank: ReconciliationReport | undefined;
+  /** The days before it with payouts or lines that somebody has to look at. */
+  readonly bankEarlier: readonly ReconciliationReport[];
   /** Wallets that differed from the ledger on this day, and what became of it. */
   readonly differing: ReconciliationReport;
   /** Breaks that somebody has to look at. */
@@ -51,7 +54,7 @@ export interface NightReport {
 
 /**
  * Compares all of a day that is over: each provider's settlement file with what has moved there, wallets with the ledger,
- * and says what a bank statement that came for it was compared to. What is safe is corrected, the rest waits in the
+ * and payouts with the bank statements that were kept. What is safe is corrected, the rest waits in the
  * queues. It may be run again at any time. Refused for a day that is none, or not over.
  */
 export async function reconcileNight(
@@ -77,19 +80,19 @@ export async function nightReport(
     ? await means.books.compare(signal)
     : ({ kind: 'not-compared' } as const);
   if (wallets.kind === 'compared') await recordDifferences(means, date, wallets.differences);
-  const days = await Promise.all(
-    [bankBook, walletsBook].map(async (book) =>
-      reportOf(book, date, await readDay(means, book, date)),
-    ),
-  );
-  const [bank, differing] = days as [ReconciliationReport, ReconciliationReport];
+  const compared = await compareBank(means, date);
+  const differing = reportOf(walletsBook, date, await readDay(means, walletsBook, date));
+  const bank = reportOf(bankBook, date, await readDay(means, bankBook, date));
+  const bankEarlier =
+    compared.kind === 'compared' ? compared.days.filter((day) => day.date !== date) : [];
   const reports = providers.flatMap((one) => (one.kind === 'compared' ? [one.report] : []));
   const isLater = wallets.kind === 'late' || providers.some(({ kind }) => kind === 'no-file');
   return {
     ...{ kind: isLater ? 'later' : 'done', date, providers, wallets },
-    bank: bank.files.length > 0 ? bank : undefined,
+    bank: bank.files.length > 0 || bank.breaks.length > 0 ? bank : undefined,
+    bankEarlier,
     differing,
-    open: [...reports, bank, differing].reduce((sum, { open }) => sum + open, 0),
+    open: [...reports, bank, ...bankEarlier, differing].reduce((sum, { open }) => sum + open, 0),
   };
 }
 

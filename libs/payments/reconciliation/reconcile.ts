@@ -31,6 +31,8 @@ export interface Reconciling<Row> {
   };
   readonly until: number;
   readonly timingMs?: number;
+  /** See `Comparing`. */
+  readonly sameIdIsSameLine?: boolean;
   /** Breaks as they are found, in the order of their keys; bad lines come first, in the order of the file. */
   readonly onBreaks: (breaks: readonly Break[]) => void | Promise<void>;
   /** Where scratch files go: a folder of its own is made in it and removed. */
@@ -59,7 +61,11 @@ export async function reconcile<Row>(input: Reconciling<Row>): Promise<Reconcile
     const counts = new Counts(input.onBreaks);
     const lines = await addFile(sorted, input, counts);
     const entries = await addLedger(sorted, input);
-    const comparing = { until: input.until, timingMs: input.timingMs ?? limits.timingMsMax };
+    const comparing = {
+      until: input.until,
+      timingMs: input.timingMs ?? limits.timingMsMax,
+      sameIdIsSameLine: input.sameIdIsSameLine ?? false,
+    };
     const { matched, settled } = await matchAll(sorted, comparing, counts);
     return { lines, entries, matched, breaks: counts.byClass(), settled };
   } finally {

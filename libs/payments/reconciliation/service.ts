@@ -48,7 +48,7 @@ export class ReconciliationLogError extends Error {
 }
 
 /** A day with what its events add to our side. */
-interface DayFold {
+export interface DayFold {
   readonly day: SettlementDay;
   readonly movements: readonly Movement[];
 }
@@ -68,9 +68,9 @@ export async function reconcileDay<Row>(
 ): Promise<Reconciled & { readonly sha256: string }> {
   const start = Date.parse(`${date}T00:00:00Z`);
   const own = settlementStream(psp, date);
-  const { movements, day: known } = await load(means, own);
+  const { movements, day: known } = await loadDay(means, own);
   const before = new Date(start - dayMs).toISOString().slice(0, 10);
-  const { day: yesterday } = await load(means, settlementStream(psp, before));
+  const { day: yesterday } = await loadDay(means, settlementStream(psp, before));
   const of = { psp, date, at: means.clock.now() };
   const recorder = new Recorder(means, own, { ...of, mended: mendedBreaks(known) }, file, format);
   const result = await reconcile({
@@ -167,7 +167,7 @@ const days: StreamKind<DayFold, SettlementEventType> = {
   },
 };
 
-async function load(
+export async function loadDay(
   means: Pick<ReconciliationMeans, 'log' | 'cipher'>,
   stream: string,
 ): Promise<DayFold> {
@@ -180,7 +180,7 @@ export async function readDay(
   psp: string,
   date: string,
 ): Promise<SettlementDay> {
-  return (await load(means, settlementStream(psp, date))).day;
+  return (await loadDay(means, settlementStream(psp, date))).day;
 }
 
 /** Carries out one decision about a day. Throws ReconciliationLogError where the log takes nothing. */

@@ -250,7 +250,7 @@ function isDifferent({ providers, wallets }: NightReport): boolean {
 }
 
 function shownNight({ output }: CommandContext, night: NightReport): string {
-  const { date, providers, wallets, bank, open } = night;
+  const { date, providers, wallets, bank, bankEarlier, open } = night;
   const breaks = reportsOf(night).flatMap((report) =>
     report.breaks.map((one) => [
       report.psp,
@@ -266,6 +266,7 @@ function shownNight({ output }: CommandContext, night: NightReport): string {
       ? `wallets: ${plural(wallets.balances, 'balance')} compared with the ledger, ${plural(wallets.differencesFound, 'difference')}`
       : `wallets: not compared (${wallets.kind})`,
     bank ? `bank: ${countsOf(bank)}` : 'bank: no statement of this day',
+    ...bankEarlier.map((day) => `bank, ${day.date}: ${countsOf(day)}`),
     ...(breaks.length === 0
       ? []
       : [output.table(['of', 'break', 'state', 'key', 'detail'], breaks)]),
