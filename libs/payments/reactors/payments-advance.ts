@@ -35,8 +35,6 @@ export function paymentsAdvance(options: PaymentsAdvanceOptions): Reactor {
   const { log, cipher } = options;
   const limits = { ...advanceLimits, ...options.limits };
   const advance = new PaymentsAdvance(options, paymentsFolds(log, cipher), limits);
-  const perform = ({ event }: { readonly event: AnyRecordedEvent }) =>
-    advance.perform(event as unknown as RecordedPaymentsEvent);
   return {
     name: paymentsAdvanceName,
     categories: [checkoutCategory],
@@ -45,14 +43,19 @@ export function paymentsAdvance(options: PaymentsAdvanceOptions): Reactor {
     callWithinMs: 0,
     decode: async (events) =>
       (await checkoutEvents.decode(events, cipher)) as unknown as AnyRecordedEvent[],
+    types: freeingTypes,
     wants: (event) => ordersFreed(event as unknown as RecordedPaymentsEvent) !== undefined,
-    perform,
-    lookUp: async (call) => {
-      const performed = await perform(call);
-      return performed.kind === 'done' ? performed : { kind: 'unclear', reason: performed.reason };
-    },
+    perform: ({ event }) => advance.perform(event as unknown as RecordedPaymentsEvent),
+    lookUp: 'repeats',
   };
 }
+
+const freeingTypes: readonly RecordedPaymentsEvent['type'][] = [
+  'checkout-authenticated',
+  'order-risk-assessed',
+  'order-review-decided',
+  'attempt-declined',
+];
 
 /** Which order an event frees to go on: `all` of the checkout, one, or none (undefined). */
 function ordersFreed(event: RecordedPaymentsEvent): 'all' | { readonly order: string } | undefined {

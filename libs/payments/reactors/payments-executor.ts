@@ -7,11 +7,12 @@ import type { Psp } from '../psp/port.ts';
 import { checkoutCategory, sellerCategory } from '../streams.ts';
 import {
   callDeadLettered,
+  callRetryRequested,
   deadLetterCategory,
   deadLetterEvents,
   deadLetterStream,
 } from './dead-letter-events.ts';
-import { intentOfEvent } from './payments-intents.ts';
+import { askingTypes, intentOfEvent } from './payments-intents.ts';
 import {
   checkoutDoubt,
   checkoutOutcome,
@@ -51,6 +52,7 @@ export function paymentsExecutor(options: PaymentsExecutorOptions): Reactor {
   return pspExecutor({
     name: paymentsExecutorName,
     categories: executorCategories,
+    types: [...askingTypes, callRetryRequested.name],
     clock,
     psp: options.psp,
     decode: (events) => executor.decode(events),

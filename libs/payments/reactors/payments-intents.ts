@@ -72,3 +72,6 @@ const readers = {
     amount: { amount: BigInt(data.amount), currency: data.currency },
   }),
 };
+
+/** The types of the events that ask for a call. */
+export const askingTypes: readonly string[] = Object.keys(readers);

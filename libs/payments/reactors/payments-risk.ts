@@ -31,8 +31,6 @@ export const paymentsRiskName = 'payments-risk';
 export function paymentsRisk(options: PaymentsRiskOptions): Reactor {
   const { log, cipher } = options;
   const folds = paymentsFolds(log, cipher);
-  const perform = ({ event }: { readonly event: AnyRecordedEvent }) =>
-    assess(options, folds, event as unknown as RecordedPaymentsEvent);
   return {
     name: paymentsRiskName,
     categories: [checkoutCategory],
@@ -41,12 +39,10 @@ export function paymentsRisk(options: PaymentsRiskOptions): Reactor {
     callWithinMs: 0,
     decode: async (events) =>
       (await checkoutEvents.decode(events, cipher)) as unknown as AnyRecordedEvent[],
+    types: ['checkout-opened'],
     wants: ({ type }) => type === 'checkout-opened',
-    perform,
-    lookUp: async (call) => {
-      const performed = await perform(call);
-      return performed.kind === 'done' ? performed : { kind: 'unclear', reason: performed.reason };
-    },
+    perform: ({ event }) => assess(options, folds, event as unknown as RecordedPaymentsEvent),
+    lookUp: 'repeats',
   };
 }
 

@@ -27,6 +27,8 @@ export interface PspExecutorOptions {
   /** Lower-case words joined by `-`: the stream of its progress is named after it. */
   readonly name: string;
   readonly categories: readonly string[];
+  /** Of the events that `intentOf` finds a call in; all are looked at unless told. */
+  readonly types?: readonly string[];
   readonly clock: Clock;
   /** The provider that an intent names; every call of an attempt goes there. */
   readonly psp: (name: string) => Psp | undefined;
@@ -89,6 +91,7 @@ export function pspExecutor(options: PspExecutorOptions): Reactor {
   return {
     name: options.name,
     categories: options.categories,
+    ...(options.types ? { types: options.types } : {}),
     concurrencyMax: limits.concurrencyMax,
     callWithinMs: limits.callWithinMs,
     decode: options.decode,

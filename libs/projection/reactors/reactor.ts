@@ -32,6 +32,8 @@ export interface Reactor {
   /** Lower-case words joined by `-`. */
   readonly name: string;
   readonly categories: readonly string[];
+  /** The types of events that it may want, so that nothing else is read for it; all unless told. */
+  readonly types?: readonly string[];
   /** Effects under way at once, over all streams; within a stream there is one at a time. */
   readonly concurrencyMax: number;
   /** How long after its intent an effect may still be started (milliseconds); a later process looks it up instead. */
@@ -44,5 +46,10 @@ export interface Reactor {
   wants(event: AnyRecordedEvent): boolean;
   /** An error thrown here means the outcome is unknown: the effect is looked up before anything else. */
   perform(call: EffectCall): Promise<Performed>;
-  lookUp(call: EffectCall): Promise<LookedUp>;
+  /**
+   * Asks the other side what became of an effect. `repeats`: there is no other side, the effect only decides anew on what
+   * the log holds, so it may be performed at any time again, also after it was done and by two processes at once. Then
+   * neither its intent nor its end is written, only how far all is done (decision 034).
+   */
+  readonly lookUp: 'repeats' | ((call: EffectCall) => Promise<LookedUp>);
 }

@@ -1,29 +1,17 @@
-import { type Clock, idFromKey, type SubjectCipher } from '@annals/core';
-import {
-  type Checkpoint,
-  covers,
-  type DomainEvent,
-  type EventLog,
-  encodeCheckpoint,
-  partitionsOf,
-} from '@annals/event-log';
+import { idFromKey, type SubjectCipher } from '@annals/core';
+import { type Checkpoint, covers, type DomainEvent, encodeCheckpoint } from '@annals/event-log';
 import type { AnyRecordedEvent } from '../projection.ts';
-import { ContiguousWindow, type Place } from './contiguous-window.ts';
-import type { Anchor, OpenEffect, ReactorEventType } from './events.ts';
+import { type BeginOptions, begin, isAt, placeOf } from './begin.ts';
+import { ContiguousWindow } from './contiguous-window.ts';
+import type { OpenEffect, ReactorEventType } from './events.ts';
 import { ReactorJournal, ReactorSupersededError } from './journal.ts';
 import type { Progress } from './progress.ts';
 import type { LookedUp, Performed, Reactor } from './reactor.ts';
 
-export interface RunReactorOptions {
-  readonly log: EventLog;
+export interface RunReactorOptions extends BeginOptions {
   readonly reactor: Reactor;
   readonly cipher: SubjectCipher;
-  readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Names this process; no two runs share one. */
-  readonly runId: string;
-  /** Where to begin when the log holds no progress of use: needed unless the log is empty. */
-  readonly from?: 'head' | Checkpoint;
   /** At least 0, below 1: spreads the waits between attempts, from half of each to the whole. Without it: the whole. */
   readonly random?: () => number;
   /** Told of attempts that did not settle; for logs and metrics. */
@@ -79,55 +67,6 @@ function refusal(reactor: Reactor, reason: 'no-progress' | 'copied-log'): Reacto
   return { kind: 'refused', reason, detail };
 }
 
-/** Whether the anchor's event stands where it stood when the progress was written. */
-async function isAt(log: EventLog, anchor: Anchor): Promise<boolean> {
-  if (!anchor) return true;
-  const { events } = await log.readStream(anchor.stream, { from: anchor.revision, limit: 1 });
-  const event = events[0];
-  return event?.partition === anchor.partition && event.position === anchor.position;
-}
-
-/** An event that `checkpoint` covers, for those who read it in a copy of this log. */
-async function anchorOf(log: EventLog, checkpoint: Checkpoint): Promise<Anchor> {
-  for (const partition of partitionsOf(checkpoint)) {
-    const page = await log.read(
-      'end',
-      { partitions: [partition] },
-      { direction: 'backward', limit: 1 },
-    );
-    const [event] = page.events;
-    if (event && covers(checkpoint, event.partition, event.position)) return placeOf(event);
-    const first = await log.read('start', { partitions: [partition] }, { limit: 1 });
-    const [oldest] = first.events;
-    if (oldest && covers(checkpoint, oldest.partition, oldest.position)) return placeOf(oldest);
-  }
-  return null;
-}
-
-function placeOf({ stream, revision, partition, position }: Place): Place {
-  return { stream, revision, partition, position };
-}
-
-async function begin(
-  { log, reactor, clock, from, runId }: RunReactorOptions,
-  journal: ReactorJournal,
-): Promise<Progress | undefined> {
-  const head = await log.head();
-  if (from === undefined && partitionsOf(head).length > 0) return undefined;
-  const checkpoint = from === 'head' ? head : (from ?? {});
-  const text = encodeCheckpoint(checkpoint);
-  const anchor = await anchorOf(log, checkpoint);
-  await journal.restate((at) => [
-    {
-      type: 'reactor-started',
-      id: idFromKey('reactor-started', reactor.name, at),
-      occurredAt: clock.now(),
-      data: { reactor: reactor.name, from: text, anchor, run: runId },
-    },
-  ]);
-  return { checkpoint, anchor, open: new Map() };
-}
-
 /** One run: the events under way, each stream a lane of its own. */
 class ReactorRun {
   readonly #options: RunReactorOptions;
@@ -163,7 +102,8 @@ class ReactorRun {
   async follow(): Promise<Checkpoint> {
     const { log, reactor, cipher, signal } = this.#options;
     const stop = AbortSignal.any([signal, this.#stop.signal]);
-    const filter = { categories: reactor.categories };
+    const { categories, types } = reactor;
+    const filter = types ? { categories, types } : { categories };
     const start = this.#window.checkpoint;
     for await (const delivery of log.subscribe(start, filter, { signal: stop })) {
       if (delivery.kind === 'events') {
@@ -216,8 +156,9 @@ class ReactorRun {
   async #effect(event: AnyRecordedEvent, signal: AbortSignal): Promise<boolean> {
     const { reactor } = this.#options;
     const effectId = idFromKey('effect', reactor.name, event.id);
+    const recheck = this.#recheck && reactor.lookUp !== 'repeats';
     const known =
-      this.#open.get(effectId) ?? (this.#recheck ? await this.#recall(event, effectId) : undefined);
+      this.#open.get(effectId) ?? (recheck ? await this.#recall(event, effectId) : undefined);
     if (known?.state === 'settled') return true;
     while (this.#running >= reactor.concurrencyMax) await this.#freed();
     if (signal.aborted) return false;
@@ -269,7 +210,8 @@ class ReactorRun {
     known: OpenEffect | undefined,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { clock } = this.#options;
+    const { clock, reactor } = this.#options;
+    if (reactor.lookUp === 'repeats') return this.#repeat(event, effectId, signal);
     // An intent that is already there may have been carried out: look first, and only after the
     // process that wrote it may no longer start the call.
     let mayBeDone = known !== undefined;
@@ -290,6 +232,22 @@ class ReactorRun {
     return false;
   }
 
+  /** An effect that may be done again needs no intent, and what it comes to is what it has written itself. */
+  async #repeat(event: AnyRecordedEvent, effectId: string, signal: AbortSignal): Promise<boolean> {
+    for (let backoffMs = backoffMsMin; !signal.aborted; backoffMs = nextBackoff(backoffMs)) {
+      const outcome = await this.#attempt(event, effectId, false, signal);
+      if (outcome.kind === 'done') return true;
+      if (outcome.kind === 'failed') {
+        await this.#record(effectId, outcome);
+        return true;
+      }
+      const reason = outcome.kind === 'not-done' ? outcome.kind : outcome.reason;
+      this.#options.onTrouble?.({ effectId, reason });
+      await this.#options.clock.sleep(this.#spread(backoffMs), signal);
+    }
+    return false;
+  }
+
   /** Many effects that failed together do not come again together. */
   #spread(backoffMs: number): number {
     const { random } = this.#options;
@@ -306,7 +264,7 @@ class ReactorRun {
     const { reactor, clock } = this.#options;
     const call = { effectId, event, signal };
     try {
-      if (mayBeDone) return await reactor.lookUp(call);
+      if (mayBeDone && reactor.lookUp !== 'repeats') return await reactor.lookUp(call);
       const open = this.#open.get(effectId);
       // The time to start is over: another process may have looked it up by now. Renew the claim first.
       if (open && clock.now() >= open.call_before) await this.#restateWith(effectId);
@@ -337,22 +295,10 @@ class ReactorRun {
     effectId: string,
     outcome: Extract<Performed, { kind: 'done' | 'failed' }>,
   ): Promise<void> {
-    const envelope = {
-      id: idFromKey('effect-settled', effectId),
-      occurredAt: this.#options.clock.now(),
-    };
-    const settled: DomainEvent<ReactorEventType> =
-      outcome.kind === 'done'
-        ? {
-            ...envelope,
-            type: 'effect-done',
-            data: { effect_id: effectId, result: JSON.parse(JSON.stringify(outcome.result)) },
-          }
-        : {
-            ...envelope,
-            type: 'effect-failed',
-            data: { effect_id: effectId, reason: outcome.reason },
-          };
+    const settled = settledEvent(effectId, outcome, this.#options.clock.now());
+    // What repeats may have failed in the same way before, and said so.
+    const repeats = this.#options.reactor.lookUp === 'repeats';
+    if (repeats && (await this.#journal.revisionOf(settled)) !== undefined) return;
     await this.#journal.record([settled], () => {
       const open = this.#open.get(effectId);
       if (open) this.#open.set(effectId, { ...open, state: 'settled' });
@@ -405,6 +351,21 @@ class ReactorRun {
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
+}
+
+/** What an effect came to, as its reactor's stream keeps it. */
+function settledEvent(
+  effectId: string,
+  outcome: Extract<Performed, { kind: 'done' | 'failed' }>,
+  occurredAt: number,
+): DomainEvent<ReactorEventType> {
+  const envelope = { id: idFromKey('effect-settled', effectId), occurredAt };
+  if (outcome.kind === 'failed') {
+    const data = { effect_id: effectId, reason: outcome.reason };
+    return { ...envelope, type: 'effect-failed', data };
+  }
+  const result = JSON.parse(JSON.stringify(outcome.result));
+  return { ...envelope, type: 'effect-done', data: { effect_id: effectId, result } };
 }
 
 function nextBackoff(backoffMs: number): number {

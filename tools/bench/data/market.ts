@@ -125,7 +125,7 @@ export class Market {
     let done = 0;
     const client = async () => {
       while (performance.now() - started < stretchMs) {
-        await this.#pay(`shop-${Math.floor(Math.random() * sellers)}`);
+        await this.pay(`shop-${Math.floor(Math.random() * sellers)}`);
         done += 1;
       }
     };
@@ -133,7 +133,8 @@ export class Market {
     return (done * 1_000) / (performance.now() - started);
   }
 
-  async #pay(seller: string): Promise<void> {
+  /** One payment, until it is seen in the wallet of its seller. */
+  async pay(seller: string): Promise<void> {
     const checkoutId = `c-${newId()}`;
     const captured = this.#captured.of(checkoutId);
     const opened = await this.#payments.open({
