@@ -1,4 +1,11 @@
-import { ask, type Command, type Heard, type KeyedCommand } from './front-desk.ts';
+import {
+  ask,
+  askWithoutKey,
+  type Command,
+  type Heard,
+  type KeyedCommand,
+  subjectOf,
+} from './front-desk.ts';
 import type { ApiProcess } from './processes.ts';
 import { currencies } from './twin-wallets.ts';
 import type { World } from './world.ts';
@@ -57,16 +64,25 @@ export class Clients {
 
   /** Sends a command under a key, without waiting for the answer. */
   send(api: ApiProcess, keyed: KeyedCommand): void {
-    const { trace } = this.#world;
     const content = JSON.stringify(keyed.command);
     const history = this.#historyOf(keyed);
     history.sent.set(content, keyed);
     if (!history.answered.has(content) && !history.refused.has(content)) {
       this.pending.set(nameOf(keyed), keyed);
     }
+    this.#await(
+      ask(api, keyed).then(async (heard) => {
+        this.#hear(keyed, content, heard);
+        if (heard.kind !== 'refused' || heard.reason !== 'subject-erased') return;
+        await askWithoutKey(api, keyed.caller, keyed.command);
+      }),
+    );
+  }
+
+  #await(work: Promise<unknown>): void {
+    const { trace } = this.#world;
     this.#underWay += 1;
-    ask(api, keyed)
-      .then((heard) => this.#hear(keyed, content, heard))
+    work
       .catch((error: unknown) => trace.say(`answer lost: ${String(error)}`))
       .finally(() => {
         this.#underWay -= 1;
@@ -147,6 +163,13 @@ export class Clients {
       if (history.sent.size === 1) this.alarms.push(`${name} is taken, and nobody has used it`);
       if (history.answered.has(content)) this.alarms.push(`${name} was answered, and is taken`);
       history.refused.add(content);
+      this.pending.delete(nameOf(keyed));
+      return;
+    }
+    if (heard.kind === 'refused' && heard.reason === 'subject-erased') {
+      // Whatever was told of them before is gone, and nothing is done for them any more.
+      const isErased = this.#world.witness.erased.has(subjectOf(command));
+      if (!isErased) this.alarms.push(`${name} was refused for an erasure that nobody asked for`);
       this.pending.delete(nameOf(keyed));
       return;
     }

@@ -5,6 +5,7 @@ import {
   type SellerChanged,
 } from '@annals/payments';
 import type { Once, Ran, RequestIdentity } from '@annals/payments/idempotency';
+import { buyerOf } from './erasing.ts';
 import { askOverHttp } from './http-desk.ts';
 import type { ApiProcess } from './processes.ts';
 
@@ -66,11 +67,26 @@ const passing: ReadonlySet<string> = new Set(['in-progress', 'wallet-behind', 'w
 export async function ask(api: ApiProcess, keyed: KeyedCommand): Promise<Heard> {
   if (api.door) return askOverHttp(api.door, keyed);
   const { caller, key, command } = keyed;
-  const subject = 'checkout' in command ? `buyer:${command.checkout}` : `seller:${command.seller}`;
+  const subject = subjectOf(command);
   const content = JSON.stringify(command);
   return api.idempotency.once({ caller, key, subject, content }, (identity) =>
     perform(api, command, identity),
   );
+}
+
+/**
+ * A request without a key, as it is sent about a buyer who was erased: no answer can be kept of it. Orders that are there
+ * are captured, delivered, paid back; nothing new is taken.
+ */
+export async function askWithoutKey(api: ApiProcess, caller: string, command: Command) {
+  if (command.kind === 'pay') return;
+  if (api.door) await askOverHttp(api.door, { caller, key: undefined, command });
+  else await perform(api, command, { requestId: 'none', begunAt: api.clock.now() });
+}
+
+/** Whom a command is about. */
+export function subjectOf(command: Command): string {
+  return 'checkout' in command ? `buyer:${command.checkout}` : `seller:${command.seller}`;
 }
 
 async function perform(
@@ -144,7 +160,7 @@ async function pay(
   const { checkout: checkoutId, currency, capture, method, expiresAt } = command;
   let last = await payments.open({
     ...{ checkoutId, currency, capture, method, expiresAt, at },
-    buyerInfo: { name: 'Ann of the simulation' },
+    buyerInfo: { name: buyerOf(checkoutId) },
     returnUrl: 'http://shop.test/back',
     orders: command.orders.map(({ id, seller, amount }) => {
       return { paymentOrderId: id, sellerAccount: seller, amount: BigInt(amount) };

@@ -1,10 +1,11 @@
+import { buyerOf } from './erasing.ts';
 import type { Command, Heard, KeyedCommand } from './front-desk.ts';
 import type { Answered, HttpDoor } from './http-door.ts';
 
 /** The way of one request over HTTP, and what its answer says to a client that knows the documented errors. */
 export async function askOverHttp(
   door: HttpDoor,
-  { caller, key, command }: KeyedCommand,
+  { caller, key, command }: Omit<KeyedCommand, 'key'> & { readonly key: string | undefined },
 ): Promise<Heard> {
   const answered = await door.ask({ caller, key, ...requestOf(command) });
   const { status, type: contentType, body, isReplayed } = answered;
@@ -14,6 +15,7 @@ export async function askOverHttp(
   if (code === 'idempotency-key-reused') {
     return { kind: 'refused', reason: 'key-reused', detail: body };
   }
+  if (code === 'subject-erased') return { kind: 'refused', reason: code, detail: body };
   // A decision about how things stood stays the answer of its key; what passes, or is wrong with the request, does not.
   if (status === 409 && !passing.has(code)) return { ...answer, replayed: false };
   return { kind: 'not-kept', value: code };
@@ -55,7 +57,7 @@ function paymentOf(command: Extract<Command, { readonly kind: 'pay' }>): object 
   const { checkout: checkout_id, currency, orders, method, capture } = command;
   return {
     ...{ checkout_id, capture, credit_card_info: method, return_url: 'http://shop.test/back' },
-    buyer_info: { name: 'Ann of the simulation' },
+    buyer_info: { name: buyerOf(checkout_id) },
     payment_orders: orders.map(({ id, seller: seller_account, amount }) => {
       return { payment_order_id: id, seller_account, amount, currency };
     }),

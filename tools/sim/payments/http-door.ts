@@ -34,7 +34,7 @@ export interface Answered {
 export interface Asked {
   readonly caller: string;
   readonly route: string;
-  readonly key: string;
+  readonly key: string | undefined;
   readonly body: object | undefined;
 }
 
@@ -75,7 +75,7 @@ export class HttpDoor {
     this.#asked += 1;
     const [method, url] = route.split(' ');
     const answer = await this.#inject(method as 'POST', url ?? '', caller, {
-      'idempotency-key': key,
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
       // Else it is made by chance, and stands in problems.
       'x-request-id': `request-${this.#asked}`,
       ...(body === undefined ? {} : { payload: body }),

@@ -9,7 +9,7 @@ import {
 import { InvariantError } from '../trace.ts';
 import type { NaiveMarket } from './naive-market.ts';
 import { rowsOf } from './twin-reads.ts';
-import { type ProjectionName, projections, type World } from './world.ts';
+import type { ProjectionName, World } from './world.ts';
 
 type Row = { readonly [column: string]: unknown };
 
@@ -127,7 +127,7 @@ async function checkPayments(market: NaiveMarket, snapshot: GenerationSnapshot):
 
 /** Whether the live generations have seen all that is in the log. */
 export async function haveCaughtUp(world: World, directory: GenerationDirectory): Promise<boolean> {
-  for (const { name, categories } of projections) {
+  for (const { name, categories } of world.projections) {
     const snapshot = await liveSnapshot(world, directory, name as ProjectionName);
     if (!snapshot) return false;
     const isCovered = world.witness.facts.every(({ stream, partition, position }) => {

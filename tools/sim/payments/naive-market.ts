@@ -9,6 +9,7 @@ export interface Fact {
   readonly data: Members;
   readonly partition: number;
   readonly position: string;
+  readonly recordedAt: number;
 }
 
 /** The members of an event as they are stored; amounts are texts of minor units. */

@@ -5,12 +5,20 @@ import { Random } from '../random.ts';
 export interface Parts {
   /** Commands come over HTTP, to the real app, and risk is assessed by its reactor. */
   readonly http: boolean;
+  /** Buyers are erased. */
+  readonly erasure: boolean;
+  /** A shop is told by webhooks what happens. */
+  readonly merchants: boolean;
 }
 
 /** So many seeds have none of them, in percent. */
 const plain = 50;
 /** How many of the others have each. */
-const percent: { readonly [Part in keyof Parts]: number } = { http: 40 };
+const percent: { readonly [Part in keyof Parts]: number } = {
+  http: 40,
+  erasure: 40,
+  merchants: 40,
+};
 
 /** Drawn apart from all else, so that a new part leaves the seeds without any as they were. */
 export function drawParts(seed: number): Parts {
@@ -18,5 +26,5 @@ export function drawParts(seed: number): Parts {
   const random = new Random(Number.parseInt(sha256(`parts of ${seed}`).slice(0, 7), 16));
   const isPlain = random.chance(plain);
   const has = (part: keyof Parts) => random.chance(percent[part]) && !isPlain;
-  return { http: has('http') };
+  return { http: has('http'), erasure: has('erasure'), merchants: has('merchants') };
 }

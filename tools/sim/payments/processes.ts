@@ -1,4 +1,4 @@
-import type { SubjectCipher } from '@annals/core';
+import type { Clock, SubjectCipher } from '@annals/core';
 import type { MemoryEventLog } from '@annals/event-log';
 import { Payments } from '@annals/payments';
 import { IdempotencyStore } from '@annals/payments/idempotency';
@@ -13,6 +13,7 @@ import {
   paymentsRisk,
 } from '@annals/payments/reactors';
 import type { RiskScreen } from '@annals/payments/risk';
+import { WebhookSender, Webhooks, webhookQueue } from '@annals/payments/webhooks-out';
 import {
   type GenerationDirectory,
   generationDirectory,
@@ -25,10 +26,18 @@ import { openLog } from '../weather.ts';
 import { verdictOf } from './front-desk.ts';
 import { HttpDoor } from './http-door.ts';
 import type { Provider } from './provider.ts';
+import type { Shop } from './shop.ts';
+import { twinDeliveries } from './twin-deliveries.ts';
 import { twinPayments } from './twin-payments.ts';
-import { twinReads } from './twin-reads.ts';
+import { type TwinReads, twinReads } from './twin-reads.ts';
 import { twinWallets } from './twin-wallets.ts';
-import { openCipher, openStore, type ProjectionName, projections, type World } from './world.ts';
+import { openCipher, openStore, type ProjectionName, type World } from './world.ts';
+
+/** Whom processes talk to. */
+export interface Outside {
+  readonly providers: readonly Provider[];
+  readonly shop: Shop;
+}
 
 /** A process that can be killed: it leaves nothing but what is on the disks and on its way to a provider. */
 export interface Process {
@@ -71,23 +80,23 @@ function routingOf(
 export interface ApiProcess extends Process {
   readonly log: MemoryEventLog;
   readonly cipher: SubjectCipher;
+  readonly clock: Clock;
   readonly payments: Payments;
   readonly idempotency: IdempotencyStore;
   readonly observer: ObserverMeans;
   /** Where requests come in over HTTP, in seeds that have it. */
   readonly door: HttpDoor | undefined;
+  readonly webhooks: Webhooks;
   /** Follows a webhook to its end; true where the provider need not send it again. */
   webhook(psp: string, delivery: WebhookDelivery): Promise<boolean>;
 }
 
-export function startApi(world: World, name: string, providers: readonly Provider[]): ApiProcess {
+export function startApi(world: World, name: string, { providers, shop }: Outside): ApiProcess {
   const { clock, parts, witness } = world;
   const log = openLog(world);
   const cipher = openCipher(world);
   const stop = new AbortController();
-  const directory = generationDirectory(log, { signal: stop.signal, clock });
-  const reads = (projection: ProjectionName) =>
-    twinReads(openStore(world, projection), directory, projection, clock);
+  const reads = readsOf(world, log, stop.signal);
   const wallets = twinWallets(reads('wallets'), witness);
   const routing = routingOf(world, providers, () => stop.signal.aborted);
   const psp = (provider: string) => routing.psp(provider);
@@ -104,9 +113,13 @@ export function startApi(world: World, name: string, providers: readonly Provide
   const logged = (line: string) => witness.logged(`${name} logs ${line}`);
   const isCut = () => stop.signal.aborted || isStruck(world);
   const use = { means: { ...means, payoutPsp: () => 'one' }, logged, isCut };
+  const webhooks = new Webhooks({
+    ...{ log, cipher, clock, deliveries: twinDeliveries(reads('webhooks')) },
+    ...{ allowPrivate: true, secret: shop.secret },
+  });
   const door = parts.http ? HttpDoor.lend(use) : undefined;
   return {
-    ...{ name, log, cipher, observer, payments, idempotency, door },
+    ...{ name, log, cipher, clock, observer, payments, idempotency, door, webhooks },
     webhook: async (provider, delivery) => {
       const parsed = psp(provider)?.parseWebhook(delivery);
       if (parsed?.kind !== 'hint') return parsed?.kind === 'ignored';
@@ -133,10 +146,28 @@ export interface WorkerProcess extends Process {
 
 const restartMs = 1_000;
 
+/** Shorter than they are, so that deliveries are given up within a seed. */
+const senderLimits = {
+  pollMs: 10_000,
+  retryAfterMsMax: 10 * 60_000,
+  giveUpAfterMs: 45 * 60_000,
+} as const;
+
+/** Read models over the twins, as one process has them. */
+function readsOf(
+  world: World,
+  log: MemoryEventLog,
+  signal: AbortSignal,
+): (projection: ProjectionName) => TwinReads {
+  const { clock } = world;
+  const directory = generationDirectory(log, { signal, clock });
+  return (projection) => twinReads(openStore(world, projection), directory, projection, clock);
+}
+
 export function startWorker(
   world: World,
   name: string,
-  providers: readonly Provider[],
+  { providers, shop }: Outside,
 ): WorkerProcess {
   const { clock, random, parts, witness } = world;
   const stop = new AbortController();
@@ -150,6 +181,7 @@ export function startWorker(
   const reactors: { readonly [reactor: string]: () => Reactor } = {
     executor: () => paymentsExecutor({ ...means, psp, limits: { patienceMs: 6 * 3_600_000 } }),
     advance: () => paymentsAdvance({ ...means, routing }),
+    ...(parts.merchants ? { webhooks: () => webhookQueue(means) } : {}),
     ...(parts.http ? { risk: () => paymentsRisk({ ...means, screen: byHand }) } : {}),
   };
   const supervise = async (reactor: string, make: () => Reactor) => {
@@ -171,6 +203,14 @@ export function startWorker(
     }
   };
   for (const [reactor, make] of Object.entries(reactors)) void supervise(reactor, make);
+  if (parts.merchants) {
+    const sender = new WebhookSender({
+      ...{ ...means, deliveries: twinDeliveries(readsOf(world, log, signal)('webhooks')) },
+      ...{ post: shop.post, random: () => random.int(0, 999) / 1_000, limits: senderLimits },
+      onTrouble: ({ lane, reason }) => witness.logged(`${name} ${lane}: ${reason}`),
+    });
+    void sender.run(signal);
+  }
   return {
     ...{ name, alarms },
     kill: () => {
@@ -186,7 +226,7 @@ export interface ProjectorProcess extends Process {
 }
 
 export function startProjector(world: World, name: string): ProjectorProcess {
-  const { clock } = world;
+  const { clock, projections } = world;
   const log = openLog(world);
   const stop = new AbortController();
   const { signal } = stop;

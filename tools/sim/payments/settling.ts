@@ -4,12 +4,14 @@ import { type GenerationDirectory, memoryProjectionStore, rebuild } from '@annal
 import { InvariantError } from '../trace.ts';
 import { openLog } from '../weather.ts';
 import type { Clients } from './clients.ts';
+import type { Erasing } from './erasing.ts';
 import { checkReadModels, haveCaughtUp, liveSnapshot, textOf } from './invariants.ts';
 import type { ApiProcess } from './processes.ts';
 import { type Provider, ProviderBooks } from './provider.ts';
 import { Reconciling } from './reconciling.ts';
+import type { Shop } from './shop.ts';
 import type { Steps } from './steps.ts';
-import { openCipher, type ProjectionName, projections, type World } from './world.ts';
+import { openCipher, type ProjectionName, type World } from './world.ts';
 
 /** After the last fault everything must come to rest within this much virtual time. */
 const settleMsMax = 30 * 3_600_000;
@@ -22,6 +24,8 @@ export interface SettlingMeans {
   readonly clients: Clients;
   readonly providers: readonly Provider[];
   readonly steps: Steps;
+  readonly erasing: Erasing;
+  readonly shop: Shop;
   readonly notice: () => void;
   /** Ends everybody who works by themselves: days go by at once then. */
   readonly stop: () => void;
@@ -76,7 +80,7 @@ export class Settling {
 
   /** What has not come to an end, in words. */
   async #unsettled(): Promise<string> {
-    const { world, api, clients } = this.#means;
+    const { world, api, clients, shop } = this.#means;
     const { orders, payouts } = world.witness.market;
     const words: string[] = [...clients.pending.keys()].slice(0, 2);
     for (const { checkout, id, state, refunds, disputes } of orders.values()) {
@@ -92,13 +96,14 @@ export class Settling {
     for (const { seller, id, state } of payouts.values()) {
       if (state !== 'paid' && state !== 'failed') words.push(`payout ${seller} ${id} is ${state}`);
     }
+    words.push(...shop.waiting());
     const dead = await listDeadCalls(api);
     for (const one of dead) if (!one.retried) words.push(`${one.call} ${one.key} is given up`);
     return words.join('; ');
   }
 
   async check(): Promise<void> {
-    const { world, clients, directory, api, providers, stop } = this.#means;
+    const { world, clients, directory, api, providers, erasing, shop, stop } = this.#means;
     const { witness, trace } = world;
     await checkReadModels(world, directory);
     this.#checkProviders();
@@ -118,16 +123,21 @@ export class Settling {
     if (dead.length > 0) trace.say(`dead letters: ${JSON.stringify(dead)}`);
     witness.logged(JSON.stringify(dead));
     if (api.door) witness.logged(await api.door.metrics());
-    witness.check();
-    for (const { name, tables } of projections) {
+    await erasing.check();
+    shop.check();
+    const calls = shop.calls;
+    for (const { name, tables } of world.projections) {
       const live = await liveSnapshot(world, directory, name as ProjectionName);
       const text = live ? await textOf(live, tables) : '';
+      witness.logged(text);
       for (const time of [1, 2]) {
         const rebuilt = await this.#rebuilt(name as ProjectionName);
         if (rebuilt !== text) throw new InvariantError('rebuilt', `${name}, time ${time}`);
       }
       trace.say(`${name} ${sha256(text)}`);
     }
+    if (shop.calls !== calls) throw new InvariantError('webhooks', 'a rebuild told somebody');
+    witness.check();
     stop();
     await new Reconciling(world, providers).check();
   }
@@ -204,7 +214,7 @@ export class Settling {
   async #rebuilt(name: ProjectionName): Promise<string> {
     const { world, directory } = this.#means;
     const { clock, databases, random } = world;
-    const projection = projections.find((one) => one.name === name);
+    const projection = world.projections.find((one) => one.name === name);
     if (!projection) throw new TypeError(name);
     const store = memoryProjectionStore({ clock, database: databases[name] });
     const rebuilding = rebuild({

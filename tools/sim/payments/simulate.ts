@@ -1,14 +1,17 @@
 import type { WebhookDelivery } from '@annals/payments/psp';
+import { everyWebhookType } from '@annals/payments/webhooks-out';
 import { VirtualClock } from '@annals/projection/testing';
 import { type Outcome, outcomeOf } from '../outcome.ts';
 import { Random } from '../random.ts';
 import { InvariantError, Trace } from '../trace.ts';
 import { Clients, sellers } from './clients.ts';
+import { Erasing } from './erasing.ts';
 import { HttpDoor } from './http-door.ts';
 import { checkReadModels } from './invariants.ts';
 import { drawParts } from './parts.ts';
 import {
   type ApiProcess,
+  type Outside,
   type ProjectorProcess,
   startApi,
   startProjector,
@@ -17,6 +20,7 @@ import {
 } from './processes.ts';
 import { Provider, ProviderBooks } from './provider.ts';
 import { Settling } from './settling.ts';
+import { Shop, shopName, shopUrl } from './shop.ts';
 import { Steps } from './steps.ts';
 import { currencies } from './twin-wallets.ts';
 import { fair, makeWorld, type World } from './world.ts';
@@ -42,6 +46,8 @@ class Simulation {
   readonly #providers: readonly Provider[];
   readonly #books: ProviderBooks;
   readonly #steps: Steps;
+  readonly #erasing: Erasing;
+  readonly #shop: Shop;
   #apis: ApiProcess[] = [];
   #workers: WorkerProcess[] = [];
   #projectors: ProjectorProcess[] = [];
@@ -63,6 +69,8 @@ class Simulation {
     );
     this.#books = new ProviderBooks(this.#providers);
     this.#clients = new Clients(this.#world);
+    this.#shop = new Shop(this.#world);
+    this.#erasing = new Erasing(this.#world);
     this.#steps = new Steps(this.#world, this.#clients, this.#providers);
   }
 
@@ -81,6 +89,7 @@ class Simulation {
     this.#startWorker();
     await clock.advance(1_000);
     await this.#registerSellers();
+    if (parts.merchants) await this.#registerShop();
     this.#turnWeather();
     const steps = this.#random.int(stepsMin, stepsMax);
     for (let step = 0; step < steps; step += 1) {
@@ -146,16 +155,32 @@ class Simulation {
       [2, ['back up', () => this.#backUp()]],
       [2, ['go back', () => this.#goBack()]],
       [4, ['look', () => this.#look()]],
-      [this.#world.parts.http ? 6 : 0, ['rival', () => steps.rival(this.#apis)]],
+      ...this.#stepsOfParts(),
     ]);
+  }
+
+  #stepsOfParts(): (readonly [weight: number, act: Act])[] {
+    const { parts } = this.#world;
+    const api = () => this.#random.pick(this.#apis);
+    const log = () => api().log;
+    const [steps, erasing] = [this.#steps, this.#erasing];
+    return [
+      [parts.http ? 6 : 0, ['rival', () => steps.rival(this.#apis)]],
+      [parts.erasure ? 6 : 0, ['erase', () => steps.begin('erase', erasing.erase(log()))]],
+      [parts.erasure ? 3 : 0, ['keys', () => steps.begin('keys', erasing.useBackup(log()))]],
+      [parts.merchants ? 3 : 0, ['rotate', () => steps.rotateSecret(api())]],
+      [parts.merchants ? 2 : 0, ['switch', () => steps.switchShop(api())]],
+      [parts.merchants ? 4 : 0, ['tell again', () => steps.tellAgain(api())]],
+    ];
   }
 
   #turnWeather(): void {
     const some = (most: number) => (this.#random.chance(50) ? this.#random.int(0, most) : 0);
     const log = { append: some(15), read: some(3), store: some(12), deliver: some(12) };
     const [call, webhook] = [some(60), some(60)];
-    const answer = this.#world.parts.http ? some(30) : 0;
-    this.#world.weather = { ...log, call, webhook, answer };
+    const { http, merchants } = this.#world.parts;
+    const [answer, shop] = [http ? some(30) : 0, merchants ? some(70) : 0];
+    this.#world.weather = { ...log, call, webhook, answer, shop };
     for (const provider of this.#providers) provider.turn(this.#world.weather);
   }
 
@@ -217,16 +242,20 @@ class Simulation {
     }
   }
 
+  get #outside(): Outside {
+    return { providers: this.#providers, shop: this.#shop };
+  }
+
   #startApi(): void {
     this.#started += 1;
-    const api = startApi(this.#world, `api-${this.#started}`, this.#providers);
+    const api = startApi(this.#world, `api-${this.#started}`, this.#outside);
     this.#apis.push(api);
     if (api.door) this.#doors.push(api.door);
   }
 
   #startWorker(): void {
     this.#started += 1;
-    this.#workers.push(startWorker(this.#world, `worker-${this.#started}`, this.#providers));
+    this.#workers.push(startWorker(this.#world, `worker-${this.#started}`, this.#outside));
   }
 
   #startProjector(): void {
@@ -252,6 +281,15 @@ class Simulation {
     }
   }
 
+  /** The shop wants to be told of everything. */
+  async #registerShop(): Promise<void> {
+    const [api] = this.#apis;
+    const wanted = { url: shopUrl, eventTypes: [everyWebhookType], by: 'eve' };
+    const put = await api?.webhooks.put(shopName, wanted);
+    if (put?.kind !== 'changed')
+      throw new InvariantError('webhooks', 'the shop was not registered');
+  }
+
   async #settle(): Promise<void> {
     this.#world.weather = fair;
     for (const provider of this.#providers) {
@@ -265,7 +303,8 @@ class Simulation {
     if (!api || !projector) throw new InvariantError('settles', 'no process runs');
     const settling = new Settling({
       ...{ world: this.#world, api, directory: projector.directory, clients: this.#clients },
-      ...{ providers: this.#providers, steps: this.#steps, notice: () => this.#notice() },
+      ...{ ...this.#outside, steps: this.#steps, erasing: this.#erasing },
+      notice: () => this.#notice(),
       stop: () => {
         for (const process of [...this.#workers, ...this.#projectors]) process.kill();
       },

@@ -5,6 +5,7 @@ import { sellers } from './clients.ts';
 import type { NaiveOrder } from './naive-market.ts';
 import type { ApiProcess } from './processes.ts';
 import type { Provider } from './provider.ts';
+import { shopName } from './shop.ts';
 import { currencies } from './twin-wallets.ts';
 import type { World } from './world.ts';
 
@@ -22,7 +23,7 @@ export class Steps {
   }
 
   /** Work whose outcome nobody waits for. */
-  #begin(what: string, work: Promise<unknown>): void {
+  begin(what: string, work: Promise<unknown>): void {
     const { trace } = this.#world;
     work
       .then((done) =>
@@ -40,7 +41,7 @@ export class Steps {
     const outcome = always || random.chance(80) ? 'succeeded' : 'failed';
     const name = new URL(url).hostname.split('.')[0];
     const provider = this.#providers.find((one) => one.name === name);
-    if (provider) this.#begin(`buyer ${outcome}`, provider.visit(url, `outcome=${outcome}`));
+    if (provider) this.begin(`buyer ${outcome}`, provider.visit(url, `outcome=${outcome}`));
   }
 
   capture(api: ApiProcess): void {
@@ -125,7 +126,7 @@ export class Steps {
     const held = witness.market.owed('seller_reserve', seller, currency);
     if (held <= 0n) return;
     const amount = BigInt(random.int(1, Number(held)));
-    this.#begin('reserve', payments.releaseReserve(seller, { currency, amount }));
+    this.begin('reserve', payments.releaseReserve(seller, { currency, amount }));
   }
 
   /** A person looks at an order that risk has put aside. */
@@ -134,7 +135,7 @@ export class Steps {
     if (!order) return;
     const verdict = always || this.#world.random.chance(75) ? 'approved' : 'rejected';
     const command = { verdict, decidedBy: 'eve' } as const;
-    this.#begin(`review ${verdict}`, payments.review(order.checkout, order.id, command));
+    this.begin(`review ${verdict}`, payments.review(order.checkout, order.id, command));
   }
 
   /** The timer of what has run out of time, and of orders that nobody has looked at the risk of. */
@@ -144,7 +145,7 @@ export class Steps {
     const order = this.#pick(({ captured, state }) => captured === 0n && !ends.has(state));
     if (!order) return;
     const ending = { as: 'expired', at, callBefore: at + 60_000 } as const;
-    this.#begin(
+    this.begin(
       `expire ${order.checkout} ${order.id}`,
       payments.changeCheckout(order.checkout, (checkout) => {
         const decision = requestEnd(checkout, order.id, ending);
@@ -163,7 +164,7 @@ export class Steps {
     if (charges.length === 0) return;
     const { id } = random.pick(charges);
     const path = `/sandbox/charges/${id}/dispute`;
-    this.#begin(`dispute ${id}`, provider.visit(path, '{}'));
+    this.begin(`dispute ${id}`, provider.visit(path, '{}'));
   }
 
   /** The merchant answers a dispute, at the provider and here. */
@@ -180,10 +181,30 @@ export class Steps {
     for (const provider of this.#providers) {
       if (!provider.sandbox.storage.get('dispute', dispute)) continue;
       const form = `evidence[uncategorized_text]=${words}&submit=true`;
-      this.#begin(`evidence ${dispute}`, provider.visit(`/v1/disputes/${dispute}`, form));
+      this.begin(`evidence ${dispute}`, provider.visit(`/v1/disputes/${dispute}`, form));
     }
     const given = { disputeId: dispute, givenBy: 'eve' };
-    this.#begin('evidence here', payments.evidence(order.checkout, order.id, given));
+    this.begin('evidence here', payments.evidence(order.checkout, order.id, given));
+  }
+
+  /** The shop signs on to a new secret; the old one is good for a while. */
+  rotateSecret({ webhooks }: ApiProcess): void {
+    this.begin('rotate', webhooks.rotate(shopName, { by: 'eve' }));
+  }
+
+  /** The shop is switched off for a while: what happens then is written down, and not told. */
+  switchShop({ webhooks }: ApiProcess): void {
+    const enabled = this.#world.random.chance(70);
+    const command = { enabled, reason: 'drawn', by: 'eve' };
+    this.begin(`switch ${enabled}`, webhooks.switch(shopName, command));
+  }
+
+  /** The shop asks to be told again what it was told a while ago, or lately. */
+  tellAgain({ webhooks }: ApiProcess): void {
+    const { random, clock } = this.#world;
+    const since = clock.now() - random.int(0, 60) * 60_000;
+    const command = { since, limit: 20, by: 'eve' };
+    this.begin('tell again', webhooks.replaySince(shopName, command));
   }
 
   /** The timer that looks at everything that waits for a word of its provider. */
@@ -193,7 +214,7 @@ export class Steps {
   }
 
   beginSweep(api: ApiProcess): void {
-    this.#begin('sweep', this.sweep(api));
+    this.begin('sweep', this.sweep(api));
   }
 
   /** A person asks for one more try of every call that was given up. */
@@ -207,7 +228,7 @@ export class Steps {
   }
 
   beginRetry(api: ApiProcess): void {
-    this.#begin('retry', this.retryDead(api));
+    this.begin('retry', this.retryDead(api));
   }
 
   #waiting(): Waiting[] {

@@ -3,7 +3,7 @@ import { InvariantError } from '../trace.ts';
 import { type Fact, NaiveMarket } from './naive-market.ts';
 
 /** What no event, dead letter or answer may hold in the clear. */
-export const secrets: readonly string[] = [
+const secrets: readonly string[] = [
   'sk_test_sandbox',
   'whsec_sandbox',
   'pm_card_',
@@ -26,8 +26,11 @@ interface WalletRead {
 export class Witness {
   readonly facts: Fact[] = [];
   readonly market = new NaiveMarket();
+  /** Persons whom the log says are erased. */
+  readonly erased = new Set<string>();
   alarm: InvariantError | undefined;
   readonly #storage: MemoryStorage;
+  readonly #secrets = [...secrets];
   readonly #seen: number[] = [];
   readonly #ids = new Set<string>();
   readonly #revisions = new Map<string, number>();
@@ -57,9 +60,14 @@ export class Witness {
     this.#walletReads.push(read);
   }
 
+  /** From now on this must not be seen anywhere. */
+  keepSecret(secret: string): void {
+    this.#secrets.push(secret);
+  }
+
   /** A process says something: in its log, in its metrics, to a person. */
   logged(line: string): void {
-    const secret = secrets.find((one) => line.includes(one));
+    const secret = this.#secretIn(line);
     if (secret) this.raise('sealed', `${secret} is shown: ${line.slice(0, 2_000)}`);
   }
 
@@ -83,6 +91,10 @@ export class Witness {
     return market;
   }
 
+  #secretIn(text: string): string | undefined {
+    return this.#secrets.find((one) => text.includes(one));
+  }
+
   #guarded(work: () => void): void {
     try {
       work();
@@ -104,13 +116,13 @@ export class Witness {
   }
 
   #event(event: StoredEvent): void {
-    const { stream, revision, id, type, partition, position } = event;
+    const { stream, revision, id, type, partition, position, recordedAt } = event;
     const expected = this.#revisions.get(stream) ?? 0;
     if (revision !== expected) this.raise('revisions', `${stream} has ${revision} at ${expected}`);
     this.#revisions.set(stream, revision + 1);
     if (this.#ids.has(`${stream} ${id}`)) this.raise('once', `${stream} holds ${id} twice`);
     this.#ids.add(`${stream} ${id}`);
-    const secret = secrets.find((one) => event.data.includes(one));
+    const secret = this.#secretIn(event.data);
     if (secret) this.raise('sealed', `${stream}@${revision} ${type} shows ${secret}`);
     const data = JSON.parse(event.data) as Fact['data'];
     const place = `${stream}@${revision}`;
@@ -119,8 +131,9 @@ export class Witness {
     if (type === 'call-retry-requested') {
       this.#retries.set(place, `${data.stream}@${data.revision}`);
     }
-    const fact: Fact = { stream, revision, id, type, data, partition, position };
+    const fact: Fact = { stream, revision, id, type, data, partition, position, recordedAt };
     if (type === 'payout-requested') this.#payout(fact);
+    if (type === 'subject-erased') this.erased.add(String(data.subject));
     this.facts.push(fact);
     this.market.apply(fact);
   }

@@ -1,7 +1,12 @@
 import type { SubjectCipher } from '@annals/core';
 import { type MemoryStorage, memoryEventLog } from '@annals/event-log';
 import { ledgerProjection, paymentsProjection, walletsProjection } from '@annals/payments';
-import { MemoryProjectionDatabase, type MemoryProjectionStore } from '@annals/projection';
+import { webhooksProjection } from '@annals/payments/webhooks-out';
+import {
+  MemoryProjectionDatabase,
+  type MemoryProjectionStore,
+  type Projection,
+} from '@annals/projection';
 import type { VirtualClock } from '@annals/projection/testing';
 import {
   type MemorySubjectKeys,
@@ -20,13 +25,15 @@ import { Witness } from './witness.ts';
 export interface Weather extends TwinWeather, ProviderWeather {
   /** Answers over HTTP that nobody gets. */
   readonly answer: number;
+  /** Requests to the shop. */
+  readonly shop: number;
 }
 
 const fairTwins = { append: 0, read: 0, store: 0, deliver: 0 };
-export const fair: Weather = { ...fairTwins, call: 0, webhook: 0, answer: 0 };
+export const fair: Weather = { ...fairTwins, call: 0, webhook: 0, answer: 0, shop: 0 };
 
-export const projections = [ledgerProjection, walletsProjection, paymentsProjection] as const;
-export type ProjectionName = 'ledger' | 'wallets' | 'payments';
+const books = [ledgerProjection, walletsProjection, paymentsProjection] as const;
+export type ProjectionName = 'ledger' | 'wallets' | 'payments' | 'webhooks';
 
 /** What outlives every process of ours: the disks. */
 export interface World {
@@ -35,6 +42,8 @@ export interface World {
   readonly clock: VirtualClock;
   readonly trace: Trace;
   readonly storage: MemoryStorage;
+  /** Those that are followed. */
+  readonly projections: readonly Projection[];
   readonly databases: { readonly [Name in ProjectionName]: MemoryProjectionDatabase };
   readonly keys: MemorySubjectKeys;
   readonly witness: Witness;
@@ -46,7 +55,11 @@ export function makeWorld(random: Random, parts: Parts, clock: VirtualClock, tra
   const database = () => new MemoryProjectionDatabase();
   return {
     ...{ random, parts, clock, trace, storage },
-    databases: { ledger: database(), wallets: database(), payments: database() },
+    projections: parts.merchants ? [...books, webhooksProjection] : books,
+    databases: {
+      ...{ ledger: database(), wallets: database() },
+      ...{ payments: database(), webhooks: database() },
+    },
     keys: memorySubjectKeys(),
     witness: new Witness(storage),
     weather: fair,
