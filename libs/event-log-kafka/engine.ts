@@ -24,3 +24,4 @@ export {
 } from './record-formats.ts';
 export type { Timer, Timers } from './timers.ts';
 export type { Topic } from './topic.ts';
+export type { RecordReader } from './topic-reader.ts';

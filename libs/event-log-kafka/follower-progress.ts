@@ -14,6 +14,8 @@ export interface FollowerProgress {
   /** SHA-256 of key and value of the record at `lastOffset`; empty before the first. */
   readonly lastRecordHash: string;
   readonly hash: VerdictHash;
+  /** Of records before this offset the replica has no bodies any more; absent when it has all. */
+  readonly bodiesFrom?: number;
   /** The latest stamp: milliseconds since 1970. */
   readonly stamp: number;
   readonly events: number;

@@ -16,6 +16,8 @@ export interface FollowerTask {
   readonly served: readonly number[];
   readonly folder: string;
   readonly instance: string;
+  /** Of how many records of each partition bodies are kept; all when it is absent. */
+  readonly bodyRecordsMax?: number;
   /** URL of a module that exports `recordFormats`: for a test of formats that do not exist yet. */
   readonly formatsModule?: string;
 }

@@ -121,7 +121,7 @@ export class FollowerThread {
       const follower = new PartitionFollower({
         ...{ replica, topic: topic.name, topicId: topic.id, partition },
         partitions: topic.partitions,
-        ...{ formats: this.#options.formats, instance },
+        ...{ formats: this.#options.formats, instance, bodyRecordsMax: this.#task.bodyRecordsMax },
       });
       const { low, end } = topic.offsets[partition] ?? { low: 0, end: 0 };
       checkRange(follower, low, end);

@@ -7,6 +7,7 @@ import { type Compression, type Produced, ProduceLine } from './produce-line.ts'
 import { type RecordFormats, recordFormats } from './record-formats.ts';
 import { systemTimers, type Timers } from './timers.ts';
 import { openTopic, type Topic, type TopicSettings } from './topic.ts';
+import { type RecordReader, TopicReader } from './topic-reader.ts';
 
 /** All that the log has of the world around it: Kafka, a thread to follow it, time, chance. A simulation has its own. */
 export interface KafkaEngine {
@@ -14,6 +15,8 @@ export interface KafkaEngine {
   openTopic(settings: TopicSettings): Promise<Topic>;
   produceLine(): MessageLine;
   readonly startFollower: StartFollower;
+  /** For bodies that the replica has dropped. `topicId`: no other topic of the same name is read. */
+  recordReader(topicId: string | undefined): RecordReader;
   readonly timers: Timers;
   /** 20 hex digits that no other process has. */
   instance(): string;
@@ -49,6 +52,8 @@ export function kafkaEngine(options: KafkaEngineOptions): KafkaEngine {
       return new ProduceLine(kafka, topic, compression, onReport);
     },
     startFollower: startFollowerThread,
+    recordReader: (topicId) =>
+      new TopicReader(kafkaClient(connection, bounds, onReport), topic, topicId),
     timers: systemTimers,
     instance: () => randomBytes(10).toString('hex'),
     formats: async () =>

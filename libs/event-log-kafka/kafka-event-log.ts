@@ -29,6 +29,7 @@ import type { FollowerTask, JudgedBatch } from './follower-protocol.ts';
 import type { KafkaConnection, OnReport } from './kafka-connection.ts';
 import { type KafkaEngine, kafkaEngine, type MessageLine } from './kafka-engine.ts';
 import { kafkaLimits } from './kafka-limits.ts';
+import { OlderBodies } from './older-bodies.ts';
 import { partitionOf } from './partition-of.ts';
 import type { Compression } from './produce-line.ts';
 import { appendIdOf, type Witness } from './record.ts';
@@ -55,6 +56,11 @@ export interface KafkaEventLogOptions extends Partial<Omit<TopicSettings, 'topic
   readonly compression?: Compression;
   /** `readStream` waits until it has read all that was acknowledged before it was called, by any process. */
   readonly linearizableReads?: boolean;
+  /**
+   * Of how many records of each partition the replica keeps bodies, the last ones; all unless told. Older bodies are read
+   * from the topic, and answers are the same.
+   */
+  readonly bodyRecordsMax?: number;
   readonly queueAppendsMax?: number;
   readonly queueBytesMax?: number;
   /** The record format that is written; raised once all processes can read it. */
@@ -123,6 +129,13 @@ async function open(
   const formats = await engine.formats();
   const format = formats.get(options.writtenFormat ?? writtenFormat);
   if (!format) throw new RangeError(`record format ${options.writtenFormat} is not known`);
+  const { bodyRecordsMax } = options;
+  if (
+    bodyRecordsMax !== undefined &&
+    !(Number.isSafeInteger(bodyRecordsMax) && bodyRecordsMax >= 0)
+  ) {
+    throw new RangeError(`bodies of ${bodyRecordsMax} records cannot be kept`);
+  }
   const topic = await engine.openTopic({
     topic: topicName,
     partitions: options.partitions,
@@ -136,9 +149,11 @@ async function open(
     served: options.served ?? all,
     instance: engine.instance(),
     ...(options.formatsModule ? { formatsModule: options.formatsModule } : {}),
+    ...(bodyRecordsMax === undefined ? {} : { bodyRecordsMax }),
   };
   const line = engine.produceLine();
-  const log = new KafkaLog({ ...options, onReport }, { engine, task, format, line, owner });
+  const bodies = new OlderBodies(engine.recordReader(topic.id), formats);
+  const log = new KafkaLog({ ...options, onReport }, { engine, task, format, line, owner, bodies });
   try {
     await log.catchUp();
     return log;
@@ -154,6 +169,7 @@ interface Parts {
   readonly format: RecordFormat;
   readonly line: MessageLine;
   readonly owner: ReplicaOwner;
+  readonly bodies: OlderBodies;
 }
 
 type PartitionEnd = readonly [partition: number, end: number];
@@ -226,7 +242,11 @@ class KafkaLog implements KafkaEventLog {
     }
     const readers = task.served.map((partition) => replicaReader(this.folder, partition));
     if (this.#reads) this.#reads.replaceReaders(readers);
-    else this.#reads = new LogReads(readers, this.#watch, () => this.#readable());
+    else {
+      const { bodies } = this.#parts;
+      const settle = () => this.#readable();
+      this.#reads = new LogReads(readers, this.#watch, settle, (events) => bodies.fill(events));
+    }
     while (this.#lag(ends) > 0) {
       if (this.#failure) throw this.#failure;
       await this.#moved.promise;
@@ -318,7 +338,8 @@ class KafkaLog implements KafkaEventLog {
   async #close(): Promise<void> {
     this.#reads?.end();
     await this.#queue.idle();
-    await Promise.all([this.#parts.line.close(), this.#follower?.close()]);
+    const { line, bodies } = this.#parts;
+    await Promise.all([line.close(), bodies.close(), this.#follower?.close()]);
     this.#reads?.close();
     this.#parts.owner.release();
   }

@@ -42,6 +42,16 @@ export const kafkaLimits = {
   commitRecordsMax: 4_000,
   /** From one commit to the next, unless somebody wants to read what is not committed. */
   commitMsMin: 10,
+  /** Records whose bodies are dropped with one commit, so that none takes long, */
+  droppedRecordsMax: 20_000,
+  /** and for which it waits, so that each page is written once. */
+  droppedRecordsMin: 1_000,
+  /** Of one fetch of bodies that the replica has dropped. */
+  bodyBytesMax: 262_144,
+  /** Such fetches whose bodies are kept for the next reader. */
+  bodyFetchesKept: 32,
+  /** How long a read waits for a broker that has bodies. */
+  bodyMsMax: 10_000,
   /** Of one fetch: longest wait of the broker for something new. It also bounds how long closing takes. */
   fetchWaitMsMax: 500,
   /** Of one fetch, for each partition: bounds the transaction that applies it. */

@@ -48,6 +48,8 @@ export interface FollowerOptions {
   readonly formats: RecordFormats;
   /** Whose outcomes are told: 20 hex digits. */
   readonly instance: string;
+  /** Of how many records bodies are kept, the last ones of the topic; all when it is undefined. */
+  readonly bodyRecordsMax?: number | undefined;
 }
 
 /** What a verdict is called in the verdict hash. Part of the format: numbers are never given twice. */
@@ -77,6 +79,8 @@ export class PartitionFollower {
   readonly #progress: Mutable<FollowerProgress>;
   /** The last record that was judged and is not committed. */
   #uncommitted: TopicRecord | undefined;
+  /** The offset that the topic would give to its next record, as far as it was told. */
+  #end = 0;
   /** Whether the last record that was applied is still in the topic as it was. */
   #verified: boolean;
   readonly #hashOffsets = new Float64Array(kafkaLimits.rememberedHashes).fill(-1);
@@ -122,6 +126,7 @@ export class PartitionFollower {
   /** `end` is the offset that the topic would give to its next record. Throws FollowError. */
   checkEnd(end: number): void {
     const { nextOffset, topic } = this.#progress;
+    this.#end = end;
     if (end >= nextOffset) return;
     throw new FollowError(
       'shorter-topic',
@@ -176,10 +181,24 @@ export class PartitionFollower {
     this.#progress.lastRecordHash = recordHash(last);
     this.#replica.join(() => {
       this.#settled.forget(this.#replica, last.offset);
+      this.#dropBodies();
       this.#replica.keepProgress(JSON.stringify(this.#progress));
     });
     this.#replica.settle();
     this.#uncommitted = undefined;
+  }
+
+  /** Many at a time: the pages of old events are not written again for each commit. */
+  #dropBodies(): void {
+    const { bodyRecordsMax } = this.#options;
+    if (bodyRecordsMax === undefined) return;
+    const { bodiesFrom = 0, nextOffset } = this.#progress;
+    const windowFrom = Math.max(this.#end, nextOffset) - bodyRecordsMax;
+    const until = Math.min(nextOffset, windowFrom, bodiesFrom + kafkaLimits.droppedRecordsMax);
+    const step = Math.min(bodyRecordsMax / 4, kafkaLimits.droppedRecordsMin);
+    if (until <= bodiesFrom + step) return;
+    this.#replica.dropBodies(bodiesFrom, until);
+    this.#progress.bodiesFrom = until;
   }
 
   /** Those not applied yet; undefined when the feed does not reach back to where it has to begin. */

@@ -45,6 +45,21 @@ export function decodePosition(position: Position): number {
   throw new RangeError(`${JSON.stringify(position)} is not a position of this log`);
 }
 
+/**
+ * Of a body that a replica has dropped, because the other log has it, its length is left behind this sign: data is
+ * JSON text of an object, so none begins so.
+ */
+export const droppedSign = '#';
+
+export function isDropped(data: string): boolean {
+  return data.startsWith(droppedSign);
+}
+
+/** How many characters the data of an event has, also where it was dropped. */
+export function dataUnits(data: string): number {
+  return isDropped(data) ? Number(data.slice(droppedSign.length)) : data.length;
+}
+
 const noMetadata: Metadata = Object.freeze({});
 
 export function storedEvent(

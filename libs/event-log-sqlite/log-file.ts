@@ -21,6 +21,8 @@ export interface FileFormat {
   readonly applicationId: number;
   /** Of its tables (`PRAGMA user_version`). A program refuses newer ones. */
   readonly version: number;
+  /** The version that a new file has; the same unless it is told. */
+  readonly madeVersion?: number;
   readonly tables: string;
 }
 
@@ -91,11 +93,12 @@ export function createLogFile(folder: string, format = logFormat): void {
   }
 }
 
-function fillNewFile(draft: string, { applicationId, version, tables }: FileFormat): void {
+function fillNewFile(draft: string, format: FileFormat): void {
+  const { applicationId, version, madeVersion = version, tables } = format;
   using db = new DatabaseSync(draft);
   db.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE');
   db.exec(tables);
-  db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}`);
+  db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${madeVersion}`);
   db.exec('COMMIT; PRAGMA journal_mode = WAL');
 }
 

@@ -17,6 +17,7 @@ import {
   eventColumns,
   type Kind,
   storedEvent,
+  dataUnits as unitsOf,
 } from './event-rows.ts';
 import { toEventLogError } from './sqlite-errors.ts';
 import { sqliteLimits } from './sqlite-limits.ts';
@@ -183,7 +184,7 @@ export class LogReader {
       const fetched = this.#query(window, range.descending, choice, count);
       for (const row of fetched) {
         rows.push(row);
-        dataUnits += row[9].length;
+        dataUnits += unitsOf(row[9]);
       }
       const lastRow = fetched.at(-1);
       const reached = fetched.length === count && lastRow ? lastRow[0] : undefined;

@@ -14,7 +14,7 @@ import {
   type StreamPage,
 } from '@annals/event-log/port';
 import { subscription } from '@annals/event-log/subscription';
-import { encodePosition } from './event-rows.ts';
+import { encodePosition, isDropped, dataUnits as unitsOf } from './event-rows.ts';
 import type { HeadWatch } from './head-watch.ts';
 import type { LogReader } from './log-reader.ts';
 import { sqliteLimits } from './sqlite-limits.ts';
@@ -28,6 +28,9 @@ export interface StreamReadOptions extends ReadOptions {
   readonly from?: Revision;
 }
 
+/** The same events with the bodies that the replica has dropped. Throws EventLogError. */
+export type FillBodies = (events: readonly StoredEvent[]) => Promise<readonly StoredEvent[]>;
+
 /**
  * The reading half of the port over one file or several, one for each partition: the SQLite log has
  * one, a replica of another engine's log as many as it serves.
@@ -36,20 +39,23 @@ export class LogReads {
   #readers: readonly LogReader[];
   readonly #watch: HeadWatch;
   readonly #settle: () => Promise<void>;
+  readonly #fill: FillBodies | undefined;
   #ended = false;
 
   /**
    * `watch` is asked with `headSum` of the same readers. `settle` is awaited before anything is read: what
-   * was answered is in the files when it resolves.
+   * was answered is in the files when it resolves. `fill` is asked for bodies that are not there any more.
    */
   constructor(
     readers: readonly LogReader[],
     watch: HeadWatch,
     settle: () => Promise<void> = async () => undefined,
+    fill?: FillBodies,
   ) {
     this.#readers = readers;
     this.#watch = watch;
     this.#settle = settle;
+    this.#fill = fill;
   }
 
   /** The files were made anew, and hold what they held: reads go on from these. */
@@ -75,7 +81,7 @@ export class LogReads {
     if (!reader) {
       throw new RangeError(`${stream} is in partition ${partition}, which is not served here`);
     }
-    return reader.readStream(stream, options);
+    return this.#whole(reader.readStream(stream, options));
   }
 
   async read(
@@ -87,9 +93,10 @@ export class LogReads {
     // A caller that reads page after page lets the rest of the process have its turn between two.
     await Promise.all([nextTurn(), this.#settle()]);
     this.mustBeOpen();
-    if (options.direction === 'backward') return this.#pageBackward(from, filter, limit);
+    if (options.direction === 'backward')
+      return this.#whole(this.#pageBackward(from, filter, limit));
     if (from === 'end') return { events: [], checkpoint: this.#head(), end: true };
-    return this.#pageForward(from === 'start' ? {} : from, filter, limit);
+    return this.#whole(this.#pageForward(from === 'start' ? {} : from, filter, limit));
   }
 
   subscribe(...how: Parameters<EventLog['subscribe']>): AsyncIterable<Delivery> {
@@ -98,7 +105,8 @@ export class LogReads {
         await Promise.all([nextTurn(), this.#settle()]);
         if (this.#ended) return undefined;
         const head = headSum(this.#readers);
-        const page = this.#pageForward(from, filter, limit);
+        const page = await this.#whole(this.#pageForward(from, filter, limit));
+        if (this.#ended) return undefined;
         return { page, changed: (signal) => this.#watch.wait(head, signal) };
       },
       ...how,
@@ -146,6 +154,13 @@ export class LogReads {
     this.#readers = [];
   }
 
+  async #whole<Answer extends { readonly events: readonly StoredEvent[] }>(
+    page: Answer,
+  ): Promise<Answer> {
+    if (!this.#fill || !page.events.some(({ data }) => isDropped(data))) return page;
+    return { ...page, events: await this.#fill(page.events) };
+  }
+
   /**
    * Every partition gets its share of the page first, so that a busy one does not keep the others
    * back; what they leave goes to those that have more.
@@ -168,7 +183,7 @@ export class LogReads {
         checkpoint = page.checkpoint;
         for (const event of page.events) {
           events.push(event);
-          dataUnits += event.data.length;
+          dataUnits += unitsOf(event.data);
         }
         if (page.end) continue;
         // One that stopped short of its share has done enough work for one call.

@@ -5,8 +5,12 @@ import { connect, createLogFile, eventTables, type FileFormat, logFileName } fro
 import { LogReader } from './log-reader.ts';
 import { sqliteLimits } from './sqlite-limits.ts';
 
-/** The version of a replica's tables. A replica can be made again, so another version is made again. */
-export const replicaFormatVersion = 1;
+/**
+ * The version of a replica's tables. A replica can be made again, so a program that finds a newer version makes it again.
+ * 2: bodies may be dropped, which an older program would take for data. A file has it from then on.
+ */
+export const replicaFormatVersion = 2;
+const wholeVersion = 1;
 
 /**
  * One partition of another engine's log: the tables of an event log, and what the follower of that
@@ -17,6 +21,7 @@ export const replicaFormat: FileFormat = {
   /** "AnnR" in ASCII. */
   applicationId: 0x416e6e52,
   version: replicaFormatVersion,
+  madeVersion: wholeVersion,
   tables: `${eventTables}
     CREATE TABLE progress (
       id INTEGER PRIMARY KEY CHECK (id = 0),
@@ -46,6 +51,11 @@ export function firstPositionOf(offset: number): number {
 /** The offset of the record that holds the event at `position`. */
 export function offsetOf(position: number): number {
   return Math.floor((position - 1) / eventsOfRecordMax);
+}
+
+/** Which of the record's events stands at `position`. */
+export function indexOf(position: number): number {
+  return (position - 1) % eventsOfRecordMax;
 }
 
 /** The folder of one partition in the replica's folder. */

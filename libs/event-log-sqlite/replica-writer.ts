@@ -1,9 +1,16 @@
 import { join } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { EventLogError } from '@annals/event-log/port';
+import { droppedSign } from './event-rows.ts';
 import { logFileName } from './log-file.ts';
 import { type Ignored, type Judge, LogWriter } from './log-writer.ts';
-import { connectReplica, firstPositionOf, partitionFolder, removeReplica } from './replica-file.ts';
+import {
+  connectReplica,
+  firstPositionOf,
+  partitionFolder,
+  removeReplica,
+  replicaFormatVersion,
+} from './replica-file.ts';
 import { toEventLogError } from './sqlite-errors.ts';
 import type { AppendRequest, RequestedEvent, WrittenResult } from './writer-protocol.ts';
 
@@ -38,6 +45,8 @@ export interface Replica {
   marks(): Mark[];
   /** Forgets the marks before `place`. */
   dropMarks(before: number): void;
+  /** Drops the bodies of the records from `from` to before `to`: the other log has them. All else of them stays. */
+  dropBodies(from: number, to: number): void;
   /** What `keepProgress` was given last. */
   progress(): string | undefined;
   keepProgress(state: string): void;
@@ -81,6 +90,7 @@ class SqliteReplica implements Replica {
   readonly #mark: StatementSync;
   readonly #dropMarks: StatementSync;
   readonly #keepProgress: StatementSync;
+  readonly #dropBodies: StatementSync;
 
   constructor(folder: string, partition: number) {
     this.#path = join(partitionFolder(folder, partition), logFileName);
@@ -88,6 +98,10 @@ class SqliteReplica implements Replica {
     this.#writer = new LogWriter(this.#db, this.#path);
     this.#mark = this.#db.prepare('INSERT OR REPLACE INTO marks (key, place) VALUES (?, ?)');
     this.#dropMarks = this.#db.prepare('DELETE FROM marks WHERE place < ?');
+    this.#dropBodies = this.#db.prepare(
+      `UPDATE events SET data = '${droppedSign}' || length(data)
+       WHERE position >= ? AND position < ? AND substr(data, 1, 1) <> '${droppedSign}'`,
+    );
     this.#keepProgress = this.#db.prepare(
       'INSERT OR REPLACE INTO progress (id, state) VALUES (0, ?)',
     );
@@ -124,6 +138,11 @@ class SqliteReplica implements Replica {
 
   dropMarks(before: number): void {
     this.#dropMarks.run(before);
+  }
+
+  dropBodies(from: number, to: number): void {
+    this.#db.exec(`PRAGMA user_version = ${replicaFormatVersion}`);
+    this.#dropBodies.run(firstPositionOf(from), firstPositionOf(to));
   }
 
   progress(): string | undefined {

@@ -1,14 +1,18 @@
 import { closeSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { judgeAppend } from '@annals/event-log';
 import { sampleEvent } from '@annals/event-log/contract';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { dataUnits } from './event-rows.ts';
 import { sqliteEventLog } from './index.ts';
 import {
   encodePosition,
+  type FillBodies,
   firstPositionOf,
   HeadWatch,
   headSum,
+  isDropped,
   LogReads,
   offsetOf,
   openReplica,
@@ -46,9 +50,9 @@ function store(replica: Replica, offset: number, append: ReplicaAppend): void {
   });
 }
 
-function readsOf(folder: string, partitions: readonly number[]): LogReads {
+function readsOf(folder: string, partitions: readonly number[], fill?: FillBodies): LogReads {
   const readers = partitions.map((partition) => replicaReader(folder, partition));
-  const reads = new LogReads(readers, new HeadWatch(() => headSum(readers)));
+  const reads = new LogReads(readers, new HeadWatch(() => headSum(readers)), undefined, fill);
   onTestFinished(() => reads.close());
   return reads;
 }
@@ -117,6 +121,34 @@ describe('a replica', () => {
     }
     expect(() => firstPositionOf(8_796_093_022_207)).toThrow(RangeError);
     expect(() => firstPositionOf(-1)).toThrow(RangeError);
+  });
+});
+
+describe('bodies that are dropped', () => {
+  test('are asked for by whoever reads them; all else of their events stays, and counts for a page', async () => {
+    const folder = freshFolder();
+    const replica = open(folder, 0);
+    for (let offset = 0; offset < 6; offset += 1) store(replica, offset, appendOf('a-1'));
+    const whole = (await readsOf(folder, [0]).read('start')).events;
+    replica.transaction(() => replica.dropBodies(1, 4));
+    replica.transaction(() => replica.dropBodies(1, 4));
+    const asked: string[][] = [];
+    const fill: FillBodies = async (events) => {
+      asked.push(events.filter(({ data }) => isDropped(data)).map(({ position }) => position));
+      return events.map((event) => whole.find(({ id }) => id === event.id) ?? event);
+    };
+    const reads = readsOf(folder, [0], fill);
+    expect((await reads.read('start')).events).toEqual(whole);
+    expect((await reads.readStream(0, 'a-1')).events).toEqual(whole);
+    const positions = [1, 2, 3].map((offset) => encodePosition(firstPositionOf(offset)));
+    expect(asked).toEqual([positions, positions]);
+    const unfilled = (await readsOf(folder, [0]).read('start')).events;
+    expect(unfilled.map(({ data }) => dataUnits(data))).toEqual(
+      whole.map(({ data }) => data.length),
+    );
+    // A program that knows no dropped bodies would take what is left of them for data.
+    using db = new DatabaseSync(join(folder, 'partition-00000', 'events.sqlite'));
+    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 2 });
   });
 });
 

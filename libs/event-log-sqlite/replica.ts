@@ -2,11 +2,23 @@
  * For adapters that follow another engine's log into SQLite files: one for each partition, filled by a
  * `Replica` and read by the code that reads the SQLite log.
  */
-export { decodePosition, encodePosition } from './event-rows.ts';
+export { decodePosition, encodePosition, isDropped } from './event-rows.ts';
 export { HeadWatch } from './head-watch.ts';
 export type { LogReader } from './log-reader.ts';
-export { headSum, LogReads, type ReadOptions, type StreamReadOptions } from './log-reads.ts';
-export { firstPositionOf, offsetOf, removeReplica, replicaReader } from './replica-file.ts';
+export {
+  type FillBodies,
+  headSum,
+  LogReads,
+  type ReadOptions,
+  type StreamReadOptions,
+} from './log-reads.ts';
+export {
+  firstPositionOf,
+  indexOf,
+  offsetOf,
+  removeReplica,
+  replicaReader,
+} from './replica-file.ts';
 export { ownReplicaFolder, type ReplicaOwner, ReplicaTakenError } from './replica-owner.ts';
 export { type SnapshotResult, snapshotReplica } from './replica-snapshot.ts';
 export {

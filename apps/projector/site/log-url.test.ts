@@ -18,11 +18,11 @@ describe('the URL of a log', () => {
     });
     expect(parseLogUrl('kafka://k1:9092')).toMatchObject({ topic: 'annals' });
     const all =
-      'kafka://ann:p%40ss@k1:9092/t?partitions=8&replicas=3&min-in-sync=2&compression=gzip&tls=true&sasl=scram-sha-512';
+      'kafka://ann:p%40ss@k1:9092/t?partitions=8&replicas=3&min-in-sync=2&compression=gzip&bodies=2000000&tls=true&sasl=scram-sha-512';
     expect(parseLogUrl(all)).toMatchObject({
       login: { mechanism: 'scram-sha-512', username: 'ann', password: 'p@ss' },
       ...{ partitions: 8, replicationFactor: 3, minInSyncReplicas: 2 },
-      ...{ compression: 'gzip', tls: true },
+      ...{ compression: 'gzip', bodies: 2_000_000, tls: true },
     });
     expect(parseLogUrl('kafka://ann:secret@k1:9092/t')).toMatchObject({
       login: { mechanism: 'plain' },
@@ -54,6 +54,7 @@ describe('the URL of a log', () => {
     ['kafka://h:1/t?partitons=3', 'knows no setting "partitons"; there is partitions,'],
     ['kafka://h:1/t?partitions=0', 'has partitions=0, which is no number from 1 to'],
     ['kafka://h:1/t?partitions=8&partitions=9', 'has partitions twice'],
+    ['kafka://h:1/t?bodies=0', 'has bodies=0, which is no number from 1 to'],
     ['kafka://h:1/t?compression=zip', 'has compression=zip, which is none of none, gzip'],
     ['kafka://h:1/t?sasl=plain', 'has sasl, and no user and password'],
     ['kafka://ann@h:1/t', 'has a user without a password'],

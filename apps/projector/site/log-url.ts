@@ -35,6 +35,8 @@ export interface KafkaLogPlace {
   readonly replicationFactor: number | undefined;
   readonly minInSyncReplicas: number | undefined;
   readonly compression: 'none' | 'gzip' | undefined;
+  /** Of how many records of each partition a replica keeps bodies; all when it is undefined. */
+  readonly bodies: number | undefined;
 }
 
 export interface EventStoreDBLogPlace {
@@ -62,9 +64,10 @@ const topicPattern = /^[a-zA-Z0-9._-]{1,249}$/;
 const topicDefault = 'annals';
 const partitionsMax = 10_000;
 const replicasMax = 100;
+const bodiesMax = 1_000_000_000;
 
 function kafkaPlace(url: string): KafkaLogPlace | BadUrl {
-  const known = ['partitions', 'replicas', 'min-in-sync', 'compression', 'tls', 'sasl'];
+  const known = ['partitions', 'replicas', 'min-in-sync', 'compression', 'bodies', 'tls', 'sasl'];
   const parts = urlParts(url, known);
   if (isBad(parts)) return parts;
   const topic = parts.path || topicDefault;
@@ -79,6 +82,8 @@ function kafkaPlace(url: string): KafkaLogPlace | BadUrl {
   if (isBad(minInSyncReplicas)) return minInSyncReplicas;
   const compression = wordIn(parts, 'compression', ['none', 'gzip']);
   if (isBad(compression)) return compression;
+  const bodies = countIn(parts, 'bodies', bodiesMax);
+  if (isBad(bodies)) return bodies;
   const tls = wordIn(parts, 'tls', ['true', 'false']);
   if (isBad(tls)) return tls;
   const mechanism = wordIn(parts, 'sasl', ['plain', 'scram-sha-256', 'scram-sha-512']);
@@ -88,7 +93,7 @@ function kafkaPlace(url: string): KafkaLogPlace | BadUrl {
   if (username && !password) return badUrl('has a user without a password');
   return {
     ...{ kind: 'kafka', url, brokers, topic, partitions, replicationFactor, minInSyncReplicas },
-    ...{ compression, tls: tls === 'true' },
+    ...{ compression, bodies, tls: tls === 'true' },
     login:
       username && password ? { mechanism: mechanism ?? 'plain', username, password } : undefined,
   };

@@ -152,6 +152,7 @@ async function openKafka(place: KafkaLogPlace, options: OpenLogOptions): Promise
       ...(replicationFactor === undefined ? {} : { replicationFactor }),
       ...(minInSyncReplicas === undefined ? {} : { minInSyncReplicas }),
       ...(place.compression === undefined ? {} : { compression: place.compression }),
+      ...(place.bodies === undefined ? {} : { bodyRecordsMax: place.bodies }),
       ...(onProgress ? { onProgress } : {}),
       onReport: ({ level, message }) => onReport?.(level, message),
     }),

@@ -75,7 +75,7 @@ export function countIn(
   const text = settings.get(name);
   if (text === undefined) return undefined;
   const count = Number(text);
-  if (/^\d{1,6}$/.test(text) && count >= 1 && count <= max) return count;
+  if (/^\d{1,10}$/.test(text) && count >= 1 && count <= max) return count;
   return badUrl(`has ${name}=${text}, which is no number from 1 to ${max}`);
 }
 

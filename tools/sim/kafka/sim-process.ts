@@ -136,6 +136,10 @@ export class SimProcess {
       timers: this.#timers(),
       instance: () => Buffer.from(random.bytes(10)).toString('hex'),
       formats: async () => formats,
+      recordReader: () => ({
+        read: async (partition, offset) => topic.fetch(partition, offset, 1),
+        close: async () => undefined,
+      }),
     };
   }
 
@@ -235,6 +239,7 @@ export class SimProcess {
       mark: (mark) => replica.mark(mark),
       marks: () => replica.marks(),
       dropMarks: (before) => replica.dropMarks(before),
+      dropBodies: (from, to) => replica.dropBodies(from, to),
       progress: () => replica.progress(),
       keepProgress: (state) => replica.keepProgress(state),
       close: () => replica.close(),
