@@ -17,6 +17,11 @@ export function runProjector(env: { readonly [name: string]: string }) {
   return runProgram([join(root, 'apps', 'projector', 'main.ts')], env);
 }
 
+/** Runs the sandbox PSP's main.ts. */
+export function runSandbox(env: { readonly [name: string]: string }) {
+  return runProgram([join(root, 'apps', 'sandbox-psp', 'main.ts')], env);
+}
+
 /** Runs `annals` with these arguments and settings until it has ended. */
 export function runCommand(argv: readonly string[], env: { readonly [name: string]: string }) {
   return runProgram([command, ...argv], { NO_COLOR: '1', ...env }).ended;
