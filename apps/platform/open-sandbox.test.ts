@@ -2,9 +2,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '@annals/core';
 import { paymentsSettingsOf, sandboxAddress } from '@annals/projector';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { openSandbox } from './open-sandbox.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
+import { until } from './testing/until.ts';
+
+// Threads start slowly on a busy machine.
+vi.setConfig({ testTimeout: 120_000 });
 
 async function folder() {
   const { path, remove } = await temporaryFolder();
@@ -39,6 +43,34 @@ test('a second process of the same folder uses that of the first', async () => {
   expect(second).toMatchObject({ url: first.url, isElsewhere: true });
   await second.stop();
   expect((await fetch(`${first.url}/sandbox/tokens`)).status).toBe(200);
+});
+
+test('a second process takes over where the first has ended, with its books and at its address', async () => {
+  const { open } = await folder();
+  const hooks: string[] = [];
+  const merchant = createServer((request, response) => {
+    hooks.push(request.url ?? '');
+    response.end();
+  });
+  await new Promise<void>((resolve) => merchant.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void merchant.close().closeAllConnections());
+  const { port } = merchant.address() as AddressInfo;
+  const [first, second] = [await open(), await open()];
+  second.useEndpoint(`http://127.0.0.1:${port}/of-the-second`);
+  const headers = { authorization: 'Bearer sk_test_sandbox' };
+  const body = 'amount=100&currency=usd&payment_method=pm_card_visa&confirm=true';
+  const intents = `${first.url}/v1/payment_intents`;
+  const made = await fetch(intents, { method: 'POST', headers, body });
+  const { id } = (await made.json()) as { readonly id: string };
+
+  await first.stop();
+  await until('the takeover', () => (second.isElsewhere ? undefined : true));
+  expect(await (await fetch(`${intents}/${id}`, { headers })).json()).toMatchObject({ id });
+  await fetch(intents, { method: 'POST', headers, body });
+  await until('a webhook to the second', () => hooks[0]);
+  expect(hooks[0]).toBe('/of-the-second');
+  // The first one comes back, and finds it elsewhere.
+  expect(await open()).toMatchObject({ url: first.url, isElsewhere: true });
 });
 
 test('a port that is set and taken by somebody else is an error; one that was only used last is not', async () => {

@@ -7,12 +7,16 @@ import {
   sandboxAddressFile,
   sandboxFolder,
 } from '@annals/projector';
-import { startSandboxThread } from '@annals/sandbox-psp';
+import {
+  type SandboxThread,
+  type SandboxThreadOptions,
+  startSandboxThread,
+} from '@annals/sandbox-psp';
 
 /** The sandbox PSP of a data folder: a payment provider to try, where no other one is set. */
 export interface OpenSandbox {
   readonly url: string;
-  /** Another process of this data folder runs it. */
+  /** Another process of this data folder runs it. Should that one end, this one does. */
   readonly isElsewhere: boolean;
   /** Where its webhooks go from now on. */
   useEndpoint(url: string): void;
@@ -34,6 +38,8 @@ const host = '127.0.0.1';
 const usualPort = 8_090;
 const answerMsMax = 10_000;
 const lookMs = 50;
+/** Between two looks at whether the process that runs the sandbox is still there. */
+const watchMs = 1_000;
 
 /** Starts the sandbox, or finds the one that another process of this data folder runs; undefined where none is needed. */
 export async function openSandbox(options: OpenSandboxOptions): Promise<OpenSandbox | undefined> {
@@ -46,12 +52,59 @@ export async function openSandbox(options: OpenSandboxOptions): Promise<OpenSand
   const thread = { folder, host, ports: portsOf(options), key, webhookSecret, onTrouble };
   const started = await startSandboxThread(thread);
   if (started === 'taken') {
-    const url = await answering(dataFolder, key, clock);
-    const nothing = { useEndpoint: () => undefined, stop: async () => undefined };
-    return { url, isElsewhere: true, ...nothing };
+    return new ElsewhereSandbox(await answering(dataFolder, key, clock), { clock, thread });
   }
   writeAddress(folder, started.url);
   return { ...started, isElsewhere: false };
+}
+
+/** The sandbox of another process. It is taken over, at the address that all know, when nobody answers there any more. */
+class ElsewhereSandbox implements OpenSandbox {
+  readonly url: string;
+  readonly #stopping = new AbortController();
+  readonly #watching: Promise<void>;
+  #own: SandboxThread | undefined;
+  #endpoint: string | undefined;
+
+  constructor(
+    url: string,
+    means: { readonly clock: Clock; readonly thread: SandboxThreadOptions },
+  ) {
+    this.url = url;
+    this.#watching = this.#watch(means.clock, means.thread);
+  }
+
+  get isElsewhere(): boolean {
+    return this.#own === undefined;
+  }
+
+  useEndpoint(url: string): void {
+    this.#endpoint = url;
+    this.#own?.useEndpoint(url);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#watching;
+    await this.#own?.stop();
+  }
+
+  async #watch(clock: Clock, thread: SandboxThreadOptions): Promise<void> {
+    const { signal } = this.#stopping;
+    const ports = [Number(new URL(this.url).port)];
+    while (!this.#own && !signal.aborted) {
+      await clock.sleep(watchMs, signal);
+      if (signal.aborted || (await isSandbox(this.url, thread.key))) continue;
+      try {
+        // `taken`: it is slow, or a third process was quicker.
+        const started = await startSandboxThread({ ...thread, ports });
+        if (started !== 'taken') this.#own = started;
+      } catch (error) {
+        thread.onTrouble(`the sandbox PSP was not taken over: ${String(error)}`);
+      }
+    }
+    if (this.#endpoint !== undefined) this.#own?.useEndpoint(this.#endpoint);
+  }
 }
 
 /** A page that a buyer was sent to before a restart should be there after it: the last port comes first. */
