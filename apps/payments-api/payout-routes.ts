@@ -57,7 +57,8 @@ function payOutRoute(means: PaymentsApiMeans): Route {
     response: { 202: z.strictObject({ ...payoutMembers, position: positionInAnswer }) },
     problems: [
       ...['unknown-seller', 'currency-not-sold', 'no-bank-account', 'payout-exists'],
-      ...['insufficient-funds', 'below-minimum', 'wallet-behind', 'read-model-lost'],
+      ...['needs-release', 'insufficient-funds', 'below-minimum', 'wallet-behind'],
+      'read-model-lost',
       ...keyProblems,
     ],
     handler: (request, reply) => {
