@@ -110,7 +110,10 @@ export async function loadStream<State, T extends StreamEventType>(
   }
 }
 
-/** Folds of the streams that were looked at last, so that the next look reads only what is new. Not for plaintext of personal data. */
+/**
+ * Folds of the streams that were looked at last, so that the next look reads only what is new. Not for plaintext of personal
+ * data. What is kept may be behind the log: who decides on it lets the append find out.
+ */
 export class KeptFolds<State> {
   readonly #folds = new Map<string, Loaded<State>>();
 
@@ -120,13 +123,25 @@ export class KeptFolds<State> {
     stream: string,
   ): Promise<Loaded<State>> {
     const loaded = await loadStream(means, kind, stream, this.#folds.get(stream));
+    this.keep(stream, loaded);
+    return loaded;
+  }
+
+  /** The stream as it was seen last. */
+  kept(stream: string): Loaded<State> | undefined {
+    return this.#folds.get(stream);
+  }
+
+  /** The stream as it was seen just now; what was seen of it later already stays. */
+  keep(stream: string, loaded: Loaded<State>): void {
+    const known = this.#folds.get(stream);
+    const newest = known && known.revision > loaded.revision ? known : loaded;
     this.#folds.delete(stream);
-    this.#folds.set(stream, loaded);
+    this.#folds.set(stream, newest);
     const [oldest] = this.#folds.keys();
     if (this.#folds.size > changeLimits.foldsMax && oldest !== undefined) {
       this.#folds.delete(oldest);
     }
-    return loaded;
   }
 }
 

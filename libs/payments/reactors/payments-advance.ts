@@ -14,10 +14,12 @@ import { type PaymentsFolds, paymentsFolds } from './stream-folds.ts';
  * authenticated, and some time after an attempt that may be repeated. Calls nobody, so it may be done twice.
  */
 export interface PaymentsAdvanceOptions {
+  /** Shared with other reactors of the same log; its own unless told. */
+  readonly folds?: PaymentsFolds;
   readonly log: EventLog;
   readonly cipher: SubjectCipher;
   readonly clock: Clock;
-  readonly routing: PspRouting;
+  readonly routing: Pick<PspRouting, 'choose'>;
   readonly limits?: Partial<Record<keyof typeof advanceLimits, number>>;
 }
 
@@ -34,7 +36,8 @@ export const paymentsAdvanceName = 'payments-advance';
 export function paymentsAdvance(options: PaymentsAdvanceOptions): Reactor {
   const { log, cipher } = options;
   const limits = { ...advanceLimits, ...options.limits };
-  const advance = new PaymentsAdvance(options, paymentsFolds(log, cipher), limits);
+  const { folds = paymentsFolds(log, cipher) } = options;
+  const advance = new PaymentsAdvance(options, folds, limits);
   return {
     name: paymentsAdvanceName,
     categories: [checkoutCategory],
@@ -73,6 +76,15 @@ function ordersFreed(event: RecordedPaymentsEvent): 'all' | { readonly order: st
   }
 }
 
+/** What risk let through was mostly asked for in the same breath (`payments-risk`). */
+function isAskedFor(
+  { type, data }: RecordedPaymentsEvent,
+  checkout: Checkout | undefined,
+): boolean {
+  if (type !== 'order-risk-assessed') return false;
+  return (checkout?.orders.get(data.payment_order_id)?.attempts.length ?? 0) > 0;
+}
+
 type Limits = Record<keyof typeof advanceLimits, number>;
 type Waits = { readonly kind: 'waits'; readonly reason: string };
 
@@ -92,6 +104,10 @@ class PaymentsAdvance {
     if (freed === undefined) throw new TypeError(`${event.type} frees no order`);
     const dueAt = this.#dueAt(event);
     if (this.#options.clock.now() < dueAt) return { kind: 'retry', reason: `not before ${dueAt}` };
+    const known = this.#folds.checkouts.kept(event.stream);
+    if (known && known.revision >= event.revision && isAskedFor(event, known.state)) {
+      return { kind: 'done', result: { came: 'unchanged' } };
+    }
     const method = await this.#methodOf(event.stream);
     // The buyer was erased, and with them the card: nothing can be charged any more, and the checkout expires.
     if (method === undefined) return { kind: 'done', result: { came: 'erased' } };
@@ -100,7 +116,7 @@ class PaymentsAdvance {
       waits.length = 0;
       const orders = freed === 'all' ? [...(checkout?.orders.keys() ?? [])] : [freed.order];
       const asked = orders.flatMap((order) => {
-        const next = this.#next(checkout, order, method);
+        const next = nextCall(this.#options, checkout, order, method);
         if (next.kind === 'waits') waits.push(next);
         return next.kind === 'decided' ? next.events : [];
       });
@@ -119,49 +135,59 @@ class PaymentsAdvance {
     return event.recordedAt + wait;
   }
 
-  #next(
-    checkout: Checkout | undefined,
-    orderId: string,
-    method: string,
-  ): Decided<CheckoutEvent> | Refused | Waits {
-    const order = checkout?.orders.get(orderId);
-    if (!checkout || !order) return decided();
-    const { clock } = this.#options;
-    const at = clock.now();
-    const callBefore = at + this.#limits.callWithinMs;
-    const { authentication } = checkout;
-    const several = checkout.orders.size > 1;
-    if (several && authentication.state !== 'none' && authentication.state !== 'authenticated') {
-      return decided();
-    }
-    // The authentication is one provider's: so are all attempts that rest on it.
-    const psp =
-      authentication.state === 'authenticated' ? authentication.psp : this.#pspFor(checkout, order);
-    if (typeof psp !== 'string') return psp;
-    const asked = { psp, method, at, callBefore };
-    return several && authentication.state === 'none'
-      ? requestAuthentication(checkout, asked)
-      : requestAttempt(checkout, orderId, asked);
-  }
-
-  /** Somewhere else than before, where there is somewhere; the choice is written into the intent. */
-  #pspFor({ currency }: Checkout, { terms, attempts }: OrderFold): string | Waits {
-    const { routing } = this.#options;
-    const payment = {
-      amount: { amount: BigInt(terms.amount), currency },
-      seller: terms.seller_account,
-    };
-    const tried = attempts.map(({ psp }) => psp);
-    const elsewhere = routing.choose(payment, tried);
-    const choice =
-      elsewhere.kind === 'no_route' && tried.length > 0 ? routing.choose(payment) : elsewhere;
-    return choice.kind === 'chosen' ? choice.psp.name : { kind: 'waits', reason: choice.detail };
-  }
-
   async #methodOf(stream: string): Promise<string | undefined> {
     const { log, cipher } = this.#options;
     const { events } = await log.readStream(stream, { limit: 1 });
     const [opened] = await checkoutEvents.decode(events, cipher);
     return opened?.type === 'checkout-opened' ? opened.data.method : undefined;
   }
+}
+
+/** The call that an order which is free to go on needs next; `waits` where no provider can be asked now. */
+export function nextCall(
+  {
+    clock,
+    routing,
+    limits,
+  }: Pick<PaymentsAdvanceOptions, 'clock' | 'routing'> & { readonly limits?: Partial<Limits> },
+  checkout: Checkout | undefined,
+  orderId: string,
+  method: string,
+): Decided<CheckoutEvent> | Refused | Waits {
+  const order = checkout?.orders.get(orderId);
+  if (!checkout || !order) return decided();
+  const at = clock.now();
+  const callBefore = at + (limits?.callWithinMs ?? advanceLimits.callWithinMs);
+  const { authentication } = checkout;
+  const several = checkout.orders.size > 1;
+  if (several && authentication.state !== 'none' && authentication.state !== 'authenticated') {
+    return decided();
+  }
+  // The authentication is one provider's: so are all attempts that rest on it.
+  const psp =
+    authentication.state === 'authenticated'
+      ? authentication.psp
+      : pspFor(routing, checkout, order);
+  if (typeof psp !== 'string') return psp;
+  const asked = { psp, method, at, callBefore };
+  return several && authentication.state === 'none'
+    ? requestAuthentication(checkout, asked)
+    : requestAttempt(checkout, orderId, asked);
+}
+
+/** Somewhere else than before, where there is somewhere; the choice is written into the intent. */
+function pspFor(
+  routing: Pick<PspRouting, 'choose'>,
+  { currency }: Checkout,
+  { terms, attempts }: OrderFold,
+): string | Waits {
+  const payment = {
+    amount: { amount: BigInt(terms.amount), currency },
+    seller: terms.seller_account,
+  };
+  const tried = attempts.map(({ psp }) => psp);
+  const elsewhere = routing.choose(payment, tried);
+  const choice =
+    elsewhere.kind === 'no_route' && tried.length > 0 ? routing.choose(payment) : elsewhere;
+  return choice.kind === 'chosen' ? choice.psp.name : { kind: 'waits', reason: choice.detail };
 }

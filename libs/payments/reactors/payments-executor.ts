@@ -36,6 +36,8 @@ import {
  * into a stream of dead letters, and is tried again when somebody asks for it there.
  */
 export interface PaymentsExecutorOptions {
+  /** Shared with other reactors of the same log; its own unless told. */
+  readonly folds?: PaymentsFolds;
   readonly log: EventLog;
   readonly cipher: SubjectCipher;
   readonly clock: Clock;
@@ -48,7 +50,7 @@ export const executorCategories = [checkoutCategory, sellerCategory, deadLetterC
 
 export function paymentsExecutor(options: PaymentsExecutorOptions): Reactor {
   const { log, cipher, clock } = options;
-  const executor = new PaymentsExecutor(options, paymentsFolds(log, cipher));
+  const executor = new PaymentsExecutor(options, options.folds ?? paymentsFolds(log, cipher));
   return pspExecutor({
     name: paymentsExecutorName,
     categories: executorCategories,

@@ -5,6 +5,8 @@ import { VirtualClock } from '@annals/projection/testing';
 import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
 import { expect, test } from 'vitest';
 import { checkoutEvents } from '../events.ts';
+import type { Psp } from '../psp/port.ts';
+import type { PspRouting } from '../psp/routing.ts';
 import { decideDenyList, denyListEventTypes, denyListStream } from '../risk/deny-list.ts';
 import { DenyListScreen } from '../risk/index.ts';
 import { openRisk, type RiskRules } from '../risk/open-risk.ts';
@@ -12,6 +14,10 @@ import { Payments } from '../service.ts';
 import { buyerSubject } from '../streams.ts';
 import { openCommand, shopTerms } from '../testing/paid-order.ts';
 import { paymentsRisk } from './payments-risk.ts';
+
+const oneProvider: Pick<PspRouting, 'choose'> = {
+  choose: () => ({ kind: 'chosen', psp: { name: 'one' } as Psp }),
+};
 
 async function desk(rules: RiskRules = {}) {
   const clock = new VirtualClock(Date.parse('2026-11-24T12:00:00Z'));
@@ -27,14 +33,17 @@ async function desk(rules: RiskRules = {}) {
   const open = (checkoutId: string, email = 'ann@example.org') =>
     payments.open({ ...openCommand, checkoutId, buyerInfo: { email, name: 'Ann' } });
   /** Assesses what is there: a process that starts, works, and ends. */
-  const work = async () => {
+  const work = async (routing?: Pick<PspRouting, 'choose'>) => {
     const stop = new AbortController();
     const { signal } = stop;
     const onTrouble = (detail: string) => {
       throw new Error(detail);
     };
     const screen = await openRisk({ log, cipher, clock, signal, rules, onTrouble });
-    const reactor = paymentsRisk({ log, cipher, clock, screen });
+    const reactor = paymentsRisk({
+      ...{ log, cipher, clock, screen },
+      ...(routing ? { routing } : {}),
+    });
     const run = runReactor({ log, cipher, clock, reactor, signal, runId: newId(), from: {} });
     await clock.advance(1_000);
     stop.abort();
@@ -46,7 +55,11 @@ async function desk(rules: RiskRules = {}) {
       type === 'order-risk-assessed' ? [`${data.verdict} ${String(data.rules)}`] : [],
     );
   };
-  return { log, keys, cipher, clock, open, work, verdict };
+  const types = async (checkoutId: string) => {
+    const { events } = await log.readStream(`checkout-${checkoutId}`);
+    return events.map(({ type }) => type);
+  };
+  return { log, keys, cipher, clock, open, work, verdict, types };
 }
 
 test('every order gets its verdict, once, before anything else is in its stream', async () => {
@@ -55,6 +68,28 @@ test('every order gets its verdict, once, before anything else is in its stream'
   await work();
   await work();
   expect(await verdict('c-1')).toEqual(['accepted ']);
+});
+
+test('what an only order needs next is asked for in the append of its verdict', async () => {
+  const reviewed = await desk({ amounts: [{ currency: 'USD', reviewFrom: 1n }] });
+  await reviewed.open('c-1');
+  await reviewed.work(oneProvider);
+  expect(await reviewed.types('c-1')).toEqual(['checkout-opened', 'order-risk-assessed']);
+
+  const free = await desk();
+  await free.open('c-1');
+  await free.work(oneProvider);
+  const requested = ['checkout-opened', 'order-risk-assessed', 'attempt-requested'];
+  expect(await free.types('c-1')).toEqual(requested);
+  await free.work(oneProvider);
+  expect(await free.types('c-1')).toEqual(requested);
+});
+
+test('where no provider can be asked now, the verdict is written alone', async () => {
+  const { open, work, types } = await desk();
+  await open('c-1');
+  await work({ choose: () => ({ kind: 'unavailable', detail: 'none is up' }) });
+  expect(await types('c-1')).toEqual(['checkout-opened', 'order-risk-assessed']);
 });
 
 test('who is on the deny list of the log is rejected', async () => {

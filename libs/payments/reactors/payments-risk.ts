@@ -4,9 +4,12 @@ import type { AnyRecordedEvent, Performed, Reactor } from '@annals/projection';
 import { assessRisk } from '../decide/checkout.ts';
 import { type CheckoutEvent, checkoutEvents, type RecordedPaymentsEvent } from '../events.ts';
 import { decided, type Refused } from '../outcome.ts';
+import type { PspRouting } from '../psp/routing.ts';
 import type { RiskAssessment, RiskScreen } from '../risk/port.ts';
 import { riskRequestsOf } from '../risk/risk-requests.ts';
+import { type Checkout, evolve } from '../state.ts';
 import { checkoutCategory } from '../streams.ts';
+import { nextCall } from './payments-advance.ts';
 import { type PaymentsFolds, paymentsFolds } from './stream-folds.ts';
 
 /**
@@ -14,10 +17,14 @@ import { type PaymentsFolds, paymentsFolds } from './stream-folds.ts';
  * without a verdict in its stream. An assessment moves nothing, so it may be made twice; the first one counts.
  */
 export interface PaymentsRiskOptions {
+  /** Shared with other reactors of the same log; its own unless told. */
+  readonly folds?: PaymentsFolds;
   readonly log: EventLog;
   readonly cipher: SubjectCipher;
   readonly clock: Clock;
   readonly screen: RiskScreen;
+  /** With it the call that an only order needs next is asked for in the append of its verdict; else that is left to `payments-advance`. */
+  readonly routing?: Pick<PspRouting, 'choose'>;
 }
 
 export const riskLimits = {
@@ -30,7 +37,7 @@ export const paymentsRiskName = 'payments-risk';
 
 export function paymentsRisk(options: PaymentsRiskOptions): Reactor {
   const { log, cipher } = options;
-  const folds = paymentsFolds(log, cipher);
+  const { folds = paymentsFolds(log, cipher) } = options;
   return {
     name: paymentsRiskName,
     categories: [checkoutCategory],
@@ -47,10 +54,11 @@ export function paymentsRisk(options: PaymentsRiskOptions): Reactor {
 }
 
 async function assess(
-  { screen, clock }: PaymentsRiskOptions,
+  options: PaymentsRiskOptions,
   folds: PaymentsFolds,
   event: RecordedPaymentsEvent,
 ): Promise<Performed> {
+  const { screen, clock } = options;
   const requests = riskRequestsOf(event);
   // The buyer was erased, and with them the card: nothing can be charged any more, and the checkout expires.
   if (!requests) return { kind: 'done', result: { came: 'erased' } };
@@ -64,6 +72,7 @@ async function assess(
     }
   }
   const at = clock.now();
+  folds.checkouts.seen(event);
   const applied = await folds.checkouts.decide(event.stream, (checkout) => {
     const events: CheckoutEvent[] = [];
     let refusal: Refused | undefined;
@@ -72,9 +81,25 @@ async function assess(
       if (one.kind === 'refused') refusal ??= one;
       else events.push(...one.events);
     }
-    return refusal ?? decided(...events);
+    return refusal ?? decided(...events, ...callAfter(options, event, checkout, events));
   });
   return applied.kind === 'refused'
     ? { kind: 'failed', reason: `${applied.reason}: ${applied.detail}` }
     : { kind: 'done', result: { came: applied.kind } };
+}
+
+/** The call that the only order of a checkout needs next, where risk lets it through. Several wait for one authentication. */
+function callAfter(
+  { routing, clock }: PaymentsRiskOptions,
+  event: RecordedPaymentsEvent,
+  checkout: Checkout | undefined,
+  verdicts: readonly CheckoutEvent[],
+): readonly CheckoutEvent[] {
+  const [verdict] = verdicts;
+  if (!routing || checkout?.orders.size !== 1 || verdict?.type !== 'order-risk-assessed') return [];
+  const method = event.type === 'checkout-opened' ? event.data.method : undefined;
+  if (method === undefined || verdict.data.verdict !== 'accepted') return [];
+  const after = evolve(checkout, verdict);
+  const next = nextCall({ routing, clock }, after, verdict.data.payment_order_id, method);
+  return next.kind === 'decided' ? next.events : [];
 }

@@ -18,6 +18,7 @@ import {
 } from '../reactors/payments-executor.ts';
 import { paymentsObserver } from '../reactors/payments-observer.ts';
 import { paymentsRisk, paymentsRiskName } from '../reactors/payments-risk.ts';
+import { paymentsFolds } from '../reactors/stream-folds.ts';
 import type { LedgerReadModel } from '../read-model/ledger.ts';
 import type { PaymentsReadModel } from '../read-model/payments.ts';
 import type { WalletsReadModel } from '../read-model/wallets.ts';
@@ -82,13 +83,14 @@ export function runPayments(options: RunPaymentsOptions): RunningPayments {
   const { log, cipher, clock, signal, routing, screen, onTrouble, mayWork, random } = options;
   const psp = routing.psp.bind(routing);
   const means = { log, cipher, clock };
+  const folds = paymentsFolds(log, cipher);
   const { finance, payments } = servicesOf(options);
   const running = runReactors({
     ...{ ...means, signal, onTrouble },
     reactors: [
-      paymentsRisk({ ...means, screen }),
-      paymentsAdvance({ ...means, routing }),
-      paymentsExecutor({ ...means, psp }),
+      paymentsRisk({ ...means, folds, screen, routing }),
+      paymentsAdvance({ ...means, folds, routing }),
+      paymentsExecutor({ ...means, folds, psp }),
       payoutReleases({ cipher, payments, finance }),
       ...(options.webhooks ? [webhookQueue(means)] : []),
     ],

@@ -9,7 +9,12 @@ import {
   walletsProjection,
 } from '@annals/payments';
 import { type Psp, PspRouting } from '@annals/payments/psp';
-import { paymentsAdvance, paymentsExecutor, paymentsRisk } from '@annals/payments/reactors';
+import {
+  paymentsAdvance,
+  paymentsExecutor,
+  paymentsFolds,
+  paymentsRisk,
+} from '@annals/payments/reactors';
 import { runReactors } from '@annals/payments/runtime';
 import { generationDirectory } from '@annals/projection';
 import { openEmbedded, type Site } from '@annals/projector';
@@ -65,13 +70,14 @@ export class Market {
     this.#captured = new Captures(site, stop.signal);
     const breaker = { clock, callsMin: 1_000 };
     const routing = new PspRouting({ psps: [psp], rules: [{ psp: psp.name }], breaker });
+    const folds = paymentsFolds(log, cipher);
     const reactors = runReactors({
       ...{ ...means, signal: stop.signal },
       onTrouble: (part, detail) => this.#captured.fail(new Error(`${part}: ${detail}`)),
       reactors: [
-        paymentsRisk({ ...means, screen }),
-        paymentsAdvance({ ...means, routing }),
-        paymentsExecutor({ ...means, psp: (name) => routing.psp(name) }),
+        paymentsRisk({ ...means, folds, screen, routing }),
+        paymentsAdvance({ ...means, folds, routing }),
+        paymentsExecutor({ ...means, folds, psp: (name) => routing.psp(name) }),
       ],
     });
     this.#areWorking = () => reactors.isWorking();
