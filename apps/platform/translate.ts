@@ -37,6 +37,8 @@ function fromStore(code: string, store: string): Problem | undefined {
     case 'busy':
     case 'overloaded':
       return unavailable(`the ${store} is busy`, 1);
+    case 'catching-up':
+      return unavailable(`the ${store} is catching up`, retryAfterSeconds);
     case 'closed':
       return unavailable('the service is stopping', 1);
     default:

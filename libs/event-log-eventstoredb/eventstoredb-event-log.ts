@@ -15,28 +15,18 @@ import {
 } from '@annals/event-log';
 import {
   encodePosition,
-  HeadWatch,
-  headSum,
-  isDamage,
-  LogReads,
-  openReplica,
-  ownReplicaFolder,
+  type LogReads,
   type ReadOptions,
-  type Replica,
   type ReplicaEvent,
-  type ReplicaOwner,
-  removeReplica,
-  replicaReader,
   type StreamReadOptions,
 } from '@annals/event-log-sqlite/replica';
 import type { EventStoreDBClient } from '@eventstore/db-client';
-import { AllFeed } from './all-feed.ts';
 import { AppendLanes } from './append-lanes.ts';
 import { Arrivals } from './arrivals.ts';
 import { envelopeOf, type FollowedEvent } from './event-envelope.ts';
 import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
-import { FollowError } from './follow-error.ts';
-import { LogIndex, type Looked } from './log-index.ts';
+import { FollowedIndex, partition, type Report } from './followed-index.ts';
+import type { Looked } from './log-index.ts';
 import { type Sent, sendAppend } from './server-append.ts';
 import { clientOf, headOnServer, hostsOf, untilAnswered } from './server-connection.ts';
 import { within } from './within.ts';
@@ -54,11 +44,6 @@ export interface EventStoreDBEventLogOptions {
   readonly onReport?: (report: Report) => void;
 }
 
-export interface Report {
-  readonly level: 'warn' | 'error';
-  readonly message: string;
-}
-
 /** The port, and what an operator wants to know of it. */
 export interface EventStoreDBEventLog extends EventLog {
   readonly folder: string;
@@ -66,9 +51,6 @@ export interface EventStoreDBEventLog extends EventLog {
   barrier(stream: string): Promise<void>;
   status(): { readonly position: number; readonly events: number; readonly queueDepth: number };
 }
-
-/** EventStoreDB has one order of all events. */
-const partition = 0;
 
 /**
  * Opens the log on a server, and catches up with it before anything is served. Throws EventLogError:
@@ -78,15 +60,7 @@ const partition = 0;
 export async function eventstoredbEventLog(
   options: EventStoreDBEventLogOptions,
 ): Promise<EventStoreDBEventLog> {
-  const client = clientOf(options.connection);
-  const owner = ownReplicaFolder(options.folder);
-  let log: EventStoreDBLog;
-  try {
-    log = logOn(options, client, owner);
-  } catch (error) {
-    owner.release();
-    throw error;
-  }
+  const log = new EventStoreDBLog(options, clientOf(options.connection));
   try {
     await log.catchUp();
     return log;
@@ -96,88 +70,41 @@ export async function eventstoredbEventLog(
   }
 }
 
-/** An index that is damaged, or does not say how far it came, is made anew. */
-function logOn(
-  options: EventStoreDBEventLogOptions,
-  client: EventStoreDBClient,
-  owner: ReplicaOwner,
-): EventStoreDBLog {
-  const report = () =>
-    options.onReport?.({ level: 'warn', message: 'the index was damaged: it is made anew' });
-  const { replica, found } = openReplica(options.folder, partition);
-  if (found === 'damaged') report();
-  try {
-    return new EventStoreDBLog(options, client, replica, owner);
-  } catch (error) {
-    replica.close();
-    if (error instanceof FollowError || !isDamage(error)) throw error;
-  }
-  removeReplica(options.folder, partition);
-  report();
-  const { replica: anew } = openReplica(options.folder, partition);
-  return new EventStoreDBLog(options, client, anew, owner);
-}
-
 class EventStoreDBLog implements EventStoreDBEventLog {
   readonly folder: string;
   readonly #prefix: string;
   /** Of the connection string, for messages: without user and password. */
   readonly #hosts: string;
   readonly #clock: Pick<Clock, 'now'>;
-  readonly #report: (report: Report) => void;
   readonly #client: EventStoreDBClient;
-  readonly #replica: Replica;
-  readonly #index: LogIndex;
-  readonly #reads: LogReads;
-  readonly #watch: HeadWatch;
-  readonly #feed: AllFeed;
-  readonly #owner: ReplicaOwner;
+  readonly #index: FollowedIndex;
   readonly #lanes = new AppendLanes();
   /** Appends of this process that have come back, until they are answered. */
   readonly #returned = new Set<string>();
   readonly #pending = new Set<string>();
-  #caughtUp = Promise.withResolvers<void>();
   readonly #arrivals = new Arrivals();
   #failure: Error | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(
-    options: EventStoreDBEventLogOptions,
-    client: EventStoreDBClient,
-    replica: Replica,
-    owner: ReplicaOwner,
-  ) {
+  constructor(options: EventStoreDBEventLogOptions, client: EventStoreDBClient) {
     const { connection, folder, prefix = '', clock = systemClock, onReport } = options;
     this.folder = folder;
     this.#prefix = prefix;
     this.#hosts = hostsOf(connection);
     this.#clock = clock;
-    this.#report = onReport ?? (() => undefined);
-    this.#replica = replica;
-    this.#owner = owner;
-    this.#index = new LogIndex(replica, prefix);
     this.#client = client;
-    const readers = [replicaReader(folder, partition)];
-    this.#watch = new HeadWatch(() => headSum(readers));
-    this.#reads = new LogReads(readers, this.#watch);
-    this.#feed = new AllFeed({
-      client: this.#client,
-      index: this.#index,
-      prefix,
+    this.#index = new FollowedIndex({
+      ...{ client, folder, prefix },
       onApplied: (events) => this.#applied(events),
-      onCaughtUp: () => this.#caughtUp.resolve(),
+      onReport: (report) => onReport?.(report),
       onFailed: (error) => this.#fail(error),
-      onLost: (error) =>
-        this.#report({ level: 'warn', message: `not connected: ${error.message}` }),
     });
-    this.#caughtUp.promise.catch(() => undefined);
   }
 
   /** Bounded only until the server answers: an index may have much to read. */
   async catchUp(): Promise<void> {
     await untilAnswered(this.#client, this.#hosts);
-    this.#feed.start();
-    await this.#caughtUp.promise;
+    await this.#index.start();
   }
 
   async append(
@@ -192,7 +119,7 @@ class EventStoreDBLog implements EventStoreDBEventLog {
   }
 
   async readStream(stream: string, options?: StreamReadOptions): Promise<StreamPage> {
-    return this.#mustServe().readStream(partition, stream, options);
+    return (await this.#whole()).readStream(partition, stream, options);
   }
 
   async read(
@@ -200,7 +127,7 @@ class EventStoreDBLog implements EventStoreDBEventLog {
     filter?: Filter,
     options?: ReadOptions,
   ): Promise<Page> {
-    return this.#mustServe().read(from, filter, options);
+    return (await this.#whole()).read(from, filter, options);
   }
 
   subscribe(
@@ -208,21 +135,21 @@ class EventStoreDBLog implements EventStoreDBEventLog {
     filter?: Filter,
     options?: { readonly signal?: AbortSignal; readonly limit?: number },
   ): AsyncIterable<Delivery> {
-    return this.#reads.subscribe(from, filter, options);
+    return this.#index.reads.subscribe(from, filter, options);
   }
 
   async count(filter?: Filter): Promise<ReadonlyMap<string, number>> {
-    return this.#mustServe().count(filter);
+    return (await this.#whole()).count(filter);
   }
 
   async head(): Promise<Checkpoint> {
-    return this.#mustServe().head();
+    return (await this.#whole()).head();
   }
 
   async barrier(stream: string): Promise<void> {
     this.#mustServe();
     const head = await headOnServer(this.#client, this.#prefix, stream);
-    await this.#until(stream, head);
+    await this.#mustCome(stream, head);
   }
 
   status() {
@@ -236,13 +163,11 @@ class EventStoreDBLog implements EventStoreDBEventLog {
   }
 
   async #close(): Promise<void> {
-    this.#reads.end();
+    this.#index.reads.end();
     await this.#lanes.idle();
-    await this.#feed.close();
+    await this.#index.end();
     await within(this.#client.dispose(), limits.closeMsMax);
-    this.#reads.close();
-    this.#replica.close();
-    this.#owner.release();
+    this.#index.close();
   }
 
   /** Looks the ids up, sends them at the exact head, and begins again whenever others were quicker. */
@@ -262,10 +187,12 @@ class EventStoreDBLog implements EventStoreDBEventLog {
       ),
     );
     this.#pending.add(appendId);
+    let isSent = false;
     try {
       for (let attempt = 0; attempt < limits.attemptsMax; attempt += 1) {
         const looked = await this.#looked(stream, requested, expected);
         if (looked.kind !== 'new') return this.#answer(looked, appendId);
+        isSent = true;
         const sent = await this.#settled(stream, wire, looked.head);
         if (sent.kind === 'in-doubt') return { kind: 'unknown', detail: sent.detail };
         if (sent.kind === 'too-large') {
@@ -277,8 +204,14 @@ class EventStoreDBLog implements EventStoreDBEventLog {
           continue;
         }
         const last = (looked.head === 'no-stream' ? -1 : looked.head) + events.length;
-        await this.#until(stream, last);
+        if (!(await this.#comes(stream, last))) return { kind: 'unknown', detail: tooSlow };
       }
+    } catch (error) {
+      if (!isCatchingUp(error)) throw error;
+      const detail = error.message;
+      return isSent
+        ? { kind: 'unknown', detail }
+        : { kind: 'refused', reason: 'overloaded', detail };
     } finally {
       this.#pending.delete(appendId);
       this.#returned.delete(appendId);
@@ -293,7 +226,7 @@ class EventStoreDBLog implements EventStoreDBEventLog {
     events: readonly ReplicaEvent[],
     expected: Expected,
   ): Promise<Looked> {
-    const looked = this.#index.look(stream, events, expected);
+    const looked = await this.#index.look(stream, events, expected);
     if (looked.kind !== 'conflict' && looked.kind !== 'partial-duplicate') return looked;
     await this.barrier(stream);
     return this.#index.look(stream, events, expected);
@@ -334,7 +267,6 @@ class EventStoreDBLog implements EventStoreDBEventLog {
       if (ours?.head && this.#pending.has(ours.head.id)) this.#returned.add(ours.head.id);
     }
     this.#arrivals.arrived(events.map(({ stream, revision }) => [this.#ownName(stream), revision]));
-    this.#watch.wakeAll();
   }
 
   #ownName(stream: string): string {
@@ -343,36 +275,48 @@ class EventStoreDBLog implements EventStoreDBEventLog {
 
   #fail(error: Error): void {
     this.#failure = error;
-    this.#report({ level: 'error', message: error.message });
-    this.#caughtUp.reject(error);
     this.#arrivals.fail(error);
-    this.#watch.wakeAll();
   }
 
   /** The last revision of a stream in the index; -1 when it has none. */
-  #headOf(stream: string): number {
-    const looked = this.#index.look(stream, [], 'any');
+  async #headOf(stream: string): Promise<number> {
+    const looked = await this.#index.look(stream, [], 'any');
     return looked.kind === 'new' && looked.head !== 'no-stream' ? looked.head : -1;
   }
 
-  /** Until the index holds this revision of the stream. */
-  async #until(stream: string, revision: number): Promise<void> {
-    if (this.#headOf(stream) >= revision) return;
-    const arrived = this.#arrivals.wait(stream, revision);
+  /** Whether the index comes to hold this revision of the stream in time. */
+  async #comes(stream: string, revision: number): Promise<boolean> {
+    try {
+      if ((await this.#headOf(stream)) >= revision) return true;
+    } catch (error) {
+      if (!isCatchingUp(error)) throw error;
+    }
     if (this.#failure) throw this.#failure;
-    if (await within(arrived, limits.followMsMax)) return;
-    throw new EventLogError(
-      'io',
-      `the index did not come up with the server in ${limits.followMsMax} ms`,
-    );
+    // Nothing is stored in the index between the look and this: that takes a turn of its own.
+    return (await within(this.#arrivals.wait(stream, revision), limits.followMsMax)) ?? false;
   }
 
-  #mustServe(): LogReads {
+  async #mustCome(stream: string, revision: number): Promise<void> {
+    if (!(await this.#comes(stream, revision))) throw new EventLogError('catching-up', tooSlow);
+  }
+
+  async #whole(): Promise<LogReads> {
+    this.#mustServe();
+    await this.#index.whole();
+    return this.#index.reads;
+  }
+
+  #mustServe(): void {
     if (this.#closed) throw new EventLogError('closed', 'the event log is closed');
     if (this.#failure) throw this.#failure;
-    return this.#reads;
   }
 }
+
+function isCatchingUp(error: unknown): error is EventLogError {
+  return error instanceof EventLogError && error.code === 'catching-up';
+}
+
+const tooSlow = `the index did not come up with the server in ${limits.followMsMax} ms`;
 
 function requestedEvent(event: NewEvent): ReplicaEvent {
   const { id, type, schemaVersion, data, contentHash, occurredAt, recordedAt } = event;

@@ -17,6 +17,12 @@ export const eventstoredbLimits = {
   attemptsMax: 64,
   /** How long the index may take to come up to what the server has said. */
   followMsMax: 30_000,
+  /** How long a caller waits for an index that is being made anew. */
+  healWaitMsMax: 5_000,
+  /** Times an index is made anew while its process runs: then the disk is broken. */
+  healsMax: 5,
+  /** Between two looks whether the file of the index is still there. */
+  lookMsEvery: 1_000,
   /** How long opening may take until the server has answered at all. */
   connectMsMax: 15_000,
   /** How long the client may take to let go of its calls. */

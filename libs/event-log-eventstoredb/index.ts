@@ -2,7 +2,7 @@ export {
   type EventStoreDBEventLog,
   type EventStoreDBEventLogOptions,
   eventstoredbEventLog,
-  type Report,
 } from './eventstoredb-event-log.ts';
 export { eventstoredbLimits } from './eventstoredb-limits.ts';
 export { FollowError, type FollowProblem } from './follow-error.ts';
+export type { Report } from './followed-index.ts';

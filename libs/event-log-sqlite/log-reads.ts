@@ -40,22 +40,26 @@ export class LogReads {
   readonly #watch: HeadWatch;
   readonly #settle: () => Promise<void>;
   readonly #fill: FillBodies | undefined;
+  readonly #mends: (error: unknown) => boolean;
   #ended = false;
 
   /**
    * `watch` is asked with `headSum` of the same readers. `settle` is awaited before anything is read: what
    * was answered is in the files when it resolves. `fill` is asked for bodies that are not there any more.
+   * `mends` says of what failed that the files are being made anew: then it is done again after `settle`.
    */
   constructor(
     readers: readonly LogReader[],
     watch: HeadWatch,
     settle: () => Promise<void> = async () => undefined,
     fill?: FillBodies,
+    mends: (error: unknown) => boolean = () => false,
   ) {
     this.#readers = readers;
     this.#watch = watch;
     this.#settle = settle;
     this.#fill = fill;
+    this.#mends = mends;
   }
 
   /** The files were made anew, and hold what they held: reads go on from these. */
@@ -75,13 +79,14 @@ export class LogReads {
     options: StreamReadOptions = {},
   ): Promise<StreamPage> {
     this.mustBeOpen();
-    await this.#settle();
-    this.mustBeOpen();
-    const reader = this.#readers.find((one) => one.partition === partition);
-    if (!reader) {
-      throw new RangeError(`${stream} is in partition ${partition}, which is not served here`);
-    }
-    return this.#whole(reader.readStream(stream, options));
+    return this.#settled(() => {
+      this.mustBeOpen();
+      const reader = this.#readers.find((one) => one.partition === partition);
+      if (!reader) {
+        throw new RangeError(`${stream} is in partition ${partition}, which is not served here`);
+      }
+      return this.#whole(reader.readStream(stream, options));
+    });
   }
 
   async read(
@@ -91,23 +96,28 @@ export class LogReads {
   ): Promise<Page> {
     const limit = pageLimit(options.limit);
     // A caller that reads page after page lets the rest of the process have its turn between two.
-    await Promise.all([nextTurn(), this.#settle()]);
-    this.mustBeOpen();
-    if (options.direction === 'backward')
-      return this.#whole(this.#pageBackward(from, filter, limit));
-    if (from === 'end') return { events: [], checkpoint: this.#head(), end: true };
-    return this.#whole(this.#pageForward(from === 'start' ? {} : from, filter, limit));
+    await nextTurn();
+    return this.#settled(() => {
+      this.mustBeOpen();
+      if (options.direction === 'backward') {
+        return this.#whole(this.#pageBackward(from, filter, limit));
+      }
+      if (from === 'end') return { events: [], checkpoint: this.#head(), end: true };
+      return this.#whole(this.#pageForward(from === 'start' ? {} : from, filter, limit));
+    });
   }
 
   subscribe(...how: Parameters<EventLog['subscribe']>): AsyncIterable<Delivery> {
     return subscription(
       async (from, filter, limit) => {
-        await Promise.all([nextTurn(), this.#settle()]);
-        if (this.#ended) return undefined;
-        const head = headSum(this.#readers);
-        const page = await this.#whole(this.#pageForward(from, filter, limit));
-        if (this.#ended) return undefined;
-        return { page, changed: (signal) => this.#watch.wait(head, signal) };
+        await nextTurn();
+        return this.#settled(async () => {
+          if (this.#ended) return undefined;
+          const head = headSum(this.#readers);
+          const page = await this.#whole(this.#pageForward(from, filter, limit));
+          if (this.#ended) return undefined;
+          return { page, changed: (signal: AbortSignal) => this.#watch.wait(head, signal) };
+        });
       },
       ...how,
     );
@@ -137,9 +147,10 @@ export class LogReads {
 
   async head(): Promise<Checkpoint> {
     this.mustBeOpen();
-    await this.#settle();
-    this.mustBeOpen();
-    return this.#head();
+    return this.#settled(() => {
+      this.mustBeOpen();
+      return this.#head();
+    });
   }
 
   /** From here on nothing is served; who waits for new events is woken and ends. */
@@ -159,6 +170,18 @@ export class LogReads {
   ): Promise<Answer> {
     if (!this.#fill || !page.events.some(({ data }) => isDropped(data))) return page;
     return { ...page, events: await this.#fill(page.events) };
+  }
+
+  /** What `read` gives once all that was answered is there. */
+  async #settled<Result>(read: () => Result | Promise<Result>): Promise<Result> {
+    for (;;) {
+      await this.#settle();
+      try {
+        return await read();
+      } catch (error) {
+        if (!this.#mends(error)) throw error;
+      }
+    }
   }
 
   /**

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   openSync,
   renameSync,
+  statSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
@@ -30,6 +31,12 @@ export function placeFile(draft: string, target: string): boolean {
   // A new name is durable only when its folder is.
   sync(dirname(target), 'r');
   return true;
+}
+
+/** Tells later whether `path` is still the file that is there now: one that is removed goes on to be usable where it is open. */
+export function inPlace(path: string): () => boolean {
+  const opened = statSync(path).ino;
+  return () => statSync(path, { throwIfNoEntry: false })?.ino === opened;
 }
 
 /** Makes `folder` and what is missing above it, durably. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { connect, createLogFile, eventTables, type FileFormat, logFileName } from './log-file.ts';
 import { LogReader } from './log-reader.ts';
+import { inPlace } from './place-file.ts';
 import { sqliteLimits } from './sqlite-limits.ts';
 
 /**
@@ -100,6 +101,11 @@ export function connectReplica(folder: string, partition: number): DatabaseSync 
 /** Removes the file of a partition; no connection may be open. */
 export function removeReplica(folder: string, partition: number): void {
   rmSync(partitionFolder(folder, partition), { recursive: true, force: true });
+}
+
+/** Tells later whether the file of a partition is still the one that is there now. */
+export function replicaInPlace(folder: string, partition: number): () => boolean {
+  return inPlace(join(partitionFolder(folder, partition), logFileName));
 }
 
 /** Reads the ends of each table: where the first or the last pages are broken, SQLite throws. */

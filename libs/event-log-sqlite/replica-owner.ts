@@ -1,13 +1,15 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { EventLogError } from '@annals/event-log/port';
-import { makeFolder } from './place-file.ts';
+import { inPlace, makeFolder } from './place-file.ts';
 import { isBusy, toEventLogError } from './sqlite-errors.ts';
 
 /** Holds a replica's folder for this process; the operating system lets go of it when the process is gone. */
 export interface ReplicaOwner {
   /** May be called again. */
   release(): void;
+  /** False when the file by which others see it was removed. */
+  holds(): boolean;
 }
 
 /** A replica's folder belongs to another process, or to another thread of this one. */
@@ -34,6 +36,7 @@ export function ownReplicaFolder(folder: string): ReplicaOwner {
     db.exec('BEGIN EXCLUSIVE');
     const held = db;
     return {
+      holds: inPlace(path),
       release: () => {
         if (held.isOpen) held.close();
       },

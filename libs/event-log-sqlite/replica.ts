@@ -17,6 +17,7 @@ export {
   indexOf,
   offsetOf,
   removeReplica,
+  replicaInPlace,
   replicaReader,
 } from './replica-file.ts';
 export { ownReplicaFolder, type ReplicaOwner, ReplicaTakenError } from './replica-owner.ts';

@@ -172,6 +172,8 @@ export type EventLogErrorCode =
   | 'newer-format'
   | 'not-a-log'
   | 'corrupt'
+  /** What is read here is being made anew, or comes up too slowly: it passes by itself. */
+  | 'catching-up'
   | 'io';
 
 /** Broken I/O or a log that must not be used; `code` is stable, `message` says what to do. */
