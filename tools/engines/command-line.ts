@@ -6,6 +6,7 @@ import { jarsOf } from './jars.ts';
 import { engineNames, isEngineId, kindOf } from './kinds/kinds.ts';
 import { actOn, type NodeAction, nodeActions, nodeNamed } from './node-actions.ts';
 import { logTail, numbersOf } from './node-processes.ts';
+import { nodetool } from './nodetool.ts';
 import { identityOf } from './process-identity.ts';
 import type { Environment } from './programs.ts';
 import { type EngineStatus, statusOf } from './status.ts';
@@ -37,6 +38,7 @@ export function commandLine(io: Io): Command {
   addDown(engines, io);
   addLooks(engines, io);
   addNodeActions(engines, io);
+  addNodetool(engines, io);
   engines
     .command('fetch')
     .description('fetches the jars of engines that come by Maven, without starting anything')
@@ -168,6 +170,18 @@ function addNodeActions(engines: Command, io: Io): void {
         show(engines, io, status, () => textOf([status]));
       });
   }
+}
+
+function addNodetool(engines: Command, io: Io): void {
+  engines
+    .command('nodetool')
+    .description('runs nodetool of Cassandra on a node, as nodetool cassandra/1 -- flush annals')
+    .argument('<node>', 'a node, as cassandra/1')
+    .argument('<args...>', 'what nodetool is to do')
+    .action(async (name: string, args: string[]) => {
+      const printed = await nodetool(siteOf(engines, io), name, args);
+      show(engines, io, { printed }, () => printed.trimEnd());
+    });
 }
 
 function siteOf(engines: Command, io: Io): Site {

@@ -11,6 +11,7 @@ export type EngineName =
   | 'kafka3'
   | 'kafka-sasl'
   | 'cassandra'
+  | 'cassandra-auth'
   | 'eventstoredb'
   | 'eventstoredb-tls';
 
@@ -26,6 +27,8 @@ export interface Engine {
   readonly url: string;
   /** Does something to one node (from 1), and waits until it is done. Throws unless the engine has a label: others share it. */
   act(action: NodeAction, node: number): Promise<void>;
+  /** What only an operator can have a node of Cassandra do. Undefined where the tests have not started it. */
+  readonly nodetool?: (node: number, ...args: readonly string[]) => Promise<void>;
 }
 
 export type EngineAnswer =
@@ -82,9 +85,13 @@ export async function engine(name: EngineName, options: EngineOptions = {}): Pro
     const outcome = await engines(env, [action, `${id}/${node}`]);
     if (outcome.exitCode !== 0) throw new Error(`${action} ${id}/${node}: ${outcome.error}`);
   };
+  const nodetool = async (node: number, ...args: readonly string[]): Promise<void> => {
+    const outcome = await engines(env, ['nodetool', `${id}/${node}`, '--', ...args]);
+    if (outcome.exitCode !== 0) throw new Error(`nodetool ${args.join(' ')}: ${outcome.error}`);
+  };
   return {
     kind: 'running',
-    engine: { id, url: status.url, addresses: status.addresses, act },
+    engine: { id, url: status.url, addresses: status.addresses, act, nodetool },
   };
 }
 

@@ -23,6 +23,8 @@ export interface Programs {
   /** Makes what a node without data needs before its first start. */
   format?(nodes: readonly NodeSite[]): Promise<void>;
   command(node: NodeSite): Command;
+  /** Has a node of Cassandra do what only its operators can ask for. */
+  nodetool?(node: NodeSite, args: readonly string[]): Command;
   /** Makes one engine of nodes that answer for the first time. */
   form?(nodes: readonly NodeSite[]): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { EnginesError } from '../errors.ts';
-import { cassandra } from './cassandra/cassandra.ts';
+import { cassandra, cassandraAuth } from './cassandra/cassandra.ts';
 import { eventstoredb, eventstoredbTls } from './eventstoredb.ts';
 import { kafka, kafka3, kafkaSasl } from './kafka/kafka.ts';
 import type { EngineKind } from './kind.ts';
@@ -12,6 +12,7 @@ const kinds = {
   kafka3,
   'kafka-sasl': kafkaSasl,
   cassandra,
+  'cassandra-auth': cassandraAuth,
   eventstoredb,
   'eventstoredb-tls': eventstoredbTls,
 } as const;
