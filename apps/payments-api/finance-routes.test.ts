@@ -72,6 +72,36 @@ describe('an entry by hand', () => {
   });
 });
 
+test('requests are listed in pages, each once, the oldest first', async () => {
+  const asked = ['m-page-1', 'm-page-2', 'm-page-3', 'm-page-4', 'm-page-5'];
+  for (const id of asked) expect((await ask(id, input())).status).toBe(202);
+  const seen: string[] = [];
+  const sizes: number[] = [];
+  let cursor = '';
+  do {
+    const { status, body } = await api.call(`GET /v1/finance_requests?limit=2${cursor}`, {
+      key: ben,
+    });
+    expect(status).toBe(200);
+    sizes.push(body.data.length);
+    seen.push(...body.data.map(({ request_id }: { request_id: string }) => request_id));
+    cursor = body.next_cursor === null ? '' : `&cursor=${body.next_cursor}`;
+  } while (cursor !== '');
+  expect(seen).toEqual(asked);
+  expect(sizes).toEqual([2, 2, 1]);
+  const first = await api.call('GET /v1/finance_requests?limit=1', { key: ben });
+  // A request that is decided meanwhile does not move the others.
+  await api.call('POST /v1/finance_requests/m-page-1/reject', { key: ben, body: { reason: 'no' } });
+  const rest = `cursor=${first.body.next_cursor}`;
+  const after = await api.call(`GET /v1/finance_requests?${rest}`, { key: ben });
+  expect(after.body.data).toHaveLength(4);
+  const other = await api.call(`GET /v1/finance_requests?state=rejected&${rest}`, { key: ben });
+  expect(other).toMatchObject({ status: 400, body: { code: 'invalid-cursor' } });
+  for (const id of asked.slice(1)) {
+    await api.call(`POST /v1/finance_requests/${id}/reject`, { key: ben, body: { reason: 'no' } });
+  }
+});
+
 test('a payout above the limit is listed for a second person', async () => {
   const { finance } = api.means;
   await finance?.requestRelease({

@@ -12,6 +12,7 @@ import { paymentsErrors, problemOf } from './errors.ts';
 import { currencyCode, freeText, idSchema, positionInAnswer, writeProblems } from './fields.ts';
 import { limits } from './limits.ts';
 import type { PaymentsApiMeans } from './means.ts';
+import { decodeCursor, encodeCursor, nextCursor, pageQuery } from './pages.ts';
 import { scopes } from './scopes.ts';
 
 const accountName = z
@@ -77,7 +78,11 @@ const requestMembers = {
 };
 const requestAnswer = z.strictObject(requestMembers);
 const changedRequestAnswer = z.strictObject({ ...requestMembers, position: positionInAnswer });
-const requestsAnswer = z.strictObject({ data: z.array(requestAnswer) });
+const requestsAnswer = z.strictObject({
+  data: z.array(requestAnswer),
+  next_cursor: nextCursor,
+});
+const placeSchema = z.tuple([z.int(), z.string()]);
 
 function shown(request: FinanceRequest): z.output<typeof requestAnswer> {
   const { id, asks, state, requestedBy, decidedBy, reason, because, expiresAt } = request;
@@ -118,10 +123,20 @@ function readRoutes(finance: Finance): readonly Route[] {
       scope: scopes.finance,
       tag: 'finance',
       summary: 'What was asked of finance, by state',
-      query: { state: z.enum(financeStates).default('requested') },
+      description: 'The oldest first.',
+      query: { state: z.enum(financeStates).default('requested'), ...pageQuery },
       response: requestsAnswer,
-      handler: async ({ query: { state } }) => {
-        return { data: (await finance.requests(state)).map(shown) };
+      problems: ['invalid-cursor'],
+      handler: async ({ query: { state, cursor, limit = limits.pageRowsDefault } }) => {
+        const list = `finance ${state}`;
+        const decoded = decodeCursor(list, cursor, placeSchema);
+        if (decoded instanceof Error) return decoded;
+        const [expiresAt, id] = decoded.after ?? [];
+        const after =
+          expiresAt === undefined || id === undefined ? {} : { after: { expiresAt, id } };
+        const { requests, next } = await finance.page(state, { limit, ...after });
+        const next_cursor = next ? encodeCursor(list, [next.expiresAt, next.id]) : null;
+        return { data: requests.map(shown), next_cursor };
       },
     }),
     route({

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyReply } from 'fastify';
 import { httpErrors } from './errors.ts';
-import { limits } from './limits.ts';
+import { fileMediaTypes, limits } from './limits.ts';
 import { Problem, problemJson } from './problem.ts';
 
 const problemType = 'application/problem+json; charset=utf-8';
@@ -39,13 +39,13 @@ export function problemBody(problem: Problem, requestId: string) {
  */
 export function problemOf(
   error: unknown,
-  bodyBytesMax: number,
+  { bodyBytesMax, takesFile }: { readonly bodyBytesMax: number; readonly takesFile: boolean },
   translate: (error: unknown) => Problem | undefined,
 ): Problem | undefined {
   if (error instanceof Problem) return error;
   switch ((error as { readonly code?: unknown } | undefined)?.code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return httpErrors.problem('unsupported-media-type');
+      return unsupportedMediaType(takesFile);
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return httpErrors.problem('body-too-large', { limit_bytes: bodyBytesMax });
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
@@ -87,4 +87,10 @@ function connectionProblem(error: ClientError): Problem {
     default:
       return httpErrors.problem('malformed-http');
   }
+}
+
+/** What the route would have taken. */
+export function unsupportedMediaType(takesFile: boolean): Problem {
+  const types = takesFile ? fileMediaTypes.join(', ') : 'application/json in UTF-8';
+  return httpErrors.problem('unsupported-media-type', { types });
 }

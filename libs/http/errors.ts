@@ -95,8 +95,8 @@ export const httpErrors = defineErrors('http', {
   'unsupported-media-type': {
     status: 415,
     title: 'The body is not of a type that is read here',
-    detail: 'The body must be application/json in UTF-8, without a Content-Encoding.',
-    when: 'A body comes with another Content-Type than application/json, or with none, with another charset than UTF-8, or with a Content-Encoding.',
+    detail: 'The body must be {types}, without a Content-Encoding.',
+    when: 'A body comes with another Content-Type than its route takes (application/json in UTF-8, or that of a file), with none, or with a Content-Encoding.',
   },
   'rate-limited': {
     status: 429,

@@ -12,7 +12,7 @@ import fastify, {
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Registry } from 'prom-client';
 import { refusalsOf, refuseDoubles } from './allow.ts';
-import { problemOf, refuseConnection, sendProblem } from './answer.ts';
+import { problemOf, refuseConnection, sendProblem, unsupportedMediaType } from './answer.ts';
 import type { Authenticator, Caller } from './auth.ts';
 import { httpErrors, logErrors } from './errors.ts';
 import { EventStreams } from './event-stream.ts';
@@ -190,7 +190,7 @@ function openFastify(
     routerOptions: { maxParamLength: limits.headerBytesMax, compile: true },
     http: { maxHeaderSize: limits.headerBytesMax },
     frameworkErrors: (error, _request, reply) => {
-      const problem = problemOf(error, bodyBytesMax, () => undefined);
+      const problem = problemOf(error, { bodyBytesMax, takesFile: false }, () => undefined);
       sendProblem(reply as FastifyReply, problem ?? httpErrors.problem('malformed-http'), headers);
     },
     clientErrorHandler: (error, socket) =>
@@ -269,7 +269,8 @@ function answerErrors(
   const translate = options.translate ?? (() => undefined);
   app.setErrorHandler((error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const limit = request.routeOptions.bodyLimit ?? bodyBytesMax;
-    let problem = problemOf(error, limit, translate);
+    const takesFile = request.routeOptions.config.streamedBody ?? false;
+    let problem = problemOf(error, { bodyBytesMax: limit, takesFile }, translate);
     if (!problem) {
       request.log.error({ err: loggableError(error) }, 'internal error');
       problem = httpErrors.problem('internal-error', { request_id: request.id });
@@ -284,8 +285,9 @@ function readJson(app: FastifyInstance): void {
     'application/json',
     { parseAs: 'buffer' },
     (request, body, done) => {
-      if (!isPlainUtf8(request.headers) || request.routeOptions.config.streamedBody) {
-        return done(httpErrors.problem('unsupported-media-type'), undefined);
+      const takesFile = request.routeOptions.config.streamedBody ?? false;
+      if (!isPlainUtf8(request.headers) || takesFile) {
+        return done(unsupportedMediaType(takesFile), undefined);
       }
       if (request.routeOptions.config.rawBody) return done(null, body);
       // Clients send this type with an empty body, too. The validator knows whether one is needed.
@@ -301,8 +303,9 @@ function readJson(app: FastifyInstance): void {
 function streamFiles(app: FastifyInstance): void {
   app.addContentTypeParser([...fileMediaTypes], (request, payload, done) => {
     const encoding = request.headers['content-encoding']?.toLowerCase() ?? 'identity';
-    if (!request.routeOptions.config.streamedBody || encoding !== 'identity') {
-      return done(httpErrors.problem('unsupported-media-type'), undefined);
+    const takesFile = request.routeOptions.config.streamedBody ?? false;
+    if (!takesFile || encoding !== 'identity') {
+      return done(unsupportedMediaType(takesFile), undefined);
     }
     done(null, payload);
   });

@@ -47,6 +47,16 @@ test('JSON is no file, a file is no JSON, and nothing is unpacked', async () => 
   expect((await post('text/csv', '/v1/file', { 'content-encoding': 'gzip' })).statusCode).toBe(415);
 });
 
+test('what a route would have taken is named', async () => {
+  const detail = async (...what: Parameters<typeof post>) => (await post(...what)).json().detail;
+  const files = `The body must be ${fileMediaTypes.join(', ')}, without a Content-Encoding.`;
+  const json = 'The body must be application/json in UTF-8, without a Content-Encoding.';
+  expect(await detail('image/png')).toBe(files);
+  expect(await detail('text/csv', '/v1/file', { 'content-encoding': 'gzip' })).toBe(files);
+  expect(await detail('text/csv', '/v1/json')).toBe(json);
+  expect(await detail('image/png', '/v1/json')).toBe(json);
+});
+
 test('a route with a schema and a file is a mistake', async () => {
   const both = route({
     ...{ ...described, method: 'POST', url: '/v1/both', streamedBody: true },

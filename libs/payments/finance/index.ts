@@ -17,6 +17,7 @@ export {
   Finance,
   type FinanceChanged,
   type FinanceMeans,
+  type FinancePlace,
   type HeldPayout,
   releaseRequestId,
   scheduleRequester,

@@ -44,6 +44,9 @@ export interface HeldPayout {
   readonly by: string | undefined;
 }
 
+/** Where a request stands in the list. */
+export type FinancePlace = Pick<FinanceRequest, 'expiresAt' | 'id'>;
+
 /** Where an entry is that is to be corrected. */
 export interface CorrectedEntry {
   readonly stream: string;
@@ -65,6 +68,18 @@ export class Finance {
     return (await loadStream(this.#means, financeStreams, financeStream(id))).state;
   }
 
+  /** A page of the requests in a state, the oldest first. */
+  async page(
+    state: FinanceState,
+    { limit, after }: { readonly limit: number; readonly after?: FinancePlace },
+  ): Promise<{ readonly requests: readonly FinanceRequest[]; readonly next?: FinancePlace }> {
+    const all = await this.requests(state);
+    const rest = after === undefined ? all : all.filter((one) => inOrder(after, one) < 0);
+    const requests = rest.slice(0, limit);
+    const last = requests.at(-1);
+    return last && rest.length > limit ? { requests, next: placeOf(last) } : { requests };
+  }
+
   /** All requests in a state, the oldest first. Reads the streams of finance: there is one for each thing people ask. */
   async requests(state: FinanceState): Promise<readonly FinanceRequest[]> {
     const { log, cipher } = this.#means;
@@ -81,7 +96,7 @@ export class Finance {
       from = page.checkpoint;
     }
     const inState = [...all.values()].filter((request) => request.state === state);
-    return inState.toSorted((a, b) => a.expiresAt - b.expiresAt || (a.id < b.id ? -1 : 1));
+    return inState.toSorted(inOrder);
   }
 
   /** Asks for an entry that corrects another one. */
@@ -184,4 +199,14 @@ export class Finance {
 /** The request that stands for a payout. */
 export function releaseRequestId(seller: string, payoutId: string): string {
   return idFromKey('payout-release', seller, payoutId);
+}
+
+/** All wait equally long, so the first to expire is the oldest. */
+function inOrder(a: FinancePlace, b: FinancePlace): number {
+  if (a.expiresAt !== b.expiresAt) return a.expiresAt - b.expiresAt;
+  return a.id === b.id ? 0 : a.id < b.id ? -1 : 1;
+}
+
+function placeOf({ expiresAt, id }: FinanceRequest): FinancePlace {
+  return { expiresAt, id };
 }
