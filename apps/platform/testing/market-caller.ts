@@ -58,6 +58,8 @@ export class MarketCaller {
     for (;;) {
       const told = await this.#fetch(path, { method: 'GET' });
       if (told?.status === 200) return told.json;
+      // What was acknowledged is there, and stays there.
+      if (told && isFinal(told)) throw new Error(`GET ${path}: ${told.status} ${told.text}`);
       await this.#again(`GET ${path}`, told);
     }
   }
