@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { v5 } from 'uuid';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
@@ -19,6 +20,20 @@ import {
 describe('ids', () => {
   test('the same key gives the same id, on every machine', () => {
     expect(idFromKey('score', 'default', 'm1', 'ann')).toBe('e1557cf3-5a7f-586b-ba1b-a5626550583c');
+  });
+
+  test('an id is the UUIDv5 of the parts with their lengths', () => {
+    const namespace = v5('annals', v5.DNS);
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'binary' })), (parts) => {
+        const name = parts.map((part) => `${part.length}:${part}`).join('');
+        expect(idFromKey(...parts)).toBe(v5(name, namespace));
+      }),
+    );
+  });
+
+  test('half a character makes no id', () => {
+    expect(() => idFromKey('a', '\ud800')).toThrow(URIError);
   });
 
   test('parts are told apart wherever the border between them is', () => {

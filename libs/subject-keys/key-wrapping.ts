@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto';
+import { createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { limits } from './limits.ts';
 import { deriveKey, openBox, sealBox } from './sealing.ts';
 
@@ -13,14 +13,14 @@ export const wrappedKeyBytes = 12 + limits.keyBytes + 16;
 export class KeyWrapping {
   /** Stored beside the keys: tells a wrong master key before anything is read or written with it. */
   readonly check: Uint8Array;
-  readonly #key: Uint8Array;
+  readonly #key: KeyObject;
 
   /** Throws a TypeError unless the master key is 32 bytes. */
   constructor(masterKey: Uint8Array) {
     if (masterKey.length !== limits.keyBytes) {
       throw new TypeError(`a master key has ${limits.keyBytes} bytes, not ${masterKey.length}`);
     }
-    this.#key = deriveKey(masterKey, 'annals subject key wrapping v1');
+    this.#key = createSecretKey(deriveKey(masterKey, 'annals subject key wrapping v1'));
     this.check = deriveKey(masterKey, 'annals master key check v1');
   }
 

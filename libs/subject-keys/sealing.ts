@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
 import { limits } from './limits.ts';
 
 /** Cryptographically strong random bytes. Only the simulation passes another source than `node:crypto`. */
@@ -13,7 +21,7 @@ const algorithm = 'aes-256-gcm';
  * The nonce is random, so one key may seal at most 2^32 boxes (§8.3); a subject stays far below.
  */
 export function sealBox(
-  key: Uint8Array,
+  key: KeyObject,
   plaintext: Uint8Array,
   context: string,
   random: RandomBytes = randomBytes,
@@ -25,7 +33,7 @@ export function sealBox(
 }
 
 /** What `sealBox` was given, or undefined when key, box or context is not the same. */
-export function openBox(key: Uint8Array, box: Uint8Array, context: string): Buffer | undefined {
+export function openBox(key: KeyObject, box: Uint8Array, context: string): Buffer | undefined {
   if (box.length < nonceBytes + tagBytes) return undefined;
   const decipher = createDecipheriv(algorithm, key, box.subarray(0, nonceBytes), {
     authTagLength: tagBytes,
@@ -45,14 +53,18 @@ export function deriveKey(key: Uint8Array, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', key, '', purpose, limits.keyBytes));
 }
 
-/** The keys of one subject as the cipher uses them. */
+/**
+ * The keys of one subject as the cipher uses them. Key objects, for a key of bytes is made into one at each use, which
+ * takes several times as long as sealing a few fields.
+ */
 export interface SubjectSecret {
-  readonly sealing: Uint8Array;
-  readonly fingerprinting: Uint8Array;
+  readonly sealing: KeyObject;
+  readonly fingerprinting: KeyObject;
 }
 
 export function subjectSecret(key: Uint8Array): SubjectSecret {
-  return { sealing: key, fingerprinting: deriveKey(key, 'annals subject fingerprint v1') };
+  const fingerprinting = createSecretKey(deriveKey(key, 'annals subject fingerprint v1'));
+  return { sealing: createSecretKey(key), fingerprinting };
 }
 
 /** The text form of a sealed box: `v1.` and base64url without padding (RFC 4648 §5). */
