@@ -16,6 +16,9 @@ import {
 } from '@annals/payments';
 import {
   type BooksComparison,
+  cassandraBooksComparison,
+  cassandraMovementsReadModel,
+  cassandraQueuesReadModel,
   type MovementsReadModel,
   type QueuesReadModel,
   reconciliationProjection,
@@ -24,6 +27,7 @@ import {
   sqliteQueuesReadModel,
 } from '@annals/payments/reconciliation';
 import {
+  cassandraDeliveryLog,
   type DeliveryLog,
   sqliteDeliveryLog,
   webhooksProjection,
@@ -70,10 +74,10 @@ export async function paymentsReads(
     ledger: readModelOf(ledger, sqliteLedgerReadModel, cassandraLedgerReadModel),
     wallets: readModelOf(wallets, sqliteWalletsReadModel, cassandraWalletsReadModel),
     payments: readModelOf(payments, sqlitePaymentsReadModel, cassandraPaymentsReadModel),
-    deliveries: sqliteDeliveryLog(inSqlite(webhooks)),
-    movements: sqliteMovementsReadModel(inSqlite(reconciliation)),
-    queues: sqliteQueuesReadModel(inSqlite(reconciliation)),
-    books: sqliteBooksComparison(inSqlite(ledger), inSqlite(wallets)),
+    deliveries: readModelOf(webhooks, sqliteDeliveryLog, cassandraDeliveryLog),
+    movements: readModelOf(reconciliation, sqliteMovementsReadModel, cassandraMovementsReadModel),
+    queues: readModelOf(reconciliation, sqliteQueuesReadModel, cassandraQueuesReadModel),
+    books: booksOf(ledger, wallets),
     state: () => {
       const states = all.map((one) => one.state());
       if (states.includes('lost')) return 'lost';
@@ -93,16 +97,14 @@ function readModelOf<Model>(
   return live.kind === 'sqlite' ? onSqlite(live) : onCassandra(live);
 }
 
-/** Reconciliation and the delivery log are read from SQLite only: elsewhere whoever asks is told so. */
-function inSqlite(live: Live): LiveGeneration {
-  if (live.kind === 'sqlite') return live;
-  const { waitFor } = live;
-  const current = () => {
-    throw new RangeError(
-      `reconciliation and the delivery log cannot be read from ${live.kind}: keep payments in SQLite for them`,
-    );
-  };
-  return { current, waitFor };
+function booksOf(ledger: Live, wallets: Live): BooksComparison {
+  if (ledger.kind === 'sqlite' && wallets.kind === 'sqlite') {
+    return sqliteBooksComparison(ledger, wallets);
+  }
+  if (ledger.kind === 'cassandra' && wallets.kind === 'cassandra') {
+    return cassandraBooksComparison(ledger, wallets);
+  }
+  throw new RangeError(`the ledger is in ${ledger.kind}, and the wallets are in ${wallets.kind}`);
 }
 
 type State = 'ready' | 'building' | 'lost';

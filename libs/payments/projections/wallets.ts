@@ -21,7 +21,7 @@ const wallets: Table = {
     disputed: 'text',
   },
   key: ['seller_account', 'currency', 'partition'],
-  indexes: { seller: ['seller_account', 'currency'] },
+  indexes: { seller: ['seller_account', 'currency'], name: ['seller_account'] },
 };
 
 /** How far the wallet has followed the seller's own stream: what a payout is decided against. */
@@ -93,7 +93,7 @@ const sellerTypes: ReadonlySet<string> = new Set(sellerEvents.names);
 
 export const walletsProjection = defineProjection({
   name: 'wallets',
-  version: 4,
+  version: 5,
   categories: [checkoutCategory, sellerCategory, settlementCategory, financeCategory],
   tables: [wallets, sellers],
   split: 'partition',

@@ -13,10 +13,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ledgerProjection } from '../projections/ledger.ts';
 import { paymentsProjection } from '../projections/payments.ts';
 import { walletsProjection } from '../projections/wallets.ts';
+import { cassandraBooksComparison } from '../reconciliation/books-comparison-cassandra.ts';
+import {
+  cassandraMovementsReadModel,
+  cassandraQueuesReadModel,
+} from '../reconciliation/reconciliation-cassandra.ts';
 import { describeBooks, historyOf } from '../testing/describe-books.ts';
+import { describeDeliveryLog } from '../testing/describe-delivery-log.ts';
 import { describePaymentLists } from '../testing/describe-payment-lists.ts';
+import { describeReconciliationReads } from '../testing/describe-reconciliation-reads.ts';
 import { fedGeneration, feed } from '../testing/fed-store.ts';
 import { NaiveBooks } from '../testing/naive-books.ts';
+import { webhooksProjection } from '../webhooks-out/deliveries.ts';
+import { cassandraDeliveryLog } from '../webhooks-out/delivery-log-cassandra.ts';
 import { cassandraLedgerReadModel } from './ledger-cassandra.ts';
 import type { LiveCassandraGeneration } from './live-cassandra.ts';
 import { cassandraPaymentsReadModel } from './payments-cassandra.ts';
@@ -101,6 +110,25 @@ await describeOn('cassandra', 'Payments on Cassandra', (engine) => {
       stepCount: 150,
       payments: async (log, cipher) =>
         cassandraPaymentsReadModel((await site(paymentsProjection, log, cipher)).live),
+    });
+  });
+
+  describe('reconciliation', () => {
+    describeReconciliationReads({
+      seeds: [1],
+      stepCount: 300,
+      live: async (projection, log, cipher) => (await site(projection, log, cipher)).live,
+      movements: cassandraMovementsReadModel,
+      queues: cassandraQueuesReadModel,
+      books: cassandraBooksComparison,
+    });
+  });
+
+  describe('webhooks', () => {
+    describeDeliveryLog({
+      seeds: [1],
+      deliveries: async (log, cipher) =>
+        cassandraDeliveryLog((await site(webhooksProjection, log, cipher)).live),
     });
   });
 

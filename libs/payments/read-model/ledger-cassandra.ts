@@ -238,6 +238,25 @@ async function* bookedAt(
   yield await booked(some);
 }
 
+function placesAfter(
+  reads: CassandraReads,
+  partition: number,
+  position: string,
+): AsyncGenerator<Row> {
+  const order = reads.order('entries', 'place', [partition]);
+  return rowsOf(order, ['position', 'stream', 'revision'], { after: [position] });
+}
+
+/** All that a partition has booked behind a position, for whoever reads all of it at one moment. */
+export function bookedAfter(
+  reads: CassandraReads,
+  partition: number,
+  position: string,
+): AsyncGenerator<readonly BookedRow[]> {
+  const all = { [partition]: '\u{10ffff}' };
+  return bookedAt(reads, placesAfter(reads, partition, position), all);
+}
+
 interface DayRow {
   readonly day: string;
   readonly kind: string;
@@ -275,9 +294,7 @@ async function trialBalance(
   }
   if ((await live.waitFor(reached, underWayMsMax)) === 'late') throw new BooksUnderWayError();
   for (const partition of Object.keys(reached).map(Number)) {
-    const order = reads.order('entries', 'place', [partition]);
-    const start = { after: [until[partition] ?? ''] };
-    const later = rowsOf(order, ['position', 'stream', 'revision'], start);
+    const later = placesAfter(reads, partition, until[partition] ?? '');
     for await (const booked of bookedAt(reads, later, reached)) {
       for (const row of booked) {
         const key = JSON.stringify([row.day, kindOf(row.account), row.currency, partition]);

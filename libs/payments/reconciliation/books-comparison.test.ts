@@ -1,35 +1,10 @@
 import { DatabaseSync } from 'node:sqlite';
-import { SeededRandom } from '@annals/projection/testing';
 import { expect, test } from 'vitest';
-import { PaymentsWalk } from '../contract/history.ts';
-import { ledgerProjection } from '../projections/ledger.ts';
-import { walletsProjection } from '../projections/wallets.ts';
-import { fedStore, logOf } from '../testing/fed-store.ts';
+import { booksOf as booksOfStore } from '../testing/describe-reconciliation-reads.ts';
+import { fedStore } from '../testing/fed-store.ts';
 import { comparisonSql, sqliteBooksComparison } from './books-comparison.ts';
 
-/** The wallets have seen the first part of a history, the ledger all of it. */
-async function booksOf(seed: number) {
-  const walk = new PaymentsWalk(new SeededRandom(seed), Date.parse('2026-11-24T12:00:00Z'));
-  await walk.begin();
-  for (let step = 0; step < 300; step += 1) await walk.step();
-  const half = Math.floor(walk.steps.length * 0.7);
-  const log = await logOf(walk.steps.slice(0, half), 3, 1_000);
-  const wallets = await fedStore(walletsProjection, log, walk.cipher);
-  for (const step of walk.steps.slice(half)) {
-    if ('stream' in step) await log.append(step.stream, step.events, { expected: 'any' });
-  }
-  return { wallets, ledger: await fedStore(ledgerProjection, log, walk.cipher) };
-}
-
-test.each([1, 2, 3])(
-  'random history %i: wallets are their accounts, also where the ledger has gone on since',
-  async (seed) => {
-    const { wallets, ledger } = await booksOf(seed);
-    const compared = await sqliteBooksComparison(ledger, wallets).compare();
-    expect(compared).toMatchObject({ kind: 'compared', differencesFound: 0 });
-    expect(compared.kind === 'compared' && compared.balances).toBeGreaterThan(8);
-  },
-);
+const booksOf = (seed: number) => booksOfStore({ live: fedStore, stepCount: 300 }, seed);
 
 test('a wallet that differs, one that is missing, and one that nothing is booked for are named', async () => {
   const { wallets, ledger } = await booksOf(8);

@@ -7,11 +7,9 @@ import { journalOf, signed } from '../journal.ts';
 import { money } from '../money.ts';
 import type { Seller } from '../seller-state.ts';
 import { checkoutCategory } from '../streams.ts';
-import { fedStore, logOf } from '../testing/fed-store.ts';
+import { logOf } from '../testing/fed-store.ts';
 import { shopTerms } from '../testing/paid-order.ts';
-import { bankBook, clearingMovements } from './clearing-movements.ts';
-import { sqliteMovementsReadModel } from './movements.ts';
-import { reconciliationProjection } from './queues.ts';
+import { clearingMovements } from './clearing-movements.ts';
 
 test.each([1, 2, 3, 4])(
   'random history %i: movements of checkouts sum to what is booked to PSP clearing',
@@ -48,36 +46,6 @@ test.each([1, 2, 3, 4])(
     expect(shown(moved)).toEqual(shown(booked));
   },
 );
-
-test('the read model has the movements of each day, page by page, of providers and of the bank', async () => {
-  const walk = new PaymentsWalk(new SeededRandom(5), Date.parse('2026-11-24T12:00:00Z'));
-  await walk.begin();
-  for (let step = 0; step < 400; step += 1) await walk.step();
-  const log = await logOf(walk.steps, 2, 1_000);
-  const page = await log.read('start', {}, { limit: 10_000 });
-  const events = (await paymentsEvents.decode(page.events, walk.cipher)) as RecordedPaymentsEvent[];
-  const streams = Map.groupBy(events, ({ stream }) => stream);
-  const all = [...streams.values()].flatMap((own) => clearingMovements(own));
-  const read = sqliteMovementsReadModel(await fedStore(reconciliationProjection, log, walk.cipher));
-  const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
-  const days = new Set(all.map(({ at }) => new Date(at).toISOString().slice(0, 10)));
-  for (const book of ['stripe', bankBook]) {
-    const found = [];
-    for (const day of days) {
-      for (let after: { stream: string; revision: number } | undefined; ; ) {
-        const query = { book, day, limit: 3, ...(after ? { after } : {}) };
-        const answered = await read.movements(query);
-        if (answered.kind !== 'answer') throw new Error(answered.kind);
-        found.push(...answered.movements);
-        after = answered.next;
-        if (!after) break;
-      }
-    }
-    const expected = all.filter((one) => one.book === book);
-    expect(expected.length).toBeGreaterThan(0);
-    expect(found.toSorted(byId)).toEqual(expected.toSorted(byId));
-  }
-});
 
 test('a payout that is seen only when it was paid, or came back, has moved at the provider all the same', () => {
   const seen = (status: 'paid' | 'failed') => {

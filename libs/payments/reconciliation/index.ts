@@ -8,6 +8,7 @@ export {
   sqliteBooksComparison,
   type WalletDifference,
 } from './books-comparison.ts';
+export { cassandraBooksComparison } from './books-comparison-cassandra.ts';
 export {
   type BreakClass,
   breakClasses,
@@ -70,6 +71,10 @@ export {
   sqliteQueuesReadModel,
 } from './queues.ts';
 export { type Reconciled, type Reconciling, reconcile, waitingOf } from './reconcile.ts';
+export {
+  cassandraMovementsReadModel,
+  cassandraQueuesReadModel,
+} from './reconciliation-cassandra.ts';
 export { type ReconciliationReport, reportCsv, reportHtml, reportOf } from './report.ts';
 export {
   change,

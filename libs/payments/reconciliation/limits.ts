@@ -47,6 +47,8 @@ export const reconciliationLimits = {
   movementsPage: 2_000,
   /** Sellers whose wallets are compared at one checkpoint. */
   comparedSellers: 500,
+  /** How often a page of wallets is read anew, each a quarter of the one before, where it is never of one moment. */
+  comparisonTriesMax: 20,
   /** Wallets that differ, which a comparison names. */
   differencesMax: 1_000,
   /** Days before and after a day whose bank statements are looked at; twice as many before it for payouts. */

@@ -6,14 +6,17 @@ import { type Answer, answer, type Followed, type LiveGeneration } from '../read
 import { type BookMovement, movementsOfEvent, type Named, namesIn } from './clearing-movements.ts';
 import type { Movement, MovementStatus } from './movement.ts';
 
-/** Our side of every file, day by day, so that a day is found without reading all that ever was. */
+/**
+ * Our side of every file, day by day, so that a day is found without reading all that ever was. `of_day` is book and day: on
+ * Cassandra each is a partition of its own.
+ */
 export const movementsTable: Table = {
   name: 'movements',
   columns: {
     book: 'text',
     stream: 'text',
     revision: 'integer',
-    day: 'text',
+    of_day: 'text',
     key: 'text',
     status: 'text',
     currency: 'text',
@@ -23,7 +26,7 @@ export const movementsTable: Table = {
     id: 'text',
   },
   key: ['book', 'stream', 'revision'],
-  indexes: { day: ['book', 'day', 'stream', 'revision'] },
+  indexes: { day: ['of_day', 'stream', 'revision'] },
   writeOnly: true,
 };
 
@@ -45,10 +48,15 @@ export const movementHandler: Handler<RecordedPaymentsEvent> = {
     };
     for (const { waited: _, corrects: __, ...moved } of movementsOfEvent(event, names)) {
       const [amount, fee] = [String(moved.amount), String(moved.fee)];
-      rows.put('movements', { ...moved, stream, revision, day: dayOf(moved.at), amount, fee });
+      const of_day = dayOfBook(moved.book, dayOf(moved.at));
+      rows.put('movements', { ...moved, stream, revision, of_day, amount, fee });
     }
   },
 };
+
+export function dayOfBook(book: string, day: string): string {
+  return `${day} ${book}`;
+}
 
 export const movementEventTypes: ReadonlySet<string> = new Set([
   ...['attempt-created', 'order-captured'],
@@ -82,10 +90,10 @@ export interface MovementsReadModel extends Followed {
 /** Every query of this read model. */
 export const movementsSql = {
   day: `SELECT stream, revision, key, status, currency, amount, fee, at, id FROM movements
-    WHERE book = ? AND day = ? AND (stream, revision) > (?, ?) ORDER BY stream, revision LIMIT ?`,
+    WHERE of_day = ? AND (stream, revision) > (?, ?) ORDER BY stream, revision LIMIT ?`,
 } as const;
 
-interface MovementRow extends Omit<Movement, 'amount' | 'fee' | 'waited' | 'status'> {
+export interface MovementRow extends Omit<Movement, 'amount' | 'fee' | 'waited' | 'status'> {
   readonly stream: string;
   readonly revision: number;
   readonly status: MovementStatus;
@@ -105,9 +113,19 @@ function page(
   { book, day, after, limit }: Parameters<MovementsReadModel['movements']>[0],
 ) {
   const { stream = '', revision = -1 } = after ?? {};
-  const rows = reads.all<MovementRow>(movementsSql.day, book, day, stream, revision, limit);
-  const movements = rows.map(({ stream: _, revision: __, amount, fee, ...row }) => {
-    return { ...row, book, amount: BigInt(amount), fee: BigInt(fee), waited: 0 };
+  const of = dayOfBook(book, day);
+  return movementsPageOf(
+    book,
+    reads.all<MovementRow>(movementsSql.day, of, stream, revision, limit),
+    limit,
+  );
+}
+
+/** A page of what was found: one that is full may have another one behind it. */
+export function movementsPageOf(book: string, rows: readonly MovementRow[], limit: number) {
+  const movements = rows.map(({ key, status, currency, at, id, amount, fee }): BookMovement => {
+    const amounts = { amount: BigInt(amount), fee: BigInt(fee) };
+    return { book, key, status, currency, ...amounts, at, id, waited: 0 };
   });
   const last = rows.length < limit ? undefined : rows.at(-1);
   const next = last && { stream: last.stream, revision: last.revision };

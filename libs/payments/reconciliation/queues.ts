@@ -33,7 +33,7 @@ const breaks: Table = {
   indexes: { queue: ['treatment', 'state', 'found_at', 'break_id', 'stream'] },
 };
 
-interface BreakRow {
+export interface BreakRow {
   readonly stream: string;
   readonly break_id: string;
   readonly psp: string;
@@ -166,24 +166,32 @@ export const queuesSql = {
 export function sqliteQueuesReadModel(live: LiveGeneration): QueuesReadModel {
   return {
     queue: async (query) => {
-      if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > limits.queuePageMax) {
-        throw new RangeError(`the limit must be 1 to ${limits.queuePageMax}`);
-      }
-      return answer(live, (reads) => ({ breaks: queueOf(reads, query) }));
+      const checked = checkedQueue(query);
+      return answer(live, (reads) => ({ breaks: queueOf(reads, checked) }));
     },
     waitFor: (checkpoint, timeoutMs, signal) => live.waitFor(checkpoint, timeoutMs, signal),
   };
 }
 
+/** The query itself. Throws RangeError for a limit that is out of bounds. */
+export function checkedQueue(query: QueueQuery): QueueQuery {
+  if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > limits.queuePageMax) {
+    throw new RangeError(`the limit must be 1 to ${limits.queuePageMax}`);
+  }
+  return query;
+}
+
 function queueOf(reads: ReadTransaction, { queue, state, after, limit }: QueueQuery) {
   const from = [after?.foundAt ?? -1, after?.breakId ?? ''];
   const rows = reads.all<BreakRow>(queuesSql.queue, queue, state, ...from, limit);
-  return rows.map((row): QueuedBreak => {
-    const { break_id: breakId, psp, date, key, detail, comments, found_at: foundAt } = row;
-    return {
-      ...{ breakId, psp, date, class: row.class, state: row.state, key, detail, comments, foundAt },
-      ...(row.assigned_to === null ? {} : { assignedTo: row.assigned_to }),
-      ...(row.requested_by === null ? {} : { requestedBy: row.requested_by }),
-    };
-  });
+  return rows.map(queuedBreak);
+}
+
+export function queuedBreak(row: BreakRow): QueuedBreak {
+  const { break_id: breakId, psp, date, key, detail, comments, found_at: foundAt } = row;
+  return {
+    ...{ breakId, psp, date, class: row.class, state: row.state, key, detail, comments, foundAt },
+    ...(row.assigned_to === null ? {} : { assignedTo: row.assigned_to }),
+    ...(row.requested_by === null ? {} : { requestedBy: row.requested_by }),
+  };
 }

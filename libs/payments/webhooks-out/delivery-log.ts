@@ -1,7 +1,7 @@
 import type { ReadTransaction } from '@annals/store-sqlite';
 import { type Answer, answer, type Followed, type LiveGeneration } from '../read-model/live.ts';
 import type { DeliveryRow } from './deliveries.ts';
-import type { DeliveryState } from './lane.ts';
+import { type DeliveryState, deliveryStates } from './lane.ts';
 import { webhookLimits as limits } from './limits.ts';
 
 /** A delivery as the log of deliveries shows it. Times are milliseconds since 1970. */
@@ -74,17 +74,13 @@ export const deliveriesSql = {
     ORDER BY queued_at, delivery_id LIMIT ?`,
   one: `SELECT ${columns} FROM deliveries WHERE endpoint_id = ? AND delivery_id = ?`,
   due: 'SELECT lane FROM lanes WHERE endpoint_id = ? AND due_at <= ? ORDER BY due_at, lane LIMIT ?',
-  counts: 'SELECT state, count(*) AS count FROM deliveries GROUP BY state',
 } as const;
 
 export function sqliteDeliveryLog(live: LiveGeneration): DeliveryLog {
   return {
     deliveries: async (query) => {
-      const { limit } = query;
-      if (!Number.isInteger(limit) || limit < 1 || limit > limits.pageDeliveriesMax) {
-        throw new RangeError(`the limit must be 1 to ${limits.pageDeliveriesMax}`);
-      }
-      return answer(live, (reads) => pageOf(reads, query));
+      const checked = checkedPage(query);
+      return answer(live, (reads) => pageOf(reads, checked));
     },
     delivery: async (endpointId, deliveryId) =>
       answer(live, (reads) => ({
@@ -97,11 +93,22 @@ export function sqliteDeliveryLog(live: LiveGeneration): DeliveryLog {
       }),
     counts: async () =>
       answer(live, (reads) => {
-        const rows = reads.all<{ state: DeliveryState; count: number }>(deliveriesSql.counts);
-        return { counts: Object.fromEntries(rows.map(({ state, count }) => [state, count])) };
+        const counts = deliveryStates.map((state) => {
+          return [state, reads.ranked('deliveries', [state]).total()] as const;
+        });
+        return { counts: Object.fromEntries(counts.filter(([, count]) => count > 0)) };
       }),
     waitFor: (checkpoint, timeoutMs, signal) => live.waitFor(checkpoint, timeoutMs, signal),
   };
+}
+
+/** The query itself. Throws RangeError for a limit that is out of bounds. */
+export function checkedPage(query: DeliveryQuery): DeliveryQuery {
+  const { limit } = query;
+  if (!Number.isInteger(limit) || limit < 1 || limit > limits.pageDeliveriesMax) {
+    throw new RangeError(`the limit must be 1 to ${limits.pageDeliveriesMax}`);
+  }
+  return query;
 }
 
 function pageOf(
@@ -114,13 +121,18 @@ function pageOf(
     state === undefined
       ? reads.all<DeliveryRow>(deliveriesSql.page, endpointId, ...from, limit + 1)
       : reads.all<DeliveryRow>(deliveriesSql.pageInState, endpointId, state, ...from, limit + 1);
+  return deliveriesPageOf(rows, limit);
+}
+
+/** A page of what was found; one more than its limit says that there is another one. */
+export function deliveriesPageOf(rows: readonly DeliveryRow[], limit: number): DeliveriesPage {
   const deliveries = rows.slice(0, limit).map(logged);
   const last = deliveries.at(-1);
   if (rows.length <= limit || !last) return { deliveries, next: undefined };
   return { deliveries, next: { queuedAt: last.queuedAt, deliveryId: last.deliveryId } };
 }
 
-function logged(row: DeliveryRow): LoggedDelivery {
+export function logged(row: DeliveryRow): LoggedDelivery {
   return {
     endpointId: row.endpoint_id,
     deliveryId: row.delivery_id,

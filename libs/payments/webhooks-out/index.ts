@@ -9,6 +9,7 @@ export {
   type LoggedDelivery,
   sqliteDeliveryLog,
 } from './delivery-log.ts';
+export { cassandraDeliveryLog } from './delivery-log-cassandra.ts';
 export type { WebhookEndpoint } from './endpoints.ts';
 export {
   endpointEvents,

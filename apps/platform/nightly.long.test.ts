@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import { describeOn } from '@annals/core/testing';
+import { openEmbedded } from '@annals/projector';
+import { connectCassandra } from '@annals/store-cassandra';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import {
+  bankIsServed,
+  comparedByItself,
+  dayBefore,
+  deliveriesAreServed,
+} from './testing/night-story.ts';
+import { startProcess } from './testing/platform-process.ts';
+import { temporaryFolder } from './testing/temporary-folder.ts';
+
+vi.setConfig({ testTimeout: 300_000 });
+
+test('a running process reconciles the day that is over by itself, once, also over a restart', async () => {
+  const folder = await temporaryFolder();
+  onTestFinished(() => folder.remove());
+  const env = { ANNALS_PSP_URL: 'sandbox' };
+  const running = await startProcess(folder.path, env);
+  onTestFinished(async () => {
+    await running.kill('SIGKILL');
+  });
+  const report = await comparedByItself(running);
+  expect(report).toMatchObject({ psp: 'sandbox', date: dayBefore(1), open: 0, breaks: [] });
+  await bankIsServed(running);
+  await running.kill('SIGKILL');
+
+  const again = await startProcess(folder.path, env);
+  onTestFinished(async () => {
+    await again.kill('SIGTERM');
+  });
+  expect(await comparedByItself(again)).toEqual(report);
+  await again.kill('SIGTERM');
+  const site = await openEmbedded({ dataFolder: folder.path });
+  const { events } = await site.logOf('payments').readStream('paymentdays-reconcile');
+  await site.close();
+  expect(events.map(({ data }) => JSON.parse(data))).toEqual([
+    { work: 'reconcile', day: dayBefore(1) },
+  ]);
+});
+
+await describeOn('cassandra', 'The platform with its payments in Cassandra', (engine) => {
+  test('reconciles by itself, takes statements, and shows queues and deliveries', async () => {
+    const [address, settings] = engine.url.split('?') as [string, string];
+    const keyspace = `annals_test_${randomBytes(6).toString('hex')}`;
+    const place = `${address}/${keyspace}?${settings}&replicas=1`;
+    const folder = await temporaryFolder();
+    onTestFinished(() => folder.remove());
+    const running = await startProcess(folder.path, {
+      ANNALS_PSP_URL: 'sandbox',
+      ANNALS_MASTER_KEY: 'ab'.repeat(32),
+      ANNALS_PAYMENTS_STORE: `${place}&buckets=4&order-shards=2`,
+    });
+    onTestFinished(async () => {
+      await running.kill('SIGTERM');
+    });
+    const cassandra = await connectCassandra(place);
+    onTestFinished(async () => {
+      await cassandra.schema(`DROP KEYSPACE IF EXISTS ${keyspace}`);
+      await cassandra.close();
+    }, 120_000);
+    expect(await comparedByItself(running)).toMatchObject({ open: 0, breaks: [] });
+    await bankIsServed(running);
+    await deliveriesAreServed(running);
+  });
+});
