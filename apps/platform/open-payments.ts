@@ -4,6 +4,7 @@ import { Finance } from '@annals/payments/finance';
 import { IdempotencyStore } from '@annals/payments/idempotency';
 import { paymentsObserver } from '@annals/payments/reactors';
 import {
+  AcceptedOrders,
   beginReactors,
   type OrdersByStage,
   ordersByStage,
@@ -92,11 +93,14 @@ export async function openPayments(
     ...(observer ? { pspWebhooks: { psps, observer, clock } } : {}),
     ...(visibleMsMax === undefined ? {} : { visibleMsMax }),
   });
+  const accepted = new AcceptedOrders(log);
   return {
     ...{ routes, reads },
     readiness: readinessOf(reads),
     stages: async () =>
-      reads.state() === 'ready' ? ordersByStage({ log, cipher, read: reads.payments }) : undefined,
+      reads.state() === 'ready'
+        ? ordersByStage({ log, cipher, read: reads.payments, accepted })
+        : undefined,
     readable: async (msMax) => {
       for (let ms = 0; ms < msMax && reads.state() === 'building'; ms += pollMs) {
         await clock.sleep(pollMs);

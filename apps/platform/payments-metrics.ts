@@ -48,14 +48,26 @@ export function registerPaymentsMetrics(
     });
   gauge(
     'annals_payment_orders_accepted',
-    'Orders that were ever accepted: the sum of all stages.',
+    'Orders that were ever accepted, counted by the log: the sum of all stages.',
     ({ accepted }) => accepted,
+  );
+  gauge(
+    'annals_payment_orders_unaccounted',
+    'Orders that were accepted and are in no stage. Anything but 0 is a fault.',
+    ({ unaccounted }) => unaccounted,
   );
   gauge(
     'annals_payment_calls_dead',
     'Calls to payment providers that wait for a person.',
     ({ deadCalls }) => deadCalls,
   );
+  registerReactorMetrics(registers, reactors);
+}
+
+function registerReactorMetrics(
+  registers: HttpServer['registry'][],
+  reactors: PaymentsMetrics['reactors'],
+): void {
   new Gauge({
     name: 'annals_reactor_state',
     help: '1 for the state it is in: running, waiting and standby (another process works), refused, failing, stopped.',

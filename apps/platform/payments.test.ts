@@ -77,6 +77,7 @@ test('every order that was accepted is in one stage of the metrics, and the reac
       ([, labels = '', value]) => [labels, Number(value)] as const,
     );
   expect(figures('annals_payment_orders_accepted')).toEqual([['', 2]]);
+  expect(figures('annals_payment_orders_unaccounted')).toEqual([['', 0]]);
   expect(figures('annals_payment_orders')).toEqual([
     ['stage="in_progress",state="captured"', 1],
     ['stage="done",state="failed"', 1],

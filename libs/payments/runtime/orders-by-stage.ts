@@ -4,16 +4,21 @@ import type { Counts, OrderPlace, PaymentsReadModel } from '../read-model/paymen
 import { lastAttempt } from '../state.ts';
 import { checkoutStream } from '../streams.ts';
 import { type OrderState, orderEnds, orderStates } from '../transitions.ts';
+import type { AcceptedOrders } from './accepted-orders.ts';
 
 /**
  * Where every order is that was ever accepted, in one stage each: done, under way, waiting for a person, being tried
- * again, or with a call that nobody could bring to an end. The stages add up to what was accepted: nothing is lost.
+ * again, or with a call that nobody could bring to an end. The stages add up to what was accepted, which is counted by
+ * itself, from the events that accepted it: an order that is in no stage is lost, and is told of.
  */
 export const orderStages = ['done', 'in_progress', 'waiting', 'retrying', 'dead_letter'] as const;
 export type OrderStage = (typeof orderStages)[number];
 
 export interface OrdersByStage {
+  /** By the log. */
   readonly accepted: number;
+  /** Accepted, and in no stage (or, below zero, in a stage and never accepted). Anything but zero is a fault. */
+  readonly unaccounted: number;
   readonly stages: readonly {
     readonly stage: OrderStage;
     readonly state: OrderState;
@@ -25,6 +30,7 @@ export interface OrdersByStage {
 
 export interface StageMeans extends DeadLetterMeans {
   readonly read: Pick<PaymentsReadModel, 'counts' | 'ordersInState'>;
+  readonly accepted: Pick<AcceptedOrders, 'upTo'>;
 }
 
 const pageOrders = 500;
@@ -59,11 +65,10 @@ export async function ordersByStage(means: StageMeans): Promise<OrdersByStage | 
       after = page.next;
     }
   }
-  return {
-    accepted: sum(Object.values(counts)),
-    stages: stagesOf(counts, moved),
-    deadCalls: dead.length,
-  };
+  const stages = stagesOf(counts, moved);
+  const accepted = await means.accepted.upTo(found.asOf);
+  const unaccounted = accepted - sum(stages.map(({ orders }) => orders));
+  return { accepted, unaccounted, stages, deadCalls: dead.length };
 }
 
 function isDead(
@@ -79,12 +84,13 @@ function stagesOf(
   moved: ReadonlyMap<OrderStage, ReadonlyMap<OrderState, number>>,
 ): OrdersByStage['stages'] {
   return orderStates.flatMap((state) => {
+    let left = counts[state] ?? 0;
     const elsewhere = orderStages.flatMap((stage) => {
-      const orders = moved.get(stage)?.get(state) ?? 0;
+      // What has moved on between the two looks is not counted twice.
+      const orders = Math.min(moved.get(stage)?.get(state) ?? 0, left);
+      left -= orders;
       return orders > 0 ? [{ stage, state, orders }] : [];
     });
-    // What has moved on between the two looks is not counted twice.
-    const left = (counts[state] ?? 0) - sum(elsewhere.map(({ orders }) => orders));
     return [...elsewhere, ...(left > 0 ? [{ stage: stageOf(state), state, orders: left }] : [])];
   });
 }
