@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { httpErrors, integerParameter, type Problem, type Route, route } from '@annals/http';
+import { httpErrors, integerParameter, Problem, type Route, route } from '@annals/http';
 import { amountSchema, currencySchema, type Refused } from '@annals/payments';
 import {
   approveResolution,
@@ -25,7 +25,8 @@ import {
 } from '@annals/payments/reconciliation';
 import { z } from 'zod';
 import { paymentsErrors, problemOf } from './errors.ts';
-import { freeText, idSchema } from './fields.ts';
+import { freeText, idSchema, keyHeaders, keyProblems } from './fields.ts';
+import { keyed } from './keyed.ts';
 import { limits } from './limits.ts';
 import type { PaymentsApiMeans, ReconciliationApiMeans } from './means.ts';
 import {
@@ -46,7 +47,7 @@ export function reconciliationRoutes(means: PaymentsApiMeans): readonly Route[] 
     reportRoute(own),
     queueRoute(own),
     assignRoute(own),
-    commentRoute(own),
+    commentRoute(means, own),
     resolveRoute(means, own),
     ...decideRoutes(own),
   ];
@@ -239,19 +240,29 @@ function assignRoute(own: ReconciliationApiMeans): Route {
   });
 }
 
-function commentRoute(own: ReconciliationApiMeans): Route {
+function commentRoute(means: PaymentsApiMeans, own: ReconciliationApiMeans): Route {
   return route({
     ...common,
     method: 'POST',
     url: '/v1/reconciliation/:psp/:date/breaks/:break_id/comments',
     summary: 'Say something about a break',
+    description: 'Send an Idempotency-Key: without it a repetition says it once more.',
     params: ofBreak,
+    headers: keyHeaders,
     body: z.strictObject({ comment: freeText(limits.commentCharsMax) }),
     response: reportAnswer,
-    problems: ['unknown-book', 'unknown-break'],
-    handler: (request) => {
-      const of = commandOf(own, request);
-      return carry(own, of, (day) => comment(day, { ...of, comment: request.body.comment }));
+    problems: ['unknown-book', 'unknown-break', ...keyProblems],
+    handler: (request, reply) => {
+      const command = commandOf(own, request);
+      return keyed(means, request, reply, {
+        subject: `reconciliation:${command.psp}~${command.date}`,
+        run: async ({ requestId: commentId, begunAt: at }) => {
+          const of = { ...command, at };
+          const said = { ...of, comment: request.body.comment, commentId };
+          const body = await carry(own, of, (day) => comment(day, said));
+          return body instanceof Problem ? body : { status: 200, body };
+        },
+      });
     },
   });
 }

@@ -179,14 +179,23 @@ test('finance: a break is found in its queue, assigned, commented, and resolved 
   await expect.poll(() => queue('open'), { timeout: 10_000 }).toHaveLength(1);
   const [found] = await queue('open');
   expect(found).toMatchObject({ class: 'amount_mismatch', psp: 'stripe', key: 'pi_5' });
-  const on = (what: string, key: string, body?: object) =>
+  const on = (what: string, key: string, body?: object, headers = {}) =>
     api.call(`POST /v1/reconciliation/stripe/${day}/breaks/${found.break_id}/${what}`, {
-      key,
+      ...{ key, headers },
       ...(body ? { body } : {}),
     });
   expect((await on('assign', ann, { to: 'ben' })).body.breaks[0].assigned_to).toBe('ben');
   expect((await on('comments', ann, { comment: 'asked them' })).status).toBe(200);
   expect((await on('comments', ann, { comment: '4242 4242 4242 4242' })).status).toBe(400);
+  const events = await settlementEvents();
+  const once = { 'idempotency-key': 'say-it-once' };
+  const said = await on('comments', ann, { comment: 'they answered' }, once);
+  const again = await on('comments', ann, { comment: 'they answered' }, once);
+  expect(again).toMatchObject({ status: 200, headers: { 'idempotent-replayed': 'true' } });
+  expect(again.text).toBe(said.text);
+  const other = await on('comments', ann, { comment: 'they did not' }, once);
+  expect(other.body).toMatchObject({ code: 'idempotency-key-reused' });
+  expect(await settlementEvents()).toBe(events + 1);
   const line = { debit: 'psp_clearing', credit: 'suspense', amount: '200' };
   const asking = (change: object) => ({
     ...{ reason: 'captured by hand', entry: { currency: 'USD', lines: [{ ...line, ...change }] } },

@@ -103,7 +103,13 @@ export const payoutInDoubt = eventType({
 export const reserveReleased = eventType({
   name: 'reserve-released',
   schemaVersion: 1,
-  schema: z.strictObject({ seller_account: z.string(), amount, currency: z.string() }),
+  schema: z.strictObject({
+    seller_account: z.string(),
+    amount,
+    currency: z.string(),
+    /** Absent in events from before releases had ids. */
+    release_id: z.string().optional(),
+  }),
 });
 
 export const sellerEventTypes = [

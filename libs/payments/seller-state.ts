@@ -21,6 +21,8 @@ export interface Seller {
   readonly payouts: ReadonlyMap<string, Payout>;
   /** Times terms were changed, and bank accounts set: what tells the next such event from the last. */
   readonly changes: number;
+  /** Amounts of releases of the reserve, by their ids. */
+  readonly releases: ReadonlyMap<string, bigint>;
 }
 
 export type SellerFact = Pick<SellerEvent, 'type' | 'data'>;
@@ -32,7 +34,8 @@ export function evolveSeller(
 ): Seller | undefined {
   if (type === 'seller-registered') {
     const { seller_account: account, terms } = data as Data<typeof type>;
-    return { account, terms, hasBank: false, payouts: new Map(), changes: 0 };
+    const nothing = { hasBank: false, payouts: new Map(), changes: 0, releases: new Map() };
+    return { account, terms, ...nothing };
   }
   if (!state) throw new TypeError(`${type} before seller-registered`);
   switch (type) {
@@ -40,8 +43,12 @@ export function evolveSeller(
       return { ...state, terms: (data as Data<typeof type>).terms, changes: state.changes + 1 };
     case 'seller-bank-set':
       return { ...state, hasBank: true, changes: state.changes + 1 };
-    case 'reserve-released':
-      return { ...state, changes: state.changes + 1 };
+    case 'reserve-released': {
+      const { release_id: id, amount } = data as Data<typeof type>;
+      const changes = state.changes + 1;
+      if (id === undefined) return { ...state, changes };
+      return { ...state, changes, releases: new Map(state.releases).set(id, BigInt(amount)) };
+    }
     case 'payout-requested': {
       const { payout_id: id, amount, currency, psp } = data as Data<typeof type>;
       const requested = { id, amount: BigInt(amount), currency, psp, pspPayoutId: undefined };

@@ -321,9 +321,14 @@ export class Payments {
     return outcomes;
   }
 
+  /** Safe to repeat with the same id. */
   async releaseReserve(
     account: string,
-    command: { readonly currency: string; readonly amount: bigint } & At,
+    command: {
+      readonly releaseId: string;
+      readonly currency: string;
+      readonly amount: bigint;
+    } & At,
   ): Promise<SellerChanged> {
     return this.#changeWithWallet(account, command.currency, ({ state, revision }, wallet) =>
       releaseReserve(state?.seller, { ...command, wallet, revision, at: this.#at(command) }),

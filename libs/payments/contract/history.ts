@@ -303,7 +303,8 @@ export class PaymentsWalk {
       }
       if (roll < 5) {
         const amount = balance.reserved / 2n;
-        return releaseReserve(now, { currency, amount, wallet, revision, at });
+        const releaseId = `rr-${this.#count}`;
+        return releaseReserve(now, { releaseId, currency, amount, wallet, revision, at });
       }
       if (!open) return { kind: 'decided', events: [] };
       const status = this.#random.pick(['pending', 'in_transit', 'paid', 'failed'] as const);

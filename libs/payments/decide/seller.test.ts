@@ -133,12 +133,23 @@ describe('a payout', () => {
 
 describe('the reserve', () => {
   it('is released up to what is held', () => {
-    const means = { currency: 'EUR', wallet: asked().wallet, revision: 1, at: 9 };
+    const means = { releaseId: 'r-1', currency: 'EUR', wallet: asked().wallet, revision: 1, at: 9 };
     expect(kinds(releaseReserve(shop, { ...means, amount: 40n }))).toBe('reserve-released');
     expect(kinds(releaseReserve(shop, { ...means, amount: 41n }))).toBe('insufficient-funds');
     expect(kinds(releaseReserve(shop, { ...means, amount: 1n, revision: 2 }))).toBe(
       'wallet-behind',
     );
+  });
+
+  it('is released once for each id, whatever the wallet has seen', () => {
+    const means = { currency: 'EUR', wallet: asked().wallet, at: 9 };
+    const first = { ...means, releaseId: 'r-1', revision: 1, amount: 40n };
+    const once = after(registered, bank, releaseReserve(shop, first));
+    const late = { ...means, revision: 2 };
+    const again = { ...late, releaseId: 'r-1', amount: 40n };
+    expect(releaseReserve(once, again)).toEqual({ kind: 'decided', events: [] });
+    expect(kinds(releaseReserve(once, { ...again, amount: 39n }))).toBe('release-exists');
+    expect(kinds(releaseReserve(once, { ...again, releaseId: 'r-2' }))).toBe('wallet-behind');
   });
 });
 

@@ -209,6 +209,8 @@ function payoutData(seller: Seller, { id, amount, currency }: Payout) {
 export function releaseReserve(
   seller: Seller | undefined,
   command: {
+    /** What tells this release from every other one of the seller: sent again it is the same. */
+    readonly releaseId: string;
     readonly currency: string;
     readonly amount: bigint;
     readonly wallet: WalletBalance;
@@ -216,14 +218,21 @@ export function releaseReserve(
     readonly at: number;
   },
 ) {
-  const { currency, amount, wallet, revision, at } = command;
+  const { releaseId, currency, amount, wallet, revision, at } = command;
   if (!seller) return refused('unknown-seller', 'there is no such seller');
+  const known = seller.releases.get(releaseId);
+  if (known !== undefined) {
+    return known === amount
+      ? decided<SellerEvent>()
+      : refused('release-exists', `release ${releaseId} is about ${known}`);
+  }
   if (wallet.sellerRevision < revision) {
     return refused('wallet-behind', 'the wallet has not seen all of the seller yet: ask again');
   }
   if (amount <= 0n) return refused('invalid-amount', 'amount must be above zero');
   if (amount > wallet.reserved)
     return refused('insufficient-funds', `${wallet.reserved} are reserved`);
-  const data = { seller_account: seller.account, amount: String(amount), currency };
-  return decided(sellerEvent('reserve-released', [seller.changes + 1], at, data));
+  const named = { seller_account: seller.account, release_id: releaseId };
+  const data = { ...named, amount: String(amount), currency };
+  return decided(sellerEvent('reserve-released', [releaseId], at, data));
 }

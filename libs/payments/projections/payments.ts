@@ -244,7 +244,9 @@ function sellerOf(
     state: payout.state as Payout['state'],
   };
   const payouts = new Map(known ? [[id, known]] : []);
-  return { account, terms, hasBank: row.has_bank === 1, payouts, changes: 0 };
+  const own = { hasBank: row.has_bank === 1, payouts };
+  // Of no row here: only decisions ask for them.
+  return { account, terms, ...own, changes: 0, releases: new Map() };
 }
 
 const checkoutTypes: ReadonlySet<string> = new Set(checkoutEvents.names);

@@ -60,6 +60,12 @@ test('a payout that is seen only when it was paid, or came back, has moved at th
 function paidFrom(): Seller {
   const payout = { id: 'p-1', amount: 5n, currency: 'USD', psp: 'stripe', pspPayoutId: undefined };
   const payouts = new Map([['p-1', { ...payout, state: 'requested' as const }]]);
-  const seller = { account: 'shop', terms: shopTerms, hasBank: true, changes: 1 };
+  const seller = {
+    account: 'shop',
+    terms: shopTerms,
+    hasBank: true,
+    changes: 1,
+    releases: new Map(),
+  };
   return { ...seller, payouts };
 }

@@ -172,13 +172,21 @@ export function assign(
 
 export function comment(
   day: SettlementDay,
-  { comment: text, ...command }: OfBreak & { readonly comment: string },
+  {
+    comment: text,
+    commentId,
+    ...command
+  }: OfBreak & {
+    readonly comment: string;
+    /** Of the request: sent again it is the same comment. */
+    readonly commentId?: string;
+  },
 ): Decision<'break-not-found' | 'comment-too-long'> {
   if (!day.breaks.has(command.breakId)) return notFound(command.breakId);
   if (text.trim() === '' || text.length > limits.commentCharsMax) {
     return refused('comment-too-long', `a comment has 1 to ${limits.commentCharsMax} characters`);
   }
-  return about(day, 'break-commented', command, { by: command.by, comment: text });
+  return about(day, 'break-commented', command, { by: command.by, comment: text }, commentId);
 }
 
 export interface RequestResolution extends OfBreak {
@@ -300,9 +308,10 @@ function about<Type extends SettlementEvent['type']>(
   type: Type,
   command: OfBreak,
   data: object,
+  commandId = String(day.events),
 ): Decided<SettlementEvent> {
   const own = { ...named(command), break_id: command.breakId, ...data };
-  return decided(event(type, command, [type, command.breakId, String(day.events)], own));
+  return decided(event(type, command, [type, command.breakId, commandId], own));
 }
 
 function event(

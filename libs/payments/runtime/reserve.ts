@@ -67,7 +67,9 @@ async function releaseOf(means: ReserveMeans, sums: AccountSums): Promise<boolea
   const { account, currency } = sums;
   const seller = account.slice(prefix.length);
   const amount = held - young;
-  const changed = await means.payments.releaseReserve(seller, { currency, amount });
+  // One for each day: what is left over, or comes to be old meanwhile, is let go of tomorrow.
+  const releaseId = `aged~${currency}~${dayAt(means.clock.now())}`;
+  const changed = await means.payments.releaseReserve(seller, { releaseId, currency, amount });
   if (changed.kind === 'refused') return !changed.reason.startsWith('wallet-');
   return changed.kind === 'changed';
 }

@@ -126,7 +126,9 @@ export class Steps {
     const held = witness.market.owed('seller_reserve', seller, currency);
     if (held <= 0n) return;
     const amount = BigInt(random.int(1, Number(held)));
-    this.begin('reserve', payments.releaseReserve(seller, { currency, amount }));
+    this.#numbers += 1;
+    const releaseId = `release-${this.#numbers}`;
+    this.begin('reserve', payments.releaseReserve(seller, { releaseId, currency, amount }));
   }
 
   /** A person looks at an order that risk has put aside. */
