@@ -11,6 +11,7 @@ import { evolveDay, newDay } from './reconciliation/state.ts';
 import { denyListEvents } from './risk/deny-list.ts';
 import { dayMarkEvents } from './runtime/day-marks.ts';
 import { providerMarkEvents } from './runtime/provider-events.ts';
+import { pruneMarkEvents } from './runtime/prune-marks.ts';
 import { evolveSeller, type Seller } from './seller-state.ts';
 import { type Checkout, evolve } from './state.ts';
 import { NaiveBooks } from './testing/naive-books.ts';
@@ -30,6 +31,7 @@ const codecs: { readonly [of: string]: EventTypes<any> } = {
   'deny list': denyListEvents,
   'days of the schedule': dayMarkEvents,
   'events of providers': providerMarkEvents,
+  'pruned keys': pruneMarkEvents,
   'bank statements': statementEvents,
   'webhook endpoints': endpointEvents,
   'webhook deliveries': laneEvents,

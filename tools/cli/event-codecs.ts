@@ -8,7 +8,7 @@ import { idempotencyCategory, idempotencyEvents } from '@annals/payments/idempot
 import { deadLetterCategory, deadLetterEvents } from '@annals/payments/reactors';
 import { statementEvents } from '@annals/payments/reconciliation';
 import { denyListEvents, denyListStream } from '@annals/payments/risk';
-import { dayMarkEvents, providerMarkEvents } from '@annals/payments/runtime';
+import { dayMarkEvents, providerMarkEvents, pruneMarkEvents } from '@annals/payments/runtime';
 import {
   endpointEvents,
   laneCategory,
@@ -29,6 +29,7 @@ const codecs: readonly Codec[] = [
   paymentsEvents,
   dayMarkEvents,
   providerMarkEvents,
+  pruneMarkEvents,
   statementEvents,
   apiKeyEvents,
   controlEventTypes,

@@ -14,6 +14,7 @@ export {
   providerMarkCategory,
   providerMarkEvents,
 } from './provider-events.ts';
+export { pruneMarkEvents } from './prune-marks.ts';
 export {
   type RunningPayments,
   type RunPaymentsOptions,

@@ -38,6 +38,7 @@ import { housekeepingSteps } from './housekeeping.ts';
 import { type NightlyMeans, nightlyStep } from './nightly.ts';
 import { payoutsStep } from './payouts.ts';
 import { providerEventsStep } from './provider-events.ts';
+import { PruneMarks } from './prune-marks.ts';
 import { reserveStep } from './reserve.ts';
 import { type ReactorStatus, type RunningReactors, runReactors } from './run-reactors.ts';
 import { runSchedule, type ScheduledStep } from './schedule.ts';
@@ -165,7 +166,7 @@ export function stepsOf(
     reserveStep({ payments, ledger, clock, reserveDays, marks: marksOf('reserve') }),
     ...sweepSteps({ observer, read, clock }),
     providerEventsStep({ log, cipher, clock, routing, observer }),
-    ...housekeepingSteps({ finance, keys }),
+    ...housekeepingSteps({ finance, keys, clock, pruned: new PruneMarks({ log, cipher }) }),
     ...(reconcileNight
       ? [nightlyStep({ clock, reconcileNight, marks: marksOf('reconcile') })]
       : []),
