@@ -277,6 +277,30 @@ describe('dead letters', () => {
     expect(await listDeadCalls(market)).toMatchObject([{ retried: true }]);
   });
 
+  test('that are asked for again have as long as at first, however long ago they were decided', async () => {
+    const { market, site } = await openMarket();
+    await market.stop();
+    await site.inject({
+      ...{ operation: 'payment_intents.confirm', do: 'cut', when: 'before', times: 1_000 },
+    });
+    market.start({ patienceMs: 300 });
+    await market.open('c-1');
+    await expect.poll(async () => (await listDeadCalls(market)).length, within).toBe(1);
+    const [dead] = await listDeadCalls(market);
+    expect(dead).toMatchObject({ call: 'confirm', reason: 'too_long' });
+    await site.clear();
+    await market.stop();
+    const patienceMs = 3_000;
+    await market.clock.sleep(patienceMs);
+    market.start({ patienceMs });
+    // The first look finds a payment that waits, and must not be the last: a call may be on its way.
+    await retryDeadCall(market, {
+      ...{ key: dead?.key ?? '', requestedBy: 'key-7', at: market.clock.now() },
+    });
+    await state(market, 'c-1').toBe('captured');
+    expect(await listDeadCalls(market)).toMatchObject([{ retried: true }]);
+  });
+
   test('of a call that nobody knows there is none to retry', async () => {
     const { market } = await openMarket();
     const request = { key: 'nobody', requestedBy: 'key-7', at: 1 };

@@ -273,7 +273,9 @@ class Executor {
     intent: PspIntent,
     event: AnyRecordedEvent,
   ): Promise<{ readonly kind: 'done'; readonly result: JsonObject } | undefined> {
-    const waited = this.#options.clock.now() - intent.intendedAt;
+    // Somebody who asks for one more try gets as long as it had at first: else the first look would be the last.
+    const since = Math.max(intent.intendedAt, event.recordedAt);
+    const waited = this.#options.clock.now() - since;
     if (waited < this.#limits.patienceMs) return undefined;
     return this.#bury(intent, event, 'too_long', `no outcome after ${waited} ms`);
   }
