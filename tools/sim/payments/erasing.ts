@@ -16,8 +16,12 @@ import type { Fact } from './naive-market.ts';
 import { openCipher, type World } from './world.ts';
 
 const erasures = new EventTypes([eventType(subjectErased)]);
-/** So often a process dies between the event and the key, in percent of erasures. */
-const diesBetween = 25;
+/** Where a process dies that erases somebody: before the event, or between the event and the key. */
+const deaths = [
+  [3, 'none'],
+  [1, 'before the event'],
+  [1, 'before destroy'],
+] as const;
 
 /** What every buyer is called: each by a name of their own, so that one who was erased can be told from the others. */
 export function buyerOf(checkout: string): string {
@@ -39,13 +43,14 @@ export class Erasing {
     const checkouts = [...new Set([...witness.market.orders.values()].map((one) => one.checkout))];
     if (checkouts.length === 0) return;
     const checkout = random.pick(checkouts);
-    const isDying = random.chance(diesBetween);
+    const death = random.weighted(deaths);
     const fault = (point: string) => {
-      if (isDying && point === 'before destroy') throw new Error('the process died');
+      if (point === death) throw new Error('the process died');
     };
     const keys = memorySubjectKeyStore({ shared, fault });
     const cipher = openCipher(this.#world);
     const appendErased = async (subject: string) => {
+      fault('before the event');
       const encoded = await erasures.encode([erasureEvent(subject, clock.now())], cipher);
       if (encoded.kind !== 'encoded') throw new TypeError('an erasure names no person');
       return log.append(erasureStream(subject), encoded.events, { expected: 'any' });

@@ -172,6 +172,14 @@ export class Settling {
       }
       if (held !== captured) differs(`${checkout} ${id}: ${captured} booked, ${held} charged`);
     }
+    for (const { checkout, id, attempts } of market.orders.values()) {
+      for (const { number, state, paymentId } of attempts) {
+        const [held] = payments.get(`p~${checkout}~${id}~${number}`) ?? [];
+        // Who takes a call for one that did nothing must be right: also what moves no money is looked for.
+        const isForgotten = state === 'dead' && paymentId === undefined && held;
+        if (isForgotten) differs(`${held.id} of ${checkout} ${id} was never done, it is said`);
+      }
+    }
     const refunds = books.held('refund');
     for (const { checkout, id, refunds: booked } of market.orders.values()) {
       for (const [refund, { state }] of booked) {
