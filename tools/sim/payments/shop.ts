@@ -3,7 +3,6 @@ import {
   type WebhookPost,
   type WebhookRequest,
   type WebhookResponse,
-  webhookEndpointsStream,
   webhookTable,
 } from '@annals/payments/webhooks-out';
 import type { Fact } from './naive-market.ts';
@@ -128,9 +127,8 @@ export class Shop {
       const fact = facts[this.#seen];
       if (!fact) continue;
       if (fact.stream.startsWith('delivery-')) this.#hear(fact);
-      if (fact.stream === webhookEndpointsStream) {
-        this.#since = Math.min(this.#since, fact.recordedAt);
-      }
+      // The clock may have been set back since then.
+      if (fact.type === 'webhook-endpoint-put') this.#since = fact.recordedAt;
       if (!/^(?:checkout|seller)-/.test(fact.stream)) continue;
       this.#facts.set(fact.id, fact);
       this.#streams.set(fact.stream, [...(this.#streams.get(fact.stream) ?? []), fact]);
