@@ -176,7 +176,9 @@ export class Settling {
       for (const { number, state, paymentId } of attempts) {
         const [held] = payments.get(`p~${checkout}~${id}~${number}`) ?? [];
         // Who takes a call for one that did nothing must be right: also what moves no money is looked for.
-        const isForgotten = state === 'dead' && paymentId === undefined && held;
+        // A card that was erased while a create was in doubt cannot be asked about: nothing is charged by what it made.
+        const isErased = world.witness.erased.has(`buyer:${checkout}`);
+        const isForgotten = state === 'dead' && paymentId === undefined && held && !isErased;
         if (isForgotten) differs(`${held.id} of ${checkout} ${id} was never done, it is said`);
       }
     }
