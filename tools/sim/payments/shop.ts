@@ -108,8 +108,9 @@ export class Shop {
   #mustBeInOrder({ stream, revision }: Fact, raise: (what: string) => void): void {
     for (const before of this.#streams.get(stream) ?? []) {
       if (before.revision >= revision || !this.#isToBeTold(before)) continue;
-      const { state = 'waiting' } = this.#told.get(before.id) ?? {};
-      if (state === 'waiting' && !this.#taken.has(before.id)) {
+      const { state = 'waiting', isAskedFor = false } = this.#told.get(before.id) ?? {};
+      // What was given up and is asked for again comes behind what waits already.
+      if (state === 'waiting' && !isAskedFor && !this.#taken.has(before.id)) {
         raise(`${stream}@${before.revision} ${before.type} was not told before`);
       }
     }
