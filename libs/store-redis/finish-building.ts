@@ -27,17 +27,28 @@ async function setBuilding(shards: Shards, building: '0' | '2'): Promise<void> {
   );
 }
 
-async function rankTable(shards: Shards, layout: TableLayout): Promise<void> {
+/** Ranks the rows of a table in the orders that lie with them; calls `onPage` on the way. */
+export async function rankTable(
+  shards: Shards,
+  layout: TableLayout,
+  onPage: () => Promise<void> = async () => undefined,
+): Promise<void> {
   for await (const { names, bucket } of bucketsOf(shards, layout)) {
     const orders = layout.orderKeys(bucket).map((key) => names.tag + key);
     let cursor = '0';
     do {
-      const args = [cursor, limits.rankPageRows];
+      const args = [cursor, limits.rankPageRows, ownOrders(layout)];
       const keys = [names.tag + bucket, ...orders];
       const [, next = null] = await shards.run(names, rankPageScript, keys, args);
       cursor = textOf(next);
+      await onPage();
     } while (cursor !== '0');
   }
+}
+
+/** For a script: the orders whose places lie with their rows. */
+export function ownOrders({ ranged }: TableLayout): string {
+  return ranged.map((isRanged) => (isRanged ? '0' : '1')).join('');
 }
 
 export interface FoundBucket {

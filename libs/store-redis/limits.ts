@@ -12,6 +12,25 @@ export const limits = {
   loadKeysMax: 2_000,
   /** Rows that are ranked again by one script when building ends. */
   rankPageRows: 1_000,
+  /** Rows of a group from which on its places are cut into ranges; fewer lie in one shard. */
+  rangeRowsMin: 2_000,
+  /** How far a border may lie from its place, in parts of a shard's fair share, before it is moved. */
+  borderSlack: 0.25,
+  /** Places that go over a border in one change: commits wait for so long, a few milliseconds. */
+  borderStepPlaces: 2_000,
+  /** Ties go together, up to so many. */
+  borderTiesMax: 20_000,
+  /** Rows that were committed between two looks at the sizes of their groups, and changes that follow one look. */
+  borderLookRows: 2_000,
+  borderStepsMax: 8,
+  /** Groups whose sizes are looked at together. */
+  borderLookGroupsMax: 32,
+  /** A change of borders that says nothing for so long was cut off: somebody else ends it. */
+  borderChangeMsMax: 10_000,
+  /** Scores of a group by which its borders are chosen as its orders are made. */
+  borderSampleScores: 4_096,
+  /** Waits for a change of borders that another process makes. */
+  borderWaitMsMax: 120_000,
   /** Fields or keys asked for in one step of a scan. */
   scanCount: 1_000,
   /** Keys removed by one UNLINK. */
@@ -44,6 +63,8 @@ export const limits = {
   readRetriesMax: 3,
   /** Rows that a reader keeps in memory as long as their table does not change. */
   keptRowsMax: 5_000,
+  /** Groups of which a reader remembers how many places each shard has. */
+  keptSizesMax: 1_000,
   /** Rows of a page that are merged from the first one on; a page beyond is found by halving. */
   mergedRowsMax: 1_000,
   halvingsMax: 400,

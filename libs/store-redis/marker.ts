@@ -13,8 +13,17 @@ import {
 } from './names.ts';
 import { fieldsOf, listOf, textOf, wordOf } from './replies.ts';
 
-/** Raised when a program of before could not read the keys. A generation of another format is rebuilt. */
-const format = '1';
+/**
+ * How places in orders are dealt to shards: with their rows, or by ranges of scores. Rows lie where a hash
+ * of their key says in either.
+ */
+export type Scheme = 'hash' | 'range';
+
+/**
+ * Each scheme has a format of its own, so that a program that does not know it finds no generation. Raised when
+ * a program of before could not read the keys. A generation of another format is rebuilt.
+ */
+const formats: { readonly [scheme in Scheme]: string } = { hash: '1', range: '2' };
 
 /** The marker: without it there is no generation. `instance` tells two of one number apart. */
 export interface Marker {
@@ -22,6 +31,7 @@ export interface Marker {
   readonly spec: GenerationSpec;
   /** What the keys of each shard begin with. */
   readonly tags: readonly string[];
+  readonly scheme: Scheme;
 }
 
 const markScript = luaScript(`
@@ -40,7 +50,7 @@ export async function createGeneration(
   connection: RedisConnection,
   prefix: string,
   spec: GenerationSpec,
-  shards: number,
+  { shards, scheme }: { readonly shards: number; readonly scheme: Scheme },
 ): Promise<'created' | 'exists'> {
   const marker = markerKey(prefix, spec.projection, spec.generation);
   if ((await connection.call('EXISTS', marker)) === 1) {
@@ -56,7 +66,7 @@ export async function createGeneration(
     state.push(`epoch:${worker}`, '0', `at:${worker}`, '', `until:${worker}`, '0');
   }
   await Promise.all(tags.map((tag) => connection.call('HSET', stateOf(tag), ...state)));
-  const args = [format, instance, JSON.stringify(spec), JSON.stringify(tags)];
+  const args = [formats[scheme], instance, JSON.stringify(spec), JSON.stringify(tags)];
   const made = wordOf(await connection.run(markScript, [marker], args));
   if (made === 'created') return 'created';
   await Promise.all(tags.map((tag) => connection.call('UNLINK', stateOf(tag))));
@@ -79,8 +89,10 @@ export async function readMarker(
   if (fields.size === 0) return undefined;
   const [instance, spec, tags] = ['instance', 'spec', 'tags'].map((name) => fields.get(name));
   if (!instance || !spec || !tags) throw storeError('foreign-keys', `${connection.place}: ${key}`);
-  if (fields.get('format') !== format) return undefined;
-  return { instance, spec: JSON.parse(spec), tags: JSON.parse(tags) };
+  const format = fields.get('format');
+  const scheme = format === formats.range ? 'range' : 'hash';
+  if (format !== formats[scheme]) return undefined;
+  return { instance, spec: JSON.parse(spec), tags: JSON.parse(tags), scheme };
 }
 
 /** Makes a generation lost for good: what it holds can no longer be brought to one checkpoint. */

@@ -79,6 +79,8 @@ export function shardTags(
 export interface ShardNames {
   readonly tag: string;
   readonly state: string;
+  /** Where the places of groups are cut, in a generation whose orders are dealt by score. */
+  readonly borders: string;
   /** Where a script that writes keeps what was there before, for each open snapshot. */
   readonly snapshots: readonly string[];
   undo(worker: number): string;
@@ -88,6 +90,7 @@ export function shardNames(tag: string, snapshotsMax: number): ShardNames {
   return {
     tag,
     state: `${tag}state`,
+    borders: `${tag}borders`,
     snapshots: Array.from({ length: snapshotsMax }, (_, n) => `${tag}snapshot:${n + 1}`),
     undo: (worker) => `${tag}undo:${worker}`,
   };

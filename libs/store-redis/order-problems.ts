@@ -1,9 +1,11 @@
+import type { Clock } from '@annals/core';
 import type { Cell } from '@annals/projection';
-import { bucketsOf, keysOf } from './finish-building.ts';
+import { bucketsOf, keysOf, ownOrders } from './finish-building.ts';
 import { limits } from './limits.ts';
 import type { ShardNames } from './names.ts';
 import type { Order } from './orders.ts';
 import { KeyList, ListWriter } from './piece-writer.ts';
+import { rangeProblems } from './range-problems.ts';
 import { listOf, textOf } from './replies.ts';
 import { checkMembersScript, checkRowsScript } from './scripts.ts';
 import type { Shards } from './shards.ts';
@@ -13,12 +15,15 @@ import type { TableLayout } from './table-layout.ts';
  * Compares rows and orders in both directions, some at a time, each in one step of the server: commits
  * that go on meanwhile change nothing about what is right.
  */
-export async function orderProblems(shards: Shards): Promise<string[]> {
+export async function orderProblems(shards: Shards, clock: Clock): Promise<string[]> {
   const problems: string[] = [];
   for (const layout of shards.layouts) {
     if (layout.orders.length === 0) continue;
+    if (layout.hasRanges) problems.push(...(await rangeProblems(shards, layout, clock)));
+    if (!layout.ranged.includes(false)) continue;
     await checkRows(shards, layout, problems);
     for (const [number, order] of layout.orders.entries()) {
+      if (layout.ranged[number]) continue;
       await checkMembers(shards, layout, { order, number: number + 1 }, problems);
     }
   }
@@ -30,7 +35,7 @@ async function checkRows(shards: Shards, layout: TableLayout, problems: string[]
     const keys = [bucket, ...layout.orderKeys(bucket)].map((key) => names.tag + key);
     let cursor = '0';
     do {
-      const args = [cursor, limits.rankPageRows];
+      const args = [cursor, limits.rankPageRows, ownOrders(layout)];
       const [, next = null, ...bad] = await shards.run(names, checkRowsScript, keys, args);
       for (const field of new Set(bad.map(textOf))) {
         const key = JSON.stringify(layout.keyOf(bucket, field));

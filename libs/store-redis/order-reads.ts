@@ -1,4 +1,5 @@
 import type { Cell } from '@annals/projection';
+import { type Borders, highOf, lowOf, scoreText } from './borders.ts';
 import { CellWriter } from './cells.ts';
 import type { Reply } from './connection.ts';
 import { limits } from './limits.ts';
@@ -50,6 +51,8 @@ interface Asked {
     readonly counted: boolean;
   };
   readonly range?: readonly [first: number, last: number];
+  /** By what the places are cut; undefined where every shard has some of every score. */
+  readonly borders?: Borders | undefined;
 }
 
 interface Answer {
@@ -71,6 +74,8 @@ export interface GroupOfOrder {
   readonly number: number;
   /** Its key without the shard's tag. */
   readonly key: string;
+  /** Whether its places are dealt to shards by their scores. */
+  readonly isRanged: boolean;
 }
 
 /**
@@ -93,16 +98,21 @@ export class OrderReads {
     values: readonly number[],
   ): Promise<{ readonly total: number; readonly counts: readonly CountedValue[] }> {
     const ranked = values.map((value) => this.#order.ranked(value));
-    const answers = await this.#askAll({ values: ranked });
+    let borders = this.#borders();
+    if (borders instanceof Promise) borders = await borders;
+    const answers = await this.#askAll({ values: ranked, borders });
     return { total: totalOf(answers), counts: values.map((_, n) => countsAt(answers, n)) };
   }
 
   /** What is around a row's place. It need not be there itself. */
   async around(row: OrderedRow, above: number, below: number): Promise<Surroundings> {
     const entry = this.#entryOf(row);
+    let borders = this.#borders();
+    if (borders instanceof Promise) borders = await borders;
     // One more behind: the first of them is the row itself.
     const answers = await this.#askAll({
       place: { entry, above, below: below + 1, counted: true },
+      borders,
     });
     return this.#surroundings(answers, entry, above, below);
   }
@@ -117,7 +127,8 @@ export class OrderReads {
     const answers = await this.#askByKey({ key, above, below: below + 1, counted });
     const entry = answers[0]?.entry;
     if (!entry) return { row: undefined, total: totalOf(answers) };
-    return { row: this.#rowOf(entry), ...this.#surroundings(answers, entry, above, below) };
+    const around = await this.#surroundings(answers, entry, above, below);
+    return { row: this.#rowOf(entry), ...around };
   }
 
   /** One server looks the row up for all shards; in a cluster its own shard tells the others where it stands. */
@@ -125,11 +136,13 @@ export class OrderReads {
     place: NonNullable<Asked['place']> & { readonly key: readonly Cell[] },
   ): Promise<Answer[]> {
     const { connection } = this.#reads.shards;
-    if (!connection.isCluster) return this.#askAll({ place });
+    let borders = this.#borders();
+    if (borders instanceof Promise) borders = await borders;
+    if (!connection.isCluster) return this.#askAll({ place, borders });
     const { shard } = this.#reads.shards.place({ table: this.#group.table, key: place.key });
-    const own = await this.#ask(shard, { place });
+    const own = await this.#ask(shard, { place, borders });
     const { above, below, counted } = place;
-    const asked = own.entry ? { place: { entry: own.entry, above, below, counted } } : {};
+    const asked = own.entry ? { place: { entry: own.entry, above, below, counted }, borders } : {};
     const others = this.#reads.shards.names.map((_, n) =>
       n === shard ? own : this.#ask(n, asked),
     );
@@ -137,14 +150,22 @@ export class OrderReads {
     return [{ ...(first as Answer), entry: own.entry }, ...rest];
   }
 
-  #surroundings(
+  async #surroundings(
     answers: readonly Answer[],
     entry: Entry,
     above: number,
     below: number,
-  ): Surroundings {
-    const before = merged(answers.map((one) => one.above));
-    const behind = merged(answers.map((one) => one.below));
+  ): Promise<Surroundings> {
+    let before = merged(answers.map((one) => one.above));
+    let behind = merged(answers.map((one) => one.below));
+    if (this.#group.isRanged && (above > 0 || below > 0)) {
+      // Those beyond a border stand in the shards beside its own.
+      const sizes = answers.map(({ total }) => total);
+      const place = sum(answers.map((one) => one.place));
+      const [first, last] = [Math.max(0, place - above), Math.min(sum(sizes), place + below + 1)];
+      if (before.length < place - first) before = await this.#rows(sizes, first, place);
+      if (behind.length < last - place) behind = await this.#rows(sizes, place, last);
+    }
     const isThere = behind[0] !== undefined && compareEntries(behind[0], entry) === 0;
     return {
       total: totalOf(answers),
@@ -163,6 +184,7 @@ export class OrderReads {
     offset: number,
     limit: number,
   ): Promise<{ readonly total: number; readonly rows: readonly OrderedRow[] }> {
+    if (this.#group.isRanged) return this.#pageByScore(offset, limit);
     const { names } = this.#reads.shards;
     const isNear = offset + limit <= limits.mergedRowsMax;
     if (names.length > 1 && !isNear) return this.#deepPage(offset, limit);
@@ -171,6 +193,53 @@ export class OrderReads {
     const entries = merged(answers.map(({ range }) => range));
     const page = entries.slice(offset - first, offset - first + limit);
     return { total: totalOf(answers), rows: page.map((one) => this.#rowOf(one)) };
+  }
+
+  /** How many each shard has says where the page lies, which is where it lay before as a rule. */
+  async #pageByScore(offset: number, limit: number) {
+    const { sizes: kept } = this.#reads.shards;
+    const { key } = this.#group;
+    const guessed = kept.get(key) ?? [];
+    const asked = this.#reads.shards.names.map((_, n) =>
+      overlap(guessed, n, offset, offset + limit),
+    );
+    // By which borders that was is not asked for, but they must not move between the answers.
+    const borders = this.#borders();
+    if (borders instanceof Promise) await borders;
+    const answers = await Promise.all(
+      asked.map((range, n) => this.#ask(n, range ? { range: [range[0], range[1] - 1] } : {})),
+    );
+    const sizes = answers.map(({ total }) => total);
+    kept.delete(key);
+    kept.set(key, sizes);
+    if (kept.size > limits.keptSizesMax) kept.delete(kept.keys().next().value as string);
+    const isRight = asked.every((range, n) => {
+      const right = overlap(sizes, n, offset, offset + limit);
+      return right?.[0] === range?.[0] && right?.[1] === range?.[1];
+    });
+    const entries = isRight
+      ? answers.flatMap(({ range }) => range)
+      : await this.#rows(sizes, offset, offset + limit);
+    return { total: sum(sizes), rows: entries.map((one) => this.#rowOf(one)) };
+  }
+
+  /** Rows from the `first`th up to the one before `end`, where the shards have so many. */
+  async #rows(sizes: readonly number[], first: number, end: number): Promise<Entry[]> {
+    const ranges = await Promise.all(
+      sizes.map(async (_, n) => {
+        const range = overlap(sizes, n, first, end);
+        return range ? (await this.#ask(n, { range: [range[0], range[1] - 1] })).range : [];
+      }),
+    );
+    return ranges.flat();
+  }
+
+  /**
+   * Where the group is cut; undefined where it is not dealt by score. What is known is no promise: waiting for
+   * it would part what is asked from what leaves together.
+   */
+  #borders(): Borders | undefined | Promise<Borders> {
+    return this.#group.isRanged ? this.#reads.bordersOf(this.#group.key) : undefined;
   }
 
   /**
@@ -259,7 +328,7 @@ export class OrderReads {
     const names = this.#reads.shards.names[shard];
     if (!names) throw new RangeError(`there is no shard ${shard}`);
     const reply = await this.#reads.ask(names, (list, keys) => {
-      list.end(list.begin(), 9);
+      list.end(list.begin(), 11);
       list.number(partKinds.order);
       list.number(keys.numberOf(names.tag + this.#group.key));
       list.texts((asked.values ?? []).map(String));
@@ -269,6 +338,8 @@ export class OrderReads {
       list.text(asked.range ? String(asked.range[0]) : '');
       list.text(asked.range ? String(asked.range[1]) : '');
       list.number(asked.place?.counted ? 1 : 0);
+      list.text(asked.borders ? scoreText(lowOf(asked.borders, shard)) : '');
+      list.text(asked.borders ? scoreText(highOf(asked.borders, shard)) : '');
     });
     return answerOf(listOf(reply));
   }
@@ -334,6 +405,19 @@ function compareEntries(a: Entry, b: Entry): number {
 /** Lists that are each in order, as one. They are short: sorting them is quicker than anything clever. */
 function merged(lists: readonly (readonly Entry[])[]): Entry[] {
   return lists.length === 1 ? [...(lists[0] as Entry[])] : lists.flat().sort(compareEntries);
+}
+
+/** Which rows of a shard are among those from `first` to `end` of all, where shards follow each other. */
+function overlap(
+  sizes: readonly number[],
+  shard: number,
+  first: number,
+  end: number,
+): readonly [first: number, end: number] | undefined {
+  const before = sum(sizes.slice(0, shard));
+  const from = Math.max(0, first - before);
+  const to = Math.min(sizes[shard] ?? 0, end - before);
+  return from < to ? [from, to] : undefined;
 }
 
 function sum(numbers: readonly number[]): number {

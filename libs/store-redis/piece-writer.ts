@@ -1,13 +1,27 @@
 import type { RowChange } from '@annals/projection';
 import { CellWriter } from './cells.ts';
 import { limits } from './limits.ts';
-import type { TableLayout } from './table-layout.ts';
+import type { SetPlace, TableLayout } from './table-layout.ts';
 
 /** What one script is given: keys without the shard's tag, and lists as MessagePack. */
 export interface Piece {
   readonly keys: readonly string[];
   readonly body: Buffer;
+  /** How much of it is about rows, which a batch that is sent again has in common with the first one. */
+  readonly rowKeys: number;
+  readonly rowBytes: number;
 }
+
+/** What is done to one sorted set whose places are dealt by score. */
+export interface SetMove {
+  /** The key of the set without the shard's tag. */
+  readonly key: string;
+  readonly gone: Buffer | undefined;
+  readonly come: SetPlace | undefined;
+}
+
+/** What stands for a table where a piece is about a sorted set by itself. */
+export const setsNumber = 0xffff;
 
 /** MessagePack of nested lists of strings and small numbers: all that the scripts are given. */
 export class ListWriter {
@@ -89,6 +103,19 @@ interface Bucket {
 /** The changes of a batch in one shard, by bucket. */
 export class ShardChanges {
   readonly #buckets = new Map<string, Bucket>();
+  /** By set: those that may leave a row in no place meanwhile come last, when all others are there. */
+  readonly #moves = new Map<string, SetMove[]>();
+  readonly #removals = new Map<string, SetMove[]>();
+
+  /** `waits`: it is the former place of a row that comes into another shard. */
+  move(one: SetMove, waits: boolean): void {
+    grouped(waits ? this.#removals : this.#moves, one.key, one);
+  }
+
+  /** What goes when every shard has what came; none where nothing does. */
+  removals(): Piece[] {
+    return [...cutMoves(new PieceWriter(), this.#removals)];
+  }
 
   add(layout: TableLayout, name: string, field: string, change: RowChange): void {
     let bucket = this.#buckets.get(name);
@@ -124,8 +151,34 @@ export class ShardChanges {
         deleted = writer.deletes(bucket, put < bucket.puts.length ? 0 : deleted, put);
       }
     }
-    if (!writer.isEmpty) yield writer.finish();
+    writer.rowsEnd();
+    yield* cutMoves(writer, this.#moves);
   }
+}
+
+function grouped<T>(groups: Map<string, T[]>, key: string, one: T): void {
+  const group = groups.get(key);
+  if (group) group.push(one);
+  else groups.set(key, [one]);
+}
+
+/** Goes on in a piece that was begun, and ends it. */
+function* cutMoves(
+  begun: PieceWriter,
+  moves: ReadonlyMap<string, readonly SetMove[]>,
+): Iterable<Piece> {
+  let writer = begun;
+  for (const [key, some] of moves) {
+    for (let at = 0; at < some.length; ) {
+      if (writer.isFull) {
+        yield writer.finish();
+        writer = new PieceWriter();
+        writer.rowsEnd();
+      }
+      at = writer.moves(key, some, at);
+    }
+  }
+  if (!writer.isEmpty) yield writer.finish();
 }
 
 class PieceWriter {
@@ -134,6 +187,8 @@ class PieceWriter {
   readonly #all = this.#list.begin();
   #buckets = 0;
   #rows = 0;
+  #rowKeys: number | undefined;
+  #rowBytes: number | undefined;
 
   get isEmpty(): boolean {
     return this.#rows === 0;
@@ -153,7 +208,39 @@ class PieceWriter {
     list.number(this.#keys.numberOf(name));
     const orders = layout.orderKeys(name);
     list.end(list.begin(), orders.length);
-    for (const key of orders) list.number(this.#keys.numberOf(key));
+    // 0 for one whose places are not in this script's hands.
+    for (const [n, key] of orders.entries())
+      list.number(layout.ranged[n] ? 0 : this.#keys.numberOf(key));
+  }
+
+  /** What follows is about sorted sets by themselves. */
+  rowsEnd(): void {
+    this.#rowKeys = this.#keys.names.length;
+    this.#rowBytes = this.#list.cells.length;
+  }
+
+  /** Writes moves in one set from `from` on, until the piece is full; gives where it stopped. */
+  moves(key: string, moves: readonly SetMove[], from: number): number {
+    const list = this.#list;
+    this.#buckets += 1;
+    list.end(list.begin(), 5);
+    list.number(setsNumber);
+    list.number(this.#keys.numberOf(key));
+    list.end(list.begin(), 0);
+    const { pieceRowsMax } = limits;
+    const end = Math.min(moves.length, from + Math.max(1, pieceRowsMax - this.#rows));
+    const some = moves.slice(from, end);
+    const come = some.flatMap((move) => (move.come ? [move.come] : []));
+    list.end(list.begin(), 2 * come.length);
+    for (const { score, member } of come) {
+      list.text(String(score));
+      list.bytes(member);
+    }
+    const gone = some.flatMap((move) => (move.gone ? [move.gone] : []));
+    list.end(list.begin(), gone.length);
+    for (const member of gone) list.bytes(member);
+    this.#rows += some.length;
+    return end;
   }
 
   /** Writes rows from `from` on, until the piece is full; gives where it stopped. */
@@ -187,6 +274,14 @@ class PieceWriter {
 
   finish(): Piece {
     this.#list.end(this.#all, this.#buckets);
-    return { keys: this.#keys.names, body: this.#list.cells.take() };
+    const keys = this.#keys.names;
+    const body = this.#list.cells.take();
+    const { length } = body;
+    return {
+      keys,
+      body,
+      rowKeys: this.#rowKeys ?? keys.length,
+      rowBytes: this.#rowBytes ?? length,
+    };
   }
 }

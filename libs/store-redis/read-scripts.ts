@@ -11,11 +11,12 @@ const tiesPageMax = 16;
  * All that a read asks of one shard at a time, or of one server. KEYS: whatever the parts name. ARGV:
  * instance, workers, { states of the shards, parts, tables }. Answers with a stamp of each shard (for each
  * worker its checkpoint, what is open of a batch, and the last batch; then for each of these tables and
- * each worker which batch changed it), taken in the same step as the answers of the parts:
+ * each worker which batch changed it; then the version of the borders, and who changes them), taken in the same step as the answers of the parts:
  *
  * - `{ 1, bucket, fields }`: values;
  * - `{ 2, sorted set, values to count, place, rows before it, rows from it on, first and last of a range,
- *   whether rows before the place are counted one by one (takes a search among its ties) }`:
+ *   whether rows before the place are counted one by one (takes a search among its ties), the scores that the
+ *   shard has: above the one, up to the other (empty for all) }`:
  *   rows in all, for each value those before it and those up to it, the number of rows before the place,
  *   rows before, rows from it on, rows of the range (each as member and score), the place itself. A place
  *   is empty, or score and member, or the bucket, the field and the order's number of a row;
@@ -33,6 +34,8 @@ end
 for _, name in ipairs(asked[3]) do
   for worker = 0, ARGV[2] - 1 do fields[#fields + 1] = 'changed:' .. name .. ':' .. worker end
 end
+fields[#fields + 1] = 'borders'
+fields[#fields + 1] = 'moving'
 local stamps = {}
 for n, state in ipairs(asked[1]) do
   stamps[n] = redis.call('HMGET', KEYS[state], unpack(fields))
@@ -117,16 +120,28 @@ local function placeOf(place)
   end
   return found[name][1], found[name][2]
 end
+local function bound(text)
+  if text == '+inf' or text == '' then return math.huge end
+  return text == '-inf' and -math.huge or tonumber(text)
+end
 local function orderOf(part)
   local set, counts, above, below, range, before = KEYS[part[2]], {}, {}, {}, {}, 0
+  local total = redis.call('ZCARD', set)
+  local low, high = part[10] == '' and -math.huge or bound(part[10]), bound(part[11])
   local values = part[3]
   local score, member = placeOf(part[4])
   if score then values[#values + 1] = score end
   for _, value in ipairs(values) do
-    counts[#counts + 1] = redis.call('ZCOUNT', set, '-inf', '(' .. value)
-    counts[#counts + 1] = redis.call('ZCOUNT', set, '-inf', value)
+    local number = tonumber(value)
+    -- Of what lies beyond a border all are before it, or none.
+    local all = number > high and total or number <= low and 0
+    counts[#counts + 1] = all or redis.call('ZCOUNT', set, '-inf', '(' .. value)
+    counts[#counts + 1] = all or redis.call('ZCOUNT', set, '-inf', value)
   end
-  if score and part[9] == 1 then
+  local at = tonumber(score or '')
+  if score and part[9] == 1 and (at > high or at <= low) then
+    before = counts[#counts]
+  elseif score and part[9] == 1 then
     before = countBefore(set, score, member, counts[#counts - 1], counts[#counts])
     if part[5] > 0 and before > 0 then
       above = redis.call('ZRANGE', set, math.max(0, before - part[5]), before - 1, 'WITHSCORES')
@@ -136,7 +151,7 @@ local function orderOf(part)
     end
   end
   if part[7] ~= '' then range = redis.call('ZRANGE', set, part[7], part[8], 'WITHSCORES') end
-  return { redis.call('ZCARD', set), counts, before, above, below, range, score or false, member or false }
+  return { total, counts, before, above, below, range, score or false, member or false }
 end
 local function scoresOf(part)
   local after, scores = part[3], {}

@@ -58,7 +58,7 @@ async function readTogether<T>(
     const reads = new StampedReads(shards, kept);
     const value = await run(reads);
     const stamps = reads.stamps.length > 0 ? reads.stamps : await shards.stamps();
-    const exact = areEqual(stamps);
+    const exact = areEqual(stamps) && reads.haveBordersHeld();
     if (exact || attempt === limits.readRetriesMax) {
       return { value, checkpoint: lowestOf(shards.spec, stamps), exact };
     }

@@ -144,6 +144,7 @@ function describeReads(url: string, shards: number): void {
           spec: all.spec,
           instance: all.instance,
           tags: all.names.map(({ tag }) => tag),
+          scheme: 'hash',
         }),
       );
       const keys = [...rows, row('nobody', 0)].map((one) => ({

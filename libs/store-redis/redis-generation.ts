@@ -14,6 +14,7 @@ import {
   StoreLostError,
 } from '@annals/projection';
 import { betweenCommits } from './between-commits.ts';
+import { BorderKeeper } from './border-keeper.ts';
 import { commitBatch } from './commit.ts';
 import type { RedisConnection } from './connection.ts';
 import { storeError } from './errors.ts';
@@ -22,11 +23,16 @@ import { takeLease } from './leases.ts';
 import { loadRows } from './load.ts';
 import { type Marker, removeMarker } from './marker.ts';
 import { markerKey, type ShardNames } from './names.ts';
+import { isUnplanned } from './plan-moves.ts';
+import { finishByScore, settle } from './rank-by-score.ts';
 import { bringTogether } from './recovery.ts';
 import { openSnapshot } from './redis-snapshot.ts';
 import { wordOf } from './replies.ts';
 import { forgetScript, releaseScript, setScript } from './scripts.ts';
-import { lowestOf, progressOf, Shards } from './shards.ts';
+import { lowestOf, progressOf, Shards, storedCheckpoint } from './shards.ts';
+
+/** Times a batch is begun again as what stood in its way was mended. */
+const attemptsMax = 5;
 
 /** An open generation. Its first shard decides; the others follow it, and are brought back to it. */
 export class RedisGeneration implements GenerationStore {
@@ -35,6 +41,7 @@ export class RedisGeneration implements GenerationStore {
   readonly #prefix: string;
   readonly #marker: string;
   readonly #clock: Clock;
+  readonly #borders: BorderKeeper;
   /** What runs for each worker: commits, and what brings its shards together, come one after another. */
   readonly #busy = new Map<number, Promise<unknown>>();
   #closed = false;
@@ -44,10 +51,12 @@ export class RedisGeneration implements GenerationStore {
     readonly prefix: string;
     readonly marker: Marker;
     readonly clock: Clock;
+    readonly rangeRowsMin?: number;
   }) {
     const { connection, prefix, marker, clock } = options;
     this.spec = marker.spec;
-    this.#shards = new Shards(connection, marker);
+    this.#shards = new Shards(connection, marker, options.rangeRowsMin);
+    this.#borders = new BorderKeeper(this.#shards);
     this.#prefix = prefix;
     this.#marker = markerKey(prefix, marker.spec.projection, marker.spec.generation);
     this.#clock = clock;
@@ -73,6 +82,10 @@ export class RedisGeneration implements GenerationStore {
   /** A shard that lost its last writes may have lost that it was built: then some say so and others do not. */
   async #finishAgain(): Promise<void> {
     if (this.#shards.names.length === 1) return;
+    if (this.#shards.hasRanges) {
+      await settle(this.#shards, 'any');
+      return;
+    }
     const built = (await this.#shards.states(['building'])).map(([building]) => building === '0');
     if (built.includes(true) && built.includes(false)) await finishBuilding(this.#shards);
   }
@@ -114,11 +127,39 @@ export class RedisGeneration implements GenerationStore {
 
   async commit(batch: Batch): Promise<CommitResult> {
     this.#check(batch.worker);
-    return this.#alone(batch.worker, () => commitBatch(this.#shards, batch, this.#clock.now()));
+    return this.#alone(batch.worker, async () => {
+      const result = await this.#commit(batch);
+      if (this.#shards.hasRanges && result.kind === 'applied') await this.#borders.lookIfDue();
+      return result;
+    });
+  }
+
+  /** A batch that finds the shards apart, or their borders on the way, waits until that is mended. */
+  async #commit(batch: Batch): Promise<CommitResult> {
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+      const result = await commitBatch(this.#shards, batch, this.#clock.now());
+      if (!isUnplanned(result)) return result;
+      if (result.kind === 'apart') {
+        const came = await bringTogether(this.#shards, batch.worker, batch.epoch);
+        // Acquiring the lease again says what is to be done about it.
+        if (came === 'apart') break;
+      } else {
+        this.#shards.isBuilding = false;
+        if (!(await settle(this.#shards, 'any'))) return { kind: 'held', at: batch.from };
+      }
+    }
+    const [stamp] = (await this.#shards.stamps())[0]?.slice(batch.worker) ?? [];
+    const checkpoint = storedCheckpoint(stamp?.at ?? '');
+    return { kind: 'stale', epoch: batch.epoch, checkpoint };
   }
 
   async finishBuilding(): Promise<void> {
     this.#checkOpen();
+    if (this.#shards.hasRanges) {
+      await finishByScore(this.#shards, this.#clock);
+      this.#shards.isBuilding = false;
+      return;
+    }
     await finishBuilding(this.#shards);
   }
 

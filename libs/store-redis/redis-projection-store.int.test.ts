@@ -8,10 +8,16 @@ await describeOn('redis', 'On one server', ({ url }) => {
       site: async (clock) => sampleSite(url, shards, clock),
     });
   }
+  describeProjectionStore('the Redis store (shards: 4, by score)', {
+    site: async (clock) => sampleSite(url, 4, clock, 'range'),
+  });
 });
 
 await describeOn('redis-cluster', 'On a cluster', ({ url }) => {
   describeProjectionStore('the Redis store (shards: 8)', {
     site: async (clock) => sampleSite(url, 8, clock),
+  });
+  describeProjectionStore('the Redis store (shards: 4, by score)', {
+    site: async (clock) => sampleSite(url, 4, clock, 'range'),
   });
 });

@@ -2,7 +2,13 @@ import type { Clock } from '@annals/core';
 import type { GenerationSpec, GenerationStore, ProjectionStore } from '@annals/projection';
 import { connectRedis, type RedisConnection } from './connection.ts';
 import { limits } from './limits.ts';
-import { createGeneration, dropGeneration, readMarker, refuseEviction } from './marker.ts';
+import {
+  createGeneration,
+  dropGeneration,
+  readMarker,
+  refuseEviction,
+  type Scheme,
+} from './marker.ts';
 import { checkedPrefix, checkedProjection, defaultPrefix, generationName } from './names.ts';
 import { RedisGeneration } from './redis-generation.ts';
 import { TableLayout } from './table-layout.ts';
@@ -16,6 +22,13 @@ export interface RedisProjectionStoreOptions {
   readonly prefix?: string;
   /** Into how many slots a new generation is dealt; 1 unless told. A generation keeps what it was made with. */
   readonly shards?: number;
+  /**
+   * How the orders of a new generation are dealt to its shards: `hash` with their rows, `range` by score.
+   * `hash` unless told. A generation keeps what it was made with.
+   */
+  readonly scheme?: Scheme;
+  /** From how many rows on a group is cut into ranges; 2,000 unless told. */
+  readonly rangeRowsMin?: number;
 }
 
 /**
@@ -30,17 +43,20 @@ class RedisProjectionStore implements ProjectionStore {
   readonly #connection: RedisConnection;
   readonly #projection: string;
   readonly #prefix: string;
-  readonly #shards: number;
+  readonly #layout: { readonly shards: number; readonly scheme: Scheme };
+  readonly #rangeRowsMin: number;
   readonly #clock: Clock;
   #checked: Promise<void> | undefined;
 
-  constructor({ url, projection, clock, prefix, shards = 1 }: RedisProjectionStoreOptions) {
+  constructor(options: RedisProjectionStoreOptions) {
+    const { url, projection, clock, prefix, shards = 1, scheme = 'hash' } = options;
     if (!Number.isInteger(shards) || shards < 1 || shards > limits.shardsMax) {
       throw new RangeError(`1 to ${limits.shardsMax} shards, not ${shards}`);
     }
     this.#projection = checkedProjection(projection);
     this.#prefix = checkedPrefix(prefix ?? defaultPrefix);
-    this.#shards = shards;
+    this.#layout = { shards, scheme };
+    this.#rangeRowsMin = options.rangeRowsMin ?? limits.rangeRowsMin;
     this.#clock = clock;
     this.#connection = connectRedis(url);
   }
@@ -49,7 +65,7 @@ class RedisProjectionStore implements ProjectionStore {
     // What Redis cannot keep is a bug of the projection, and told before anything is written.
     for (const [number, table] of spec.tables.entries()) new TableLayout(table, number);
     await this.#check();
-    return createGeneration(this.#connection, this.#prefix, spec, this.#shards);
+    return createGeneration(this.#connection, this.#prefix, spec, this.#layout);
   }
 
   async open(generation: number): Promise<GenerationStore | 'lost'> {
@@ -62,6 +78,7 @@ class RedisProjectionStore implements ProjectionStore {
       prefix: this.#prefix,
       marker,
       clock: this.#clock,
+      rangeRowsMin: this.#rangeRowsMin,
     });
     return (await opened.present()) ? opened : 'lost';
   }

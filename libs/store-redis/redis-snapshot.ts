@@ -28,7 +28,7 @@ interface Mark {
 export async function openSnapshot(shards: Shards, clock: Clock): Promise<GenerationSnapshot> {
   for (let look = 1; look <= limits.snapshotLooksMax; look += 1) {
     const mark = await markAll(shards);
-    if (isWhole(shards, mark)) return new RedisSnapshot(shards, mark);
+    if (isWhole(shards, mark)) return new RedisSnapshot(shards, mark, clock);
     await endMark(shards, mark);
     await clock.sleep(look);
   }
@@ -36,7 +36,7 @@ export async function openSnapshot(shards: Shards, clock: Clock): Promise<Genera
   return betweenCommits(
     shards,
     clock,
-    async () => new RedisSnapshot(shards, await markAll(shards)),
+    async () => new RedisSnapshot(shards, await markAll(shards), clock),
   );
 }
 
@@ -92,14 +92,16 @@ class RedisSnapshot implements GenerationSnapshot {
   readonly checkpoint: Checkpoint;
   readonly #shards: Shards;
   readonly #mark: Mark;
+  readonly #clock: Clock;
   readonly #isBuilt: boolean;
   readonly #copies = new Map<TableLayout, Promise<void>>();
   #sorted: DatabaseSync | undefined;
   #closed = false;
   #touchedAt = performance.now();
 
-  constructor(shards: Shards, mark: Mark) {
+  constructor(shards: Shards, mark: Mark, clock: Clock) {
     this.#shards = shards;
+    this.#clock = clock;
     this.#mark = mark;
     this.checkpoint = lowestOf(shards.spec, stampsOf(shards, mark));
     this.#isBuilt = mark.states.every((state) => state.get('building') === '0');
@@ -137,7 +139,7 @@ class RedisSnapshot implements GenerationSnapshot {
 
   async problems(): Promise<readonly string[]> {
     // The orders are made when building is finished.
-    return this.#isBuilt ? orderProblems(this.#shards) : [];
+    return this.#isBuilt ? orderProblems(this.#shards, this.#clock) : [];
   }
 
   async close(): Promise<void> {

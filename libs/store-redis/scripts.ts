@@ -1,6 +1,7 @@
 import { holdMsMax } from '@annals/projection';
 import { luaScript } from './connection.ts';
 import { limits } from './limits.ts';
+import { setsNumber } from './piece-writer.ts';
 
 /**
  * What runs inside of Redis: each script is one atomic step in one shard. Every one first compares the
@@ -11,6 +12,8 @@ import { limits } from './limits.ts';
  * hash of the last), `tail:N` (what came with that) and `open:N` (pieces applied of a batch that is not whole yet, and which batch); `rows:T` counts the rows of a table, `changed:T:N` says which batch of a
  * worker last changed it; `snapshot:N` the open snapshots.
  * The first shard also has leases (`holder:N`, `until:N`), `held`, `held-until` and `paused`.
+ * Where places are dealt by score: `borders` (the version of all borders) and `moving` (who changes them now); the
+ * first shard also `change` (what is changed) and `change-until`. `building` is 3 where all orders must be made anew.
  */
 
 /** Fewer values than Lua unpacks at a time (its C stack has room for about 8,000). */
@@ -51,6 +54,9 @@ local function entry(value, at)
 end
 `;
 
+/** Who changes the borders of a shard that went back over a change of them: nobody yet. */
+export const apart = 'apart';
+
 const writing = `
 local function listOf(lists, key)
   local list = lists[key]
@@ -64,6 +70,8 @@ local function move(orders, old, new, gone, come)
     local oldScore, oldMember, newScore, newMember
     if old then oldScore, oldMember, o = entry(old, o) end
     if new then newScore, newMember, n = entry(new, n) end
+    -- Places that are dealt by score are not those of this script.
+    if order == 0 then oldMember, newMember = nil, nil end
     if oldMember and oldMember ~= newMember then
       local list = listOf(gone, order)
       list[#list + 1] = oldMember
@@ -75,17 +83,47 @@ local function move(orders, old, new, gone, come)
     end
   end
 end
+-- Writes places of one sorted set by themselves: those that go, then those that come. Gives what takes it back.
+local function place(bucket, keyOf, keepsOld)
+  local set, come, gone = keyOf[bucket[2]], bucket[4], bucket[5]
+  local back, away = {}, {}
+  local function keep(member, score)
+    if score then
+      back[#back + 1] = score
+      back[#back + 1] = member
+    else
+      away[#away + 1] = member
+    end
+  end
+  if keepsOld then
+    for n = 2, #come, 2 do keep(come[n], redis.call('ZSCORE', set, come[n])) end
+    for _, member in ipairs(gone) do
+      local score = redis.call('ZSCORE', set, member)
+      if score then keep(member, score) end
+    end
+  end
+  many('ZREM', set, gone)
+  many('ZADD', set, come)
+  return { bucket[1], bucket[2], {}, back, away }
+end
 -- Writes rows of some buckets, with all that follows from them. Each bucket is
 -- { table, key, order keys, { field, value, ... }, { deleted field, ... } }; keys are numbers in keyOf.
 -- The mark tells the rows of these tables from those of any other batch.
 -- Gives what was there before in the form of such buckets, where it was asked for.
-local function write(state, buckets, keyOf, building, snapshots, keepsOld, worker, mark)
+local function write(state, buckets, keyOf, building, snapshots, keepsOld, worker, mark, placesToo)
   local gone, come, before, rows = {}, {}, {}, {}
   for _, bucket in ipairs(buckets) do
     local name, orders, puts, deleted = bucket[1], bucket[3], bucket[4], bucket[5]
     local key = keyOf[bucket[2]]
+    if name == ${setsNumber} then
+      if placesToo then
+        local undone = place(bucket, keyOf, keepsOld)
+        if keepsOld then before[#before + 1] = undone end
+      end
+      puts, deleted, name = {}, {}, nil
+    end
     local ranks = #orders > 0 and building ~= '1'
-    if ranks or keepsOld or #snapshots > 0 then
+    if name and (ranks or keepsOld or #snapshots > 0) then
       local fields = {}
       for n = 1, #puts, 2 do fields[#fields + 1] = puts[n] end
       for _, field in ipairs(deleted) do fields[#fields + 1] = field end
@@ -111,9 +149,11 @@ local function write(state, buckets, keyOf, building, snapshots, keepsOld, worke
         end
       end
     end
-    local more = many('HSET', key, puts)
-    if #deleted > 0 then more = more - many('HDEL', key, deleted) end
-    rows[name] = (rows[name] or 0) + more
+    if name then
+      local more = many('HSET', key, puts)
+      if #deleted > 0 then more = more - many('HDEL', key, deleted) end
+      rows[name] = (rows[name] or 0) + more
+    end
   end
   for order, members in pairs(gone) do many('ZREM', keyOf[order], members) end
   for order, members in pairs(come) do many('ZADD', keyOf[order], members) end
@@ -163,7 +203,8 @@ end
 /**
  * One piece of a batch. KEYS: state, undo, where snapshots keep old values, then those of the buckets and
  * orders. ARGV: instance, worker, epoch, from, to, piece, pieces, the caller's time, whether what was
- * there before is kept when the batch is whole, the buckets, a hash of the whole batch, its tail.
+ * there before is kept when the batch is whole, the buckets, a hash of the whole batch, its tail, the
+ * version of the borders that it was made for.
  */
 export const commitScript = luaScript(`${prelude}${writing}${covering}
 local state, undo = KEYS[1], KEYS[2]
@@ -171,9 +212,10 @@ local worker, epoch, from, to = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local piece, pieces = tonumber(ARGV[6]), tonumber(ARGV[7])
 local found = redis.call('HMGET', state, 'instance', 'epoch:' .. worker, 'at:' .. worker,
   'open:' .. worker, 'building', 'held', 'held-until', 'paused', 'batch:' .. worker,
-  'tail:' .. worker, ${snapshotFields.join(', ')})
+  'tail:' .. worker, 'borders', 'moving', ${snapshotFields.join(', ')})
 if found[1] ~= ARGV[1] then return { 'lost' } end
 local at, open = found[3], found[4]
+local borders = found[11] or ''
 local count, hash = string.match(found[9] or '', '^(%d+) (.*)$')
 local already = { 'already-applied', hash == ARGV[11] and 'this' or 'another' }
 local stale = { 'stale', found[2], at }
@@ -196,14 +238,15 @@ else
   end
   if found[8] and tonumber(found[8]) > now() then return { 'held', at } end
 end
+if borders ~= ARGV[13] or found[12] then return { 'borders' } end
 local keeps = ARGV[9] == '1'
-local snapshots = openSnapshots(found, 10, 3)
+local snapshots = openSnapshots(found, 12, 3)
 local mark = ((count or 0) + 1) .. ' ' .. piece .. ' ' .. batch
 local before = write(state, cmsgpack.unpack(ARGV[10]), KEYS, found[5], snapshots, keeps or pieces > 1,
-  worker, mark)
+  worker, mark, true)
 if keeps or pieces > 1 then
   local record = cmsgpack.pack({ from, to, piece, KEYS, before, ARGV[11], found[9] or '',
-    found[10] or '' })
+    found[10] or '', borders })
   redis.call('RPUSH', undo, record)
   redis.call('HINCRBY', state, 'undo:' .. worker, #record)
 end
@@ -249,7 +292,7 @@ export const rollbackScript = luaScript(`${prelude}${writing}
 local state, undo = KEYS[1], KEYS[2]
 local worker, from, to, piece = ARGV[2], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local found = redis.call('HMGET', state, 'instance', 'epoch:' .. worker, 'at:' .. worker,
-  'open:' .. worker, 'building', ${snapshotFields.join(', ')})
+  'open:' .. worker, 'building', 'borders', 'moving', ${snapshotFields.join(', ')})
 if found[1] ~= ARGV[1] then return { 'lost' } end
 local record = redis.call('LINDEX', undo, -1)
 if found[2] ~= ARGV[3] or not record then return { 'changed' } end
@@ -259,9 +302,12 @@ local batch = from .. '>' .. to .. ' ' .. held[6]
 local open = found[4]
 if open and open ~= piece .. ' ' .. batch then return { 'broken' } end
 if not open and found[3] ~= to then return { 'broken' } end
+-- Places that went over borders since cannot be taken back one by one: all are made anew from the rows.
+local isCut = held[9] ~= nil and held[9] ~= (found[6] or '') or found[7] ~= false
+if isCut and found[5] ~= '1' then redis.call('HSET', state, 'building', '3', 'moving', '${apart}') end
 -- Another mark than that of the batch: what is there now is what was there before it.
-write(state, held[5], KEYS, found[5], openSnapshots(found, 5, 3), false, worker,
-  'back ' .. piece .. ' ' .. held[7] .. ' ' .. batch)
+write(state, held[5], KEYS, found[5], openSnapshots(found, 7, 3), false, worker,
+  'back ' .. piece .. ' ' .. held[7] .. ' ' .. batch, not isCut)
 redis.call('RPOP', undo)
 redis.call('HINCRBY', state, 'undo:' .. worker, -#record)
 redis.call('HSET', state, 'at:' .. worker, from, 'batch:' .. worker, held[7],
@@ -405,7 +451,10 @@ else redis.call('HSET', KEYS[1], 'paused', digits(now() + ARGV[2])) end
 return { 'paused' }
 `);
 
-/** Ranks one page of the rows of a bucket. KEYS: state, bucket, its orders. ARGV: instance, cursor, rows. */
+/**
+ * Ranks one page of the rows of a bucket. KEYS: state, bucket, its orders. ARGV: instance, cursor, rows, for
+ * each order 1 where its places are not dealt by score.
+ */
 export const rankPageScript = luaScript(`${prelude}
 if redis.call('HGET', KEYS[1], 'instance') ~= ARGV[1] then return { 'lost' } end
 local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', ARGV[3])
@@ -414,7 +463,7 @@ for n = 2, #page[2], 2 do
   local at, score, member = 1, nil, nil
   for order = 3, #KEYS do
     score, member, at = entry(page[2][n], at)
-    if member then
+    if member and string.sub(ARGV[4], order - 2, order - 2) == '1' then
       come[order] = come[order] or {}
       local list = come[order]
       list[#list + 1] = score
@@ -426,7 +475,7 @@ for order, members in pairs(come) do many('ZADD', KEYS[order], members) end
 return { 'ranked', page[1] }
 `);
 
-/** Compares one page of rows with their orders; gives the fields of those that are not in their place. */
+/** Compares one page of rows with their orders, those as above; gives the fields of those that are not in their place. */
 export const checkRowsScript = luaScript(`${prelude}
 if redis.call('HGET', KEYS[1], 'instance') ~= ARGV[1] then return { 'lost' } end
 local page = redis.call('HSCAN', KEYS[2], ARGV[2], 'COUNT', ARGV[3])
@@ -435,7 +484,7 @@ for n = 2, #page[2], 2 do
   local at, score, member = 1, nil, nil
   for order = 3, #KEYS do
     score, member, at = entry(page[2][n], at)
-    if member then
+    if member and string.sub(ARGV[4], order - 2, order - 2) == '1' then
       local held = redis.call('ZSCORE', KEYS[order], member)
       if not held or tonumber(held) ~= tonumber(score) then bad[#bad + 1] = page[2][n - 1] end
     end

@@ -6,12 +6,15 @@ import {
   type RowKey,
   type ShareProgress,
 } from '@annals/projection';
+import { type Borders, homeBorders, KeptBorders, readBorders } from './borders.ts';
 import type { Argument, RedisConnection, Reply, Script } from './connection.ts';
 import { limits } from './limits.ts';
 import type { Marker } from './marker.ts';
 import { type ShardNames, shardNames } from './names.ts';
+import { bordersScript } from './range-scripts.ts';
 import { lostError, someText, textOf, wordOf } from './replies.ts';
 import { type RowPlace, TableLayout } from './table-layout.ts';
+import { TouchedGroups } from './touched-groups.ts';
 
 /** How far one worker has come in one shard. */
 export interface WorkerStamp {
@@ -37,15 +40,33 @@ export class Shards {
   readonly instance: string;
   readonly names: readonly ShardNames[];
   readonly connection: RedisConnection;
+  /** Whether orders with a score are dealt by it. */
+  readonly hasRanges: boolean;
+  readonly borders = new KeptBorders();
+  /** How many places of a group were last seen in each shard. */
+  readonly sizes = new Map<string, readonly number[]>();
+  readonly touched = new TouchedGroups();
+  /** From how many rows on a group is cut into ranges, and how many may change before its borders are looked at. */
+  readonly rangeRowsMin: number;
+  readonly borderLookRows: number;
+  /** Whether the generation was seen to have no orders yet. */
+  isBuilding = false;
   readonly #layouts = new Map<string, TableLayout>();
 
-  constructor(connection: RedisConnection, { spec, instance, tags }: Marker) {
+  constructor(
+    connection: RedisConnection,
+    { spec, instance, tags, scheme }: Marker,
+    rangeRowsMin: number = limits.rangeRowsMin,
+  ) {
+    this.rangeRowsMin = rangeRowsMin;
+    this.borderLookRows = Math.min(rangeRowsMin, limits.borderLookRows);
     this.connection = connection;
     this.spec = spec;
     this.instance = instance;
     this.names = tags.map((tag) => shardNames(tag, limits.snapshotsMax));
+    this.hasRanges = scheme === 'range' && tags.length > 1;
     for (const [number, table] of spec.tables.entries()) {
-      this.#layouts.set(table.name, new TableLayout(table, number));
+      this.#layouts.set(table.name, new TableLayout(table, number, this.hasRanges));
     }
   }
 
@@ -93,6 +114,18 @@ export class Shards {
     const reply = await this.connection.run(script, keys, [this.instance, ...args]);
     if (wordOf(reply) === 'lost') throw lostError(this.spec, this.connection.place);
     return reply as readonly Reply[];
+  }
+
+  /** Where the places of a group are cut, as the first shard has it now. */
+  async askBorders(key: string): Promise<{ readonly version: string; readonly borders: Borders }> {
+    const { first } = this;
+    const reply = await this.run(first, bordersScript, [first.borders], [key]);
+    const [, version = null, text] = reply;
+    const said = someText(text);
+    const { length } = this.names;
+    const borders = said === undefined ? homeBorders(key, length) : readBorders(said, length);
+    this.borders.put(textOf(version), key, borders);
+    return { version: textOf(version), borders };
   }
 
   /** Fields of the state of every shard. Throws StoreLostError when one is gone. */

@@ -1,4 +1,5 @@
 import type { Cell, Row, RowKey } from '@annals/projection';
+import type { Borders } from './borders.ts';
 import type { Reply } from './connection.ts';
 import type { KeptRows } from './kept-rows.ts';
 import { rowsBy, type WantedFields } from './load.ts';
@@ -31,6 +32,9 @@ export class StampedReads {
   /** Marks of the tables by shard and table; undefined where two answers differed. */
   readonly #marks = new Map<string, string | undefined>();
   #waiting: Part[] = [];
+  /** Versions of the borders by which was asked, and those that the shards stood at as they answered. */
+  readonly #asked = new Set<string>();
+  readonly #met = new Set<string>();
 
   constructor(shards: Shards, kept: KeptRows) {
     this.shards = shards;
@@ -42,6 +46,31 @@ export class StampedReads {
       const answers = await Promise.all(wanted.map((some) => this.#askFields(names, some)));
       return answers.length === 1 ? (answers[0] as readonly Reply[]) : answers.flat();
     });
+  }
+
+  /** Whether all was asked by the borders that every shard had, and none was changing them. */
+  haveBordersHeld(): boolean {
+    if (this.#asked.size === 0) return true;
+    const [met = bordersMoving] = this.#met;
+    if (this.#met.size === 1 && this.#asked.size === 1 && this.#asked.has(met)) return true;
+    // Whatever is known now may be of before.
+    this.shards.borders.seen(bordersMoving);
+    return false;
+  }
+
+  /** Where the places of a group are cut. No promise where that is known. */
+  bordersOf(key: string): Borders | Promise<Borders> {
+    const { borders } = this.shards;
+    const known = borders.get(key);
+    if (!known) return this.#askBorders(key);
+    this.#asked.add(borders.version);
+    return known;
+  }
+
+  async #askBorders(key: string): Promise<Borders> {
+    const { version, borders } = await this.shards.askBorders(key);
+    this.#asked.add(version);
+    return borders;
   }
 
   async loadKept(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]> {
@@ -83,7 +112,8 @@ export class StampedReads {
     const number = layout.orders.findIndex((one) => one.name === name);
     const order = layout.orders[number];
     if (!order) throw new TypeError(`the table ${table} has no order ${name} in Redis`);
-    return new OrderReads(this, { table, order, number, key: order.keyOfGroup(group) });
+    const isRanged = layout.ranged[number] === true;
+    return new OrderReads(this, { table, order, number, isRanged, key: order.keyOfGroup(group) });
   }
 
   ask(names: ShardNames, write: WritePart): Promise<Reply> {
@@ -123,6 +153,8 @@ export class StampedReads {
     const { workers } = this.shards.spec;
     const marksFrom = 1 + 3 * workers;
     this.stamps.push(stampOf(said.slice(0, marksFrom)));
+    const [borders = null, moving = null] = said.slice(marksFrom + tables.length * workers);
+    this.#met.add(moving === null ? textOf(borders) : bordersMoving);
     const shard = this.shards.names.indexOf(names);
     for (const [n, table] of tables.entries()) {
       const from = marksFrom + n * workers;
@@ -134,6 +166,9 @@ export class StampedReads {
     }
   }
 }
+
+/** No version of borders is called so. */
+const bordersMoving = 'moving';
 
 interface KeptPlace {
   readonly shard: number;

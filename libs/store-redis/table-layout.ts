@@ -6,6 +6,12 @@ import { type Order, ordersOf } from './orders.ts';
 /** Rows of one run: those whose last key column, an integer, is the same when divided by this. */
 const runLength = 64;
 
+/** Where a row stands in an order: in its sorted set. */
+export interface SetPlace {
+  readonly score: number;
+  readonly member: Buffer;
+}
+
 /** Where a row lies: a field of a hash. `shard` is a number that is taken modulo the shards. */
 export interface RowPlace {
   readonly shardHash: number;
@@ -25,19 +31,22 @@ export class TableLayout {
   readonly number: number;
   readonly orders: readonly Order[];
   readonly columns: readonly string[];
+  /** For each order whether its places are dealt to shards by their score, and not with their rows. */
+  readonly ranged: readonly boolean[];
   readonly #keyTypes: readonly ColumnType[];
   readonly #lastType: ColumnType;
   /** Columns of the value where the first order holds the row, and where it does not. */
   readonly #packed: readonly string[];
   readonly #packedWhole: readonly string[];
 
-  constructor(table: Table, number: number) {
+  constructor(table: Table, number: number, hasRanges = false) {
     this.table = table;
     this.number = number;
     this.columns = Object.keys(table.columns);
     this.#keyTypes = table.key.map((column) => table.columns[column] as ColumnType);
     this.#lastType = this.#keyTypes.at(-1) as ColumnType;
     this.orders = ordersOf(table, number);
+    this.ranged = this.orders.map((order) => hasRanges && order.score !== undefined);
     const held = new Set(this.orders[0]?.columns);
     this.#packedWhole = this.columns.filter((column) => !table.key.includes(column));
     this.#packed = this.#packedWhole.filter((column) => !held.has(column));
@@ -79,6 +88,10 @@ export class TableLayout {
     return this.orders.map((order) => order.keyOf(group.slice(group.indexOf(':') + 1)));
   }
 
+  get hasRanges(): boolean {
+    return this.ranged.includes(true);
+  }
+
   /** Throws a TypeError unless the row has all columns, each of its type, and this key. */
   check(key: readonly Cell[], row: Row): void {
     const { table } = this;
@@ -103,6 +116,34 @@ export class TableLayout {
       if (n === 0) isHeld = written;
     }
     for (const column of isHeld ? this.#packed : this.#packedWhole) to.pack(row[column] as Cell);
+  }
+
+  /** The places of a row in the orders. */
+  placesOf(row: Row): (SetPlace | undefined)[] {
+    const writer = new CellWriter(64);
+    return this.orders.map((order) => {
+      const score = order.scoreOf(row);
+      if (score === undefined) return undefined;
+      writer.clear();
+      order.writeMember(row, writer);
+      return { score, member: writer.take() };
+    });
+  }
+
+  /** The same from what a value begins with. */
+  readPlaces(value: Buffer): (SetPlace | undefined)[] {
+    let at = 0;
+    return this.orders.map(() => {
+      const length = value.readUInt16BE(at);
+      const entry = value.subarray(at + 2, at + 2 + length);
+      at += 2 + length;
+      if (length === 0) return undefined;
+      const blank = entry.indexOf(0x20);
+      return {
+        score: Number(entry.toString('latin1', 0, blank)),
+        member: entry.subarray(blank + 1),
+      };
+    });
   }
 
   /** The place in an order: two bytes of length, the score in digits, a blank, the member. Whether it has one. */

@@ -65,11 +65,14 @@ async function redisStores(place: RedisStorePlace, clock: Clock): Promise<PlaceS
   const { claimRedisPrefix, redisLiveReader, redisProjectionStore } = await import(
     '@annals/store-redis'
   );
-  const { connection: url, prefix, shards } = place;
+  const { connection: url, prefix, shards, scheme } = place;
   const where = { url, clock, ...(prefix === undefined ? {} : { prefix }) };
+  const layout = {
+    ...(shards === undefined ? {} : { shards }),
+    ...(scheme === undefined ? {} : { scheme }),
+  };
   return {
-    store: ({ name: projection }) =>
-      redisProjectionStore({ ...where, projection, ...(shards === undefined ? {} : { shards }) }),
+    store: ({ name: projection }) => redisProjectionStore({ ...where, projection, ...layout }),
     live: ({ name: projection }, options) => ({
       kind: 'redis',
       live: redisLiveReader({ ...where, projection, ...options }),

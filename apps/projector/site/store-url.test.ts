@@ -21,10 +21,11 @@ describe('the URL of a store', () => {
     expect(parseStoreUrl(url, all)).toMatchObject({ kind: 'redis', url, connection });
   });
 
-  it('tells shards and prefix', () => {
-    expect(parseStoreUrl('redis://h:6379?shards=8&prefix=games', all)).toMatchObject({
-      shards: 8,
-      prefix: 'games',
+  it('tells shards, scheme and prefix', () => {
+    const url = 'redis://h:6379?shards=8&scheme=range&prefix=games';
+    expect(parseStoreUrl(url, all)).toMatchObject({
+      connection: 'redis://h:6379',
+      ...{ shards: 8, scheme: 'range', prefix: 'games' },
     });
   });
 
@@ -46,6 +47,7 @@ describe('the URL of a store', () => {
     ['redis://h:1/x', 'has a database that is no number'],
     ['redis-cluster://h:1/3', 'has a path, and a cluster has one database'],
     ['redis://h:1?shards=257', 'has shards=257, which is no number from 1 to 256'],
+    ['redis://h:1?scheme=list', 'has scheme=list'],
     ['redis://h:1?prefix=A', 'has a prefix with other characters'],
     ['redis://h:1?ttl=3', 'knows no setting "ttl"'],
     ['cassandra://h:1/games', 'has no datacenter'],

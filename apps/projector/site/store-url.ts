@@ -25,6 +25,8 @@ export interface RedisStorePlace {
   readonly connection: string;
   readonly prefix: string | undefined;
   readonly shards: number | undefined;
+  /** How the places of players are dealt to the shards: with their rows, or by score. */
+  readonly scheme: 'hash' | 'range' | undefined;
 }
 
 export interface CassandraStorePlace {
@@ -89,10 +91,12 @@ const databasePattern = /^\d{1,5}$/;
 const prefixPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 function redisPlace(url: string): RedisStorePlace | BadUrl {
-  const parts = urlParts(url, ['cluster', 'prefix', 'shards']);
+  const parts = urlParts(url, ['cluster', 'prefix', 'shards', 'scheme']);
   if (isBad(parts)) return parts;
   const shards = countIn(parts, 'shards', shardsMax);
   if (isBad(shards)) return shards;
+  const dealt = wordIn(parts, 'scheme', ['hash', 'range']);
+  if (isBad(dealt)) return dealt;
   const cluster = wordIn(parts, 'cluster', ['true', 'false']);
   if (isBad(cluster)) return cluster;
   const { scheme, path, hosts, settings } = parts;
@@ -114,7 +118,7 @@ function redisPlace(url: string): RedisStorePlace | BadUrl {
   const connection = url
     .replace(/^(rediss?)-cluster:/, '$1:')
     .replace(/\/?(?:\?.*)?$/s, isCluster ? '?cluster=true' : '');
-  return { kind: 'redis', url, connection, prefix, shards };
+  return { kind: 'redis', url, connection, prefix, shards, scheme: dealt };
 }
 
 const cassandraSettings = ['datacenter', 'replicas', 'consistency', 'serial'] as const;

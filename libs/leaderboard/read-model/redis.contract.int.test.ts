@@ -13,10 +13,16 @@ import { redisLeaderboardReadModel } from './redis.ts';
 
 const projection = leaderboardProjection.name;
 
-async function site(url: string, shards: number): Promise<ReadModelSite> {
+async function site(
+  url: string,
+  shards: number,
+  scheme: 'hash' | 'range' = 'hash',
+): Promise<ReadModelSite> {
   const prefix = `test-${randomBytes(6).toString('hex')}`;
   const clock = systemClock;
-  const open = () => redisProjectionStore({ url, projection, clock, prefix, shards });
+  // Boards of a few players are cut into ranges already.
+  const layout = { shards, scheme, rangeRowsMin: 4 };
+  const open = () => redisProjectionStore({ url, projection, clock, prefix, ...layout });
   const own = open();
   const live = redisLiveReader({
     url,
@@ -40,9 +46,15 @@ async function site(url: string, shards: number): Promise<ReadModelSite> {
 await describeOn('redis', 'On one server', ({ url }) => {
   describeLeaderboardReadModel('Redis (1 shard)', { site: () => site(url, 1) });
   describeLeaderboardReadModel('Redis (8 shards)', { site: () => site(url, 8) });
+  describeLeaderboardReadModel('Redis range (8 shards)', {
+    ...{ site: () => site(url, 8, 'range'), propertyRuns: 15 },
+  });
 });
 
 await describeOn('redis-cluster', 'On a cluster', ({ url }) => {
   describeLeaderboardReadModel('Redis (1 shard)', { site: () => site(url, 1), propertyRuns: 10 });
   describeLeaderboardReadModel('Redis (8 shards)', { site: () => site(url, 8), propertyRuns: 10 });
+  describeLeaderboardReadModel('Redis range (8 shards)', {
+    ...{ site: () => site(url, 8, 'range'), propertyRuns: 10 },
+  });
 });

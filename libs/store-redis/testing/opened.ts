@@ -4,10 +4,13 @@ import type { GenerationSpec, GenerationStore, ProjectionStore } from '@annals/p
 import { sampleSpec } from '@annals/projection/contract';
 import { onTestFinished } from 'vitest';
 import { connectRedis, type RedisConnection } from '../connection.ts';
-import { readMarker } from '../marker.ts';
+import { readMarker, type Scheme } from '../marker.ts';
 import { RedisGeneration } from '../redis-generation.ts';
 import { redisProjectionStore } from '../redis-projection-store.ts';
 import { Shards } from '../shards.ts';
+
+/** Groups of a few rows are cut into ranges already. */
+export const rangeRowsMin = 6;
 
 export interface Opened {
   readonly url: string;
@@ -34,12 +37,17 @@ export function connected(url: string): RedisConnection {
 /** A store under a prefix of its own with one generation of the sample tables, dropped when the test has finished. */
 export async function openSample(
   url: string,
-  options: { readonly shards?: number; readonly spec?: Partial<GenerationSpec> } = {},
+  options: {
+    readonly shards?: number;
+    readonly scheme?: Scheme;
+    readonly spec?: Partial<GenerationSpec>;
+  } = {},
 ): Promise<Opened> {
   const prefix = ownPrefix();
-  const { shards: count = 1, spec } = options;
+  const { shards = 1, scheme = 'hash', spec } = options;
   const clock = systemClock;
-  const store = redisProjectionStore({ url, projection: 'sample', prefix, clock, shards: count });
+  const layout = { shards, scheme, rangeRowsMin };
+  const store = redisProjectionStore({ url, projection: 'sample', prefix, clock, ...layout });
   onTestFinished(async () => {
     await store.drop(1).catch(() => undefined);
     await store.close();
@@ -50,7 +58,7 @@ export async function openSample(
   const marker = await readMarker(connection, prefix, 'sample', 1);
   if (generation === 'lost' || !marker) throw new Error('the new generation is lost');
   const over = (other: RedisConnection) =>
-    new RedisGeneration({ connection: other, prefix, marker, clock });
-  const shards = new Shards(connection, marker);
-  return { url, prefix, connection, store, generation, shards, over };
+    new RedisGeneration({ connection: other, prefix, marker, clock, rangeRowsMin });
+  const opened = new Shards(connection, marker);
+  return { url, prefix, connection, store, generation, shards: opened, over };
 }

@@ -2,17 +2,24 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '@annals/core';
 import type { ProjectionSite } from '@annals/projection/contract';
 import { connectRedis, type RedisConnection } from '../connection.ts';
-import { dropGeneration, readMarker } from '../marker.ts';
+import { dropGeneration, readMarker, type Scheme } from '../marker.ts';
 import { redisProjectionStore } from '../redis-projection-store.ts';
 import { Shards } from '../shards.ts';
+import { rangeRowsMin } from './opened.ts';
 import { copyOf, keysUnder } from './shard-copies.ts';
 
 /** A place of its own on a server that several tests share: a prefix nobody else has. */
-export function sampleSite(url: string, shards: number, clock: Clock): ProjectionSite {
+export function sampleSite(
+  url: string,
+  shards: number,
+  clock: Clock,
+  scheme: Scheme = 'hash',
+): ProjectionSite {
   const prefix = `test-${randomBytes(6).toString('hex')}`;
+  const layout = { shards, scheme, rangeRowsMin };
   const connection = connectRedis(url);
   return {
-    open: async () => redisProjectionStore({ url, projection: 'sample', clock, prefix, shards }),
+    open: async () => redisProjectionStore({ url, projection: 'sample', clock, prefix, ...layout }),
     countAbove: (...query) => countAbove(connection, prefix, ...query),
     backup: () => copyOf(connection, `${prefix}:`),
     lose: (generation) => dropGeneration(connection, prefix, 'sample', generation),
@@ -22,7 +29,7 @@ export function sampleSite(url: string, shards: number, clock: Clock): Projectio
     },
     childProcess: {
       module: new URL('./open-store.ts', import.meta.url).href,
-      argument: JSON.stringify({ url, prefix, shards }),
+      argument: JSON.stringify({ url, prefix, ...layout }),
     },
     dispose: async () => {
       for (const key of await keysUnder(connection, `${prefix}:`)) {

@@ -10,9 +10,13 @@ const connections = 64;
 const key = 'plain:month';
 const peer = 'bare fastify with one ZREVRANK';
 const reaches = [
-  { shards: 1, atLeast: 0.6 },
-  { shards: 8, atLeast: 0.4 },
+  { shards: 1, scheme: 'hash', atLeast: 0.6 },
+  { shards: 8, scheme: 'hash', atLeast: 0.4 },
+  { shards: 8, scheme: 'range', atLeast: 0.4 },
 ] as const;
+
+/** What is said of shards; those by hash are what they are unless told. */
+const byScore = { hash: '', range: ' by score' } as const;
 
 export const redisRead: BenchCase = {
   name: 'redis-read',
@@ -48,14 +52,15 @@ async function compare(
   redis: RedisPeer,
   folder: string,
   { longRounds, loadMs, million: players }: Scale,
-  { shards, atLeast }: (typeof reaches)[number],
+  { shards, scheme, atLeast }: (typeof reaches)[number],
   tell: (line: string) => void,
 ): Promise<Comparison[]> {
   const began = performance.now();
-  const store = `redis://127.0.0.1:${redis.port}?shards=${shards}&prefix=bench${shards}`;
+  const store = `redis://127.0.0.1:${redis.port}?shards=${shards}&scheme=${scheme}&prefix=bench${shards}${scheme}`;
   const bytesBefore = await usedBytes(redis);
   const service = await startService(folder, { ANNALS_LEADERBOARD_STORE: store });
-  tell(`${shards} shards: filled and ready after ${Math.round(performance.now() - began)} ms`);
+  const dealt = shards === 1 ? 'one shard' : `${shards} shards${byScore[scheme]}`;
+  tell(`${dealt}: filled and ready after ${Math.round(performance.now() - began)} ms`);
   const { authorization } = service;
   const bare = await startZrevrankFastify(redis.port, key);
   const load = new HttpLoad();
@@ -67,7 +72,7 @@ async function compare(
   try {
     for (const { port } of [service, bare]) await measure(port, '', loadMs / 2);
     const perPlayer = ((await usedBytes(redis)) - bytesBefore) / players;
-    const rows: Comparison[] = [memoryRow(players, shards, perPlayer)];
+    const rows: Comparison[] = [memoryRow(players, dealt, perPlayer)];
     for (const around of [0, 4]) {
       const loads: Loaded[] = [];
       const measured = await alternate(
@@ -80,7 +85,7 @@ async function compare(
         async () => (await measure(bare.port, '', loadMs)).perSecond,
       );
       const last = loads.at(-1);
-      const place = `${shards === 1 ? 'one shard' : `${shards} shards`} of one server`;
+      const place = `${dealt} of one server`;
       const shown = around === 0 ? 'rank alone' : 'with four neighbours on either side';
       rows.push({
         work: `rank over HTTP on Redis, ${place}, ${shown}, ${connections} connections`,
@@ -103,10 +108,10 @@ async function compare(
 
 const playersMany = 25_000_000;
 
-function memoryRow(players: number, shards: number, perPlayer: number): Comparison {
+function memoryRow(players: number, dealt: string, perPlayer: number): Comparison {
   const gib = (2 * perPlayer * playersMany) / 2 ** 30;
   return {
-    work: `memory of Redis, ${players.toLocaleString('en-US')} players, one score each, ${shards === 1 ? 'one shard' : `${shards} shards`}`,
+    work: `memory of Redis, ${players.toLocaleString('en-US')} players, one score each, ${dealt}`,
     ours: { value: perPlayer, unit: 'bytes a player' },
     peer: '',
     reach: 'stated',

@@ -18,6 +18,7 @@ const headroom = 2;
 /** Rates of one board. */
 interface Measured {
   readonly players: number;
+  readonly scheme: 'hash' | 'range';
   readonly rank: number;
   readonly top: number;
   readonly bytesEach: number;
@@ -33,12 +34,17 @@ export const redisScale: BenchCase = {
       return [{ work: 'boards of many sizes in Redis', peer: '', reach: 'flat', remark }];
     }
     try {
-      const measured: Measured[] = [];
-      for (const size of sizes) {
-        measured.push(await measure(redis, Math.round(size * scale.million), scale, tell));
+      const rows: Comparison[] = [];
+      for (const scheme of ['hash', 'range'] as const) {
+        const measured: Measured[] = [];
+        for (const size of sizes) {
+          const players = Math.round(size * scale.million);
+          measured.push(await measure(redis, { players, scheme }, scale, tell));
+        }
+        const [smallest] = measured as [Measured];
+        rows.push(...measured.flatMap((one) => rowsOf(one, smallest)));
       }
-      const [smallest] = measured as [Measured];
-      return measured.flatMap((one) => rowsOf(one, smallest));
+      return rows;
     } finally {
       await redis.stop();
     }
@@ -47,16 +53,18 @@ export const redisScale: BenchCase = {
 
 async function measure(
   redis: RedisPeer,
-  players: number,
+  { players, scheme }: Pick<Measured, 'players' | 'scheme'>,
   scale: Scale,
   tell: (line: string) => void,
 ): Promise<Measured> {
   const before = await usedBytes(redis);
   const started = performance.now();
   const url = `redis://127.0.0.1:${redis.port}`;
-  const board = await fillBoard({ url, prefix: `scale${players}`, shards }, players);
+  const board = await fillBoard({ url, prefix: `scale${players}`, shards, scheme }, players);
   const bytesEach = ((await usedBytes(redis)) - before) / players;
-  tell(`${said(players)} players in ${((performance.now() - started) / 1_000).toFixed(1)} s`);
+  tell(
+    `${said(players)} players, ${scheme}, in ${((performance.now() - started) / 1_000).toFixed(1)} s`,
+  );
   try {
     const rank: number[] = [];
     const top: number[] = [];
@@ -64,7 +72,7 @@ async function measure(
       rank.push(await rateOf(scale, players, (userId) => rankOf(board.readModel, userId)));
       top.push(await rateOf(scale, players, () => topOf(board.readModel)));
     }
-    return { players, bytesEach, rank: median(rank), top: median(top) };
+    return { players, scheme, bytesEach, rank: median(rank), top: median(top) };
   } finally {
     await board.drop();
   }
@@ -94,10 +102,14 @@ async function topOf(readModel: LeaderboardReadModel): Promise<void> {
   if (answer.kind !== 'answer' || answer.rows.length !== 10) throw new Error('there is no top 10');
 }
 
-function rowsOf({ players, rank, top, bytesEach }: Measured, smallest: Measured): Comparison[] {
+function rowsOf(
+  { players, scheme, rank, top, bytesEach }: Measured,
+  smallest: Measured,
+): Comparison[] {
+  const dealt = `${shards} shards${scheme === 'range' ? ' by score' : ''}`;
   const peer = `the same with ${said(smallest.players)} players`;
   const rate = (what: string, ours: number, theirs: number): Comparison => ({
-    work: `Redis, ${shards} shards, ${said(players)} players: ${what}, ${inFlight} in flight`,
+    work: `Redis, ${dealt}, ${said(players)} players: ${what}, ${inFlight} in flight`,
     ours: { value: ours, unit: 'reads/s' },
     ...(players === smallest.players
       ? { peer: '', reach: 'stated' }
@@ -115,7 +127,7 @@ function rowsOf({ players, rank, top, bytesEach }: Measured, smallest: Measured)
     rate('rank of a random player with percentile', rank, smallest.rank),
     rate('top 10', top, smallest.top),
     {
-      work: `Redis, ${shards} shards, ${said(players)} players: memory`,
+      work: `Redis, ${dealt}, ${said(players)} players: memory`,
       ours: { value: bytesEach, unit: 'bytes a player' },
       peer: '',
       reach: 'stated',

@@ -25,7 +25,12 @@ export const filledPlace = { board: 'default', period: '2026-01', order: 'desc' 
 
 /** One score each, with its entry: many have little, few have much. */
 export async function fillBoard(
-  options: { readonly url: string; readonly prefix: string; readonly shards: number },
+  options: {
+    readonly url: string;
+    readonly prefix: string;
+    readonly shards: number;
+    readonly scheme: 'hash' | 'range';
+  },
   players: number,
 ): Promise<FilledBoard> {
   const { name: projection, version, tables } = leaderboardProjection;
@@ -34,8 +39,8 @@ export async function fillBoard(
     ...{ generation: 1, workers: 1, split: 'stream' },
   };
   const clock = systemClock;
-  const { shards, ...where } = { ...options, projection, clock };
-  const store = redisProjectionStore({ ...where, shards });
+  const { shards, scheme, ...where } = { ...options, projection, clock };
+  const store = redisProjectionStore({ ...where, shards, scheme });
   await store.create(spec);
   const generation = await store.open(1);
   if (generation === 'lost') throw new Error('the generation is gone');
