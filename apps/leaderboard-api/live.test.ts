@@ -14,7 +14,7 @@ const asOf = (position: number) => `0:${String(position).padStart(16, '0')}`;
 class ToldService {
   score = 1;
   position = 1;
-  state: 'answer' | 'lost' | 'broken' = 'answer';
+  state: 'answer' | 'stale' | 'lost' | 'broken' = 'answer';
   readonly asked = { top: 0, standing: 0 };
   readonly #clock: VirtualClock;
 
@@ -35,6 +35,7 @@ class ToldService {
       period: period ?? new Date(this.#clock.now()).toISOString().slice(0, 7),
       closed: false,
       asOf: asOf(this.position),
+      ...(this.state === 'stale' ? { stale: true } : {}),
       ...rest,
     };
   }
@@ -163,6 +164,23 @@ describe('live boards', () => {
     expect(watcher.sent.at(-1)).toMatchObject({ event: 'board', id: `${asOf(6)}/2026-11` });
     await live.close();
   });
+
+  it.each([undefined, 'ann'])(
+    'say while they are of the read model before the one that is lost (player: %s)',
+    async (userId) => {
+      const { service, live, round, change } = open();
+      const watcher = stream();
+      live.watch({ ...query, userId }, watcher, await live.read({ ...query, userId }));
+      for (const state of ['stale', 'stale', 'answer'] as const) {
+        service.state = state;
+        change();
+        await round();
+      }
+      const told = watcher.sent.map(({ data }) => JSON.parse(data).stale);
+      expect(told).toEqual([undefined, true, undefined]);
+      await live.close();
+    },
+  );
 
   it('show nothing older than a client saw, until this process has come as far', async () => {
     const { service, live, round, change } = open();

@@ -252,12 +252,20 @@ async function readBoard(
   if (top.kind !== 'answer') return { kind: 'problem', problem: problemOf(top) };
   const { rows, players, period, asOf } = top;
   const board = { period, players, data: rows.map(ranked) };
-  if (query.userId === undefined)
-    return { kind: 'shown', shown: JSON.stringify(board), period, asOf };
+  if (query.userId === undefined) {
+    return { kind: 'shown', shown: JSON.stringify({ ...board, ...staleness(top) }), period, asOf };
+  }
   const standing = await service.standing({ ...options, userId: query.userId, around: 0 });
   if (standing.kind !== 'answer') return { kind: 'problem', problem: problemOf(standing) };
   const player = standing.row ? ranked(standing.row) : null;
-  return { kind: 'shown', shown: JSON.stringify({ ...board, player }), period, asOf };
+  // Of two reads one may be of before the read model was lost.
+  const shown = { ...board, player, ...staleness(top), ...staleness(standing) };
+  return { kind: 'shown', shown: JSON.stringify(shown), period, asOf };
+}
+
+/** As in every other answer: only where the live read model is lost and the one before it answers. */
+function staleness({ stale }: { readonly stale?: true }): { readonly stale?: true } {
+  return stale ? { stale } : {};
 }
 
 export function liveRoute(live: LiveBoards): Route {
@@ -271,7 +279,8 @@ export function liveRoute(live: LiveBoards): Route {
       'Events of type `board` carry the whole state; their id is what a client resumes with ' +
       '(Last-Event-ID): it is then never shown an older state; an id that this log does not reach counts for ' +
       'nothing. With user_id, `player` is that ' +
-      'player. Without period it is the current one, and turns to the next when that ends. Events of ' +
+      'player. `stale` is true where the live read model is lost and the one before it answers. Without ' +
+      'period it is the current one, and turns to the next when that ends. Events of ' +
       'type `problem` say why there is nothing to show. A client that reads too slowly is dropped, ' +
       'and connects again; a stream whose key is revoked or expires ends with a `problem` that says so.',
     params: { id: boardIdSchema },
