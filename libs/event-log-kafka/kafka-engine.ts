@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import type { ISocketFactory, Message } from 'kafkajs';
 import { type StartFollower, startFollowerThread } from './follower-client.ts';
 import { type KafkaConnection, kafkaClient, type OnReport } from './kafka-connection.ts';
@@ -15,6 +16,8 @@ export interface KafkaEngine {
   openTopic(settings: TopicSettings): Promise<Topic>;
   produceLine(): MessageLine;
   readonly startFollower: StartFollower;
+  /** How many threads follow, where about as many records are to be read before anything is served. */
+  followerThreads(records: number): number;
   /** For bodies that the replica has dropped. `topicId`: no other topic of the same name is read. */
   recordReader(topicId: string | undefined): RecordReader;
   readonly timers: Timers;
@@ -52,6 +55,10 @@ export function kafkaEngine(options: KafkaEngineOptions): KafkaEngine {
       return new ProduceLine(kafka, topic, compression, onReport);
     },
     startFollower: startFollowerThread,
+    followerThreads: (records) =>
+      records < kafkaLimits.manyRecordsMin
+        ? 1
+        : Math.min(availableParallelism(), kafkaLimits.threadsMax),
     recordReader: (topicId) =>
       new TopicReader(kafkaClient(connection, bounds, onReport), topic, topicId),
     timers: systemTimers,

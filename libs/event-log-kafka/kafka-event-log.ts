@@ -22,8 +22,9 @@ import {
   type StreamReadOptions,
 } from '@annals/event-log-sqlite/replica';
 import type { ISocketFactory, Message } from 'kafkajs';
+import { AnsweredAhead } from './answered-ahead.ts';
 import { AppendQueue } from './append-queue.ts';
-import { FollowerClient } from './follower-client.ts';
+import { FollowerGroup, recordsToRead } from './follower-group.ts';
 import { beginning, type FollowerProgress } from './follower-progress.ts';
 import type { FollowerTask, JudgedBatch } from './follower-protocol.ts';
 import type { KafkaConnection, OnReport } from './kafka-connection.ts';
@@ -172,6 +173,16 @@ interface Parts {
   readonly bodies: OlderBodies;
 }
 
+/** What the topic had is no less now: a replica that was followed further than to where it was opened is not behind it. */
+function withEnds(task: FollowerTask, ends: readonly PartitionEnd[]): FollowerTask {
+  const offsets = [...task.topic.offsets];
+  for (const [partition, end] of ends) {
+    const { low, end: opened } = offsets[partition] ?? { low: 0, end: 0 };
+    offsets[partition] = { low, end: Math.max(opened, end) };
+  }
+  return { ...task, topic: { ...task.topic, offsets } };
+}
+
 type PartitionEnd = readonly [partition: number, end: number];
 
 class KafkaLog implements KafkaEventLog {
@@ -185,14 +196,13 @@ class KafkaLog implements KafkaEventLog {
   /** What was judged, */
   readonly #progress = new Map<number, FollowerProgress>();
   /** and what of it can be read. */
-  #committed: ReadonlyMap<number, FollowerProgress> = new Map();
+  readonly #committed = new Map<number, FollowerProgress>();
   readonly #barriers = new Map<number, Promise<void>>();
-  #follower: FollowerClient | undefined;
+  #follower: FollowerGroup | undefined;
   #reads: LogReads | undefined;
   #commits = 0;
-  /** Whether more was answered than is committed. */
-  #answeredAhead = false;
-  #settling: PromiseWithResolvers<void> | undefined;
+  readonly #ahead = new AnsweredAhead();
+  #commitAsked = false;
   #healing: Promise<void> | undefined;
   #heals = 0;
   #lastNumber = 0;
@@ -225,15 +235,18 @@ class KafkaLog implements KafkaEventLog {
 
   /** Follows the topic from where the replica is, and resolves when it has come to `ends`. */
   async #follow(ends: readonly PartitionEnd[]): Promise<void> {
-    const { engine, task } = this.#parts;
+    const { engine } = this.#parts;
+    const task = withEnds(this.#parts.task, ends);
     const events = {
-      onJudged: (batches: readonly JudgedBatch[], committed: boolean) =>
+      onJudged: (batches: readonly JudgedBatch[], committed: readonly number[]) =>
         this.#judged(batches, committed),
       onFailed: (error: Error, removed: boolean) => this.#lost(error, removed),
       onReport: this.#options.onReport,
     };
     this.#progress.clear();
-    this.#follower = new FollowerClient(task, events, engine.startFollower);
+    const threads = engine.followerThreads(recordsToRead(task));
+    this.#commitAsked = false;
+    this.#follower = new FollowerGroup(task, threads, events, engine.startFollower);
     for (const { partition, found, progress } of await this.#follower.opened()) {
       this.#progress.set(partition, progress);
       if (found !== 'damaged') continue;
@@ -251,7 +264,7 @@ class KafkaLog implements KafkaEventLog {
       if (this.#failure) throw this.#failure;
       await this.#moved.promise;
     }
-    this.#answeredAhead = true;
+    for (const partition of task.served) this.#ahead.answered(partition);
     await this.#settled();
   }
 
@@ -358,20 +371,27 @@ class KafkaLog implements KafkaEventLog {
     return promise;
   }
 
-  #judged(batches: readonly JudgedBatch[], committed: boolean): void {
+  #judged(batches: readonly JudgedBatch[], committed: readonly number[]): void {
     for (const { partition, progress, outcomes } of batches) {
       this.#progress.set(partition, progress);
-      if (outcomes.length > 0) this.#answeredAhead = true;
+      if (outcomes.length > 0) this.#ahead.answered(partition);
       for (const outcome of outcomes) this.#queue.read(outcome);
     }
-    if (committed) {
-      this.#answeredAhead = false;
-      this.#committed = new Map(this.#progress);
+    this.#ahead.committed(committed);
+    for (const partition of committed) {
+      const progress = this.#progress.get(partition);
+      if (progress) this.#committed.set(partition, progress);
+    }
+    if (committed.length > 0) {
+      this.#commitAsked = false;
       this.#commits += 1;
-      this.#settling?.resolve();
-      this.#settling = undefined;
       this.#watch.wakeAll();
     }
+    this.#move();
+  }
+
+  /** Those who wait for something to become of the follower look again. */
+  #move(): void {
     this.#moved.resolve();
     this.#moved = Promise.withResolvers();
   }
@@ -389,13 +409,17 @@ class KafkaLog implements KafkaEventLog {
 
   /** Resolves when all that was answered can be read. */
   async #settled(): Promise<void> {
-    if (!this.#answeredAhead || this.#failure) return;
-    if (!this.#settling) {
-      this.#settling = Promise.withResolvers();
-      this.#settling.promise.catch(() => undefined);
-      this.#follower?.commit();
+    const isCommitted = this.#ahead.wait();
+    if (!isCommitted || this.#failure) return;
+    if (!this.#commitAsked) this.#follower?.commit();
+    this.#commitAsked = true;
+    const follower = this.#follower;
+    while (!isCommitted()) {
+      await this.#moved.promise;
+      if (this.#failure) throw this.#failure;
+      // A replica is made anew: whoever wants to read waits for that.
+      if (this.#follower !== follower) return;
     }
-    await this.#settling.promise;
   }
 
   /**
@@ -413,8 +437,7 @@ class KafkaLog implements KafkaEventLog {
     this.#options.onReport({ level: 'warn', message, fields: {} });
     this.#healing = this.#heal();
     // Those who wait for a commit go on to wait for this.
-    this.#settling?.resolve();
-    this.#settling = undefined;
+    this.#move();
   }
 
   async #heal(): Promise<void> {
@@ -433,9 +456,8 @@ class KafkaLog implements KafkaEventLog {
 
   #fail(error: Error): void {
     this.#failure = error;
-    this.#settling?.reject(error);
     this.#options.onReport({ level: 'error', message: error.message, fields: {} });
-    this.#moved.resolve();
+    this.#move();
     this.#watch.wakeAll();
     this.#queue.abandon(`the topic is not followed any more: ${error.message}`);
   }

@@ -249,7 +249,7 @@ export class PartitionFollower {
     if (record.kind === 'void') this.#settled.void(this.#replica, record.voids);
     this.#progress[`${record.kind}s`] += 1;
     this.#count(offset, verdictNumbers[record.kind], 0);
-    this.#tell(record, { kind: 'seen' }, outcomes);
+    this.#tell(record, () => ({ kind: 'seen' }), outcomes);
   }
 
   #applyAppend(record: AppendRecord, offset: number, outcomes: Outcome[]): void {
@@ -267,7 +267,7 @@ export class PartitionFollower {
     this.#progress.stamp = stamp;
     if (result.kind === 'written' && !result.duplicate) this.#progress.events += events.length;
     this.#count(offset, ...verdictOf(result));
-    this.#tell(record, this.#answerOf(result), outcomes);
+    this.#tell(record, () => this.#answerOf(result), outcomes);
   }
 
   readonly #rules: Rules = {
@@ -285,9 +285,10 @@ export class PartitionFollower {
     };
   }
 
-  #tell(record: LogRecord, result: Outcome['result'], outcomes: Outcome[]): void {
+  /** Most records are of other processes, who need no answer from here. */
+  #tell(record: LogRecord, answer: () => Outcome['result'], outcomes: Outcome[]): void {
     if (!isOfInstance(record.appendId, this.#options.instance)) return;
-    outcomes.push({ number: numberOf(record.appendId), result });
+    outcomes.push({ number: numberOf(record.appendId), result: answer() });
   }
 
   /** A stream has one home: a record that somebody put elsewhere would make it a second one. */

@@ -65,36 +65,48 @@ await describeOn('kafka', 'the topic', (kafka) => {
 
   describe('made anew under its name', () => {
     const problem = 'other-topic';
+    /** Several logs are opened, whose threads take their time to start where many tests run at once. */
+    const patienceMs = 90_000;
     const events = [sampleEvent()];
     const first = { stream: 'sample-1', how: { expected: 'any' } } as const;
 
-    test('it stops the replica that followed the first, also when its records look alike', async () => {
-      const site = freshTopic(kafka);
-      const folder = freshFolder();
-      const before = await site.open({ folder });
-      await before.append(first.stream, events, first.how);
-      await before.close();
-      await removeTopic(brokers, site.topic);
-      const after = await site.open();
-      await after.append(first.stream, events, first.how);
-      await expect(site.open({ folder })).rejects.toMatchObject({ problem });
-      // Of the name, the replica that began with the new one follows on.
-      expect(await after.append(first.stream, events, first.how)).toMatchObject({
-        duplicate: true,
-      });
-    });
+    test(
+      'it stops the replica that followed the first, also when its records look alike',
+      async () => {
+        const site = freshTopic(kafka);
+        const folder = freshFolder();
+        const before = await site.open({ folder });
+        await before.append(first.stream, events, first.how);
+        await before.close();
+        await removeTopic(brokers, site.topic);
+        const after = await site.open();
+        await after.append(first.stream, events, first.how);
+        await expect(site.open({ folder })).rejects.toMatchObject({ problem });
+        // Of the name, the replica that began with the new one follows on.
+        expect(await after.append(first.stream, events, first.how)).toMatchObject({
+          duplicate: true,
+        });
+      },
+      patienceMs,
+    );
 
-    test('it stops a process that follows the first, which reads nothing of the second', async () => {
-      const site = freshTopic(kafka);
-      const log = await site.open();
-      await log.append(first.stream, events, first.how);
-      await removeTopic(brokers, site.topic);
-      const after = await site.open();
-      await after.append('sample-2', [sampleEvent()], first.how);
-      const head = () => log.head().catch((error: unknown) => error);
-      await expect.poll(head, { timeout: 20_000 }).toMatchObject({ problem });
-      await expect(log.append(first.stream, events, first.how)).rejects.toMatchObject({ problem });
-    });
+    test(
+      'it stops a process that follows the first, which reads nothing of the second',
+      async () => {
+        const site = freshTopic(kafka);
+        const log = await site.open();
+        await log.append(first.stream, events, first.how);
+        await removeTopic(brokers, site.topic);
+        const after = await site.open();
+        await after.append('sample-2', [sampleEvent()], first.how);
+        const head = () => log.head().catch((error: unknown) => error);
+        await expect.poll(head, { timeout: 20_000 }).toMatchObject({ problem });
+        await expect(log.append(first.stream, events, first.how)).rejects.toMatchObject({
+          problem,
+        });
+      },
+      patienceMs,
+    );
   });
 
   test('what others put into it is skipped by all alike', async () => {

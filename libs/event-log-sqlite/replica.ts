@@ -14,6 +14,7 @@ export {
 } from './log-reads.ts';
 export {
   firstPositionOf,
+  hasReplica,
   indexOf,
   offsetOf,
   removeReplica,

@@ -111,11 +111,15 @@ export function eventsOf(deliveries: readonly Delivery[]): StoredEvent[] {
   return deliveries.flatMap((delivery) => (delivery.kind === 'events' ? delivery.events : []));
 }
 
-/** `promise`, or an error that says what was waited for when it takes longer than `waitMsMax`. */
-export async function within<T>(promise: Promise<T>, what: () => string): Promise<T> {
+/** `promise`, or an error that says what was waited for when it takes longer than `longestMs`. */
+export async function within<T>(
+  promise: Promise<T>,
+  what: () => string,
+  longestMs = waitMsMax,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`gave up ${what()}`)), waitMsMax);
+    timer = setTimeout(() => reject(new Error(`gave up ${what()}`)), longestMs);
   });
   try {
     return await Promise.race([promise, late]);
