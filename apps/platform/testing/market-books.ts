@@ -80,8 +80,7 @@ function differing(
   currency: string,
 ): readonly string[] {
   const found = theirs.map((one) => `${one.amount} ${one.currency.toUpperCase()} ${one.status}`);
-  const status = ours.state === 'failed' ? 'failed' : ours.state;
-  const expected = `${ours.amount} ${currency} ${status}`;
+  const expected = `${ours.amount} ${currency} ${ours.state}`;
   return found.length === 1 && found[0] === expected
     ? []
     : [`${reference}: ${found.join(' and ') || 'nothing'}, not ${expected}`];
