@@ -151,6 +151,12 @@ export class EventTypes<T extends AnyEventType> {
     };
   }
 
+  /** Whether a stored event is of a type and a version that this program knows. */
+  knows({ type, schemaVersion }: Pick<StoredEvent, 'type' | 'schemaVersion'>): boolean {
+    const known = this.#byName.get(type);
+    return known !== undefined && schemaVersion >= 1 && schemaVersion <= known.schemaVersion;
+  }
+
   /** Stored events as today's domain events. Throws EventDecodeError at the first one it cannot read. */
   async decode(events: readonly StoredEvent[], cipher: SubjectCipher): Promise<RecordedEvent<T>[]> {
     const parsed = events.map((event) => {
