@@ -1,5 +1,6 @@
 import { idFromKey, type SubjectCipher } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
+import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
 import { type Refused, refused } from '../outcome.ts';
 import {
   callRetryRequested,
@@ -7,7 +8,8 @@ import {
   deadLetterEvents,
   deadLetterStream,
 } from './dead-letter-events.ts';
-import { NotAppendedError } from './stream-folds.ts';
+import { payoutStillAsked, stillAsked } from './payments-outcomes.ts';
+import { NotAppendedError, paymentsFolds } from './stream-folds.ts';
 
 /** A call that nobody could bring to an end, as it stands now. */
 export interface DeadCall {
@@ -33,7 +35,10 @@ export interface DeadLetterMeans {
   readonly cipher: SubjectCipher;
 }
 
-/** The dead letters of all calls, the oldest first; reads their streams from the beginning. */
+/**
+ * The dead letters of all calls, the oldest first; reads their streams from the beginning. One that was tried again and has
+ * come to something is none any more.
+ */
 export async function listDeadCalls({
   log,
   cipher,
@@ -50,9 +55,29 @@ export async function listDeadCalls({
         calls.set(event.data.key, { ...known, retried: true });
       }
     }
-    if (page.end) return [...calls.values()];
+    if (page.end) break;
     checkpoint = page.checkpoint;
   }
+  const dead: DeadCall[] = [];
+  for (const call of calls.values()) {
+    if (!call.retried || (await isStillAsked({ log, cipher }, call))) dead.push(call);
+  }
+  return dead;
+}
+
+/** Whether the outcome of a call is still to come, as the stream that asked for it says. */
+async function isStillAsked(
+  { log, cipher }: DeadLetterMeans,
+  { stream, revision }: DeadCall,
+): Promise<boolean> {
+  const { events } = await log.readStream(stream, { from: revision, limit: 1 });
+  const [asked] = (await paymentsEvents.decode(events, cipher)) as RecordedPaymentsEvent[];
+  if (!asked) return true;
+  const { checkouts, sellers } = paymentsFolds(log, cipher);
+  if (asked.type === 'payout-requested') {
+    return payoutStillAsked((await sellers.load(stream)).state, asked);
+  }
+  return stillAsked((await checkouts.load(stream)).state, asked);
 }
 
 /** Asks for one more try. It is looked for first, and the key stays what it was. */
