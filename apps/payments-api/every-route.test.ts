@@ -142,6 +142,7 @@ describeEveryRoute('payments', {
     },
     'POST /v1/payment_orders/{checkout_id}/{payment_order_id}/disputes/{dispute_id}/evidence': {
       ...{ params: { ...of('c-disputed'), dispute_id: 'dp_1' }, headers: key('k-6') },
+      body: { evidence: { statement: 'it was delivered', shipping_carrier: 'post' } },
     },
     'POST /v1/payment_orders/{checkout_id}/{payment_order_id}/review': {
       ...{ params: of('c-review'), headers: key('k-7'), body: { verdict: 'approved' } },

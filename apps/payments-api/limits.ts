@@ -1,5 +1,9 @@
 /** Limits of the payments API. Units are last in the name. */
 export const limits = {
+  /** Of one member of the evidence in a dispute. */
+  evidenceCharsMax: 20_000,
+  /** Of all of it: it is one event. */
+  evidenceBytesMax: 150_000,
   /** Characters of ids that callers make up: of checkouts, orders, sellers, refunds and payouts. */
   idCharsMax: 64,
   /** Orders in one checkout. */

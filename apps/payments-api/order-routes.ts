@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { changedOrderAnswer, shownChange } from './answers.ts';
 import { problemOf } from './errors.ts';
+import { evidenceInput } from './evidence-input.ts';
 import { amountOfOrder, idSchema, keyHeaders, keyProblems } from './fields.ts';
 import { type Answered, keyed } from './keyed.ts';
 import type { PaymentsApiMeans } from './means.ts';
@@ -146,17 +147,28 @@ function evidenceRoute(means: PaymentsApiMeans): Route {
     url: `${orderUrl}/disputes/:dispute_id/evidence`,
     scope: scopes.sell,
     tag: 'orders',
-    summary: 'Evidence was handed to the provider',
-    description: 'Notes that it was, and by which key. The evidence itself goes to the provider.',
+    summary: 'Answer a dispute with evidence',
+    description:
+      'With a body the evidence is sent to the provider, once and for all: 202 says that it is on its way. Without one it is ' +
+      'only noted that it was handed over by hand, and by which key.',
     params: { ...params, dispute_id: idSchema },
     headers: keyHeaders,
-    response: { 200: changedOrderAnswer },
+    body: evidenceInput,
+    response: { 200: changedOrderAnswer, 202: changedOrderAnswer },
     problems: ['unknown-dispute', 'not-open', ...orderProblems],
     handler: (request, reply) => {
       const { dispute_id: disputeId } = request.params;
       const givenBy = request.caller.keyId;
-      return change(means, request, reply, 200, (payments, { checkout, order }, { begunAt: at }) =>
-        payments.evidence(checkout, order, { disputeId, givenBy, at }),
+      const { evidence } = request.body ?? {};
+      const status = evidence ? 202 : 200;
+      return change(
+        ...([means, request, reply, status] as const),
+        (payments, { checkout, order }, { begunAt: at }) => {
+          const given = { disputeId, givenBy, at };
+          return evidence
+            ? payments.submitEvidence(checkout, order, { ...given, evidence })
+            : payments.evidence(checkout, order, given);
+        },
       );
     },
   });

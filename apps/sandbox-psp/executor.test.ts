@@ -1,5 +1,5 @@
 import { systemClock } from '@annals/core';
-import type { PspSite } from '@annals/payments/psp/contract';
+import { hintsOf, type PspSite, sitePace } from '@annals/payments/psp/contract';
 import type { PspOutcome } from '@annals/payments/reactors';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openInProcess } from './testing/sites.ts';
@@ -105,7 +105,30 @@ const prepares: Readonly<Record<string, (site: PspSite) => Promise<Prepared>>> =
       effects: () => site.count('payout'),
     };
   },
+  evidence: async (site) => {
+    const disputeId = await disputed(site);
+    return {
+      asked: { call: 'evidence', disputeId, evidence: { statement: 'it was delivered' } },
+      operation: 'disputes.update',
+      effects: async () => {
+        const found = await site.psp.retrieve('dispute', disputeId);
+        if (found.kind !== 'answered') throw new Error(found.kind);
+        return found.value.status === 'under_review' ? 1 : 0;
+      },
+    };
+  },
 };
+
+async function disputed(site: PspSite): Promise<string> {
+  numbers += 1;
+  const request = { key: `k-${numbers}`, reference: `r-${numbers}`, amount: usd(1_999n) };
+  const method = 'pm_card_createDispute';
+  const { id } = await ok(site.psp.createPayment({ ...request, method, capture: 'automatic' }));
+  await ok(site.psp.confirmPayment({ key: `c-${numbers}`, paymentId: id }));
+  await site.pass(sitePace.disputeMs);
+  const hint = hintsOf(site).find((one) => one.startsWith('charge.dispute.created'));
+  return hint?.split(' ')[1] ?? '';
+}
 
 const losses = [
   ['a cut before', { do: 'cut', when: 'before' }],

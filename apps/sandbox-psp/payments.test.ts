@@ -249,6 +249,50 @@ describe('disputes', () => {
     await market.followWebhooks();
     expect([...(await market.order('c-1')).disputes.values()]).toMatchObject([{ state: 'lost' }]);
   });
+
+  const disputeOf = async (market: Market) => {
+    const [dispute] = (await market.order('c-1')).disputes.values();
+    if (!dispute) throw new Error('there is no dispute');
+    return dispute;
+  };
+
+  test('are answered with evidence, through a lost answer, and won by it', async () => {
+    const { market, site } = await openMarket();
+    await market.open('c-1', { method: 'pm_card_createDispute' });
+    await state(market, 'c-1').toBe('captured');
+    await site.pass(sitePace.disputeMs);
+    await market.followWebhooks();
+    const { id } = await disputeOf(market);
+    await site.inject({ operation: 'disputes.update', do: 'error', when: 'after' });
+    expect((await market.answerDispute('c-1', id, 'winning_evidence')).kind).toBe('appended');
+    await expect.poll(async () => (await disputeOf(market)).state, within).toBe('evidence_given');
+    expect(await market.answerDispute('c-1', id, 'more')).toMatchObject({
+      ...{ kind: 'refused', reason: 'not-open' },
+    });
+    await site.pass(8 * 24 * 3_600_000);
+    await market.followWebhooks();
+    expect(await disputeOf(market)).toMatchObject({ state: 'won', submissions: 1 });
+  });
+
+  test('whose evidence is refused wait as before, and take another answer', async () => {
+    const { market, site } = await openMarket();
+    await market.open('c-1', { method: 'pm_card_createDispute' });
+    await state(market, 'c-1').toBe('captured');
+    await site.pass(sitePace.disputeMs);
+    await market.followWebhooks();
+    const { id } = await disputeOf(market);
+    // More than the provider takes in one member; and nothing, as when the buyer was erased.
+    for (const [submission, statement] of ['x'.repeat(20_001), undefined].entries()) {
+      await market.answerDispute('c-1', id, statement);
+      await expect.poll(async () => (await disputeOf(market)).submittedBy, within).toBe(undefined);
+      expect(await disputeOf(market)).toMatchObject({
+        ...{ state: 'opened', submissions: submission + 1 },
+      });
+    }
+    await market.answerDispute('c-1', id, 'it was sent');
+    await expect.poll(async () => (await disputeOf(market)).state, within).toBe('evidence_given');
+    expect((await disputeOf(market)).submissions).toBe(3);
+  });
 });
 
 describe('dead letters', () => {

@@ -1,5 +1,6 @@
 import { eventType } from '@annals/event-log';
 import { z } from 'zod';
+import { disputeEvidenceRefused, disputeEvidenceRequested } from './evidence-events.ts';
 import { storedAmountSchema as amount } from './money.ts';
 import { buyerSubject } from './streams.ts';
 
@@ -408,6 +409,8 @@ export const checkoutEventTypes = [
   refundFailed,
   refundInDoubt,
   disputeOpened,
+  disputeEvidenceRequested,
+  disputeEvidenceRefused,
   disputeEvidenceGiven,
   disputeWon,
   disputeLost,

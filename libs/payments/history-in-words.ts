@@ -151,6 +151,10 @@ export const sentences: {
   'dispute-opened': (data) =>
     `The buyer disputed ${sum(data)} of ${orderOf(data)} (${words(data.reason)}): ${takenFrom(data)}; ` +
     `the provider took a fee of ${part(data.psp_fee, data)}.`,
+  'dispute-evidence-requested': (data) =>
+    `Evidence in dispute ${data.dispute_id} about ${orderOf(data)}, given by ${data.given_by}, is being sent to the provider.`,
+  'dispute-evidence-refused': (data) =>
+    `The provider did not take the evidence in dispute ${data.dispute_id} about ${orderOf(data)} (${words(data.reason)}).`,
   'dispute-evidence-given': (data) =>
     `Evidence in dispute ${data.dispute_id} about ${orderOf(data)} was given by ${data.given_by}.`,
   'dispute-won': (data) =>

@@ -2,6 +2,7 @@ export type { Changed, Loaded, NotStored } from './change.ts';
 export * from './decide/after-capture.ts';
 export * from './decide/attempts.ts';
 export * from './decide/checkout.ts';
+export * from './decide/evidence.ts';
 export * from './decide/seller.ts';
 export * from './events.ts';
 export {

@@ -3,7 +3,6 @@ import type { EventLog } from '@annals/event-log';
 import { type Changed, changeAndLoad, type Loaded, loadStream } from './change.ts';
 import {
   failRefund,
-  giveEvidence,
   observeDispute,
   observeRefund,
   release,
@@ -11,6 +10,7 @@ import {
 } from './decide/after-capture.ts';
 import { observePayment, requestCapture, requestEnd } from './decide/attempts.ts';
 import { decideReview, type OpenCheckout, openCheckout } from './decide/checkout.ts';
+import { giveEvidence, requestEvidence } from './decide/evidence.ts';
 import {
   failPayout,
   observePayout,
@@ -31,6 +31,7 @@ import {
 } from './known-streams.ts';
 import { type Decided, type Refused, refused } from './outcome.ts';
 import { isPayoutDay, scheduledPayoutId } from './payout-schedule.ts';
+import type { Evidence } from './psp/evidence.ts';
 import type { PspDispute, PspPayment, PspPayout, PspRefund } from './psp/port.ts';
 import type { WalletsReadModel } from './read-model/wallets.ts';
 import type { Seller, SellerTerms } from './seller-state.ts';
@@ -189,6 +190,17 @@ export class Payments {
   ): Promise<CheckoutChanged> {
     return this.changeCheckout(id, (checkout) =>
       giveEvidence(checkout, orderId, { ...command, at: this.#at(command) }),
+    );
+  }
+
+  /** Has the provider be sent it. */
+  async submitEvidence(
+    id: string,
+    orderId: string,
+    command: Parameters<Payments['evidence']>[2] & { readonly evidence: Evidence },
+  ): Promise<CheckoutChanged> {
+    return this.changeCheckout(id, (checkout) =>
+      requestEvidence(checkout, orderId, { ...command, ...this.#call(command) }),
     );
   }
 

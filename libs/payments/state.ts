@@ -45,6 +45,10 @@ export interface Dispute {
   readonly amount: bigint;
   readonly fromPending: bigint;
   readonly state: DisputeState;
+  /** How often the provider was to be sent evidence. */
+  readonly submissions: number;
+  /** Who gave what is on its way to the provider. */
+  readonly submittedBy: string | undefined;
 }
 
 export interface OrderFold {
@@ -330,9 +334,16 @@ function evolveMoneyBack(order: OrderFold, { type, data }: CheckoutFact): OrderF
       const { dispute_id: id, amount, pending } = data as Data<typeof type>;
       const fromPending = BigInt(pending);
       const dispute = { id, amount: BigInt(amount), fromPending, state: 'opened' } as const;
-      const disputes = new Map(order.disputes).set(id, dispute);
+      const fresh = { ...dispute, submissions: 0, submittedBy: undefined };
+      const disputes = new Map(order.disputes).set(id, fresh);
       return { ...order, disputes, pending: order.pending - fromPending };
     }
+    case 'dispute-evidence-requested': {
+      const { dispute_id, submission, given_by } = data as Data<typeof type>;
+      return disputeWith(order, dispute_id, { submissions: submission, submittedBy: given_by });
+    }
+    case 'dispute-evidence-refused':
+      return disputeWith(order, (data as Data<typeof type>).dispute_id, { submittedBy: undefined });
     case 'dispute-evidence-given':
       return disputeAfter(order, (data as Data<typeof type>).dispute_id, 'evidence_given', 0n);
     case 'dispute-won': {
@@ -365,9 +376,15 @@ function refundAfter(
 }
 
 function disputeAfter(order: OrderFold, id: string, state: DisputeState, back: bigint): OrderFold {
+  const before = order.disputes.get(id)?.state ?? 'opened';
+  const moved = move(disputeMoves, 'a dispute', before, state);
+  const after = disputeWith(order, id, { state: moved, submittedBy: undefined });
+  return { ...after, pending: order.pending + back };
+}
+
+function disputeWith(order: OrderFold, id: string, what: Partial<Dispute>): OrderFold {
   const dispute = order.disputes.get(id);
   if (!dispute) throw new TypeError(`there is no dispute ${id}`);
-  const after = { ...dispute, state: move(disputeMoves, 'a dispute', dispute.state, state) };
-  const disputes = new Map(order.disputes).set(id, after);
-  return { ...order, disputes, pending: order.pending + back };
+  const disputes = new Map(order.disputes).set(id, { ...dispute, ...what });
+  return { ...order, disputes };
 }

@@ -8,6 +8,7 @@ import {
   registerSeller,
   requestCapture,
   requestEnd,
+  requestEvidence,
   requestPayout,
   requestRefund,
   type Seller,
@@ -142,6 +143,14 @@ export class Market {
     const { at, callBefore } = this.#times();
     await this.#decide(checkoutId, (checkout) =>
       requestRefund(checkout, 'order-1', { refundId, amount, at, callBefore }),
+    );
+  }
+
+  async answerDispute(checkoutId: string, disputeId: string, statement: string | undefined) {
+    const { at, callBefore } = this.#times();
+    const given = { disputeId, givenBy: 'ann', evidence: statement ? { statement } : {} };
+    return this.folds.checkouts.decide(checkoutStream(checkoutId), (checkout) =>
+      requestEvidence(checkout, 'order-1', { ...given, at, callBefore }),
     );
   }
 

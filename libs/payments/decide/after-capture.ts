@@ -245,25 +245,3 @@ function disputeEnd(
   const back = giveBack(order, of.amount, of.taken);
   return [checkoutEvent('dispute-won', key, at, { ...data, ...back })];
 }
-
-/** Evidence was handed to the provider. */
-export function giveEvidence(
-  checkout: Checkout | undefined,
-  orderId: string,
-  {
-    disputeId,
-    givenBy,
-    at,
-  }: { readonly disputeId: string; readonly givenBy: string; readonly at: number },
-) {
-  const found = findOrder(checkout, orderId);
-  if (found.kind === 'refused') return found;
-  const dispute = found.order.disputes.get(disputeId);
-  if (!dispute) return refused('unknown-dispute', `order ${orderId} has no dispute ${disputeId}`);
-  if (dispute.state === 'evidence_given') return decided<CheckoutEvent>();
-  if (dispute.state !== 'opened') {
-    return refused('not-open', `dispute ${disputeId} is ${dispute.state}: no evidence is taken`);
-  }
-  const data = { ...found.ids, dispute_id: disputeId, given_by: givenBy };
-  return decided(checkoutEvent('dispute-evidence-given', [orderId, disputeId], at, data));
-}

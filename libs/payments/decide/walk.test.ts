@@ -10,7 +10,6 @@ import { checkoutStatus, deadAttempts, orderEnds } from '../transitions.ts';
 import {
   doubtRefund,
   failRefund,
-  giveEvidence,
   observeDispute,
   observeRefund,
   release,
@@ -28,6 +27,7 @@ import {
   requestEnd,
 } from './attempts.ts';
 import { assessRisk, decideReview, openCheckout } from './checkout.ts';
+import { giveEvidence } from './evidence.ts';
 import { registerSeller } from './seller.ts';
 
 /**

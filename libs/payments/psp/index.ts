@@ -4,6 +4,7 @@ export {
   CircuitBreaker,
   type CircuitState,
 } from './circuit-breaker.ts';
+export { type Evidence, type EvidenceField, evidenceFields } from './evidence.ts';
 export * from './port.ts';
 export {
   type Choice,

@@ -11,6 +11,8 @@
  * - The same `key` with the same request has one effect and one answer while the key lives (`keyLifeMs`).
  */
 
+import type { Evidence } from './evidence.ts';
+
 /** Minor units of an ISO 4217 currency, its code in upper case. */
 export interface PspMoney {
   readonly amount: bigint;
@@ -261,6 +263,12 @@ export interface CreatePayout extends PspCall {
   readonly destination: string;
 }
 
+/** All that is said in a dispute, once: nothing can be added to it later. */
+export interface SubmitEvidence extends PspCall {
+  readonly disputeId: string;
+  readonly evidence: Evidence;
+}
+
 /** Proves once that the buyer is the holder of a payment method, for several payments of one checkout. */
 export interface Authenticate extends PspCall {
   readonly reference: string;
@@ -393,6 +401,8 @@ export interface Psp {
   voidPayment(request: VoidPayment): Promise<PspAnswer<PspPayment>>;
   createRefund(request: CreateRefund): Promise<PspAnswer<PspRefund>>;
   createPayout(request: CreatePayout): Promise<PspAnswer<PspPayout>>;
+  /** `wrong_state` where the dispute is decided or was answered already. */
+  submitEvidence(request: SubmitEvidence): Promise<PspAnswer<PspDispute>>;
 
   /** The object as the provider holds it now; consistent at once. Never `declined` or `requires_action`. */
   retrieve<Kind extends PspObjectKind>(

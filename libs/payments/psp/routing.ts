@@ -151,6 +151,7 @@ export function guard(psp: Psp, breaker: CircuitBreaker): Guarded {
     voidPayment: (request) => through(() => psp.voidPayment(request)),
     createRefund: (request) => through(() => psp.createRefund(request)),
     createPayout: (request) => through(() => psp.createPayout(request)),
+    submitEvidence: (request) => through(() => psp.submitEvidence(request)),
     retrieve: (kind, id) => through(() => psp.retrieve(kind, id)),
     find: (kind, query) => through(() => psp.find(kind, query)),
     hints: (query) => through(() => psp.hints(query)),

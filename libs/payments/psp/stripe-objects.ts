@@ -1,4 +1,5 @@
 import type Stripe from 'stripe';
+import { type Evidence, evidenceFields } from './evidence.ts';
 import type {
   PspAuthentication,
   PspDispute,
@@ -200,4 +201,14 @@ export function authenticationParts(id: string) {
 
 function idOf(object: string | { readonly id: string } | null | undefined): string {
   return (typeof object === 'string' ? object : object?.id) ?? '';
+}
+
+/** Members have the names of Stripe, but for what has no name there. */
+export function stripeEvidence(evidence: Evidence): Stripe.DisputeUpdateParams.Evidence {
+  const named = evidenceFields.flatMap((field) => {
+    const text = evidence[field];
+    if (text === undefined) return [];
+    return [[field === 'statement' ? 'uncategorized_text' : field, text] as const];
+  });
+  return Object.fromEntries(named);
 }

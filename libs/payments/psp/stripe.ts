@@ -26,6 +26,7 @@ import type {
   PspTerms,
   PspUnknown,
   SettlementFile,
+  SubmitEvidence,
   VoidPayment,
   WebhookDelivery,
 } from './port.ts';
@@ -42,6 +43,7 @@ import {
   payoutOf,
   referenceMember,
   refundOf,
+  stripeEvidence,
 } from './stripe-objects.ts';
 import { fileOfRun, isDay, settlementRun } from './stripe-settlement.ts';
 import { parseStripeWebhook, stripeHints, webhookLimits } from './stripe-webhook.ts';
@@ -213,6 +215,17 @@ class StripePsp implements Psp {
       ),
     );
     return this.#answerOf(made, (payout) => payoutOf(this.name, payout));
+  }
+
+  async submitEvidence({ key, disputeId, evidence, signal }: SubmitEvidence) {
+    const made = await this.#call(signal, () =>
+      this.#stripe.disputes.update(
+        disputeId,
+        { evidence: stripeEvidence(evidence), submit: true },
+        { idempotencyKey: key },
+      ),
+    );
+    return this.#answerOf(made, (dispute) => disputeOf(this.name, dispute));
   }
 
   async retrieve<Kind extends PspObjectKind>(

@@ -64,6 +64,11 @@ const readers = {
     }),
     amount: { amount: BigInt(data.amount), currency: data.currency },
   }),
+  'dispute-evidence-requested': ({ data }: Named<'dispute-evidence-requested'>): Asked => ({
+    ...{ call: 'evidence', psp: data.psp, disputeId: data.dispute_id },
+    // That of a buyer who was erased is gone.
+    evidence: data.evidence ?? {},
+  }),
   'payout-requested': ({ data }: Named<'payout-requested'>): Asked => ({
     ...{ call: 'payout', psp: data.psp, destination: data.bank_token ?? erasedMethod },
     reference: referenceOf({

@@ -1,4 +1,4 @@
-import { doubtRefund, failRefund, observeRefund } from '../decide/after-capture.ts';
+import { doubtRefund, failRefund, observeDispute, observeRefund } from '../decide/after-capture.ts';
 import {
   declineAttempt,
   doubtCall,
@@ -6,6 +6,7 @@ import {
   observePayment,
   requestConfirm,
 } from '../decide/attempts.ts';
+import { giveEvidence, refuseEvidence } from '../decide/evidence.ts';
 import { doubtPayout, failPayout, observePayout } from '../decide/seller.ts';
 import type { CheckoutEvent, RecordedPaymentsEvent, SellerEvent } from '../events.ts';
 import { type Decided, decided, type Refused, refused } from '../outcome.ts';
@@ -56,6 +57,8 @@ export function checkoutOutcome(
       return attemptOutcome(checkout, event, outcome, told);
     case 'refund-requested':
       return refundOutcome(checkout, event, outcome, told);
+    case 'dispute-evidence-requested':
+      return evidenceOutcome(checkout, event, outcome, told);
     default:
       throw new TypeError(`${event.type} asks for no call`);
   }
@@ -131,6 +134,29 @@ function refundOutcome(
   return observeRefund(checkout, order, refundId, outcome.object.value, at);
 }
 
+/** Taken, or refused; where the dispute was decided meanwhile, that is what is told. */
+function evidenceOutcome(
+  checkout: Checkout | undefined,
+  { data }: EventNamed<'dispute-evidence-requested'>,
+  outcome: Final,
+  { at }: Told,
+): Decided<CheckoutEvent> | Refused {
+  const { payment_order_id: order, dispute_id: disputeId, given_by: givenBy } = data;
+  if (outcome.kind !== 'settled') {
+    return refuseEvidence(checkout, order, { disputeId, reason: outcome.reason, at });
+  }
+  if (outcome.object.kind !== 'dispute') throw new TypeError('not a dispute');
+  // What says nothing, as the texts of a buyer who was erased, is no answer to a provider.
+  if (outcome.object.value.status === 'needs_response') {
+    return refuseEvidence(checkout, order, { disputeId, reason: 'not_taken', at });
+  }
+  const given = giveEvidence(checkout, order, { disputeId, givenBy, at });
+  const after = given.kind === 'refused' ? checkout : given.events.reduce(evolve, checkout);
+  const observed = observeDispute(after, order, outcome.object.value, at);
+  if (observed.kind === 'refused' || given.kind === 'refused') return observed;
+  return decided(...given.events, ...observed.events);
+}
+
 /** What the outcome of a payout's call decides, in the seller's stream. */
 export function payoutOutcome(
   seller: Seller | undefined,
@@ -194,6 +220,12 @@ export function stillAsked(checkout: Checkout | undefined, event: RecordedPaymen
     const { payment_order_id, refund_id } = event.data;
     const state = checkout?.orders.get(payment_order_id)?.refunds.get(refund_id)?.state;
     return state === 'requested' || state === 'unknown';
+  }
+  if (event.type === 'dispute-evidence-requested') {
+    const { payment_order_id, dispute_id, submission } = event.data;
+    const dispute = checkout?.orders.get(payment_order_id)?.disputes.get(dispute_id);
+    const isOnItsWay = dispute?.submittedBy !== undefined && dispute.submissions === submission;
+    return isOnItsWay && dispute.state === 'opened';
   }
   if (!(event.type in callNames)) throw new TypeError(`${event.type} asks for no call`);
   const { data } = event as OfAttempt;

@@ -32,6 +32,8 @@ export async function sendIntent(psp: Psp, intent: PspIntent, signal: AbortSigna
       return sent(await psp.createRefund({ ...intent, ...call }), 'refund');
     case 'payout':
       return sent(await psp.createPayout({ ...intent, ...call }), 'payout');
+    case 'evidence':
+      return sent(await psp.submitEvidence({ ...intent, ...call }), 'dispute');
   }
 }
 

@@ -1,7 +1,9 @@
+import type { Evidence } from '../psp/evidence.ts';
 import type {
   DeclineNext,
   DeclineReason,
   PspAuthentication,
+  PspDispute,
   PspMoney,
   PspPayment,
   PspPayout,
@@ -17,7 +19,8 @@ import type {
 export type PspIntent =
   | IntentOf<'authenticate', AuthenticateIntent>
   | PaymentIntent
-  | MoneyOutIntent;
+  | MoneyOutIntent
+  | IntentOf<'evidence', EvidenceIntent>;
 
 type PaymentIntent =
   | IntentOf<'create', CreateIntent>
@@ -80,12 +83,18 @@ interface PayoutIntent {
   readonly destination: string;
 }
 
+interface EvidenceIntent {
+  readonly disputeId: string;
+  readonly evidence: Evidence;
+}
+
 /** An object of the provider, as it was when it was looked at. */
 export type PspObject =
   | { readonly kind: 'authentication'; readonly value: PspAuthentication }
   | { readonly kind: 'payment'; readonly value: PspPayment }
   | { readonly kind: 'refund'; readonly value: PspRefund }
-  | { readonly kind: 'payout'; readonly value: PspPayout };
+  | { readonly kind: 'payout'; readonly value: PspPayout }
+  | { readonly kind: 'dispute'; readonly value: PspDispute };
 
 /** What a call came to: final, and to be written into the domain's stream. Never a guess. */
 export type PspOutcome =

@@ -34,7 +34,19 @@ export async function lookIntent(means: LookMeans, intent: PspIntent): Promise<L
       return lookFound(means, await find(means, 'refund', intent));
     case 'payout':
       return lookFound(means, await find(means, 'payout', intent));
+    case 'evidence':
+      return lookDispute(means, intent.disputeId);
   }
+}
+
+/** A dispute that waits for an answer has got none. */
+async function lookDispute({ psp, now, sentBy }: LookMeans, id: string): Promise<Looked> {
+  const found = await psp.retrieve('dispute', id);
+  if (found.kind !== 'answered') return unclear(found);
+  const { value } = found;
+  if (value.status !== 'needs_response') return settled({ kind: 'dispute', value }) as Looked;
+  if (now >= sentBy + psp.terms.inFlightMsMax) return { kind: 'not_done' };
+  return { kind: 'unclear', detail: 'the dispute has no answer yet, and a call may come' };
 }
 
 type Created = Extract<PspIntent, { readonly call: 'authenticate' | 'create' }>;

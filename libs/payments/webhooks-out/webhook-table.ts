@@ -52,6 +52,11 @@ export const webhookTable: { readonly [Type in TellableType]: WebhookRow | 'insi
     'dispute.opened',
     ...[...order, 'dispute_id', ...booked, 'reason', 'evidence_by'],
   ),
+  'dispute-evidence-requested': 'inside',
+  'dispute-evidence-refused': tells(
+    'dispute.evidence_refused',
+    ...[...order, 'dispute_id', 'reason'],
+  ),
   'dispute-evidence-given': tells('dispute.evidence_given', ...order, 'dispute_id'),
   'dispute-won': tells('dispute.won', ...order, 'dispute_id', ...booked),
   'dispute-lost': tells('dispute.lost', ...order, 'dispute_id', ...booked),

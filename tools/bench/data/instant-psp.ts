@@ -48,6 +48,7 @@ export function instantPsp(): Psp {
     voidPayment: async ({ paymentId }) => put({ ...held(paymentId), status: 'voided' }),
     createRefund: async () => refused,
     createPayout: async () => refused,
+    submitEvidence: async () => refused,
     retrieve: async () => refused,
     find: async () => ({ kind: 'not_found', settledMs: 0 }),
     hints: async () => ({ kind: 'answered', value: { hints: [], next: undefined } }),

@@ -33,3 +33,4 @@ export function describePsp(name: string, open: OpenSite): void {
 export function describePspKills(name: string, open: OpenSite): void {
   describe(`${name}: the provider is killed`, () => describeKills(sites(open)));
 }
+export { hintsOf } from './later.ts';

@@ -136,6 +136,35 @@ export function describeLater(open: OpenSite): void {
       });
     });
 
+    test('are answered with evidence, once, which the bank then weighs', async () => {
+      for (const [statement, end] of [
+        ['winning_evidence', 'won'],
+        ['it was sent', 'lost'],
+      ] as const) {
+        const site = await open();
+        await captured(site, 'pm_card_createDispute');
+        await site.pass(sitePace.disputeMs);
+        const hint = hintsOf(site).find((one) => one.startsWith('charge.dispute.created'));
+        const disputeId = hint?.split(' ')[1] ?? '';
+        const evidence = { statement, shipping_tracking_number: 'T-1' };
+        const request = { key: fresh('k'), disputeId, evidence };
+        const answered = answeredValue(await site.psp.submitEvidence(request));
+        expect(answered).toMatchObject({ id: disputeId, status: 'under_review' });
+        // The same call is the same answer; another one comes too late.
+        expect(answeredValue(await site.psp.submitEvidence(request))).toEqual(answered);
+        expect(await site.psp.submitEvidence({ ...request, key: fresh('k') })).toMatchObject({
+          kind: 'refused',
+        });
+        await site.pass(8 * 24 * 3_600_000);
+        expect(answeredValue(await site.psp.retrieve('dispute', disputeId)).status).toBe(end);
+      }
+      const { psp } = await open();
+      const unknown = { key: fresh('k'), disputeId: 'dp_none', evidence: { statement: 'x' } };
+      expect(await psp.submitEvidence(unknown)).toMatchObject({
+        ...{ kind: 'refused', reason: 'not_found' },
+      });
+    });
+
     test('without evidence are lost when their time is over', async () => {
       const site = await open();
       await captured(site, 'pm_card_createDisputeProductNotReceived');
