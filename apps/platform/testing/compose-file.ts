@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 export interface Service {
   readonly build?: { readonly context: string; readonly dockerfile: string };
   readonly image?: string;
+  readonly command?: readonly string[];
   readonly restart?: string;
   readonly environment?: { readonly [name: string]: string };
   readonly depends_on?: { readonly [service: string]: { readonly condition: string } };
@@ -22,6 +23,7 @@ export const composeFile = join(
 const text = readFileSync(composeFile, 'utf8');
 
 export const services = parse(text, { merge: true }) as {
+  readonly name: string;
   readonly services: { readonly [name: string]: Service };
   readonly volumes: { readonly [name: string]: null };
 };
@@ -36,12 +38,15 @@ export function variables(): ReadonlySet<string> {
   return new Set([...text.matchAll(/\$\{(\w+)/g)].map(([, name]) => name as string));
 }
 
-/** The environment of a service, with the variables filled in. */
+/** The environment of a service, with the variables filled in, or what stands for them. */
 export function settingsIn({ environment = {} }: Service): { readonly [name: string]: string } {
   return Object.fromEntries(
     Object.entries(environment).map(([name, value]) => [
       name,
-      value.replace(/\$\{(\w+)[^}]*\}/g, (_, variable: string) => filled[variable] ?? ''),
+      value.replace(
+        /\$\{(\w+)(?::-([^}]*))?[^}]*\}/g,
+        (_, variable: string, preset = '') => filled[variable] ?? preset,
+      ),
     ]),
   );
 }
