@@ -6,7 +6,7 @@ import type { ScheduledStep } from './schedule.ts';
 
 export interface ReserveMeans {
   readonly payments: Payments;
-  readonly ledger: LedgerReadModel;
+  readonly ledger: Pick<LedgerReadModel, 'accounts' | 'entries'>;
   readonly marks: DayMarks;
   readonly clock: Pick<Clock, 'now'>;
   /** How long money is held back. */

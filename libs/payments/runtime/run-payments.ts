@@ -52,7 +52,7 @@ export interface RunPaymentsOptions {
   readonly signal: AbortSignal;
   readonly routing: PspRouting;
   readonly screen: RiskScreen;
-  readonly ledger: LedgerReadModel;
+  readonly ledger: Pick<LedgerReadModel, 'accounts' | 'entries'>;
   readonly wallets: WalletsReadModel;
   readonly read: PaymentsReadModel;
   /** How long a seller's reserve is held back, in days. */

@@ -9,6 +9,8 @@ export interface Parts {
   readonly erasure: boolean;
   /** A shop is told by webhooks what happens. */
   readonly merchants: boolean;
+  /** Days go by, and what falls due on them is left to the schedule; any webhook of a provider may be lost. */
+  readonly schedule: boolean;
 }
 
 /** So many seeds have none of them, in percent. */
@@ -18,6 +20,7 @@ const percent: { readonly [Part in keyof Parts]: number } = {
   http: 40,
   erasure: 40,
   merchants: 40,
+  schedule: 40,
 };
 
 /** Drawn apart from all else, so that a new part leaves the seeds without any as they were. */
@@ -26,5 +29,10 @@ export function drawParts(seed: number): Parts {
   const random = new Random(Number.parseInt(sha256(`parts of ${seed}`).slice(0, 7), 16));
   const isPlain = random.chance(plain);
   const has = (part: keyof Parts) => random.chance(percent[part]) && !isPlain;
-  return { http: has('http'), erasure: has('erasure'), merchants: has('merchants') };
+  return {
+    http: has('http'),
+    erasure: has('erasure'),
+    merchants: has('merchants'),
+    schedule: has('schedule'),
+  };
 }

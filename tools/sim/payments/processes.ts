@@ -13,6 +13,7 @@ import {
   paymentsRisk,
 } from '@annals/payments/reactors';
 import type { RiskScreen } from '@annals/payments/risk';
+import { runSchedule, stepsOf } from '@annals/payments/runtime';
 import { WebhookSender, Webhooks, webhookQueue } from '@annals/payments/webhooks-out';
 import {
   type GenerationDirectory,
@@ -23,11 +24,13 @@ import {
   runReactor,
 } from '@annals/projection';
 import { openLog } from '../weather.ts';
+import { reserveDays } from './almanac.ts';
 import { verdictOf } from './front-desk.ts';
 import { HttpDoor } from './http-door.ts';
 import type { Provider } from './provider.ts';
 import type { Shop } from './shop.ts';
 import { twinDeliveries } from './twin-deliveries.ts';
+import { twinLedger } from './twin-ledger.ts';
 import { twinPayments } from './twin-payments.ts';
 import { type TwinReads, twinReads } from './twin-reads.ts';
 import { twinWallets } from './twin-wallets.ts';
@@ -153,6 +156,16 @@ const senderLimits = {
   giveUpAfterMs: 45 * 60_000,
 } as const;
 
+/** Between two looks at what is due: longer than it is, so that days go by. */
+const lookMs = 20_000;
+
+function unhurried(clock: Clock): Clock {
+  return {
+    now: () => clock.now(),
+    sleep: (ms, signal) => clock.sleep(Math.max(ms, lookMs), signal),
+  };
+}
+
 /** Read models over the twins, as one process has them. */
 function readsOf(
   world: World,
@@ -203,13 +216,24 @@ export function startWorker(
     }
   };
   for (const [reactor, make] of Object.entries(reactors)) void supervise(reactor, make);
+  const reads = readsOf(world, log, signal);
+  const onTrouble = (part: string, detail: string) => witness.logged(`${name} ${part}: ${detail}`);
   if (parts.merchants) {
     const sender = new WebhookSender({
-      ...{ ...means, deliveries: twinDeliveries(readsOf(world, log, signal)('webhooks')) },
+      ...{ ...means, deliveries: twinDeliveries(reads('webhooks')) },
       ...{ post: shop.post, random: () => random.int(0, 999) / 1_000, limits: senderLimits },
-      onTrouble: ({ lane, reason }) => witness.logged(`${name} ${lane}: ${reason}`),
+      onTrouble: ({ lane, reason }) => onTrouble(lane, reason),
     });
     void sender.run(signal);
+  }
+  if (parts.schedule) {
+    const steps = stepsOf({
+      ...{ ...means, routing, reserveDays, onTrouble },
+      ledger: twinLedger(reads('ledger')),
+      wallets: twinWallets(reads('wallets'), witness),
+      read: twinPayments(reads('payments')),
+    });
+    void runSchedule({ steps, clock: unhurried(clock), signal, mayWork: () => true, onTrouble });
   }
   return {
     ...{ name, alarms },

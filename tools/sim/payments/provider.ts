@@ -40,6 +40,8 @@ export interface ProviderMeans {
   readonly clock: VirtualClock;
   readonly random: Random;
   readonly witness: Witness;
+  /** Whether every webhook may be lost: then somebody asks for the events. */
+  readonly losesAny: boolean;
   /** Hands a webhook to whoever takes them; true when that one has answered with success. */
   readonly receive: (psp: string, delivery: WebhookDelivery) => Promise<boolean>;
 }
@@ -117,7 +119,8 @@ export class Provider {
       }
     }
     const chance = webhook / 400;
-    for (const event of losable) strikes.push({ event, do: 'lose', chance });
+    const lost = this.#means.losesAny ? ['*'] : losable;
+    for (const event of lost) strikes.push({ event, do: 'lose', chance });
     strikes.push({ event: '*', do: 'double', chance });
     strikes.push({ event: '*', do: 'reorder', ms: 3_000, chance });
     strikes.push({ event: '*', do: 'delay', ms: 4 * minuteMs, chance });

@@ -3,6 +3,7 @@ import { followHint, listDeadCalls } from '@annals/payments/reactors';
 import { type GenerationDirectory, memoryProjectionStore, rebuild } from '@annals/projection';
 import { InvariantError } from '../trace.ts';
 import { openLog } from '../weather.ts';
+import type { Almanac } from './almanac.ts';
 import type { Clients } from './clients.ts';
 import type { Erasing } from './erasing.ts';
 import { checkReadModels, haveCaughtUp, liveSnapshot, textOf } from './invariants.ts';
@@ -16,16 +17,22 @@ import { openCipher, type ProjectionName, type World } from './world.ts';
 /** After the last fault everything must come to rest within this much virtual time. */
 const settleMsMax = 30 * 3_600_000;
 const roundMs = 60_000;
+/** So many rounds are waited for the rest of a day to be over. */
+const roundsOfDay = 12;
 
 export interface SettlingMeans {
   readonly world: World;
   readonly api: ApiProcess;
-  readonly directory: GenerationDirectory;
+  /** That of a projector that runs. */
+  readonly directory: () => GenerationDirectory;
   readonly clients: Clients;
   readonly providers: readonly Provider[];
   readonly steps: Steps;
   readonly erasing: Erasing;
   readonly shop: Shop;
+  readonly almanac: Almanac;
+  /** Lets the day end. */
+  readonly night: () => Promise<void>;
   readonly notice: () => void;
   /** Ends everybody who works by themselves: days go by at once then. */
   readonly stop: () => void;
@@ -42,12 +49,18 @@ export class Settling {
   }
 
   async settle(): Promise<void> {
-    const { world, notice } = this.#means;
-    for (let waited = 0, ms = roundMs; waited < settleMsMax; waited += ms) {
+    const { world, notice, night } = this.#means;
+    // Where there is a schedule, a day begins with everything at rest.
+    let nights = world.parts.schedule ? 1 : 0;
+    for (let waited = 0, ms = roundMs, round = 1; waited < settleMsMax; waited += ms, round += 1) {
       await this.#round();
       await world.clock.advance(ms);
       notice();
-      if (await this.#isSettled()) return;
+      const isSettled = await this.#isSettled();
+      if (isSettled && nights === 0) return;
+      // What is released after days waits for them.
+      if (isSettled || (nights > 0 && round % roundsOfDay === 0)) await night();
+      if (isSettled) nights -= 1;
       // What waits for a search, or for a key to run out, waits for hours.
       ms = Math.min(ms * 2, 10 * roundMs);
     }
@@ -59,14 +72,15 @@ export class Settling {
     for (const keyed of clients.pending.values()) clients.send(api, keyed);
     const { market } = world.witness;
     for (let count = market.actions.size; count > 0; count -= 1) steps.answerAction(true);
+    const isByHand = !world.parts.schedule;
     const states = [...market.orders.values()].map(({ state }) => state);
     for (const state of states) {
       if (state === 'risk_review') steps.review(api, true);
       if (state === 'authorized') steps.capture(api);
-      if (state === 'captured') steps.deliver(api);
+      if (state === 'captured' && isByHand) steps.deliver(api);
     }
-    if (states.some((state) => !ended.has(state))) steps.expire(api);
-    await steps.sweep(api);
+    if (isByHand && states.some((state) => !ended.has(state))) steps.expire(api);
+    if (isByHand) await steps.sweep(api);
     await steps.retryDead(api);
   }
 
@@ -75,12 +89,12 @@ export class Settling {
     if (clients.pending.size > 0 || clients.underWay > 0) return false;
     if (!providers.every((provider) => provider.isQuiet)) return false;
     if ((await this.#unsettled()) !== '') return false;
-    return haveCaughtUp(world, directory);
+    return haveCaughtUp(world, directory());
   }
 
   /** What has not come to an end, in words. */
   async #unsettled(): Promise<string> {
-    const { world, api, clients, shop } = this.#means;
+    const { world, api, clients, shop, almanac } = this.#means;
     const { orders, payouts } = world.witness.market;
     const words: string[] = [...clients.pending.keys()].slice(0, 2);
     for (const { checkout, id, state, refunds, disputes } of orders.values()) {
@@ -97,15 +111,16 @@ export class Settling {
       if (state !== 'paid' && state !== 'failed') words.push(`payout ${seller} ${id} is ${state}`);
     }
     words.push(...shop.waiting());
+    if (world.parts.schedule) words.push(...almanac.due());
     const dead = await listDeadCalls(api);
     for (const one of dead) if (!one.retried) words.push(`${one.call} ${one.key} is given up`);
     return words.join('; ');
   }
 
   async check(): Promise<void> {
-    const { world, clients, directory, api, providers, erasing, shop, stop } = this.#means;
+    const { world, clients, directory, api, providers, erasing, shop, almanac, stop } = this.#means;
     const { witness, trace } = world;
-    await checkReadModels(world, directory);
+    await checkReadModels(world, directory());
     this.#checkProviders();
     for (const command of clients.accepted) {
       if (command.kind !== 'pay') continue;
@@ -125,9 +140,13 @@ export class Settling {
     if (api.door) witness.logged(await api.door.metrics());
     await erasing.check();
     shop.check();
+    if (world.parts.schedule) {
+      almanac.check();
+      almanac.checkDay();
+    }
     const calls = shop.calls;
     for (const { name, tables } of world.projections) {
-      const live = await liveSnapshot(world, directory, name as ProjectionName);
+      const live = await liveSnapshot(world, directory(), name as ProjectionName);
       const text = live ? await textOf(live, tables) : '';
       witness.logged(text);
       for (const time of [1, 2]) {
@@ -139,7 +158,8 @@ export class Settling {
     if (shop.calls !== calls) throw new InvariantError('webhooks', 'a rebuild told somebody');
     witness.check();
     stop();
-    await new Reconciling(world, providers).check();
+    // Days that are many have files that are many: they are compared in the other seeds.
+    if (!world.parts.schedule) await new Reconciling(world, providers).check();
   }
 
   /** I3: what came under the key of another request has left nothing behind. */
@@ -192,7 +212,7 @@ export class Settling {
     }
     const payouts = books.held('payout');
     for (const { seller, id, state } of market.payouts.values()) {
-      const [held] = payouts.get(`o~${seller}~${id}`) ?? [];
+      const [held] = payouts.get(`o~${seller}~${id.replaceAll('~', '%7E')}`) ?? [];
       const status = held?.status === 'paid' ? 'paid' : 'failed';
       if (status !== state) differs(`payout ${seller} ${id} is ${state}, not ${status}`);
     }
@@ -222,7 +242,8 @@ export class Settling {
 
   /** A rebuild by another process, with another number of workers. */
   async #rebuilt(name: ProjectionName): Promise<string> {
-    const { world, directory } = this.#means;
+    const { world } = this.#means;
+    const directory = this.#means.directory();
     const { clock, databases, random } = world;
     const projection = world.projections.find((one) => one.name === name);
     if (!projection) throw new TypeError(name);

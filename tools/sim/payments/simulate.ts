@@ -1,9 +1,11 @@
 import type { WebhookDelivery } from '@annals/payments/psp';
 import { everyWebhookType } from '@annals/payments/webhooks-out';
+import type { GenerationDirectory } from '@annals/projection';
 import { VirtualClock } from '@annals/projection/testing';
 import { type Outcome, outcomeOf } from '../outcome.ts';
 import { Random } from '../random.ts';
 import { InvariantError, Trace } from '../trace.ts';
+import { Almanac, releaseAfterDays, schedules } from './almanac.ts';
 import { Clients, sellers } from './clients.ts';
 import { Erasing } from './erasing.ts';
 import { HttpDoor } from './http-door.ts';
@@ -26,6 +28,7 @@ import { currencies } from './twin-wallets.ts';
 import { fair, makeWorld, type World } from './world.ts';
 
 const traceLinesKept = 80;
+const dayMs = 24 * 3_600_000;
 const stepsMin = 30;
 const stepsMax = 85;
 /** Our clocks may be off by so much: less than what the adapter's terms leave for that. */
@@ -35,6 +38,10 @@ const clockOffMsMax = 120_000;
 export async function simulatePayments(seed: number): Promise<Outcome> {
   const trace = new Trace(traceLinesKept);
   return outcomeOf(seed, trace, new Simulation(seed, trace));
+}
+
+function onSchedule(seller: number) {
+  return { release_after_days: releaseAfterDays[seller] ?? 0, ...schedules[seller] };
 }
 
 type Act = readonly [string, () => void | Promise<void>];
@@ -60,12 +67,17 @@ class Simulation {
     this.#random = new Random(seed);
     // Mostly all of it is one day for the settlement files; now and then midnight is in the middle of it.
     const hour = this.#random.chance(75) ? 1 : 23;
-    const clock = new VirtualClock(Date.UTC(2026, 10, 24, hour, this.#random.int(0, 59)));
-    this.#world = makeWorld(this.#random, drawParts(seed), clock, trace);
+    const minute = this.#random.int(0, 59);
+    const parts = drawParts(seed);
+    // The last days of a month, which end with a Monday: everybody's payday.
+    const day = parts.schedule ? this.#random.int(26, 29) : 24;
+    const clock = new VirtualClock(Date.UTC(2026, 10, day, hour, minute));
+    this.#world = makeWorld(this.#random, parts, clock, trace);
     const { witness } = this.#world;
+    const losesAny = parts.schedule;
     const receive = (psp: string, delivery: WebhookDelivery) => this.#receive(psp, delivery);
     this.#providers = ['one', 'two'].map(
-      (name) => new Provider({ name, clock, random: this.#random, witness, receive }),
+      (name) => new Provider({ name, clock, random: this.#random, witness, losesAny, receive }),
     );
     this.#books = new ProviderBooks(this.#providers);
     this.#clients = new Clients(this.#world);
@@ -132,6 +144,8 @@ class Simulation {
   #drawStep(): Act {
     const steps = this.#steps;
     const api = () => this.#random.pick(this.#apis);
+    // What falls due is drawn here, where there is no schedule for it.
+    const isLeft = !this.#world.parts.schedule;
     return this.#random.weighted<Act>([
       [26, ['pay', () => this.#clients.send(api(), this.#clients.drawPayment())]],
       [8, ['resend', () => this.#resend()]],
@@ -140,13 +154,13 @@ class Simulation {
       [3, ['cancel', () => steps.cancel(api())]],
       [14, ['deliver', () => steps.deliver(api())]],
       [10, ['refund', () => steps.refund(api())]],
-      [12, ['pay out', () => steps.payOut(this.#apis)]],
+      [isLeft ? 12 : 4, ['pay out', () => steps.payOut(this.#apis)]],
       [2, ['reserve', () => steps.releaseReserve(api())]],
       [3, ['review', () => steps.review(api())]],
-      [3, ['expire', () => steps.expire(api())]],
+      [isLeft ? 3 : 0, ['expire', () => steps.expire(api())]],
       [3, ['dispute', () => steps.dispute()]],
       [4, ['evidence', () => steps.evidence(api())]],
-      [3, ['sweep', () => steps.beginSweep(api())]],
+      [isLeft ? 3 : 0, ['sweep', () => steps.beginSweep(api())]],
       [1, ['retry', () => steps.beginRetry(api())]],
       [8, ['crash', () => this.#crash()]],
       [3, ['jump', () => this.#jump()]],
@@ -170,6 +184,7 @@ class Simulation {
       [parts.erasure ? 3 : 0, ['keys', () => steps.begin('keys', erasing.useBackup(log()))]],
       [parts.merchants ? 3 : 0, ['rotate', () => steps.rotateSecret(api())]],
       [parts.merchants ? 2 : 0, ['switch', () => steps.switchShop(api())]],
+      [parts.schedule ? 4 : 0, ['night', () => this.#night()]],
       [parts.merchants ? 4 : 0, ['tell again', () => steps.tellAgain(api())]],
     ];
   }
@@ -227,6 +242,22 @@ class Simulation {
     if (this.#backup) this.#world.databases.wallets.restore(this.#backup);
   }
 
+  /** Nobody works until the next day, or a later one, has begun: then there is something to make up for. */
+  async #night(): Promise<void> {
+    const { clock } = this.#world;
+    for (const gone of [...this.#workers.splice(0), ...this.#projectors.splice(0)]) gone.kill();
+    const days = this.#random.weighted([
+      [4, 1],
+      [1, 2],
+    ] as const);
+    const midnight = (Math.floor(clock.now() / dayMs) + days) * dayMs;
+    await clock.advance(midnight - clock.now() + this.#random.int(-5, 60) * 60_000);
+    this.#startProjector();
+    this.#startProjector();
+    this.#startWorker();
+    await clock.advance(60_000);
+  }
+
   async #look(): Promise<void> {
     const [projector] = this.#projectors;
     if (projector) await checkReadModels(this.#world, projector.directory);
@@ -273,6 +304,7 @@ class Simulation {
         reserve_basis_points: index * 1_000,
         release_after_days: 7,
         payout_schedule: 'manual',
+        ...(this.#world.parts.schedule ? onSchedule(index) : {}),
       });
       const bank = await api?.payments.putBank(seller, banks[index] ?? 'ba_sandbox');
       if (made?.kind !== 'changed' || bank?.kind !== 'changed') {
@@ -290,6 +322,12 @@ class Simulation {
       throw new InvariantError('webhooks', 'the shop was not registered');
   }
 
+  #directory(): GenerationDirectory {
+    const [projector] = this.#projectors;
+    if (!projector) throw new InvariantError('settles', 'no projector runs');
+    return projector.directory;
+  }
+
   async #settle(): Promise<void> {
     this.#world.weather = fair;
     for (const provider of this.#providers) {
@@ -299,11 +337,12 @@ class Simulation {
     // The last fault: whoever talks to providers is killed in the middle of it.
     for (const gone of this.#workers.splice(0)) gone.kill();
     this.#startWorker();
-    const [api, projector] = [this.#apis[0], this.#projectors[0]];
-    if (!api || !projector) throw new InvariantError('settles', 'no process runs');
+    const [api] = this.#apis;
+    if (!api) throw new InvariantError('settles', 'no process runs');
     const settling = new Settling({
-      ...{ world: this.#world, api, directory: projector.directory, clients: this.#clients },
+      ...{ world: this.#world, api, directory: () => this.#directory(), clients: this.#clients },
       ...{ ...this.#outside, steps: this.#steps, erasing: this.#erasing },
+      ...{ almanac: new Almanac(this.#world, sellers), night: () => this.#night() },
       notice: () => this.#notice(),
       stop: () => {
         for (const process of [...this.#workers, ...this.#projectors]) process.kill();

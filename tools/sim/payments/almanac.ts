@@ -1,0 +1,117 @@
+import { InvariantError } from '../trace.ts';
+import type { Fact } from './naive-market.ts';
+import type { World } from './world.ts';
+
+const dayMs = 24 * 3_600_000;
+/** Our clocks may be off by so much when something falls due. */
+const clockOffMsMax = 5 * 60_000;
+
+/** How sellers are paid in seeds with a schedule: each by another one. */
+export const schedules = [
+  { payout_schedule: 'daily' },
+  { payout_schedule: 'weekly', payout_day: 1 },
+  // In November that is the 30th.
+  { payout_schedule: 'monthly', payout_day: 31 },
+] as const;
+/** Days after a capture at which money becomes available, by seller; and how long their reserve is held. */
+export const releaseAfterDays = [0, 1, 2] as const;
+export const reserveDays = 1;
+
+/** Days of months by hand: November has 30, December 31. */
+const paidOn: { readonly [schedule: string]: (day: Date) => boolean } = {
+  daily: () => true,
+  weekly: (day) => day.getUTCDay() === 1,
+  monthly: (day) => day.getUTCDate() === (day.getUTCMonth() === 10 ? 30 : 31),
+};
+
+function must(holds: boolean, detail: string): void {
+  if (!holds) throw new InvariantError('schedule', detail);
+}
+
+function startOf(day: string): number {
+  return Date.parse(`${day}T00:00:00Z`);
+}
+
+/** What falls due, by hand: on which days, once each, and not before its time. */
+export class Almanac {
+  readonly #world: World;
+  readonly #sellers: readonly string[];
+
+  constructor(world: World, sellers: readonly string[]) {
+    this.#world = world;
+    this.#sellers = sellers;
+  }
+
+  check(): void {
+    const { facts, market } = this.#world.witness;
+    const captured = new Map<string, number>();
+    for (const fact of facts) {
+      const { type, data, recordedAt } = fact;
+      const order = `${data.checkout_id} ${data.payment_order_id}`;
+      if (type === 'order-captured') captured.set(order, recordedAt);
+      if (type === 'order-released' && data.because === 'days') {
+        const seller = this.#sellers.indexOf(market.orders.get(order)?.seller ?? '');
+        const waits = (releaseAfterDays[seller] ?? Number.POSITIVE_INFINITY) * dayMs;
+        const due = (captured.get(order) ?? Number.POSITIVE_INFINITY) + waits;
+        must(recordedAt > due - clockOffMsMax, `${order} was released before its day`);
+      }
+      if (type === 'payout-requested' && data.because === 'schedule') this.#payout(fact);
+    }
+    this.#marks();
+  }
+
+  /** The day it is for stands in its name: it is one of the seller, it has begun, and there is one payout for it at most. */
+  #payout({ data, recordedAt }: Fact): void {
+    const [seller, id] = [String(data.seller_account), String(data.payout_id)];
+    const [day = ''] = /\d{4}-\d\d-\d\d/.exec(id) ?? [];
+    const schedule = schedules[this.#sellers.indexOf(seller)]?.payout_schedule ?? '';
+    const isPayday = paidOn[schedule]?.(new Date(startOf(day))) ?? false;
+    must(isPayday, `${seller} is paid ${schedule}, and not on ${day}`);
+    must(recordedAt > startOf(day) - clockOffMsMax, `${id} of ${seller} before its day`);
+    must(recordedAt < startOf(day) + 31 * dayMs, `${id} of ${seller} long after its day`);
+  }
+
+  /** Days are worked off in their order, each once; those of payouts without a gap. */
+  #marks(): void {
+    const last = new Map<string, string>();
+    for (const { type, data, recordedAt } of this.#world.witness.facts) {
+      if (type !== 'day-worked-off') continue;
+      const [work, day] = [String(data.work), String(data.day)];
+      const before = last.get(work);
+      last.set(work, day);
+      must(recordedAt > startOf(day) - clockOffMsMax, `${work} of ${day} before that day`);
+      if (before === undefined) continue;
+      const ahead = (startOf(day) - startOf(before)) / dayMs;
+      must(ahead > 0, `${work} of ${day} after that of ${before}`);
+      must(ahead === 1 || work !== 'payouts', `${work} went from ${before} to ${day}`);
+    }
+  }
+
+  /** When a day has begun with everything at rest, who is paid daily was paid all there was, unless that has failed. */
+  checkDay(): void {
+    const { witness, clock } = this.#world;
+    const today = new Date(clock.now()).toISOString().slice(0, 10);
+    const [daily = ''] = this.#sellers;
+    for (const [account, balance] of witness.market.balances) {
+      const [name, currency] = account.split(' ');
+      if (name !== `seller_available:${daily}`) continue;
+      const paid = witness.market.payouts.get(`${daily} scheduled~${currency}~${today}`);
+      must(
+        balance >= 0n || paid?.state === 'failed',
+        `${daily} is paid daily, and ${-balance} ${currency} is left`,
+      );
+    }
+  }
+
+  /** What is not worked off yet of today, in words. */
+  due(): readonly string[] {
+    const { witness, clock } = this.#world;
+    const today = new Date(clock.now()).toISOString().slice(0, 10);
+    return ['payouts', 'reserve'].flatMap((work) => {
+      const isDone = witness.facts.some(
+        ({ type, data }) => type === 'day-worked-off' && data.work === work && data.day === today,
+      );
+      return isDone ? [] : [`${work} of ${today}`];
+    });
+  }
+}
