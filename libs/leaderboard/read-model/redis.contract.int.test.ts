@@ -55,6 +55,6 @@ await describeOn('redis-cluster', 'On a cluster', ({ url }) => {
   describeLeaderboardReadModel('Redis (1 shard)', { site: () => site(url, 1), propertyRuns: 10 });
   describeLeaderboardReadModel('Redis (8 shards)', { site: () => site(url, 8), propertyRuns: 10 });
   describeLeaderboardReadModel('Redis range (8 shards)', {
-    ...{ site: () => site(url, 8, 'range'), propertyRuns: 10 },
+    ...{ site: () => site(url, 8, 'range'), propertyRuns: 4 },
   });
 });

@@ -42,8 +42,8 @@ export interface LiveRedisGeneration {
 }
 
 /**
- * The read model of a cluster: the sorted sets of the order `standing`, dealt to shards by player. A rank
- * is 1 + the sum of the shards' counts, a page is merged from theirs. An answer takes two or three round
+ * The read model of a cluster: the sorted sets of the order `standing`, dealt to shards by player, or
+ * by score. A rank is 1 + the sum of the shards' counts, a page is merged from theirs. An answer takes two or three round
  * trips; where commits came between them, it is read again.
  */
 export function redisLeaderboardReadModel(live: LiveRedisGeneration): LeaderboardReadModel {
