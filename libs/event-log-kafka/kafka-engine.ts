@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import type { ISocketFactory, Message } from 'kafkajs';
 import { type StartFollower, startFollowerThread } from './follower-client.ts';
 import { type KafkaConnection, kafkaClient, type OnReport } from './kafka-connection.ts';
@@ -39,6 +38,7 @@ export interface KafkaEngineOptions {
   readonly compression?: Compression;
   readonly socketFactory?: ISocketFactory;
   readonly formatsModule?: string;
+  readonly followerThreads?: number;
   readonly onReport?: OnReport;
 }
 
@@ -56,9 +56,7 @@ export function kafkaEngine(options: KafkaEngineOptions): KafkaEngine {
     },
     startFollower: startFollowerThread,
     followerThreads: (records) =>
-      records < kafkaLimits.manyRecordsMin
-        ? 1
-        : Math.min(availableParallelism(), kafkaLimits.threadsMax),
+      records < kafkaLimits.manyRecordsMin ? 1 : (options.followerThreads ?? 1),
     recordReader: (topicId) =>
       new TopicReader(kafkaClient(connection, bounds, onReport), topic, topicId),
     timers: systemTimers,

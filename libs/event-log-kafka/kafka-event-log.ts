@@ -62,6 +62,11 @@ export interface KafkaEventLogOptions extends Partial<Omit<TopicSettings, 'topic
    * from the topic, and answers are the same.
    */
   readonly bodyRecordsMax?: number;
+  /**
+   * How many threads follow the topic, each some of the partitions, where much is to be read before anything is served;
+   * 1 unless told. For machines with cores to spare.
+   */
+  readonly followerThreads?: number;
   readonly queueAppendsMax?: number;
   readonly queueBytesMax?: number;
   /** The record format that is written; raised once all processes can read it. */

@@ -52,9 +52,8 @@ export const kafkaLimits = {
   bodyFetchesKept: 32,
   /** How long a read waits for a broker that has bodies. */
   bodyMsMax: 10_000,
-  /** So many records are read by several threads, one for some partitions each; a thread costs time and memory to start. */
+  /** From so many records on several threads are started, where that is allowed: each costs time and memory. */
   manyRecordsMin: 100_000,
-  threadsMax: 4,
   /** Of one fetch: longest wait of the broker for something new. It also bounds how long closing takes. */
   fetchWaitMsMax: 500,
   /** Of one fetch, for each partition: bounds the transaction that applies it. */
