@@ -23,6 +23,8 @@ export interface NaiveAttempt {
   paymentId: string | undefined;
   state: 'alive' | 'captured' | 'dead';
   authorized: bigint;
+  /** It is said that the provider has refused it. */
+  isDeclined?: boolean;
 }
 
 export interface NaiveOrder {
@@ -236,6 +238,7 @@ export class NaiveMarket {
         return;
       case 'attempt-declined':
         attempt.state = 'dead';
+        attempt.isDeclined = true;
         order.state = data.final ? 'failed' : 'executing';
         return;
       case 'attempt-voided':
