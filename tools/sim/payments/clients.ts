@@ -168,7 +168,9 @@ export class Clients {
     }
     if (heard.kind === 'refused' && heard.reason === 'subject-erased') {
       // Whatever was told of them before is gone, and nothing is done for them any more.
-      const isErased = this.#world.witness.erased.has(subjectOf(command));
+      const { erased } = this.#world.witness;
+      // The key may belong to what was asked about somebody else.
+      const isErased = [...history.sent.values()].some((one) => erased.has(subjectOf(one.command)));
       if (!isErased) this.alarms.push(`${name} was refused for an erasure that nobody asked for`);
       this.pending.delete(nameOf(keyed));
       return;
