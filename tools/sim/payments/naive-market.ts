@@ -23,8 +23,8 @@ export interface NaiveAttempt {
   paymentId: string | undefined;
   state: 'alive' | 'captured' | 'dead';
   authorized: bigint;
-  /** It is said that the provider has refused it. */
-  isDeclined?: boolean;
+  /** It was looked for, and is said to have done nothing. */
+  hasDoneNothing?: boolean;
 }
 
 export interface NaiveOrder {
@@ -238,7 +238,7 @@ export class NaiveMarket {
         return;
       case 'attempt-declined':
         attempt.state = 'dead';
-        attempt.isDeclined = true;
+        attempt.hasDoneNothing = data.reason === 'key_spent';
         order.state = data.final ? 'failed' : 'executing';
         return;
       case 'attempt-voided':

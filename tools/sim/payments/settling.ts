@@ -193,12 +193,12 @@ export class Settling {
       if (held !== captured) differs(`${checkout} ${id}: ${captured} booked, ${held} charged`);
     }
     for (const { checkout, id, attempts } of market.orders.values()) {
-      for (const { number, isDeclined, paymentId } of attempts) {
+      for (const { number, hasDoneNothing, paymentId } of attempts) {
         const [held] = payments.get(`p~${checkout}~${id}~${number}`) ?? [];
-        // Who takes a call for one that did nothing must be right: also what moves no money is looked for.
+        // Who has looked for a call, and takes it for one that did nothing, must be right.
         // A card that was erased while a create was in doubt cannot be asked about: nothing is charged by what it made.
         const isErased = world.witness.erased.has(`buyer:${checkout}`);
-        const isForgotten = isDeclined && paymentId === undefined && held && !isErased;
+        const isForgotten = hasDoneNothing && paymentId === undefined && held && !isErased;
         if (isForgotten) differs(`${held.id} of ${checkout} ${id} was never done, it is said`);
       }
     }
