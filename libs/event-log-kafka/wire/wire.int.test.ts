@@ -16,7 +16,14 @@ await describeOn('kafka', 'requests of our own through the connections of kafkaj
   async function make(topic: string): Promise<void> {
     const admin = client.admin();
     await admin.connect();
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] });
+    // kafkajs gives up waiting when a broker has not heard of the topic.
+    await admin.createTopics({
+      waitForLeaders: false,
+      topics: [{ topic, numPartitions: 1, replicationFactor: 1 }],
+    });
+    const leads = async () =>
+      (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]?.partitions[0]?.leader;
+    await expect.poll(leads, { timeout: 10_000 }).toBeGreaterThanOrEqual(0);
     await admin.disconnect();
   }
 
