@@ -9,7 +9,7 @@ import { eventstoredbEventLog } from './eventstoredb-event-log.ts';
 await describeOn('eventstoredb', 'through the real client', ({ url: connection }) => {
   describeEventLog('The EventStoreDB log', {
     // Each child starts with an empty index and catches up first.
-    kills: 25,
+    kills: 10,
     site: async () => {
       const prefix = `contract_${randomUUID().slice(0, 13)}.`;
       const folder = mkdtempSync(join(tmpdir(), 'annals-esdb-'));

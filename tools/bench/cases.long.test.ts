@@ -11,7 +11,7 @@ import { runCases } from './run-cases.ts';
 const tiny = { ...scales.quick, stretchMs: 100, loadMs: 300, million: 2_000 };
 
 for (const one of cases) {
-  test(`${one.name} measures`, { timeout: 60_000 }, async () => {
+  test(`${one.name} measures`, { timeout: 180_000 }, async () => {
     const { comparisons, failed } = await runCases([one], { scale: tiny, tell: () => undefined });
     expect(failed, comparisons.map(({ remark }) => remark).join()).toEqual([]);
     expect(comparisons.length).toBeGreaterThan(0);

@@ -44,8 +44,8 @@ async function site(
 }
 
 await describeOn('redis', 'On one server', ({ url }) => {
-  describeLeaderboardReadModel('Redis (1 shard)', { site: () => site(url, 1) });
-  describeLeaderboardReadModel('Redis (8 shards)', { site: () => site(url, 8) });
+  describeLeaderboardReadModel('Redis (1 shard)', { site: () => site(url, 1), propertyRuns: 15 });
+  describeLeaderboardReadModel('Redis (8 shards)', { site: () => site(url, 8), propertyRuns: 15 });
   describeLeaderboardReadModel('Redis range (8 shards)', {
     ...{ site: () => site(url, 8, 'range'), propertyRuns: 15 },
   });

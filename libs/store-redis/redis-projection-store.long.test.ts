@@ -1,0 +1,9 @@
+import { describeOn } from '@annals/core/testing';
+import { describeProjectionStore } from '@annals/projection/contract';
+import { sampleSite } from './testing/sample-site.ts';
+
+await describeOn('redis-cluster', 'On a cluster', ({ url }) => {
+  describeProjectionStore('the Redis store (shards: 4, by score)', {
+    site: async (clock) => sampleSite(url, 4, clock, 'range'),
+  });
+});
