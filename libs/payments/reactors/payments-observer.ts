@@ -65,8 +65,10 @@ export function paymentsObserver(options: PaymentsObserverOptions): ObserverMean
 
   async function paymentOf({ psp: name, paymentId }: PspDispute): Promise<PspPayment | undefined> {
     const found = await psp(name)?.retrieve('payment', paymentId);
-    if (found?.kind === 'unknown') throw new NotAppendedError(paymentId, found.detail);
-    return found?.kind === 'answered' ? found.value : undefined;
+    if (!found || found.kind === 'answered') return found?.value;
+    // Whoever does not answer now has not said that there is none: the dispute is looked at again.
+    if (found.kind === 'refused' && found.reason === 'not_found') return undefined;
+    throw new NotAppendedError(paymentId, found.detail);
   }
 
   return {
