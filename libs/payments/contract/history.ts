@@ -33,7 +33,6 @@ import { evolveFinance, type FinanceRequest } from '../finance/state.ts';
 import { journalOf } from '../journal.ts';
 import { type Currency, money } from '../money.ts';
 import type { Decided, Refused } from '../outcome.ts';
-import { dayOf } from '../projections/ledger.ts';
 import { walletChangesOf } from '../projections/wallets.ts';
 import type { PspPaymentStatus } from '../psp/port.ts';
 import { settlementStream } from '../reconciliation/events.ts';
@@ -42,6 +41,7 @@ import { evolveDay, newDay, type SettlementDay } from '../reconciliation/state.t
 import { evolveSeller, type Seller } from '../seller-state.ts';
 import { type Checkout, evolve, lastAttempt, type OrderFold } from '../state.ts';
 import { buyerSubject, checkoutStream, sellerStream } from '../streams.ts';
+import { dayMs, dayOf } from '../utc-days.ts';
 import { settlementStep } from './settlement-walk.ts';
 
 export const sampleSellers = ['shop-1', 'shop-2', 'shop-3'] as const;
@@ -65,8 +65,6 @@ const statuses = [
 type Balances = Map<string, { available: bigint; reserved: bigint }>;
 
 type Decision = Decided<CheckoutEvent> | Decided<SellerEvent> | Refused;
-
-const dayMs = 86_400_000;
 
 /**
  * A random history that the decisions of this package made: orders that fail, wait and are paid, refunds, disputes,

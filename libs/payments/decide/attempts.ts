@@ -4,6 +4,7 @@ import { type Decided, decided, type Refused, refused } from '../outcome.ts';
 import type { PspDeclined, PspPayment } from '../psp/port.ts';
 import { type Attempt, type Checkout, type DoubtfulCall, lastAttempt } from '../state.ts';
 import { deadAttempts } from '../transitions.ts';
+import { dayMs } from '../utc-days.ts';
 import { checkoutLimits } from './checkout.ts';
 import { checkoutEvent, type FoundOrder, findOrder } from './decide.ts';
 
@@ -11,8 +12,6 @@ import { checkoutEvent, type FoundOrder, findOrder } from './decide.ts';
  * Charging an order. Each call to a provider is an intent event first; what it came to is told by the provider's own
  * object (`observePayment`), whoever brings it: the answer to the call, a webhook, or a look.
  */
-
-const dayMs = 24 * 60 * 60 * 1_000;
 
 export interface RequestAuthentication {
   readonly psp: string;

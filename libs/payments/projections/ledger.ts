@@ -3,6 +3,7 @@ import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
 import { financeCategory } from '../finance/events.ts';
 import { type JournalEntry, journalOf, type Posting, postingTable } from '../journal.ts';
 import { checkoutCategory, sellerCategory, settlementCategory } from '../streams.ts';
+import { dayOf } from '../utc-days.ts';
 import { forEveryType } from './every-type.ts';
 import { revenueOf } from './revenue.ts';
 
@@ -108,11 +109,6 @@ const revenue: Table = {
   key: ['day', 'seller_account', 'currency', 'partition'],
   indexes: { day: ['day', 'seller_account'] },
 };
-
-/** The day an event is booked on: `2026-11-24`, UTC. */
-export function dayOf(recordedAt: number): string {
-  return new Date(recordedAt).toISOString().slice(0, 10);
-}
 
 /** `seller_available` of `seller_available:shop-1`. */
 export function kindOf(account: string): string {

@@ -9,6 +9,7 @@ import { evolveSeller, type Payout, type Seller, type SellerFact } from '../sell
 import { type Checkout, evolve, lastAttempt, type OrderFold } from '../state.ts';
 import { checkoutCategory, sellerCategory } from '../streams.ts';
 import { checkoutStatus, type OrderState, refundEnds } from '../transitions.ts';
+import { daysTo } from '../utc-days.ts';
 import { forEveryType, type PaymentsHandler } from './every-type.ts';
 import { foldText, readFold } from './fold-text.ts';
 
@@ -148,11 +149,6 @@ function applyToCheckout(event: RecordedPaymentsEvent, rows: Rows): void {
     states: JSON.stringify(Object.fromEntries(counts)),
     fold: foldText(rest),
   });
-}
-
-/** Whole days since 1970. */
-function daysTo(at: number): number {
-  return Math.floor(at / 86_400_000);
 }
 
 function statusOf(counts: readonly (readonly [OrderState, number])[]): string {

@@ -1,7 +1,8 @@
 import { type Checkpoint, coversAll } from '@annals/event-log';
 import type { Cell, Row } from '@annals/projection';
 import type { CassandraReads } from '@annals/store-cassandra';
-import { dayOf, kindOf } from '../projections/ledger.ts';
+import { kindOf } from '../projections/ledger.ts';
+import { dayOf } from '../utc-days.ts';
 import {
   type AccountRow,
   type BookedRow,

@@ -1,6 +1,6 @@
 import { type Checkpoint, coversAll } from '@annals/event-log';
 import type { ReadTransaction } from '@annals/store-sqlite';
-import { dayOf } from '../projections/ledger.ts';
+import { dayOf } from '../utc-days.ts';
 import {
   type AccountRow,
   type BookedRow,

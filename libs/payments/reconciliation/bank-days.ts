@@ -1,3 +1,4 @@
+import { dayMs, dayOf, shiftedDay, startOfDay } from '../utc-days.ts';
 import { type KeptStatement, keptLines, keptStatement } from './bank-statements.ts';
 import { bankBook } from './clearing-movements.ts';
 import { type FilesMeans, movementsOfDay } from './day-files.ts';
@@ -21,8 +22,6 @@ export type BankCompared =
     }
   | { readonly kind: 'no-statement' };
 
-const dayMs = 86_400_000;
-
 /**
  * Compares payouts with all statements around a day: a bank books later than we hear of it, over weekends, and sends its
  * statement when it likes. So no order of files is asked for, and nothing is carried from one day to the next: a payout is
@@ -36,7 +35,7 @@ export async function compareBank(means: FilesMeans, date: string): Promise<Bank
     file: recorder.linesOf(window.statements),
     movementOf: (row: Movement | undefined) => row,
     ledger: entriesOf(means, window),
-    until: Date.parse(`${window.latest}T00:00:00Z`) + dayMs,
+    until: startOfDay(window.latest) + dayMs,
     // What is of the latest day, or after it, may be in the next statement.
     timingMs: dayMs + 1,
     sameIdIsSameLine: true,
@@ -63,11 +62,11 @@ interface Window {
 /** Undefined where no statement was kept. */
 async function openWindow(means: FilesMeans, date: string): Promise<Window | undefined> {
   const { bankDays, bankReportedDays } = limits;
-  const yesterday = shifted(dayOf(means.clock.now()), -1);
+  const yesterday = shiftedDay(dayOf(means.clock.now()), -1);
   const days = new Map<string, DayFold>();
   const statements: KeptStatement[] = [];
   for (let shift = -2 * bankDays; shift <= bankDays; shift += 1) {
-    const day = shifted(date, shift);
+    const day = shiftedDay(date, shift);
     if (day > yesterday) break;
     const fold = await loadDay(means, settlementStream(bankBook, day));
     days.set(day, fold);
@@ -81,7 +80,7 @@ async function openWindow(means: FilesMeans, date: string): Promise<Window | und
   const [first] = statements;
   if (!first) return undefined;
   const latest = statements.findLast(({ lines }) => lines > 0)?.date ?? first.date;
-  const from = shifted(date, -bankReportedDays);
+  const from = shiftedDay(date, -bankReportedDays);
   const entriesFrom = from > first.date ? from : first.date;
   return { statements, days, latest, from, to: date, entriesFrom };
 }
@@ -165,12 +164,4 @@ async function reportsOf(
     if (day === date || report.open > 0) reports.push(report);
   }
   return reports;
-}
-
-function dayOf(at: number): string {
-  return new Date(at).toISOString().slice(0, 10);
-}
-
-function shifted(day: string, days: number): string {
-  return dayOf(Date.parse(`${day}T00:00:00Z`) + days * dayMs);
 }

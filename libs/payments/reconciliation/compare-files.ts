@@ -1,4 +1,5 @@
 import { type Refused, refused } from '../outcome.ts';
+import { dayMs } from '../utc-days.ts';
 import { utcDay } from './bank-csv.ts';
 import { compareBank } from './bank-days.ts';
 import { keepStatement, type StatementFile } from './bank-statements.ts';
@@ -64,8 +65,6 @@ export async function compareStatement(
   const report = reportOf(bankBook, date, await readDay(means, bankBook, date));
   return { kind: 'compared', run: { ...run, lines, sha256 }, report };
 }
-
-const dayMs = 86_400_000;
 
 /** The differences of wallets have days of this name. */
 export const walletsBook = 'wallets';

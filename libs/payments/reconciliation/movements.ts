@@ -1,8 +1,8 @@
 import type { Handler, Rows, Table } from '@annals/projection';
 import type { ReadTransaction } from '@annals/store-sqlite';
 import type { RecordedPaymentsEvent } from '../events.ts';
-import { dayOf } from '../projections/ledger.ts';
 import { type Answer, answer, type Followed, type LiveGeneration } from '../read-model/live.ts';
+import { dayOf } from '../utc-days.ts';
 import { type BookMovement, movementsOfEvent, type Named, namesIn } from './clearing-movements.ts';
 import type { Movement, MovementStatus } from './movement.ts';
 

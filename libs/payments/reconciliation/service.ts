@@ -2,6 +2,7 @@ import type { Clock, SubjectCipher } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
 import { changeStream, loadStream, type StreamKind } from '../change.ts';
 import type { Decided, Refused } from '../outcome.ts';
+import { dayMs, shiftedDay, startOfDay } from '../utc-days.ts';
 import { fromStored, movementsOf } from './correcting-entry.ts';
 import { type FoundBreaks, finishRun, mendedBreaks, receiveFile, recordBreaks } from './decide.ts';
 import {
@@ -55,8 +56,6 @@ export interface DayFold {
 
 const newFold: DayFold = { day: newDay, movements: [] };
 
-const dayMs = 86_400_000;
-
 /**
  * Compares the file of a day with our entries, and records what was found. It may be run again at any time, also after a
  * crash: the same file changes nothing, and what has been corrected is not found again. Throws
@@ -66,11 +65,10 @@ export async function reconcileDay<Row>(
   means: ReconciliationMeans,
   { psp, date, format, file, rowsOf, movementOf, ledger, timingMs, ofBalance }: DayFile<Row>,
 ): Promise<Reconciled & { readonly sha256: string }> {
-  const start = Date.parse(`${date}T00:00:00Z`);
+  const start = startOfDay(date);
   const own = settlementStream(psp, date);
   const { movements, day: known } = await loadDay(means, own);
-  const before = new Date(start - dayMs).toISOString().slice(0, 10);
-  const { day: yesterday } = await loadDay(means, settlementStream(psp, before));
+  const { day: yesterday } = await loadDay(means, settlementStream(psp, shiftedDay(date, -1)));
   const of = { psp, date, at: means.clock.now() };
   const recorder = new Recorder(means, own, { ...of, mended: mendedBreaks(known) }, file, format);
   const result = await reconcile({

@@ -1,6 +1,7 @@
 import { idFromKey } from '@annals/core';
 import { EventTypes, eventType } from '@annals/event-log';
 import { z } from 'zod';
+import { shiftedDay } from '../utc-days.ts';
 import { type MarkMeans, Marks } from './marks.ts';
 
 /** Days that were worked off, as events: after a time without a process the days that were missed are made up for. */
@@ -12,21 +13,10 @@ const dayWorkedOff = eventType({
 export const dayMarkEvents = new EventTypes([dayWorkedOff]);
 export const dayMarkCategory = 'paymentdays';
 
-const dayMs = 24 * 60 * 60 * 1_000;
-
 export const dayMarkLimits = {
   /** Days that are made up for, at most. */
   daysMax: 31,
 } as const;
-
-/** The day of a time, in UTC. */
-export function dayAt(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
-}
-
-export function dayAfter(day: string): string {
-  return dayAt(Date.parse(`${day}T00:00:00Z`) + dayMs);
-}
 
 export class DayMarks {
   readonly #marks: Marks<typeof dayWorkedOff>;
@@ -44,9 +34,10 @@ export class DayMarks {
     if (!mark) return [last];
     const days: string[] = [];
     const { daysMax } = dayMarkLimits;
-    const oldest = dayAt(Date.parse(`${last}T00:00:00Z`) - (daysMax - 1) * dayMs);
-    const next = dayAfter(mark.data.day);
-    for (let day = next > oldest ? next : oldest; day <= last; day = dayAfter(day)) days.push(day);
+    const oldest = shiftedDay(last, 1 - daysMax);
+    const next = shiftedDay(mark.data.day, 1);
+    for (let day = next > oldest ? next : oldest; day <= last; day = shiftedDay(day, 1))
+      days.push(day);
     return days;
   }
 

@@ -1,6 +1,6 @@
 export { AcceptedOrders } from './accepted-orders.ts';
 export { beginReactors, reactorAtRest } from './begin-reactors.ts';
-export { DayMarks, dayAt, dayMarkCategory, dayMarkEvents } from './day-marks.ts';
+export { DayMarks, dayMarkCategory, dayMarkEvents } from './day-marks.ts';
 export type { NightlyMeans } from './nightly.ts';
 export {
   type OrderStage,

@@ -1,5 +1,6 @@
 import type { Clock } from '@annals/core';
-import { type DayMarks, dayAt } from './day-marks.ts';
+import { dayMs, dayOf } from '../utc-days.ts';
+import type { DayMarks } from './day-marks.ts';
 import type { ScheduledStep } from './schedule.ts';
 
 export interface NightlyMeans {
@@ -8,8 +9,6 @@ export interface NightlyMeans {
   /** Reconciles a day that is over; `later` where its files are not there yet. The same day twice changes nothing. */
   readonly reconcileNight: (day: string, signal: AbortSignal) => Promise<'done' | 'later'>;
 }
-
-const dayMs = 24 * 60 * 60 * 1_000;
 
 /** A provider's file is not there the moment that its day is over: it is asked for every ten minutes. */
 export const nightlyLimits = { everyMs: 10 * 60_000 } as const;
@@ -21,7 +20,7 @@ export function nightlyStep({ marks, clock, reconcileNight }: NightlyMeans): Sch
     everyMs: nightlyLimits.everyMs,
     laterMs: nightlyLimits.everyMs,
     run: async (signal) => {
-      for (const day of await marks.due(dayAt(clock.now() - dayMs))) {
+      for (const day of await marks.due(dayOf(clock.now() - dayMs))) {
         if ((await unlessAborted(reconcileNight(day, signal), signal)) === 'later') return 'later';
         await marks.mark(day, clock.now());
       }

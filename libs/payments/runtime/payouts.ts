@@ -3,7 +3,8 @@ import { isPayoutDay, scheduledPayoutId } from '../payout-schedule.ts';
 import type { PspRouting } from '../psp/routing.ts';
 import type { PaymentsReadModel } from '../read-model/payments.ts';
 import type { Payments, SellerChanged } from '../service.ts';
-import { type DayMarks, dayAt } from './day-marks.ts';
+import { dayOf } from '../utc-days.ts';
+import type { DayMarks } from './day-marks.ts';
 import type { ScheduledStep } from './schedule.ts';
 
 export interface PayoutsMeans {
@@ -26,7 +27,7 @@ export function payoutsStep(means: PayoutsMeans): ScheduledStep {
     name: 'payouts',
     everyMs: payoutsLimits.everyMs,
     run: async (signal) => {
-      for (const day of await marks.due(dayAt(clock.now()))) {
+      for (const day of await marks.due(dayOf(clock.now()))) {
         if (!(await payOutDay(means, day, signal))) return 'later';
         await marks.mark(day, clock.now());
       }

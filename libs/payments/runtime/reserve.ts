@@ -1,7 +1,8 @@
 import type { Clock } from '@annals/core';
 import type { AccountSums, EntryPlace, LedgerReadModel } from '../read-model/ledger.ts';
 import type { Payments } from '../service.ts';
-import { type DayMarks, dayAt } from './day-marks.ts';
+import { dayMs, dayOf } from '../utc-days.ts';
+import type { DayMarks } from './day-marks.ts';
 import type { ScheduledStep } from './schedule.ts';
 
 export interface ReserveMeans {
@@ -15,7 +16,6 @@ export interface ReserveMeans {
 
 export const reserveLimits = { pageAccounts: 200, pageEntries: 500, everyMs: 60_000 } as const;
 
-const dayMs = 24 * 60 * 60 * 1_000;
 const prefix = 'seller_reserve:';
 
 /**
@@ -28,7 +28,7 @@ export function reserveStep(means: ReserveMeans): ScheduledStep {
     name: 'reserve',
     everyMs: reserveLimits.everyMs,
     run: async (signal) => {
-      const today = dayAt(clock.now());
+      const today = dayOf(clock.now());
       const due = await marks.due(today);
       if (due.length === 0) return 'done';
       if (!(await releaseAll(means, signal))) return 'later';
@@ -68,7 +68,7 @@ async function releaseOf(means: ReserveMeans, sums: AccountSums): Promise<boolea
   const seller = account.slice(prefix.length);
   const amount = held - young;
   // One for each day: what is left over, or comes to be old meanwhile, is let go of tomorrow.
-  const releaseId = `aged~${currency}~${dayAt(means.clock.now())}`;
+  const releaseId = `aged~${currency}~${dayOf(means.clock.now())}`;
   const changed = await means.payments.releaseReserve(seller, { releaseId, currency, amount });
   if (changed.kind === 'refused') return !changed.reason.startsWith('wallet-');
   return changed.kind === 'changed';

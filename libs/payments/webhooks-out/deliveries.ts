@@ -1,4 +1,5 @@
 import { defineProjection, type Rows, type Table } from '@annals/projection';
+import { daysTo } from '../utc-days.ts';
 import { laneCategory, laneEvents, type RecordedLaneEvent } from './events.ts';
 import type { DeliveryState } from './lane.ts';
 
@@ -112,7 +113,7 @@ const handler = {
     const before = rows.get('lanes', [lane]);
     const now = before ? (JSON.parse(before.waiting as string) as Waiting) : [];
     const { row, waiting } = changed(event, known, now);
-    const queued_day = Math.floor(row.queued_at / 86_400_000);
+    const queued_day = daysTo(row.queued_at);
     rows.put('deliveries', { ...row, queued_day, updated_at });
     const due_at = waiting[0]?.[1] ?? null;
     rows.put('lanes', { lane, endpoint_id, due_at, waiting: JSON.stringify(waiting) });
