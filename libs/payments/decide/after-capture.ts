@@ -109,36 +109,27 @@ export function observeRefund(
   if (observed.amount.amount !== refund.amount || observed.amount.currency !== booked.currency) {
     return refused('wrong-amount', `refund ${refundId} is about ${refund.amount} here`);
   }
-  const of = { ...ids, ...booked, refund_id: refundId, amount: String(refund.amount) };
+  const named = { ...ids, ...booked, refund_id: refundId };
+  const data = { ...named, amount: String(refund.amount), psp_refund_id: observed.id };
   if (observed.status === 'succeeded') {
     if (refund.state === 'succeeded') return decided<CheckoutEvent>();
     if (refund.state === 'failed') {
       return refused('refunded-after-end', `refund ${refundId} had failed, and succeeded`);
     }
-    const data = { ...of, psp_refund_id: observed.id };
     return decided(checkoutEvent('refund-succeeded', [orderId, refundId], at, data));
   }
-  if (observed.status === 'pending') return decided(...refundPending(found, observed.id, at));
+  if (observed.status === 'pending') {
+    // Nothing where the provider has said so before, or something later.
+    if (refund.state !== 'requested' && refund.state !== 'unknown') return decided<CheckoutEvent>();
+    return decided(checkoutEvent('refund-pending', [orderId, refundId], at, data));
+  }
   if (refund.state === 'failed') return decided<CheckoutEvent>();
   const reason = observed.failure ?? observed.status;
   if (refund.state === 'succeeded') return decided(refundFailed(found, reason, at));
   // The provider holds it: the money left, and came back. Both stand in its files, by this name.
-  const data = { ...of, psp_refund_id: observed.id };
   const left = checkoutEvent('refund-succeeded', [orderId, refundId], at, data);
   const gone = { ...found, refund: { ...refund, state: 'succeeded' } as const };
   return decided(left, refundFailed(gone, reason, at));
-}
-
-/** Nothing where the provider has said so before, or something later. */
-function refundPending(
-  { ids, booked, refund }: FoundRefund,
-  pspRefundId: string,
-  at: number,
-): readonly CheckoutEvent[] {
-  if (refund.state !== 'requested' && refund.state !== 'unknown') return [];
-  const amount = String(refund.amount);
-  const data = { ...ids, ...booked, refund_id: refund.id, amount, psp_refund_id: pspRefundId };
-  return [checkoutEvent('refund-pending', [ids.payment_order_id, refund.id], at, data)];
 }
 
 /** A refund surely did not come about: the seller gets its money back. */

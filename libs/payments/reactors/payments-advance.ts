@@ -46,34 +46,31 @@ export function paymentsAdvance(options: PaymentsAdvanceOptions): Reactor {
     callWithinMs: 0,
     decode: async (events) =>
       (await checkoutEvents.decode(events, cipher)) as unknown as AnyRecordedEvent[],
-    types: freeingTypes,
+    types: Object.keys(freeing),
     wants: (event) => ordersFreed(event as unknown as RecordedPaymentsEvent) !== undefined,
     perform: ({ event }) => advance.perform(event as unknown as RecordedPaymentsEvent),
     lookUp: 'repeats',
   };
 }
 
-const freeingTypes: readonly RecordedPaymentsEvent['type'][] = [
-  'checkout-authenticated',
-  'order-risk-assessed',
-  'order-review-decided',
-  'attempt-declined',
-];
+type Freed = 'all' | { readonly order: string } | undefined;
 
 /** Which order an event frees to go on: `all` of the checkout, one, or none (undefined). */
-function ordersFreed(event: RecordedPaymentsEvent): 'all' | { readonly order: string } | undefined {
-  switch (event.type) {
-    case 'checkout-authenticated':
-      return 'all';
-    case 'order-risk-assessed':
-      return event.data.verdict === 'accepted' ? { order: event.data.payment_order_id } : undefined;
-    case 'order-review-decided':
-      return event.data.verdict === 'approved' ? { order: event.data.payment_order_id } : undefined;
-    case 'attempt-declined':
-      return event.data.final ? undefined : { order: event.data.payment_order_id };
-    default:
-      return undefined;
-  }
+const freeing: {
+  readonly [Type in RecordedPaymentsEvent['type']]?: (
+    data: Extract<RecordedPaymentsEvent, { readonly type: Type }>['data'],
+  ) => Freed;
+} = {
+  'checkout-authenticated': () => 'all',
+  'order-risk-assessed': ({ verdict, payment_order_id: order }) =>
+    verdict === 'accepted' ? { order } : undefined,
+  'order-review-decided': ({ verdict, payment_order_id: order }) =>
+    verdict === 'approved' ? { order } : undefined,
+  'attempt-declined': ({ final, payment_order_id: order }) => (final ? undefined : { order }),
+};
+
+function ordersFreed({ type, data }: RecordedPaymentsEvent): Freed {
+  return freeing[type]?.(data as never);
 }
 
 /** What risk let through was mostly asked for in the same breath (`payments-risk`). */
