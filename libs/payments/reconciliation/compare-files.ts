@@ -33,7 +33,7 @@ export async function compareSettlement(
   const problem = await problemOfDay(means, date);
   if (problem) return problem;
   const run = await reconcileDay(means, {
-    ...{ psp, date, format: 'stripe-balance-change-itemized-3', file, ofBalance: true },
+    ...{ psp, date, format: 'stripe-balance-change-itemized-3', file },
     ...{ rowsOf: settlementRows, movementOf: movementOfSettlement },
     ledger: movementsOfDay(means.movements, psp, date),
   });

@@ -60,7 +60,6 @@ function run(own: ReconciliationMeans, { text = content, ledger = entries, day =
   return reconcileDay(own, {
     ...{ psp, date: day, format: 'stripe-balance-change-itemized-3', file: fileOf(text) },
     ...{ rowsOf: settlementRows, movementOf: movementOfSettlement, ledger: inOne(ledger) },
-    ofBalance: true,
   });
 }
 

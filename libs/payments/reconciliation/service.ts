@@ -27,7 +27,7 @@ export interface ReconciliationMeans {
 }
 
 export interface DayFile<Row> {
-  /** A provider, or the name of a bank account. */
+  /** The provider whose balance the file is about. */
   readonly psp: string;
   /** `YYYY-MM-DD`, UTC. */
   readonly date: string;
@@ -38,9 +38,6 @@ export interface DayFile<Row> {
   readonly movementOf: (row: Row) => Movement | undefined;
   /** Our entries of that day; what reconciliation has corrected since is added here. */
   readonly ledger: AsyncIterable<readonly Movement[]>;
-  readonly timingMs?: number;
-  /** Whether the file is about the balance at a provider: what left it is then booked (`settlement-booked`). */
-  readonly ofBalance: boolean;
 }
 
 /** The log did not take what was decided: nothing is half done that running again would not finish. */
@@ -63,7 +60,7 @@ const newFold: DayFold = { day: newDay, movements: [] };
  */
 export async function reconcileDay<Row>(
   means: ReconciliationMeans,
-  { psp, date, format, file, rowsOf, movementOf, ledger, timingMs, ofBalance }: DayFile<Row>,
+  { psp, date, format, file, rowsOf, movementOf, ledger }: DayFile<Row>,
 ): Promise<Reconciled & { readonly sha256: string }> {
   const start = startOfDay(date);
   const own = settlementStream(psp, date);
@@ -77,7 +74,6 @@ export async function reconcileDay<Row>(
     ledger: both(ledger, movements),
     waiting: waitingFrom(yesterday),
     until: start + dayMs,
-    ...(timingMs === undefined ? {} : { timingMs }),
     ...(means.scratchFolder === undefined ? {} : { scratchFolder: means.scratchFolder }),
     onBreaks: (breaks) => recorder.found(breaks),
   });
@@ -86,8 +82,8 @@ export async function reconcileDay<Row>(
   const { lines, entries, matched, settled } = result;
   const breaks = Object.values(result.breaks).reduce((sum, count) => sum + count, 0);
   const run = { sha256, lines, entries, matched, breaks };
-  const finished = { ...of, ...run, ...(ofBalance ? { settled } : {}) };
-  await change(means, own, (day) => finishRun(day, finished));
+  // What left the balance at the provider is booked (`settlement-booked`).
+  await change(means, own, (day) => finishRun(day, { ...of, ...run, settled }));
   return { ...result, sha256 };
 }
 

@@ -186,7 +186,6 @@ export class Reconciling {
           ...{ psp: provider.name, date, format: 'stripe-balance-change-itemized-3' },
           file: new FileText(inOne(Buffer.from(`${lines.join('\n')}\n`))),
           ...{ rowsOf: settlementRows, movementOf: movementOfSettlement, ledger: inOne(ledger) },
-          ofBalance: true,
         },
       );
   }
