@@ -3,7 +3,7 @@ import type { Kafka } from 'kafkajs';
 import type { Feed, FeedOptions } from './follower-thread.ts';
 import { kafkaLimits } from './kafka-limits.ts';
 import { Brokers, type WireBroker } from './wire/brokers.ts';
-import { type FetchedPartition, fetchFrom } from './wire/fetch.ts';
+import { type FetchedPartition, fetchFrom, outOfRange } from './wire/fetch.ts';
 import { nextOffsetOf, recordsOf } from './wire/record-batches.ts';
 import { topicIdOf } from './wire/topic-id.ts';
 
@@ -148,6 +148,4 @@ export class TopicFeed implements Feed {
   }
 }
 
-/** By Kafka's table of errors: the offset that was asked for is not there. */
-const outOfRange = 1;
 const longBatch = 500;

@@ -4,7 +4,7 @@ import type { Kafka } from 'kafkajs';
 import { kafkaLimits } from './kafka-limits.ts';
 import type { TopicRecord } from './partition-follower.ts';
 import { Brokers } from './wire/brokers.ts';
-import { fetchFrom } from './wire/fetch.ts';
+import { fetchFrom, outOfRange } from './wire/fetch.ts';
 import { recordsOf } from './wire/record-batches.ts';
 
 /** Reads records of the topic again. */
@@ -67,9 +67,6 @@ export class TopicReader implements RecordReader {
     return recordsOf(fetched, offset);
   }
 }
-
-/** By Kafka's table of errors: the offset that was asked for is not there. */
-const outOfRange = 1;
 
 function unreadable(partition: number, offset: number, cause: Error): EventLogError {
   const what = `the bodies of offset ${offset} of partition ${partition} are in the topic, which cannot be read`;

@@ -29,6 +29,9 @@ export interface AbortedTransaction {
   readonly firstOffset: number;
 }
 
+/** By Kafka's table of errors: the offset that was asked for is not there. */
+export const outOfRange = 1;
+
 const fetchKey = 1;
 /** By name, as every broker since Kafka 0.11 knows it; and by id, since 3.1. */
 const nameVersion = 4;
