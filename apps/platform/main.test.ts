@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runMain, startProcess } from './testing/platform-process.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
-import { until } from './testing/until.ts';
+import { until, untilRead } from './testing/until.ts';
 
 // Processes start slowly on a busy machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -86,15 +86,6 @@ describe('main.ts', () => {
     expect((await second.ended).code).toBe(0);
     await fresh.remove();
   });
-
-  /** A busy machine takes requests before its read models are there: reads are 503 until then. */
-  async function untilRead(url: string, headers: { readonly authorization: string }) {
-    await until('an answer', async () => {
-      const { status } = await fetch(url, { headers });
-      if (status !== 503) expect(status).toBe(200);
-      return status === 200 || undefined;
-    });
-  }
 
   it('Ctrl-C loses nothing that was accepted', async () => {
     const fresh = await temporaryFolder();

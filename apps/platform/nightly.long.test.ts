@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { describeOn } from '@annals/core/testing';
 import { openEmbedded } from '@annals/projector';
-import { connectCassandra } from '@annals/store-cassandra';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { cassandraPlace } from './testing/cassandra-place.ts';
 import {
   bankIsServed,
   comparedByItself,
@@ -43,9 +42,7 @@ test('a running process reconciles the day that is over by itself, once, also ov
 
 await describeOn('cassandra', 'The platform with its payments in Cassandra', (engine) => {
   test('reconciles by itself, takes statements, and shows queues and deliveries', async () => {
-    const [address, settings] = engine.url.split('?') as [string, string];
-    const keyspace = `annals_test_${randomBytes(6).toString('hex')}`;
-    const place = `${address}/${keyspace}?${settings}&replicas=1`;
+    const place = cassandraPlace(engine.url);
     const folder = await temporaryFolder();
     onTestFinished(() => folder.remove());
     const running = await startProcess(folder.path, {
@@ -56,11 +53,6 @@ await describeOn('cassandra', 'The platform with its payments in Cassandra', (en
     onTestFinished(async () => {
       await running.kill('SIGTERM');
     });
-    const cassandra = await connectCassandra(place);
-    onTestFinished(async () => {
-      await cassandra.schema(`DROP KEYSPACE IF EXISTS ${keyspace}`);
-      await cassandra.close();
-    }, 120_000);
     expect(await comparedByItself(running)).toMatchObject({ open: 0, breaks: [] });
     await bankIsServed(running);
     await deliveriesAreServed(running);

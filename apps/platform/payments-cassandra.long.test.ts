@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeOn } from '@annals/core/testing';
-import { connectCassandra } from '@annals/store-cassandra';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { cassandraPlace } from './testing/cassandra-place.ts';
 import { type Market, marketSecrets, openMarket } from './testing/killed-market.ts';
 import { readLedger, readWallets } from './testing/market-books.ts';
 import { MarketCaller } from './testing/market-caller.ts';
@@ -19,18 +18,11 @@ const settleMsMax = 600_000;
 
 await describeOn('cassandra', 'Payments with their books in Cassandra', (engine) => {
   test('are taken, refunded and paid out by processes of their own, and a rebuild gives the same books', async () => {
-    const [address, settings] = engine.url.split('?') as [string, string];
-    const keyspace = `annals_test_${randomBytes(6).toString('hex')}`;
-    const place = `${address}/${keyspace}?${settings}&replicas=1`;
+    const place = cassandraPlace(engine.url);
     const folder = await temporaryFolder();
     onTestFinished(() => folder.remove());
     const market = await openMarket(folder.path, { ANNALS_PAYMENTS_STORE: place });
     onTestFinished(() => market.stop());
-    const cassandra = await connectCassandra(place);
-    onTestFinished(async () => {
-      await cassandra.schema(`DROP KEYSPACE IF EXISTS ${keyspace}`);
-      await cassandra.close();
-    }, 120_000);
     await market.start();
     const deadline = Date.now() + settleMsMax;
     const caller = new MarketCaller(market.apiUrl, () => deadline);

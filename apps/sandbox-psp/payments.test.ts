@@ -237,12 +237,18 @@ describe('payouts', () => {
 });
 
 describe('disputes', () => {
-  test('are booked on the order of their payment', async () => {
+  /** A market whose only order is disputed, and that has heard of it. */
+  const openDispute = async () => {
     const { market, site } = await openMarket();
     await market.open('c-1', { method: 'pm_card_createDispute' });
     await state(market, 'c-1').toBe('captured');
     await site.pass(sitePace.disputeMs);
     await market.followWebhooks();
+    return { market, site };
+  };
+
+  test('are booked on the order of their payment', async () => {
+    const { market, site } = await openDispute();
     const disputes = [...(await market.order('c-1')).disputes.values()];
     expect(disputes).toMatchObject([{ amount: 1_000n, state: 'opened' }]);
     await site.pass(8 * 24 * 3_600_000);
@@ -257,11 +263,7 @@ describe('disputes', () => {
   };
 
   test('are answered with evidence, through a lost answer, and won by it', async () => {
-    const { market, site } = await openMarket();
-    await market.open('c-1', { method: 'pm_card_createDispute' });
-    await state(market, 'c-1').toBe('captured');
-    await site.pass(sitePace.disputeMs);
-    await market.followWebhooks();
+    const { market, site } = await openDispute();
     const { id } = await disputeOf(market);
     await site.inject({ operation: 'disputes.update', do: 'error', when: 'after' });
     expect((await market.answerDispute('c-1', id, 'winning_evidence')).kind).toBe('appended');
@@ -275,11 +277,7 @@ describe('disputes', () => {
   });
 
   test('whose evidence is refused wait as before, and take another answer', async () => {
-    const { market, site } = await openMarket();
-    await market.open('c-1', { method: 'pm_card_createDispute' });
-    await state(market, 'c-1').toBe('captured');
-    await site.pass(sitePace.disputeMs);
-    await market.followWebhooks();
+    const { market } = await openDispute();
     const { id } = await disputeOf(market);
     // More than the provider takes in one member; and nothing, as when the buyer was erased.
     for (const [submission, statement] of ['x'.repeat(20_001), undefined].entries()) {
