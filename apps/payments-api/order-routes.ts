@@ -160,14 +160,16 @@ function evidenceRoute(means: PaymentsApiMeans): Route {
       const { dispute_id: disputeId } = request.params;
       const givenBy = request.caller.keyId;
       const { evidence } = request.body ?? {};
-      const status = evidence ? 202 : 200;
       return change(
-        ...([means, request, reply, status] as const),
-        (payments, { checkout, order }, { begunAt: at }) => {
+        means,
+        request,
+        reply,
+        evidence ? 202 : 200,
+        (payments, named, { begunAt: at }) => {
           const given = { disputeId, givenBy, at };
           return evidence
-            ? payments.submitEvidence(checkout, order, { ...given, evidence })
-            : payments.evidence(checkout, order, given);
+            ? payments.submitEvidence(named.checkout, named.order, { ...given, evidence })
+            : payments.evidence(named.checkout, named.order, given);
         },
       );
     },
