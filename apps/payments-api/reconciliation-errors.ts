@@ -30,7 +30,7 @@ export const reconciliationErrorRows = {
     status: 409,
     title: 'The break is closed',
     detail: 'Refused: {what}.',
-    when: 'The break was corrected or resolved, or waits for the next file.',
+    when: 'The break was corrected, resolved or cleared, or waits for the next file.',
   },
   'resolution-waits': {
     status: 409,

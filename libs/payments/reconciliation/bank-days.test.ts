@@ -12,9 +12,12 @@ import { fedStore } from '../testing/fed-store.ts';
 import { shopTerms } from '../testing/paid-order.ts';
 import { compareStatement } from './compare-files.ts';
 import type { FilesMeans } from './day-files.ts';
+import { approveResolution, requestResolution } from './decide.ts';
+import { settlementStream } from './events.ts';
 import { sqliteMovementsReadModel } from './movements.ts';
 import { nightReport } from './night.ts';
 import { reconciliationProjection } from './queues.ts';
+import { change, loadDay } from './service.ts';
 import { fileOf } from './testing/files.ts';
 
 const dayStart = (day: number) => Date.UTC(2026, 10, day);
@@ -130,6 +133,54 @@ describe('a payout that never arrives at the bank', () => {
     await paidOut('p-3', 21);
     await upload(21, statement(21, lineOf('p-3')));
     expect((await night(21)).open).toBe(0);
+  });
+});
+
+describe('a break whose other side comes after all', () => {
+  test('is cleared by the night that finds it no more, and a proposal with it', async () => {
+    const { means, paidOut, upload, night, stored } = await bank();
+    await paidOut('p-1', 20);
+    await paidOut('p-2', 20);
+    await paidOut('p-3', 20);
+    await upload(20, statement(20, lineOf('p-1')));
+    await upload(21, statement(21, rent));
+    const found = breaksOf(await night(21)).filter((one) => one.includes('missing'));
+    expect(found).toEqual([
+      '2026-11-20 missing_in_psp open o~shop~p-2',
+      '2026-11-20 missing_in_psp open o~shop~p-3',
+    ]);
+    const stream = settlementStream('bank', dateOf(20));
+    const { day } = await loadDay(await means(), stream);
+    const of = [...day.breaks.values()].find(({ found: { key } }) => key === 'o~shop~p-2');
+    const command = { psp: 'bank', date: dateOf(20), at: 0, breakId: of?.found.break_id ?? '' };
+    const entry = { currency: 'USD', lines: [{ debit: 'bank', credit: 'losses', amount: '500' }] };
+    await change(await means(), stream, (one) =>
+      requestResolution(one, { ...command, by: 'ann', reason: 'the bank lost it', entry }),
+    );
+    await upload(22, statement(22, lineOf('p-2')));
+    const after = breaksOf(await night(22)).filter((one) => one.includes('missing'));
+    expect(after).toEqual([
+      '2026-11-20 missing_in_psp cleared o~shop~p-2',
+      '2026-11-20 missing_in_psp open o~shop~p-3',
+    ]);
+    // What would have been booked twice is not.
+    const approved = await change(await means(), stream, (one) =>
+      approveResolution(one, { ...command, by: 'ben' }),
+    );
+    expect(approved).toMatchObject({ kind: 'refused', reason: 'break-closed' });
+    const events = await stored();
+    await night(22);
+    expect(await stored()).toBe(events);
+  });
+
+  test('is cleared where a line came before its payout was heard of', async () => {
+    const { paidOut, upload, night } = await bank();
+    await upload(20, statement(20, lineOf('p-1')));
+    await upload(21, statement(21, rent));
+    expect(breaksOf(await night(21)).join()).toContain('missing_in_ledger open o~shop~p-1');
+    await paidOut('p-1', 20);
+    await night(22);
+    expect(breaksOf(await night(20)).join()).toContain('missing_in_ledger cleared o~shop~p-1');
   });
 });
 

@@ -2,7 +2,7 @@ import { dayMs, dayOf, shiftedDay, startOfDay } from '../utc-days.ts';
 import { type KeptStatement, keptLines, keptStatement } from './bank-statements.ts';
 import { bankBook } from './clearing-movements.ts';
 import { type FilesMeans, movementsOfDay } from './day-files.ts';
-import { mendedBreaks, recordBreaks } from './decide.ts';
+import { breakIds, clearBreaks, goneBreaks, mendedBreaks, recordBreaks } from './decide.ts';
 import { settlementStream } from './events.ts';
 import { reconciliationLimits as limits } from './limits.ts';
 import type { MappedLine } from './mapped-line.ts';
@@ -43,6 +43,7 @@ export async function compareBank(means: FilesMeans, date: string): Promise<Bank
     onBreaks: (breaks) => recorder.found(breaks),
   });
   await recorder.flush();
+  await recorder.clear();
   return { kind: 'compared', run, days: await reportsOf(means, window, date) };
 }
 
@@ -100,6 +101,9 @@ class DaysRecorder {
   readonly #means: FilesMeans;
   readonly #window: Window;
   readonly #breaks = new Map<string, Break[]>();
+  /** Ids of what was found, and keys of what waits for a later statement. */
+  readonly #found = new Set<string>();
+  readonly #waiting = new Set<string>();
   #count = 0;
   /** The day of the lines that are read now. */
   #reading = '';
@@ -127,6 +131,7 @@ class DaysRecorder {
       const own = this.#breaks.get(day) ?? [];
       this.#breaks.set(day, own);
       own.push(one);
+      if (one.treatment === 'wait') this.#waiting.add(one.key);
       this.#count += 1;
     }
     if (this.#count >= limits.breaksPerEventMax) await this.flush();
@@ -142,6 +147,7 @@ class DaysRecorder {
         (statements.findLast((one) => one.date <= date) ?? statements[0])?.sha256 ?? '';
       for (let from = 0; from < all.length; from += limits.breaksPerEventMax) {
         const breaks = all.slice(from, from + limits.breaksPerEventMax);
+        for (const id of breakIds({ psp: bankBook, date, breaks, mended })) this.#found.add(id);
         await change(this.#means, settlementStream(bankBook, date), (day) =>
           recordBreaks(day, { psp: bankBook, date, at, sha256, breaks, mended }),
         );
@@ -149,6 +155,22 @@ class DaysRecorder {
     }
     this.#breaks.clear();
     this.#count = 0;
+  }
+
+  /** What an earlier night found and this one does not, of days that both looked at, has come since. */
+  async clear(): Promise<void> {
+    const { days, entriesFrom, to } = this.#window;
+    const at = this.#means.clock.now();
+    for (const [date, fold] of days) {
+      if (date < entriesFrom || date > to) continue;
+      const all = goneBreaks(fold.day, { found: this.#found, waiting: this.#waiting });
+      for (let from = 0; from < all.length; from += limits.breaksPerEventMax) {
+        const gone = all.slice(from, from + limits.breaksPerEventMax);
+        await change(this.#means, settlementStream(bankBook, date), (day) =>
+          clearBreaks(day, { psp: bankBook, date, at, gone }),
+        );
+      }
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { idFromKey } from '@annals/core';
 import { isAccount } from '../journal.ts';
 import { isCurrency, moneyLimits } from '../money.ts';
 import { type Decided, decided, type Refused, refused } from '../outcome.ts';
+import type { BreakClass } from './break-classes.ts';
 import { correctionOf, effectOf, mendingMovements, storedBreak } from './correcting-entry.ts';
 import type { CorrectingEntry, SettlementEvent, StoredBreak } from './events.ts';
 import { reconciliationLimits as limits } from './limits.ts';
@@ -68,22 +69,65 @@ export function recordBreaks(
   return decided(...events);
 }
 
-/** The same break found again is known; one that was mended and is found again is another. */
-function newBreaks(
-  day: SettlementDay,
-  { breaks, mended, ...of }: Omit<FoundBreaks, 'sha256'>,
-): StoredBreak[] {
+function newBreaks(day: SettlementDay, found: Omit<FoundBreaks, 'sha256'>): StoredBreak[] {
+  return breakIds(found).flatMap((id, index) => {
+    const one = found.breaks[index];
+    return one && !day.breaks.has(id) ? [storedBreak(id, one)] : [];
+  });
+}
+
+/** The same break found again has the id it had; one that was mended and is found again is another. */
+export function breakIds({
+  psp,
+  date,
+  breaks,
+  mended,
+}: Pick<FoundBreaks, 'psp' | 'date' | 'breaks' | 'mended'>): string[] {
   const seen = new Map<string, number>();
-  const stored: StoredBreak[] = [];
-  for (const found of breaks) {
+  return breaks.map((found) => {
     const words = sayings(found);
     let number = seen.get(words) ?? 0;
-    const idOf = () => idFromKey('break', of.psp, of.date, words, String(number));
+    const idOf = () => idFromKey('break', psp, date, words, String(number));
     while (mended.has(idOf())) number += 1;
     seen.set(words, number + 1);
-    if (!day.breaks.has(idOf())) stored.push(storedBreak(idOf(), found));
-  }
-  return stored;
+    return idOf();
+  });
+}
+
+/** Classes of what may still come on the other side. */
+const oneSided: ReadonlySet<BreakClass> = new Set(['missing_in_psp', 'missing_in_ledger']);
+
+/** Breaks that wait for somebody although a comparison of both sides to their ends finds them no more. */
+export function goneBreaks(
+  day: SettlementDay,
+  {
+    found,
+    waiting,
+  }: { readonly found: ReadonlySet<string>; readonly waiting: ReadonlySet<string> },
+): string[] {
+  return [...day.breaks.values()].flatMap((one) => {
+    const { break_id, class: of, key } = one.found;
+    const isGone = isOpen(one) && oneSided.has(of) && !found.has(break_id) && !waiting.has(key);
+    return isGone ? [break_id] : [];
+  });
+}
+
+/**
+ * The other side of these breaks came after all. A resolution that waits for its second person is dropped with its
+ * break, because its entry would book the same money again.
+ */
+export function clearBreaks(
+  day: SettlementDay,
+  { gone, ...of }: OfDay & { readonly gone: readonly string[] },
+): Decision {
+  const events = gone.flatMap((break_id) => {
+    const one = day.breaks.get(break_id);
+    if (!one || !isOpen(one)) return [];
+    const reason = one.found.class === 'missing_in_psp' ? 'line-came-later' : 'entry-came-later';
+    const data = { ...named(of), break_id, reason };
+    return event('break-cleared', of, ['cleared', break_id], data);
+  });
+  return decided(...events);
 }
 
 /** Breaks that our side has been made to agree about. */
@@ -291,8 +335,12 @@ function openBreak(
 ): { readonly kind: 'open'; readonly tracked: TrackedBreak } | Refused<BreakReason> {
   const tracked = day.breaks.get(id);
   if (!tracked) return notFound(id);
-  if (tracked.state === 'open' || tracked.state === 'proposed') return { kind: 'open', tracked };
+  if (isOpen(tracked)) return { kind: 'open', tracked };
   return refused('break-closed', `this break is ${tracked.state}`);
+}
+
+function isOpen({ state }: TrackedBreak): boolean {
+  return state === 'open' || state === 'proposed';
 }
 
 function notFound(id: string): Refused<'break-not-found'> {

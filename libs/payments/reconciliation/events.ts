@@ -126,6 +126,13 @@ export const breakResolved = eventType({
   }),
 });
 
+/** A later comparison no longer finds it: the other side came after all. Books nothing. */
+export const breakCleared = eventType({
+  name: 'break-cleared',
+  schemaVersion: 1,
+  schema: z.strictObject({ ...one, reason: z.enum(['line-came-later', 'entry-came-later']) }),
+});
+
 /**
  * What a settlement file says has left the balance at the provider: to the bank, and as fees of no single payment. One
  * event for each currency; a later file of the same day books what it says otherwise.
@@ -154,6 +161,7 @@ export const settlementEventTypes = [
   resolutionRequested,
   resolutionRejected,
   breakResolved,
+  breakCleared,
   settlementBooked,
 ] as const;
 

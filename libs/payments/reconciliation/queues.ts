@@ -62,6 +62,7 @@ type OfOneBreak = EventOf<
   | 'break-resolution-requested'
   | 'break-resolution-rejected'
   | 'break-resolved'
+  | 'break-cleared'
 >;
 
 function oneBreak<Event extends OfOneBreak>(
@@ -123,6 +124,9 @@ export const reconciliationProjection = defineProjection({
       return { state: 'open', requested_by: null };
     }),
     'break-resolved': oneBreak<EventOf<'break-resolved'>>(() => ({ state: 'resolved' })),
+    'break-cleared': oneBreak<EventOf<'break-cleared'>>(() => {
+      return { state: 'cleared', requested_by: null };
+    }),
   },
 });
 

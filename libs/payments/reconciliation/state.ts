@@ -1,6 +1,13 @@
 import type { CorrectingEntry, SettlementEvent, StoredBreak } from './events.ts';
 
-export const breakStates = ['waiting', 'open', 'proposed', 'corrected', 'resolved'] as const;
+export const breakStates = [
+  'waiting',
+  'open',
+  'proposed',
+  'corrected',
+  'resolved',
+  'cleared',
+] as const;
 export type BreakState = (typeof breakStates)[number];
 
 /**
@@ -8,10 +15,11 @@ export type BreakState = (typeof breakStates)[number];
  */
 export const breakMoves: { readonly [From in BreakState]: readonly BreakState[] } = {
   waiting: [],
-  open: ['proposed', 'corrected'],
-  proposed: ['open', 'resolved'],
+  open: ['proposed', 'corrected', 'cleared'],
+  proposed: ['open', 'resolved', 'cleared'],
   corrected: [],
   resolved: [],
+  cleared: [],
 };
 
 export interface TrackedBreak {
@@ -19,7 +27,7 @@ export interface TrackedBreak {
   readonly state: BreakState;
   readonly assignedTo?: string;
   readonly comments: number;
-  /** Whether our side says something else since: a break that is found again is then another one. */
+  /** Whether the two sides have agreed since: a break that is found again is then another one. */
   readonly mended: boolean;
   readonly proposal?: {
     readonly by: string;
@@ -98,6 +106,10 @@ export function evolveDay(before: SettlementDay, event: Told): SettlementDay {
     case 'break-resolved':
       return changed(day, data.break_id, (one) => {
         return { ...moved(one, 'resolved'), mended: (data.entry?.movements.length ?? 0) > 0 };
+      });
+    case 'break-cleared':
+      return changed(day, data.break_id, (one) => {
+        return { ...withoutProposal(moved(one, 'cleared')), mended: true };
       });
   }
 }
