@@ -60,9 +60,11 @@ export const breakClassTable: { readonly [Class in BreakClass]: BreakClassRow } 
     because: 'we booked twice, which is a fault of ours to find first',
   },
   fee_mismatch: {
-    meaning: "amounts agree, and the provider's fee differs from the one we booked",
+    meaning:
+      "amounts agree, and the provider's fee differs from the one we booked; or fees of no single payment are above 10 % of what the file has charged",
     treatment: 'correct',
-    because: 'the provider says what it takes; a fee above 10 % of the amount goes to finance',
+    because:
+      'the provider says what it takes; a fee above 10 % of the amount goes to finance, and so do such fees of no single payment',
   },
   timing: {
     meaning:

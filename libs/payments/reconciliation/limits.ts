@@ -31,7 +31,10 @@ export const reconciliationLimits = {
   timingMsMax: 6 * 60 * 60 * 1_000,
   /** Minor units by which rounding may differ. */
   roundingMinorMax: 1n,
-  /** Basis points of the amount up to which a fee is corrected without a person. */
+  /**
+   * Basis points of the amount up to which a fee is corrected without a person, and of what a file has charged up to which
+   * its fees of no single payment are.
+   */
   feeBasisPointsMax: 1_000,
   /** Characters of a comment. */
   commentCharsMax: 2_000,

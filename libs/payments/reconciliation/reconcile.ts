@@ -66,7 +66,8 @@ export async function reconcile<Row>(input: Reconciling<Row>): Promise<Reconcile
       timingMs: input.timingMs ?? limits.timingMsMax,
       sameIdIsSameLine: input.sameIdIsSameLine ?? false,
     };
-    const { matched, settled } = await matchAll(sorted, comparing, counts);
+    const { matched, settled, highFees } = await matchAll(sorted, comparing, counts);
+    await counts.found(highFees);
     return { lines, entries, matched, breaks: counts.byClass(), settled };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -143,7 +144,7 @@ async function matchAll(
   sorted: SortedLines,
   comparing: Comparing,
   counts: Counts,
-): Promise<Pick<Reconciled, 'matched' | 'settled'>> {
+): Promise<Pick<Reconciled, 'matched' | 'settled'> & { readonly highFees: readonly Break[] }> {
   let matched = 0;
   const settling = new Settling();
   let group: string[] = [];
@@ -169,7 +170,7 @@ async function matchAll(
     await counts.found(breaks);
   }
   if (group.length > 0) await counts.found(close());
-  return { matched, settled: settling.byCurrency };
+  return { matched, settled: settling.byCurrency, highFees: settling.highFees(comparing.until) };
 }
 
 function matchGroup(
@@ -191,11 +192,19 @@ function matchGroup(
 /** Adds up what lines of a file say has left the balance: the same move is counted once, however often it stands there. */
 class Settling {
   readonly byCurrency = new Map<string, Settled>();
+  /** What buyers were charged, and fees of no single payment, by currency. */
+  readonly #charged = new Map<string, bigint>();
+  readonly #fees = new Map<string, bigint>();
 
   add(group: readonly string[]): void {
     const seen = new Set<string>();
     for (const encoded of group) {
-      if (!settles(encoded)) continue;
+      const [, status, mark, currency = '', amount = ''] = encoded.split('\t', 5);
+      if (mark !== 'o') continue;
+      const named = status as Movement['status'];
+      if (named === 'captured') add(this.#charged, currency, BigInt(amount));
+      // Most lines are charges: told without reading all of them.
+      if (!bankStatuses.has(named) && !toldByProvider.has(named)) continue;
       const { movement } = decodeMovement(encoded);
       // What waited was booked with the file that it was in.
       if (movement.waited > 0 || seen.has(movement.id)) continue;
@@ -211,14 +220,27 @@ class Settling {
         { bank: bank - amount, fees: toldByProvider.has(status) ? fees + fee : fees }
       : { bank, fees: fees + fee - amount };
     this.byCurrency.set(currency, after);
+    add(this.#fees, currency, after.fees - fees);
+  }
+
+  /** Fees of no single payment are booked, since the money is gone; somebody looks at more of them than is usual. */
+  highFees(until: number): Break[] {
+    const high = [...this.#fees].filter(
+      ([currency, fees]) =>
+        fees > 0n &&
+        fees * 10_000n > (this.#charged.get(currency) ?? 0n) * BigInt(limits.feeBasisPointsMax),
+    );
+    return high.map(([currency, fees]) => {
+      const key = `fees ${currency}`;
+      const told = { key, status: 'provider_fee', currency, amount: -fees, fee: 0n } as const;
+      const line = { ...told, at: until - 1, id: key, waited: 0 };
+      return { ...broken('fee_mismatch', key, line, undefined), treatment: 'finance' };
+    });
   }
 }
 
-/** Told without reading the whole line: most are charges. */
-function settles(encoded: string): boolean {
-  const [, status, mark] = encoded.split('\t', 3);
-  const named = status as Movement['status'];
-  return mark === 'o' && (bankStatuses.has(named) || toldByProvider.has(named));
+function add(sums: Map<string, bigint>, currency: string, amount: bigint): void {
+  sums.set(currency, (sums.get(currency) ?? 0n) + amount);
 }
 
 /** One encoded line of each side, neither a correction, with equal status, currency, amount and fee. */

@@ -183,6 +183,27 @@ test('what left the balance is booked once for each file; a later file books wha
   expect(bank).toEqual([900n, -1_000n]);
 });
 
+test('fees of no single payment are booked, and somebody looks where they are high', async () => {
+  const fee = (id: string, net: string) =>
+    `${id},2026-11-24 12:00:00,usd,${net},0.00,${net},fee,${id},`;
+  const usual = [header, charge('sound', '10.00', '0.30', '9.70'), fee('fee_1', '-1.00')];
+  const own = means();
+  expect((await run(own, { text: usual.join('\n'), ledger: [entry('sound')] })).breaks).toEqual(
+    expect.objectContaining({ fee_mismatch: 0 }),
+  );
+  const high = [...usual, fee('fee_2', '-0.01')].join('\n');
+  for (const text of [high, high]) {
+    const { breaks } = await run(own, { text, ledger: [entry('sound')] });
+    expect(breaks.fee_mismatch).toBe(1);
+  }
+  const { breaks } = reportOf(psp, date, await readDay(own, psp, date));
+  expect(breaks).toMatchObject([
+    { class: 'fee_mismatch', treatment: 'finance', state: 'open', key: 'fees USD' },
+  ]);
+  const booked = (await eventsOf(own)).filter(({ type }) => type === 'settlement-booked');
+  expect(booked.map(({ data }) => data)).toMatchObject([{ fees: '100' }, { fees: '1' }]);
+});
+
 test('refused: breaks that are not there, entries that are none, empty words', () => {
   const of = { psp, date, at, breakId: 'b', by: 'ann' };
   expect(assign(newDay, { ...of, to: 'ann' })).toMatchObject({ reason: 'break-not-found' });
