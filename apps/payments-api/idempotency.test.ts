@@ -159,6 +159,28 @@ test('stored answers are personal data: with the buyer they are gone', async () 
   expect(again).toMatchObject({ status: 409, body: { code: 'subject-erased' } });
 });
 
+test('orders of a buyer who was erased are refunded under a key as before', async () => {
+  await api.call('POST /v1/payments', { body: paymentInput('c-gone') });
+  await told(api, 'c-gone', 'captured');
+  const route = 'POST /v1/payment_orders/c-gone/o-1/refunds';
+  const refund = (key: string, amount: string) =>
+    api.call(route, { body: { amount }, headers: keyed(key) });
+  await refund('k-before', '100');
+  await api.keys.destroy(['buyer:c-gone']);
+  const first = await refund('k-after', '200');
+  expect(first).toMatchObject({ status: 202, body: { refundable: '9700' } });
+  const again = await refund('k-after', '200');
+  expect(again).toMatchObject({ status: 202, text: first.text });
+  expect(again.headers['idempotent-replayed']).toBe('true');
+  const other = await refund('k-after', '300');
+  expect(other).toMatchObject({ status: 422, body: { code: 'idempotency-key-reused' } });
+  // What was answered before went with the buyer.
+  expect(await refund('k-before', '100')).toMatchObject({
+    status: 409,
+    body: { code: 'subject-erased' },
+  });
+});
+
 test('each event of a request names the key that asked', async () => {
   const key = api.issueKey(['payments:buyer']);
   await api.call('POST /v1/payments', { body: paymentInput('c-actor'), key });

@@ -14,6 +14,8 @@ export interface Answered {
 export interface KeyedOperation {
   /** Whom the request is about (`buyer:…`): the stored answer is sealed with their key. */
   readonly subject: string;
+  /** The answer holds nothing of that person: once they are erased it is sealed for the caller, and the request goes on. */
+  readonly outlivesSubject?: boolean;
   /** Where the caller sent no Idempotency-Key. */
   readonly defaultKey?: string;
   /** What is wrong with the request itself, found before anything is stored. */
@@ -34,7 +36,7 @@ export async function keyed(
   { idempotency, clock }: PaymentsApiMeans,
   request: KeyedCall,
   reply: FastifyReply,
-  { subject, defaultKey, check, run }: KeyedOperation,
+  { subject, outlivesSubject = false, defaultKey, check, run }: KeyedOperation,
 ): Promise<FastifyReply | Problem> {
   const key = (request.headers['idempotency-key'] as string | undefined) ?? defaultKey;
   if (key === undefined) {
@@ -45,7 +47,7 @@ export async function keyed(
   }
   const caller = request.caller?.keyId ?? '';
   const content = canonicalJson([request.method, request.url.split('?')[0], request.body ?? null]);
-  const keyedRequest = { caller, key, subject, content };
+  const keyedRequest = { caller, key, subject, outlivesSubject, content };
   const wrong = await check?.();
   if (wrong) {
     // It may be the repetition of a request that was right when it came first.

@@ -226,6 +226,7 @@ function change(
   const payments = means.payments.as(request.caller.keyId);
   return keyed(means, request as unknown as FastifyRequest, reply, {
     subject: buyerSubject(checkout),
+    outlivesSubject: true,
     check: async () => {
       const found = await findOrder(means, { query: {}, headers: {} }, checkout, order);
       return found instanceof Problem ? found : undefined;

@@ -68,6 +68,7 @@ function payOutRoute(means: PaymentsApiMeans): Route {
       }
       return keyed(means, request, reply, {
         subject: sellerSubject(seller),
+        outlivesSubject: true,
         check: () => sellerProblem(means, seller),
         run: async ({ requestId, begunAt: at }) => {
           const payoutId = payout_id ?? `p-${requestId}`;

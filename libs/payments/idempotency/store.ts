@@ -34,6 +34,11 @@ export interface KeyedRequest {
   readonly key: string;
   /** Whom the request is about (`buyer:…`): the stored answer is sealed with this subject's key. */
   readonly subject: string;
+  /**
+   * The answer holds nothing of that person: where they were erased before the request came first, it is sealed for the
+   * caller. Else such a request is refused.
+   */
+  readonly outlivesSubject?: boolean;
   /** All that makes two requests the same: method, path and body. */
   readonly content: string;
 }
@@ -176,8 +181,7 @@ export class IdempotencyStore {
     let run: { readonly state: KeyState; readonly begunAt: number } | undefined;
     const done = await changeStream(this.#means, keyStreams, stream, async ({ state }) => {
       const { key } = state ?? newFold;
-      const subject = key.kind === 'free' ? request.subject : key.subject;
-      const fingerprint = await this.#fingerprint(subject, request.content, key.kind === 'free');
+      const { subject, fingerprint } = await this.#sealing(key, request);
       const now = clock.now();
       const asked = { stream, subject, fingerprint, holder: `${holder}/${begin}`, holdMs, now };
       const decision = decideBegin(key, asked);
@@ -233,6 +237,18 @@ export class IdempotencyStore {
     return done.events === 0 ? 'kept' : 'pruned';
   }
 
+  /** A key stays bound to the subject it was first used with. */
+  async #sealing(key: KeyState, { caller, subject, outlivesSubject, content }: KeyedRequest) {
+    if (key.kind !== 'free') {
+      const fingerprint = await this.#fingerprint(key.subject, content, false);
+      return { subject: key.subject, fingerprint };
+    }
+    const fingerprint = await this.#fingerprint(subject, content, true);
+    if (fingerprint !== undefined || !outlivesSubject) return { subject, fingerprint };
+    const own = callerSubject(caller);
+    return { subject: own, fingerprint: await this.#fingerprint(own, content, true) };
+  }
+
   async #fingerprint(subject: string, content: string, create: boolean) {
     const keyring = await this.#means.cipher.keyring([subject], { create });
     const keyState = keyring.state(subject);
@@ -246,6 +262,11 @@ export class IdempotencyStore {
       revision === known.revision ? decided(event) : ({ kind: 'other' } as const);
     return changeStream(this.#means, keyStreams, stream, decide, { known });
   }
+}
+
+/** An API key is nobody: what is sealed for it is not erased with anybody. */
+function callerSubject(caller: string): string {
+  return `api_key:${caller}`;
 }
 
 function keyProblem({ caller, key }: KeyedRequest): string | undefined {
