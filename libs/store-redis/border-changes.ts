@@ -57,13 +57,6 @@ export async function borderMarks(shards: Shards): Promise<Marks> {
   };
 }
 
-/** Whether every shard has the same borders, and none is on its way to others. */
-export async function areBordersSettled(shards: Shards): Promise<boolean> {
-  const { versions, isMoving, building } = await borderMarks(shards);
-  const [version] = versions;
-  return !isMoving && building.every((one) => one === '0') && versions.every((v) => v === version);
-}
-
 /**
  * Begins a change: from now on no batch is taken before it has ended. Only where all shards stand at one
  * checkpoint, which the first shard compares in the same step. One that was cut off is gone on with

@@ -1,12 +1,12 @@
 import type { Clock } from '@annals/core';
 import type { Cell } from '@annals/projection';
 import { betweenCommits } from './between-commits.ts';
-import { areBordersSettled } from './border-changes.ts';
 import { type Borders, rangeOf } from './borders.ts';
 import { bucketsOf, type FoundBucket, keysOf } from './finish-building.ts';
 import { limits } from './limits.ts';
 import type { ShardNames } from './names.ts';
 import { placesPageScript } from './range-scripts.ts';
+import { settle } from './rank-by-score.ts';
 import { listOf, someText, textOf } from './replies.ts';
 import type { Shards } from './shards.ts';
 import type { SetPlace, TableLayout } from './table-layout.ts';
@@ -40,7 +40,8 @@ export async function rangeProblems(
   if (suspects.length === 0) return [];
   for (let waitedMs = 0; waitedMs < limits.borderWaitMsMax; waitedMs += lookMs) {
     const problems = await betweenCommits(shards, clock, async () => {
-      return (await areBordersSettled(shards)) ? comparison.confirm(suspects) : undefined;
+      // A change that was cut off is gone on with, as a commit would, once its time is over.
+      return (await settle(shards, 'built')) ? comparison.confirm(suspects) : undefined;
     });
     if (problems) return problems.slice(0, limits.problemsMax);
     await clock.sleep(lookMs);

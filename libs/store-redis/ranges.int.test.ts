@@ -208,6 +208,22 @@ function describeRanges(url: string, step: number): void {
       },
     );
 
+    test.each(cuts(12, 24))(
+      'after %i scripts is ended by a comparison of rows and places',
+      async (scripts) => {
+        const board: Board = new Map();
+        const opened = await openBoard(url, board);
+        const come = players(40, (n) => 10_000 + n).map(([p, s]) => [`${p}late`, s] as const);
+        const batch = opened.share.batch(give(board, ...come));
+        await opened
+          .over(breaking(opened.connection, scripts))
+          .commit(batch)
+          .catch(() => undefined);
+        await forget(opened);
+        expect(await problemsOf(opened)).toEqual([]);
+      },
+    );
+
     test('holds a batch up as long as somebody may be at it', async () => {
       const board: Board = new Map();
       const opened = await openBoard(url, board);

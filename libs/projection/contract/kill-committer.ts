@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import type { ProjectionStore } from '../store.ts';
+import type { Batch, GenerationStore, ProjectionStore } from '../store.ts';
 import { type KillTask, killBatch } from './kill-batches.ts';
 
 /**
@@ -37,11 +37,20 @@ function acknowledge(line: string): void {
   }
 }
 
+/** What the former child had begun besides its batch may hold this one up, until its time is over. */
+async function commit(to: GenerationStore, batch: Batch): Promise<void> {
+  for (let waitedMs = 0; ; waitedMs += 100) {
+    const result = await to.commit(batch);
+    if (result.kind === 'applied') return;
+    if (result.kind !== 'held' || waitedMs > 20_000) throw new Error(JSON.stringify(result));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 const rounds = task.batchesMax ?? Number.POSITIVE_INFINITY;
 for (let round = 0; round < rounds; round += 1) {
   for (const share of shares) {
-    const result = await generation.commit(killBatch(share.worker, share.epoch, share.next));
-    if (result.kind !== 'applied') throw new Error(JSON.stringify(result));
+    await commit(generation, killBatch(share.worker, share.epoch, share.next));
     acknowledge(`${share.worker} ${share.next}\n`);
     share.next += 1;
   }

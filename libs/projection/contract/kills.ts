@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect } from 'vitest';
+import type { GenerationStore } from '../store.ts';
 import { type KillTask, killBatchRows, killWorkers } from './kill-batches.ts';
 import { entries, matches, rowsOf, sampleSpec, tailOf } from './samples.ts';
 import {
@@ -14,6 +15,7 @@ import {
 
 const committerPath = fileURLToPath(new URL('./kill-committer.ts', import.meta.url));
 const firstLineMsMax = 20_000;
+const wholeMsMax = 20_000;
 
 export function describeKills(openers: StoreOpeners): void {
   const { kills = 20, killDelayMsMax = 80 } = openers;
@@ -111,10 +113,22 @@ async function commitAndKill(
   }
 }
 
+/** What a process had begun besides its batch when it was killed is ended by whoever comes, once its time is over. */
+async function untilWhole(generation: GenerationStore): Promise<void> {
+  for (const until = performance.now() + wholeMsMax; performance.now() < until; ) {
+    const snapshot = await generation.snapshot();
+    const problems = await snapshot.problems();
+    await snapshot.close();
+    if (problems.length === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 /** Each worker's rows are exactly those its checkpoint says, and no acknowledged batch is missing. */
 async function expectWhole(site: ProjectionSite, acknowledged: Map<number, number>): Promise<void> {
   const store = await openAgain(site);
   const generation = await openGeneration(store, 1);
+  await untilWhole(generation);
   const [inEntries, inMatches] = [
     await rowsOf(generation, entries),
     await rowsOf(generation, matches),
