@@ -1,3 +1,3 @@
 import { describeContendingProcesses } from './testing/contending-processes.ts';
 
-await describeContendingProcesses(6);
+await describeContendingProcesses(3);

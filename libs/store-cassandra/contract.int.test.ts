@@ -10,7 +10,6 @@ await describeOn('cassandra', 'On Cassandra', (engine) => {
   describeProjectionStore('the Cassandra store', {
     site: (clock) => keyspace.site(clock),
     propertyRuns: 3,
-    kills: 5,
     killDelayMsMax: 500,
   });
 });

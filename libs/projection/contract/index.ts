@@ -12,6 +12,7 @@ import type { StoreOpeners } from './site.ts';
 import { describeSnapshots } from './snapshots.ts';
 import { describeWorkers } from './workers.ts';
 
+export { describeKills } from './kills.ts';
 export {
   describeRebuildEqualsLive,
   type History,

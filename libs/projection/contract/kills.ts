@@ -18,7 +18,7 @@ const firstLineMsMax = 20_000;
 const wholeMsMax = 20_000;
 
 export function describeKills(openers: StoreOpeners): void {
-  const { kills = 20, killDelayMsMax = 80 } = openers;
+  const { kills = 5, killDelayMsMax = 80 } = openers;
   describe('kill -9', () => {
     testWith(
       openers,

@@ -41,7 +41,7 @@ export interface StoreOpeners {
   readonly without?: { readonly [ability in Ability]?: string };
   /** Random histories the property test tries; 30 unless told. */
   readonly propertyRuns?: number;
-  /** Kills of a committing process; 20 unless told. */
+  /** Kills of a committing process; 5 unless told. */
   readonly kills?: number;
   /** The longest a committing process lives once it has committed; 80 unless told: a few batches of SQLite. */
   readonly killDelayMsMax?: number;

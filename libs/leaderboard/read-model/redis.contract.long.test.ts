@@ -1,0 +1,19 @@
+import { describeOn } from '@annals/core/testing';
+import { describeLeaderboardReadModel } from '../contract/index.ts';
+import { redisSite } from '../testing/redis-site.ts';
+
+const propertyRuns = 15;
+
+await describeOn('redis', 'On one server', ({ url }) => {
+  describeLeaderboardReadModel('Redis (8 shards)', { site: () => redisSite(url, 8), propertyRuns });
+  describeLeaderboardReadModel('Redis range (8 shards)', {
+    ...{ site: () => redisSite(url, 8, 'range'), propertyRuns },
+  });
+});
+
+await describeOn('redis-cluster', 'On a cluster', ({ url }) => {
+  describeLeaderboardReadModel('Redis (1 shard)', { site: () => redisSite(url, 1), propertyRuns });
+  describeLeaderboardReadModel('Redis range (8 shards)', {
+    ...{ site: () => redisSite(url, 8, 'range'), propertyRuns: 6 },
+  });
+});

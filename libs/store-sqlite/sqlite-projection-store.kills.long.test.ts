@@ -1,0 +1,4 @@
+import { describeKills } from '@annals/projection/contract';
+import { sampleOpeners } from './testing/sample-openers.ts';
+
+describeKills({ ...sampleOpeners, kills: 30 });
