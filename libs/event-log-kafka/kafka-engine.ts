@@ -15,8 +15,6 @@ export interface KafkaEngine {
   openTopic(settings: TopicSettings): Promise<Topic>;
   produceLine(): MessageLine;
   readonly startFollower: StartFollower;
-  /** How many threads follow, where about as many records are to be read before anything is served. */
-  followerThreads(records: number): number;
   /** For bodies that the replica has dropped. `topicId`: no other topic of the same name is read. */
   recordReader(topicId: string | undefined): RecordReader;
   readonly timers: Timers;
@@ -38,7 +36,6 @@ export interface KafkaEngineOptions {
   readonly compression?: Compression;
   readonly socketFactory?: ISocketFactory;
   readonly formatsModule?: string;
-  readonly followerThreads?: number;
   readonly onReport?: OnReport;
 }
 
@@ -55,8 +52,6 @@ export function kafkaEngine(options: KafkaEngineOptions): KafkaEngine {
       return new ProduceLine(kafka, topic, compression, onReport);
     },
     startFollower: startFollowerThread,
-    followerThreads: (records) =>
-      records < kafkaLimits.manyRecordsMin ? 1 : (options.followerThreads ?? 1),
     recordReader: (topicId) =>
       new TopicReader(kafkaClient(connection, bounds, onReport), topic, topicId),
     timers: systemTimers,

@@ -24,7 +24,7 @@ import {
 import type { ISocketFactory, Message } from 'kafkajs';
 import { AnsweredAhead } from './answered-ahead.ts';
 import { AppendQueue } from './append-queue.ts';
-import { FollowerGroup, recordsToRead } from './follower-group.ts';
+import { FollowerClient } from './follower-client.ts';
 import { beginning, type FollowerProgress } from './follower-progress.ts';
 import type { FollowerTask, JudgedBatch } from './follower-protocol.ts';
 import type { KafkaConnection, OnReport } from './kafka-connection.ts';
@@ -62,11 +62,6 @@ export interface KafkaEventLogOptions extends Partial<Omit<TopicSettings, 'topic
    * from the topic, and answers are the same.
    */
   readonly bodyRecordsMax?: number;
-  /**
-   * How many threads follow the topic, each some of the partitions, where much is to be read before anything is served;
-   * 1 unless told. For machines with cores to spare.
-   */
-  readonly followerThreads?: number;
   readonly queueAppendsMax?: number;
   readonly queueBytesMax?: number;
   /** The record format that is written; raised once all processes can read it. */
@@ -203,7 +198,7 @@ class KafkaLog implements KafkaEventLog {
   /** and what of it can be read. */
   readonly #committed = new Map<number, FollowerProgress>();
   readonly #barriers = new Map<number, Promise<void>>();
-  #follower: FollowerGroup | undefined;
+  #follower: FollowerClient | undefined;
   #reads: LogReads | undefined;
   #commits = 0;
   readonly #ahead = new AnsweredAhead();
@@ -243,15 +238,14 @@ class KafkaLog implements KafkaEventLog {
     const { engine } = this.#parts;
     const task = withEnds(this.#parts.task, ends);
     const events = {
-      onJudged: (batches: readonly JudgedBatch[], committed: readonly number[]) =>
-        this.#judged(batches, committed),
+      onJudged: (batches: readonly JudgedBatch[], committed: boolean) =>
+        this.#judged(batches, committed ? task.served : []),
       onFailed: (error: Error, removed: boolean) => this.#lost(error, removed),
       onReport: this.#options.onReport,
     };
     this.#progress.clear();
-    const threads = engine.followerThreads(recordsToRead(task));
     this.#commitAsked = false;
-    this.#follower = new FollowerGroup(task, threads, events, engine.startFollower);
+    this.#follower = new FollowerClient(task, events, engine.startFollower);
     for (const { partition, found, progress } of await this.#follower.opened()) {
       this.#progress.set(partition, progress);
       if (found !== 'damaged') continue;

@@ -52,8 +52,6 @@ export const kafkaLimits = {
   bodyFetchesKept: 32,
   /** How long a read waits for a broker that has bodies. */
   bodyMsMax: 10_000,
-  /** From so many records on several threads are started, where that is allowed: each costs time and memory. */
-  manyRecordsMin: 100_000,
   /** Of one fetch: longest wait of the broker for something new. It also bounds how long closing takes. */
   fetchWaitMsMax: 500,
   /** Of one fetch, for each partition: bounds the transaction that applies it. */

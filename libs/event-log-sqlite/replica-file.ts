@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { connect, createLogFile, eventTables, type FileFormat, logFileName } from './log-file.ts';
@@ -62,10 +62,6 @@ export function indexOf(position: number): number {
 /** The folder of one partition in the replica's folder. */
 export function partitionFolder(folder: string, partition: number): string {
   return join(folder, `partition-${String(partition).padStart(5, '0')}`);
-}
-
-export function hasReplica(folder: string, partition: number): boolean {
-  return existsSync(join(partitionFolder(folder, partition), logFileName));
 }
 
 /** A reader of one partition; its file must be there. Throws EventLogError. */

@@ -14,7 +14,6 @@ export {
 } from './log-reads.ts';
 export {
   firstPositionOf,
-  hasReplica,
   indexOf,
   offsetOf,
   removeReplica,

@@ -136,7 +136,6 @@ export class SimProcess {
       timers: this.#timers(),
       instance: () => Buffer.from(random.bytes(10)).toString('hex'),
       formats: async () => formats,
-      followerThreads: () => 1,
       recordReader: () => ({
         read: async (partition, offset) => topic.fetch(partition, offset, 1),
         close: async () => undefined,
