@@ -6,6 +6,6 @@ import { archiveStory } from './testing/archive-story.ts';
 await describeOn('redis', 'The archive of a leaderboard in Redis', ({ url }) => {
   test('takes closed periods out of Redis, and every answer over HTTP stays', async () => {
     expect.hasAssertions();
-    await archiveStory(`${url}?shards=2&prefix=test-${randomUUID()}`);
+    await archiveStory({ store: `${url}?shards=2&prefix=test-${randomUUID()}` });
   }, 120_000);
 });

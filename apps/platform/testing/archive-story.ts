@@ -14,11 +14,17 @@ const laterMs = 2 * 3_600_000;
 const players = Array.from({ length: 9 }, (_, n) => `player-${n}`);
 const closedPeriod = '2026-01';
 
+/** URLs of stores. */
+export interface ArchiveStores {
+  readonly store?: string;
+  readonly archive?: string;
+}
+
 /**
  * A board with two periods, of which the first is closed and archived: over HTTP every answer stays what it
- * was, while the rows are gone from the read model at `store`. The archive is SQLite, in a folder of its own.
+ * was, while the rows are gone from the read model at `store`. The archive is SQLite, in a folder of its own, unless told.
  */
-export async function archiveStory(store: string | undefined): Promise<void> {
+export async function archiveStory({ store, archive }: ArchiveStores = {}): Promise<void> {
   const folder = await temporaryFolder();
   const archiveFolder = await temporaryFolder();
   onTestFinished(async () => {
@@ -31,7 +37,7 @@ export async function archiveStory(store: string | undefined): Promise<void> {
   };
   const config = configSchema.parse({
     ...settings,
-    ANNALS_LEADERBOARD_ARCHIVE: `sqlite:${archiveFolder.path}`,
+    ANNALS_LEADERBOARD_ARCHIVE: archive ?? `sqlite:${archiveFolder.path}`,
   });
   const projector = await startProjector(config, 0);
   const { call, stop } = await startApi(config);
