@@ -185,17 +185,20 @@ function describeRanges(url: string, step: number): void {
   });
 
   describe('a change of borders that is cut off', () => {
+    async function cutOffAfter(scripts: number) {
+      const board: Board = new Map();
+      const opened = await openBoard(url, board);
+      const come = players(40, (n) => 10_000 + n).map(([p, s]) => [`${p}late`, s] as const);
+      const batch = opened.share.batch(give(board, ...come));
+      const broken = opened.over(breaking(opened.connection, scripts));
+      await broken.commit(batch).catch(() => undefined);
+      return { board, opened, batch };
+    }
+
     test.each(cuts(8, 32))(
       'after %i scripts shows everybody, and is gone on with by whoever commits next',
       async (scripts) => {
-        const board: Board = new Map();
-        const opened = await openBoard(url, board);
-        const come = players(40, (n) => 10_000 + n).map(([p, s]) => [`${p}late`, s] as const);
-        const batch = opened.share.batch(give(board, ...come));
-        await opened
-          .over(breaking(opened.connection, scripts))
-          .commit(batch)
-          .catch(() => undefined);
+        const { board, opened, batch } = await cutOffAfter(scripts);
         const { exact, value } = await read(opened);
         const seen = value.rows.map(({ player }) => player);
         expect(new Set(seen).size).toBe(seen.includes('p39late') ? 100 : seen.length);
@@ -211,14 +214,7 @@ function describeRanges(url: string, step: number): void {
     test.each(cuts(12, 24))(
       'after %i scripts is ended by a comparison of rows and places',
       async (scripts) => {
-        const board: Board = new Map();
-        const opened = await openBoard(url, board);
-        const come = players(40, (n) => 10_000 + n).map(([p, s]) => [`${p}late`, s] as const);
-        const batch = opened.share.batch(give(board, ...come));
-        await opened
-          .over(breaking(opened.connection, scripts))
-          .commit(batch)
-          .catch(() => undefined);
+        const { opened } = await cutOffAfter(scripts);
         await forget(opened);
         expect(await problemsOf(opened)).toEqual([]);
       },
