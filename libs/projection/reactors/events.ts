@@ -1,5 +1,7 @@
-import { EventTypes, eventType } from '@annals/event-log';
+import { idFromKey } from '@annals/core';
+import { type DomainEvent, EventTypes, eventType } from '@annals/event-log';
 import { z } from 'zod';
+import type { Performed } from './reactor.ts';
 
 /** The stream that holds all progress of one reactor. */
 export function reactorStream(name: string): string {
@@ -80,3 +82,18 @@ const reactorEvents = [
 
 export type ReactorEventType = (typeof reactorEvents)[number];
 export const reactorEventTypes = new EventTypes<ReactorEventType>(reactorEvents);
+
+/** What an effect came to, as its reactor's stream keeps it. */
+export function settledEvent(
+  effectId: string,
+  outcome: Extract<Performed, { kind: 'done' | 'failed' }>,
+  occurredAt: number,
+): DomainEvent<ReactorEventType> {
+  const envelope = { id: idFromKey('effect-settled', effectId), occurredAt };
+  if (outcome.kind === 'failed') {
+    const data = { effect_id: effectId, reason: outcome.reason };
+    return { ...envelope, type: 'effect-failed', data };
+  }
+  const result = JSON.parse(JSON.stringify(outcome.result));
+  return { ...envelope, type: 'effect-done', data: { effect_id: effectId, result } };
+}

@@ -78,3 +78,24 @@ test('who is superseded learns of it for everything that waits', async () => {
     expect((one as PromiseRejectedResult).reason).toBeInstanceOf(ReactorSupersededError);
   }
 });
+
+test('what may wait goes with what hurries, in its order, and by itself in time', async () => {
+  const { log, appends, journal } = site();
+  const waits = { mayWait: true };
+  const early = journal.record([done('a', 'a')], undefined, waits);
+  const later = journal.record([done('b', 'b')], undefined, waits);
+  expect(appends).toEqual([]);
+  await journal.record([done('c', 'c')]);
+  await Promise.all([early, later]);
+  expect(appends).toEqual([3]);
+  await journal.record([done('d', 'd')], undefined, waits);
+  expect(appends).toEqual([3, 1]);
+  const told = journal.record([done('e', 'e')], undefined, waits);
+  journal.hurry();
+  await told;
+  expect(appends).toEqual([3, 1, 1]);
+  const { events } = await log.readStream(reactorStream('test'));
+  expect(events.map(({ id }) => id)).toEqual(
+    ['a', 'b', 'c', 'd', 'e'].map((one) => done(one, one).id),
+  );
+});

@@ -19,6 +19,8 @@ interface Turn {
   readonly build: (head: string) => JournalEvents;
   readonly stored: () => void;
   readonly isAlone: boolean;
+  /** Nobody hurries: it goes with the next turn that does. */
+  readonly mayWait: boolean;
   /** UTF-16 units of its data, about. */
   readonly length: number;
   readonly written: PromiseWithResolvers<void>;
@@ -29,6 +31,8 @@ const turnsMax = 64;
 const appendLengthMax = 131_072;
 const pageEvents = 100;
 const retryAfterMs = 200;
+/** How long what may wait is kept for an append of others. */
+const waitsMsMax = 20;
 
 /**
  * The reactor's stream. Every append states the revision it knows, so of two processes one wins and
@@ -43,6 +47,9 @@ export class ReactorJournal {
   #head: Revision | 'no-stream' = 'no-stream';
   readonly #waiting: Turn[] = [];
   #isWriting = false;
+  /** How many of those that wait, from the first on, are to be written now. */
+  #due = 0;
+  #isTiming = false;
 
   constructor(log: EventLog, name: string, cipher: SubjectCipher, clock: Clock) {
     this.#log = log;
@@ -73,10 +80,17 @@ export class ReactorJournal {
     return backward.reduceRight<Progress | undefined>(evolveProgress, undefined);
   }
 
-  /** Appends after all that was recorded before. `stored` is called before anything else is written. Throws ReactorSupersededError. */
-  record(events: JournalEvents, stored: () => void = () => undefined): Promise<void> {
+  /**
+   * Appends after all that was recorded before. `stored` is called before anything else is written. `mayWait`: for
+   * `waitsMsMax`, so that it goes into an append of others. Throws ReactorSupersededError.
+   */
+  record(
+    events: JournalEvents,
+    stored: () => void = () => undefined,
+    { mayWait = false }: { readonly mayWait?: boolean } = {},
+  ): Promise<void> {
     const length = events.reduce((sum, { data }) => sum + JSON.stringify(data).length, 0);
-    return this.#take({ build: () => events, stored, isAlone: false, length });
+    return this.#take({ build: () => events, stored, isAlone: false, mayWait, length });
   }
 
   /**
@@ -84,20 +98,37 @@ export class ReactorJournal {
    * else is in its append, so that it fits what was written before. Throws ReactorSupersededError.
    */
   restate(build: (head: string) => JournalEvents): Promise<void> {
-    return this.#take({ build, stored: () => undefined, isAlone: true, length: 0 });
+    const stored = () => undefined;
+    return this.#take({ build, stored, isAlone: true, mayWait: false, length: 0 });
   }
 
   #take(turn: Omit<Turn, 'written'>): Promise<void> {
     const written = Promise.withResolvers<void>();
     this.#waiting.push({ ...turn, written });
-    if (!this.#isWriting) void this.#write();
+    if (turn.mayWait) void this.#hurryInTime();
+    else this.hurry();
     return written.promise;
+  }
+
+  /** What waits is written now. */
+  hurry(): void {
+    this.#due = this.#waiting.length;
+    if (!this.#isWriting) void this.#write();
+  }
+
+  async #hurryInTime(): Promise<void> {
+    if (this.#isTiming) return;
+    this.#isTiming = true;
+    await this.#clock.sleep(waitsMsMax);
+    this.#isTiming = false;
+    this.hurry();
   }
 
   async #write(): Promise<void> {
     this.#isWriting = true;
-    while (this.#waiting.length > 0) {
+    while (this.#due > 0) {
       const turns = this.#waiting.splice(0, this.#inOneAppend());
+      this.#due = Math.max(0, this.#due - turns.length);
       try {
         await this.#append(turns.flatMap(({ build }) => build(String(this.#head))));
         for (const { stored } of turns) stored();

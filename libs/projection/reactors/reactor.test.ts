@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Clock, newId } from '@annals/core';
-import { memoryEventLog } from '@annals/event-log';
+import { type EventLog, memoryEventLog } from '@annals/event-log';
 import { expect, test } from 'vitest';
 import {
   forbidden,
@@ -48,6 +48,46 @@ test('effects of one stream keep their order; of many, at most concurrencyMax ru
     const own = provider.calls.filter((order) => order.startsWith(`${stream}.`));
     expect(own).toEqual(Array.from({ length: 10 }, (_, i) => `${stream}.${i}`));
   }
+});
+
+test('the next effect of a stream does not wait until the end of the one before is stored, and stands behind it', async () => {
+  const log = memoryEventLog();
+  const provider = new Provider();
+  const stored: string[][] = [];
+  const telling: EventLog = new Proxy(log, {
+    get: (of, name) => {
+      const member: unknown = Reflect.get(of, name);
+      if (name !== 'append') return typeof member === 'function' ? member.bind(of) : member;
+      return (...args: Parameters<EventLog['append']>) => {
+        if (args[0] === reactorStream('notify')) stored.push(args[1].map(({ id }) => id));
+        return log.append(...args);
+      };
+    },
+  });
+  for (let order = 0; order < 40; order += 1) await pay(log, `${order % 4}.${order}`);
+  const run = start(telling, reactorOf(provider, 10), {});
+  await until(async () => (await settledEffects(log)) === 40);
+  await run.stop();
+  const { events } = await log.readStream(reactorStream('notify'), { limit: 1_000 });
+  const streams = new Map<string, string>();
+  const underWay = new Set<string>();
+  let together = 0;
+  for (const { id, type, data } of events) {
+    const { effect_id: effect, stream } = JSON.parse(data) as { effect_id: string; stream: string };
+    if (type === 'effect-intended') {
+      expect(underWay).not.toContain(stream);
+      underWay.add(stream);
+      streams.set(effect, stream);
+      streams.set(id, stream);
+    }
+    if (type !== 'effect-done') continue;
+    const own = streams.get(effect) ?? '';
+    underWay.delete(own);
+    const append = stored.find((ids) => ids.includes(id)) ?? [];
+    const next = events.filter((one) => append.includes(one.id) && one.type === 'effect-intended');
+    if (next.some((one) => JSON.parse(one.data).stream === own)) together += 1;
+  }
+  expect(together).toBeGreaterThan(0);
 });
 
 test('without progress in a log that has events it refuses to start until told where', async () => {

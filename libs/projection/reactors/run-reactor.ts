@@ -3,7 +3,7 @@ import { type Checkpoint, covers, type DomainEvent, encodeCheckpoint } from '@an
 import type { AnyRecordedEvent } from '../projection.ts';
 import { type BeginOptions, begin, isAt, placeOf } from './begin.ts';
 import { ContiguousWindow } from './contiguous-window.ts';
-import type { OpenEffect, ReactorEventType } from './events.ts';
+import { type OpenEffect, type ReactorEventType, settledEvent } from './events.ts';
 import { ReactorJournal, ReactorSupersededError } from './journal.ts';
 import type { Progress } from './progress.ts';
 import type { LookedUp, Performed, Reactor } from './reactor.ts';
@@ -67,6 +67,14 @@ function refusal(reactor: Reactor, reason: 'no-progress' | 'copied-log'): Reacto
   return { kind: 'refused', reason, detail };
 }
 
+/** An effect that came to its end; `stored` settles when its stream says so. */
+interface Ended {
+  readonly stored: Promise<void>;
+}
+
+/** Nothing is left to be written. */
+const endedBefore: Ended = { stored: Promise.resolve() };
+
 /** One run: the events under way, each stream a lane of its own. */
 class ReactorRun {
   readonly #options: RunReactorOptions;
@@ -78,6 +86,8 @@ class ReactorRun {
   /** The last effect of each stream that has one under way: the next one waits for it. */
   readonly #lanes = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
+  /** Effects that came to their end, and whose end is on its way to the stream. */
+  readonly #ending = new Set<Promise<void>>();
   #running = 0;
   #passedSinceProgress = 0;
   #effectSinceProgress = false;
@@ -116,11 +126,13 @@ class ReactorRun {
         this.#window.skipTo(delivery.checkpoint);
       }
       // While effects are under way there is more to say soon, and each statement costs an append that others wait for.
-      const isQuiet = this.#running === 0 && this.#effectSinceProgress;
+      const isQuiet = this.#running === 0 && this.#ending.size === 0 && this.#effectSinceProgress;
       const idle = delivery.kind === 'caught-up' && isQuiet;
       if (idle || this.#passedSinceProgress >= progressEveryEvents) await this.#writeProgress();
     }
     await Promise.all(this.#lanes.values());
+    this.#journal.hurry();
+    await Promise.all(this.#ending);
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#effectSinceProgress) await this.#writeProgress();
     return this.#window.checkpoint;
@@ -137,14 +149,11 @@ class ReactorRun {
     const before = this.#lanes.get(event.stream) ?? Promise.resolve();
     const lane = before
       .then(() => this.#effect(event, signal))
-      .then((settled) => {
-        if (settled) settle();
-        this.#effectSinceProgress = true;
+      .then((ended) => {
+        if (ended) this.#settleAfter(ended, settle);
+        else this.#effectSinceProgress = true;
       })
-      .catch((error: unknown) => {
-        this.#failure ??= error;
-        this.#stop.abort();
-      })
+      .catch((error: unknown) => this.#fail(error))
       .finally(() => {
         if (this.#lanes.get(event.stream) === lane) this.#lanes.delete(event.stream);
         this.#wake();
@@ -152,16 +161,39 @@ class ReactorRun {
     this.#lanes.set(event.stream, lane);
   }
 
-  /** Brings one effect to its end; false when the run stopped first. */
-  async #effect(event: AnyRecordedEvent, signal: AbortSignal): Promise<boolean> {
+  /**
+   * The next effect of the stream need not wait until the end of this one is stored: its intent is written after it, or
+   * together with it.
+   */
+  #settleAfter({ stored }: Ended, settle: () => void): void {
+    const ending = stored
+      .then(() => {
+        settle();
+        this.#effectSinceProgress = true;
+      })
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#ending.delete(ending);
+        this.#wake();
+      });
+    this.#ending.add(ending);
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error;
+    this.#stop.abort();
+  }
+
+  /** Brings one effect to its end; undefined when the run stopped first. */
+  async #effect(event: AnyRecordedEvent, signal: AbortSignal): Promise<Ended | undefined> {
     const { reactor } = this.#options;
     const effectId = idFromKey('effect', reactor.name, event.id);
     const recheck = this.#recheck && reactor.lookUp !== 'repeats';
     const known =
       this.#open.get(effectId) ?? (recheck ? await this.#recall(event, effectId) : undefined);
-    if (known?.state === 'settled') return true;
+    if (known?.state === 'settled') return endedBefore;
     while (this.#running >= reactor.concurrencyMax) await this.#freed();
-    if (signal.aborted) return false;
+    if (signal.aborted) return undefined;
     this.#running += 1;
     try {
       return await this.#settle(event, effectId, known, signal);
@@ -209,7 +241,7 @@ class ReactorRun {
     effectId: string,
     known: OpenEffect | undefined,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<Ended | undefined> {
     const { clock, reactor } = this.#options;
     if (reactor.lookUp === 'repeats') return this.#repeat(event, effectId, signal);
     // An intent that is already there may have been carried out: look first, and only after the
@@ -220,8 +252,7 @@ class ReactorRun {
     for (let backoffMs = backoffMsMin; !signal.aborted; backoffMs = nextBackoff(backoffMs)) {
       const outcome = await this.#attempt(event, effectId, mayBeDone, signal);
       if (outcome.kind === 'done' || outcome.kind === 'failed') {
-        await this.#record(effectId, outcome);
-        return true;
+        return { stored: this.#record(effectId, outcome) };
       }
       if (outcome.kind !== 'not-done') {
         mayBeDone = outcome.kind !== 'retry';
@@ -229,23 +260,24 @@ class ReactorRun {
         await clock.sleep(this.#spread(backoffMs), signal);
       } else mayBeDone = false;
     }
-    return false;
+    return undefined;
   }
 
   /** An effect that may be done again needs no intent, and what it comes to is what it has written itself. */
-  async #repeat(event: AnyRecordedEvent, effectId: string, signal: AbortSignal): Promise<boolean> {
+  async #repeat(
+    event: AnyRecordedEvent,
+    effectId: string,
+    signal: AbortSignal,
+  ): Promise<Ended | undefined> {
     for (let backoffMs = backoffMsMin; !signal.aborted; backoffMs = nextBackoff(backoffMs)) {
       const outcome = await this.#attempt(event, effectId, false, signal);
-      if (outcome.kind === 'done') return true;
-      if (outcome.kind === 'failed') {
-        await this.#record(effectId, outcome);
-        return true;
-      }
+      if (outcome.kind === 'done') return endedBefore;
+      if (outcome.kind === 'failed') return { stored: this.#record(effectId, outcome) };
       const reason = outcome.kind === 'not-done' ? outcome.kind : outcome.reason;
       this.#options.onTrouble?.({ effectId, reason });
       await this.#options.clock.sleep(this.#spread(backoffMs), signal);
     }
-    return false;
+    return undefined;
   }
 
   /** Many effects that failed together do not come again together. */
@@ -299,10 +331,12 @@ class ReactorRun {
     // What repeats may have failed in the same way before, and said so.
     const repeats = this.#options.reactor.lookUp === 'repeats';
     if (repeats && (await this.#journal.revisionOf(settled)) !== undefined) return;
-    await this.#journal.record([settled], () => {
+    const stored = () => {
       const open = this.#open.get(effectId);
       if (open) this.#open.set(effectId, { ...open, state: 'settled' });
-    });
+    };
+    // While others are under way there is an intent to write soon; the end goes with it.
+    await this.#journal.record([settled], stored, { mayWait: this.#running > 1 });
   }
 
   /** Claims an effect anew: a durable statement of progress with a later `call_before`. */
@@ -351,21 +385,6 @@ class ReactorRun {
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
-}
-
-/** What an effect came to, as its reactor's stream keeps it. */
-function settledEvent(
-  effectId: string,
-  outcome: Extract<Performed, { kind: 'done' | 'failed' }>,
-  occurredAt: number,
-): DomainEvent<ReactorEventType> {
-  const envelope = { id: idFromKey('effect-settled', effectId), occurredAt };
-  if (outcome.kind === 'failed') {
-    const data = { effect_id: effectId, reason: outcome.reason };
-    return { ...envelope, type: 'effect-failed', data };
-  }
-  const result = JSON.parse(JSON.stringify(outcome.result));
-  return { ...envelope, type: 'effect-done', data: { effect_id: effectId, result } };
 }
 
 function nextBackoff(backoffMs: number): number {
