@@ -76,3 +76,12 @@ test('a log that cannot be read wakes all, so that they meet the error themselve
   await waiting;
   expect(vi.getTimerCount()).toBe(0);
 });
+
+test('who looked before something was stored does not wait, and neither does who was aborted', async () => {
+  const watch = new HeadWatch(() => 1);
+  const { wakes } = watch;
+  watch.wakeAll();
+  await watch.wait(1, undefined, wakes);
+  await watch.wait(1, AbortSignal.abort());
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -18,14 +18,24 @@ export class HeadWatch {
   readonly #head: () => number;
   readonly #waiters = new Set<Waiter>();
   #timer: NodeJS.Timeout | undefined;
+  #wakes = 0;
   #pollMs = pollMsMin;
 
   constructor(head: () => number) {
     this.#head = head;
   }
 
-  /** Resolves once the head may be beyond `seen`, and when `signal` is aborted or `wakeAll` called. */
-  wait(seen: number, signal: AbortSignal | undefined): Promise<void> {
+  /** How often `wakeAll` was called. */
+  get wakes(): number {
+    return this.#wakes;
+  }
+
+  /**
+   * Resolves once the head may be beyond `seen`, and when `signal` is aborted or `wakeAll` called, be it since there were
+   * `wakes` of it.
+   */
+  wait(seen: number, signal: AbortSignal | undefined, wakes = this.#wakes): Promise<void> {
+    if (wakes !== this.#wakes || signal?.aborted) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     const waiter: Waiter = {
       seen,
@@ -44,6 +54,7 @@ export class HeadWatch {
 
   /** Something was stored here, or the log is being closed: whoever waits looks now. */
   wakeAll(): void {
+    this.#wakes += 1;
     this.#pollMs = pollMsMin;
     for (const waiter of [...this.#waiters]) waiter.wake();
   }

@@ -47,6 +47,8 @@ export class LogReader {
   readonly #streams = new Map<number, string>();
   readonly #kinds = new Map<number, Kind>();
   #lastKind = 0;
+  /** The last kind that there was when the head was read. */
+  #knownKind = 0;
 
   constructor(db: DatabaseSync, path: string, { partition, positionStride }: LogReaderOptions) {
     this.#db = db;
@@ -68,13 +70,13 @@ export class LogReader {
     const limit = pageLimit(options.limit);
     return this.#guarded(() => {
       // SQLite would replace half a character, and then find the stream of another name.
-      const id = stream.isWellFormed() ? this.#streamId(stream) : undefined;
-      const head = id === undefined ? null : this.#streamHead(id);
-      if (id === undefined || head === null) return { events: [], head: 'no-stream' };
+      const [id, head] = (stream.isWellFormed() && this.#stream(stream)) || [];
+      if (id === undefined || typeof head !== 'number') return { events: [], head: 'no-stream' };
       const backward = options.direction === 'backward';
       const [first, last] = backward
         ? [0, Math.min(head, options.from ?? head)]
         : [options.from ?? 0, head];
+      if (first > last) return { events: [], head };
       const rows = this.#rows<EventRow>(
         `SELECT ${eventColumns} FROM events WHERE stream_id = ? AND revision >= ? AND revision <= ?
          ORDER BY revision ${backward ? 'DESC' : 'ASC'} LIMIT ?`,
@@ -224,7 +226,7 @@ export class LogReader {
 
   #choose(filter: Filter): KindChoice {
     if (!filter.categories && !filter.types) return 'all';
-    this.#loadNewKinds();
+    if (this.#knownKind > this.#lastKind) this.#loadNewKinds();
     const chosen: number[] = [];
     for (const kind of this.#kinds.values()) if (letsThrough(filter, kind)) chosen.push(kind.id);
     return chosen.length === this.#kinds.size ? 'all' : chosen;
@@ -240,16 +242,17 @@ export class LogReader {
   }
 
   #head(): number {
-    return this.#row<[number | null]>('SELECT max(position) FROM events')?.[0] ?? 0;
+    const sql = 'SELECT (SELECT max(position) FROM events), (SELECT max(id) FROM kinds)';
+    const [position, kind] = this.#row<[number | null, number | null]>(sql) ?? [];
+    this.#knownKind = kind ?? 0;
+    return position ?? 0;
   }
 
-  #streamId(name: string): number | undefined {
-    return this.#row<[number]>('SELECT id FROM streams WHERE name = ?', name)?.[0];
-  }
-
-  #streamHead(id: number): Revision | null {
-    const sql = 'SELECT max(revision) FROM events WHERE stream_id = ?';
-    return this.#row<[number | null]>(sql, id)?.[0] ?? null;
+  /** Its id, and the revision of its last event. */
+  #stream(name: string): [id: number, head: Revision | null] | undefined {
+    const sql = `SELECT id, (SELECT max(revision) FROM events WHERE stream_id = streams.id)
+      FROM streams WHERE name = ?`;
+    return this.#row<[number, number | null]>(sql, name);
   }
 
   #event(row: EventRow): StoredEvent {

@@ -113,10 +113,12 @@ export class LogReads {
         await nextTurn();
         return this.#settled(async () => {
           if (this.#ended) return undefined;
+          const { wakes } = this.#watch;
           const head = headSum(this.#readers);
           const page = await this.#whole(this.#pageForward(from, filter, limit));
           if (this.#ended) return undefined;
-          return { page, changed: (signal: AbortSignal) => this.#watch.wait(head, signal) };
+          const changed = (signal: AbortSignal) => this.#watch.wait(head, signal, wakes);
+          return { page, changed };
         });
       },
       ...how,

@@ -44,13 +44,16 @@ async function* deliveries(
     if (page.events.length > 0) {
       said = undefined;
       yield { kind: 'events', events: page.events, checkpoint: at };
-    } else if (!page.end) {
+    }
+    if (!page.end) {
       said = undefined;
-    } else if (said === undefined || !coversAll(said, at)) {
+      continue;
+    }
+    if (said === undefined || !coversAll(said, at)) {
       said = at;
       yield { kind: 'caught-up', checkpoint: at };
-    } else {
-      await seen.changed(signal);
     }
+    // What came since the look, while the consumer was busy, is not waited for.
+    if (!signal?.aborted) await seen.changed(signal);
   }
 }
