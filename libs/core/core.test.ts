@@ -30,6 +30,12 @@ describe('ids', () => {
         expect(idFromKey(...parts)).toBe(v5(name, namespace));
       }),
     );
+    for (const units of [330, 331, 332, 1_000, 10_000]) {
+      for (const one of ['a', '€']) {
+        const part = one.repeat(units);
+        expect(idFromKey(part)).toBe(v5(`${units}:${part}`, namespace));
+      }
+    }
   });
 
   test('half a character makes no id', () => {
