@@ -41,6 +41,7 @@ export class LogReader {
   /** How many positions one call may look at when it counts. */
   readonly countedPositionsMax: number;
   readonly #scannedPositionsMax: number;
+  readonly #scannedShortMax: number;
   readonly #db: DatabaseSync;
   readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
@@ -56,6 +57,7 @@ export class LogReader {
     this.partition = partition;
     this.countedPositionsMax = sqliteLimits.countedPositionsMax * positionStride;
     this.#scannedPositionsMax = sqliteLimits.scannedPositionsMax * positionStride;
+    this.#scannedShortMax = sqliteLimits.scannedShortMax * positionStride;
   }
 
   /** The position of the last event, 0 when there is none. */
@@ -207,7 +209,8 @@ export class LogReader {
     const order = `ORDER BY 1 ${descending ? 'DESC' : 'ASC'} LIMIT ?`;
     const inRange = `SELECT ${eventColumns} FROM events NOT INDEXED WHERE position > ? AND position <= ?`;
     if (choice === 'all') return this.#rows(`${inRange} ${order}`, after, last, count);
-    if (choice.length > sqliteLimits.mergedKindsMax) {
+    const isShort = last - after <= this.#scannedShortMax && choice.length > 1;
+    if (isShort || choice.length > sqliteLimits.mergedKindsMax) {
       const sql = `${inRange} AND kind_id IN (SELECT value FROM json_each(?)) ${order}`;
       return this.#rows(sql, after, last, JSON.stringify(choice), count);
     }

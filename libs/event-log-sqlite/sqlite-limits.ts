@@ -20,6 +20,8 @@ export const sqliteLimits = {
   pageDataUnitsMax: 8_388_608,
   /** Kinds (category and type) merged by index in one query; a wider filter scans. */
   mergedKindsMax: 128,
+  /** Positions that are scanned rather than looked up kind by kind: those at the end of the log, that a subscriber has not seen. */
+  scannedShortMax: 100,
   /** Positions one call may scan where the filter is too wide for the index. */
   scannedPositionsMax: 20_000,
   /** Positions counted between two turns of the event loop. */
