@@ -33,8 +33,11 @@ export type ReactorEnded =
 
 /** Events read ahead of the oldest one that is not settled. */
 const windowEventsMax = 1_000;
-/** Progress is restated after this many events, and whenever the reactor has caught up. */
-const progressEveryEvents = 200;
+/**
+ * Progress is restated after this many events, and whenever the reactor has caught up. Without intents all of them are
+ * done again after a crash; with them they are read again, and each statement names all that is under way.
+ */
+const progressEveryEvents = { repeats: 200, intended: 1_000 } as const;
 const backoffMsMin = 100;
 const backoffMsMax = 60_000;
 
@@ -115,6 +118,7 @@ class ReactorRun {
     const { categories, types } = reactor;
     const filter = types ? { categories, types } : { categories };
     const start = this.#window.checkpoint;
+    const everyEvents = progressEveryEvents[reactor.lookUp === 'repeats' ? 'repeats' : 'intended'];
     for await (const delivery of log.subscribe(start, filter, { signal: stop })) {
       if (delivery.kind === 'events') {
         for (const event of await reactor.decode(delivery.events, cipher)) {
@@ -128,7 +132,7 @@ class ReactorRun {
       // While effects are under way there is more to say soon, and each statement costs an append that others wait for.
       const isQuiet = this.#running === 0 && this.#ending.size === 0 && this.#effectSinceProgress;
       const idle = delivery.kind === 'caught-up' && isQuiet;
-      if (idle || this.#passedSinceProgress >= progressEveryEvents) await this.#writeProgress();
+      if (idle || this.#passedSinceProgress >= everyEvents) await this.#writeProgress();
     }
     await Promise.all(this.#lanes.values());
     this.#journal.hurry();
