@@ -50,7 +50,12 @@ test('who was slower decides again on what the other stored', async () => {
     if (seen.length === 1) await put(means, 1);
     return register(state?.seller, 2);
   });
-  expect(done).toMatchObject({ kind: 'carried', events: 1, duplicate: false, revision: 1 });
+  expect(done).toMatchObject({
+    kind: 'carried',
+    events: [expect.anything()],
+    duplicate: false,
+    revision: 1,
+  });
   expect(seen).toEqual([undefined, 1]);
   expect(events().map(({ type }) => type)).toEqual(['seller-registered', 'seller-terms-changed']);
 });
@@ -71,7 +76,11 @@ test('what nobody knows is sent again, and is there once', async () => {
   const answers = ['unknown-not-stored', 'unknown-stored', 'unknown-not-stored'] as const;
   let sent = 0;
   const { means, events } = site({ append: () => answers[sent++] });
-  expect(await put(means, 1)).toMatchObject({ kind: 'carried', events: 1, duplicate: true });
+  expect(await put(means, 1)).toMatchObject({
+    kind: 'carried',
+    events: [expect.anything()],
+    duplicate: true,
+  });
   expect(events()).toHaveLength(1);
 });
 

@@ -43,6 +43,8 @@ export type StreamEventType = EventType<string, any, any>;
 export interface StreamKind<State, T extends StreamEventType> {
   readonly types: EventTypes<T>;
   readonly evolve: (state: State | undefined, event: RecordedEvent<T>) => State | undefined;
+  /** Whether `evolve` looks at nothing but types and data: then what was stored is folded without being read again. */
+  readonly ofFacts?: true;
 }
 
 /** A stream as it is now. */
@@ -75,12 +77,12 @@ export type Changed<State> =
   | NotStored;
 
 /** A decision that the stream now holds. */
-export interface Carried<State> {
+export interface Carried<State, Event = unknown> {
   readonly kind: 'carried';
   /** What it was decided on. */
   readonly before: Loaded<State>;
-  /** How many events were decided; none where it was so already. */
-  readonly events: number;
+  /** The events that were decided; none where it was so already. */
+  readonly events: readonly Event[];
   /** They were there before: somebody else decided the same. */
   readonly duplicate: boolean;
   readonly revision: number;
@@ -168,7 +170,7 @@ export async function changeStream<
     loaded: Loaded<State>,
   ) => Promise<Decided<DomainEvent<T>> | Other> | Decided<DomainEvent<T>> | Other,
   { folds, known }: ChangeOptions<State> = {},
-): Promise<Carried<State> | Refused<'subject-erased'> | NotStored | Other> {
+): Promise<Carried<State, DomainEvent<T>> | Refused<'subject-erased'> | NotStored | Other> {
   for (let decision = 1; decision <= changeLimits.decisionsMax; decision += 1) {
     const before =
       decision === 1 && known !== undefined
@@ -176,12 +178,12 @@ export async function changeStream<
         : await (folds?.load(means, kind, stream) ?? loadStream(means, kind, stream));
     const made = await decide(before);
     if (!isDecided<T, Other>(made)) return made;
-    const events = made.events.length;
+    const { events } = made;
     const { revision, checkpoint } = before;
-    if (events === 0) {
+    if (events.length === 0) {
       return { kind: 'carried', before, events, duplicate: false, revision, checkpoint };
     }
-    const encoded = await kind.types.encode(signedBy(means.actor, made.events), means.cipher);
+    const encoded = await kind.types.encode(signedBy(means.actor, events), means.cipher);
     if (encoded.kind === 'subject-erased') {
       return refused('subject-erased', `${encoded.subject} was erased`);
     }
@@ -221,9 +223,23 @@ export async function changeAndLoad<State, T extends StreamEventType>(
 ): Promise<Changed<State>> {
   const done = await changeStream(means, kind, stream, decide);
   if (done.kind !== 'carried') return done;
-  const { before, events, checkpoint } = done;
-  const { state } = events === 0 ? before : await loadStream(means, kind, stream, before);
-  return { kind: 'changed', state, events, position: encodeCheckpoint(checkpoint) };
+  const { events, checkpoint } = done;
+  const state = await stateAfter(means, kind, stream, done);
+  return { kind: 'changed', state, events: events.length, position: encodeCheckpoint(checkpoint) };
+}
+
+async function stateAfter<State, T extends StreamEventType>(
+  means: ReadMeans,
+  kind: StreamKind<State, T>,
+  stream: string,
+  { before, events, duplicate }: Carried<State, DomainEvent<T>>,
+): Promise<State | undefined> {
+  if (events.length === 0) return before.state;
+  if (!kind.ofFacts || duplicate) return (await loadStream(means, kind, stream, before)).state;
+  return events.reduce<State | undefined>(
+    (state, event) => kind.evolve(state, event as unknown as RecordedEvent<T>),
+    before.state,
+  );
 }
 
 function isDecided<T extends StreamEventType, Other extends { readonly kind: string }>(

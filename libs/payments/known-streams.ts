@@ -23,6 +23,7 @@ type SellerKind = StreamKind<RegisteredSeller, (typeof sellerEventTypes)[number]
 
 export const checkoutStreams: CheckoutKind = {
   types: checkoutEvents,
+  ofFacts: true,
   evolve: (state, event) => {
     const checkout = evolve(state?.checkout, event as Parameters<typeof evolve>[1]);
     if (!checkout) return undefined;
@@ -35,6 +36,7 @@ export const checkoutStreams: CheckoutKind = {
 
 export const sellerStreams: SellerKind = {
   types: sellerEvents,
+  ofFacts: true,
   evolve: (state, event) => {
     const seller = evolveSeller(state?.seller, event as Parameters<typeof evolveSeller>[1]);
     if (!seller) return undefined;

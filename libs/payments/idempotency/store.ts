@@ -234,7 +234,7 @@ export class IdempotencyStore {
       return event === undefined ? decided<IdempotencyEvent>() : decided(event);
     });
     if (done.kind !== 'carried') return 'not-stored';
-    return done.events === 0 ? 'kept' : 'pruned';
+    return done.events.length === 0 ? 'kept' : 'pruned';
   }
 
   /** A key stays bound to the subject it was first used with. */

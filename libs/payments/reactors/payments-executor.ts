@@ -90,19 +90,22 @@ class PaymentsExecutor {
   /** Events of the domain as they are; a retry as the event that it names, in its own place in the log. */
   async decode(stored: readonly StoredEvent[]): Promise<readonly AnyRecordedEvent[]> {
     const { cipher } = this.#options;
-    return Promise.all(
-      stored.map(async (event): Promise<AnyRecordedEvent> => {
-        if (!event.stream.startsWith(`${deadLetterCategory}-`)) {
-          const [decoded] = await paymentsEvents.decode([event], cipher);
-          if (!decoded) throw new TypeError(`${event.stream}@${event.revision} is not there`);
-          return decoded as unknown as AnyRecordedEvent;
-        }
-        const [letter] = await deadLetterEvents.decode([event], cipher);
-        if (letter?.type !== 'call-retry-requested') return letter as unknown as AnyRecordedEvent;
-        const asked = await this.#eventAt(letter.data);
-        return { ...letter, asked } as unknown as AnyRecordedEvent;
-      }),
-    );
+    const isLetter = ({ stream }: StoredEvent) => stream.startsWith(`${deadLetterCategory}-`);
+    // At once, so that the keys are asked for once.
+    const asking = stored.filter((event) => !isLetter(event));
+    const decoded = (await paymentsEvents.decode(asking, cipher)).values();
+    const events: AnyRecordedEvent[] = [];
+    for (const event of stored) {
+      const next = isLetter(event) ? await this.#letter(event) : decoded.next().value;
+      events.push(next as unknown as AnyRecordedEvent);
+    }
+    return events;
+  }
+
+  async #letter(event: StoredEvent): Promise<unknown> {
+    const [letter] = await deadLetterEvents.decode([event], this.#options.cipher);
+    if (letter?.type !== 'call-retry-requested') return letter;
+    return { ...letter, asked: await this.#eventAt(letter.data) };
   }
 
   async stands(event: RecordedPaymentsEvent): Promise<boolean> {

@@ -79,7 +79,7 @@ class Folds<State, T extends StreamEventType> {
     if (done.kind === 'refused') return done;
     if (done.kind === 'look') throw new TypeError(`${stream} was looked at`);
     if (done.kind !== 'carried') throw new NotAppendedError(stream, done.detail);
-    return { kind: done.events === 0 || done.duplicate ? 'unchanged' : 'appended' };
+    return { kind: done.events.length === 0 || done.duplicate ? 'unchanged' : 'appended' };
   }
 
   async #decideOn(
@@ -87,18 +87,17 @@ class Folds<State, T extends StreamEventType> {
     decide: (state: State | undefined) => Decided<DomainEvent<T>> | Refused,
     known: Loaded<State> | undefined,
   ) {
-    let events: readonly DomainEvent<T>[] = [];
     const onState = (loaded: Loaded<State>) => {
       const made = decide(loaded.state);
-      events = made.kind === 'decided' ? made.events : [];
-      return events.length === 0 && loaded === known ? look : made;
+      const isNothing = made.kind !== 'decided' || made.events.length === 0;
+      return isNothing && loaded === known ? look : made;
     };
     const done = await changeStream(this.#means, this.#kind, stream, onState, {
       folds: this.#kept,
       ...(known ? { known } : {}),
     });
-    if (done.kind === 'carried' && events.length > 0 && !done.duplicate) {
-      const { before, revision, checkpoint } = done;
+    if (done.kind === 'carried' && done.events.length > 0 && !done.duplicate) {
+      const { before, events, revision, checkpoint } = done;
       const state = events.reduce<State | undefined>(
         (at, event) => this.#evolve(at, event as Fact),
         before.state,
