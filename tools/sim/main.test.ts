@@ -17,9 +17,19 @@ describe('npm run sim', { timeout: 120_000 }, () => {
     expect(out).toMatch(/^2 seeds from 0, \d+ events, .*: all promises held\n$/);
   });
 
+  test('threads play the same seeds, to the same end', () => {
+    const [one, more] = ['1', '2'].map((threads) => {
+      const { out } = sim('leaderboard', '--seeds', '6', '--threads', threads);
+      return /^6 seeds from 1, (\d+) events, .*: all promises held\n$/.exec(out)?.[1];
+    });
+    expect(one).toBeDefined();
+    expect(more).toBe(one);
+  });
+
   test.each([
     ['no seed at all', 'leaderboard --seeds 0', /whole number from 1 to/],
     ['what is no number', 'leaderboard --seeds many', /whole number from 1 to/],
+    ['no thread at all', 'leaderboard --threads 0', /whole number from 1 to/],
     ['a number too large', 'leaderboard --seed 1234567890', /whole number from 0 to 999999999/],
     [
       'another product',

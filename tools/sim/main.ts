@@ -1,15 +1,9 @@
+import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
-import { simulateKafka } from './kafka/simulate.ts';
-import { simulateLeaderboard } from './leaderboard/simulate.ts';
-import { simulatePayments } from './payments/simulate.ts';
+import { playSeeds } from './play-seeds.ts';
+import { products } from './products.ts';
 
 /** `npm run sim -- PRODUCT`: plays seeds until one breaks a promise. */
-const products = {
-  leaderboard: simulateLeaderboard,
-  kafka: simulateKafka,
-  payments: simulatePayments,
-} as const;
-
 const seedsDefault = 100;
 
 const seedMax = 999_999_999;
@@ -29,6 +23,12 @@ const program = new Command('sim')
   .option('--seed <n>', 'play this one seed and print its trace', wholeNumberFrom(0))
   .option('--seeds <count>', 'how many seeds to play', wholeNumberFrom(1), seedsDefault)
   .option('--from <n>', 'the first of them', wholeNumberFrom(0), 1)
+  .option(
+    '--threads <count>',
+    'how many threads play them',
+    wholeNumberFrom(1),
+    availableParallelism(),
+  )
   .addHelpText(
     'after',
     '\nExamples:\n  npm run sim -- leaderboard --seeds 500\n  npm run sim -- leaderboard --seed 42\n' +
@@ -38,29 +38,26 @@ const program = new Command('sim')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse();
 
-const options = program.opts<{ seed?: number; seeds: number; from: number }>();
-const [name = ''] = program.args;
-if (!Object.hasOwn(products, name)) {
-  program.error(`there is no product ${name} to simulate: ${Object.keys(products).join(', ')}`);
+const options = program.opts<{ seed?: number; seeds: number; from: number; threads: number }>();
+const [product = ''] = program.args;
+if (!Object.hasOwn(products, product)) {
+  program.error(`there is no product ${product} to simulate: ${Object.keys(products).join(', ')}`);
 }
-const simulate = products[name as keyof typeof products];
 const started = performance.now();
 const first = options.seed ?? options.from;
 const count = options.seed === undefined ? options.seeds : 1;
-let events = 0;
-for (let seed = first; seed < first + count; seed += 1) {
-  const outcome = await simulate(seed);
-  events += outcome.events;
-  if (options.seed !== undefined || outcome.failure) {
-    for (const line of outcome.trace) process.stdout.write(`${line}\n`);
-    process.stdout.write(`seed ${seed}: ${outcome.lines} steps, digest ${outcome.digest}\n`);
-  }
-  if (outcome.failure) {
-    process.stdout.write(`${outcome.failure.message}\n`);
-    process.stdout.write(`seed ${seed} broke "${outcome.failure.invariant}": `);
-    process.stdout.write(`npm run sim -- ${name} --seed ${seed}\n`);
-    process.exit(1);
-  }
+const { threads } = options;
+const { events, last, broken } = await playSeeds({ product, first, count, threads });
+const shown = broken ?? (options.seed === undefined ? undefined : last);
+if (shown) {
+  for (const line of shown.trace) process.stdout.write(`${line}\n`);
+  process.stdout.write(`seed ${shown.seed}: ${shown.lines} steps, digest ${shown.digest}\n`);
+}
+if (broken?.failure) {
+  const { seed, failure } = broken;
+  process.stdout.write(`${failure.message}\nseed ${seed} broke "${failure.invariant}": `);
+  process.stdout.write(`npm run sim -- ${product} --seed ${seed}\n`);
+  process.exit(1);
 }
 const seconds = ((performance.now() - started) / 1_000).toFixed(1);
 process.stdout.write(
