@@ -250,7 +250,7 @@ export interface ProjectorProcess extends Process {
 }
 
 export function startProjector(world: World, name: string): ProjectorProcess {
-  const { clock, projections } = world;
+  const { projectorClock: clock, projections } = world;
   const log = openLog(world);
   const stop = new AbortController();
   const { signal } = stop;

@@ -62,6 +62,8 @@ export class Provider {
   readonly name: string;
   readonly sandbox: Sandbox;
   readonly startedAt: number;
+  /** How often its books may have changed. */
+  changes = 0;
   /** No connection comes about. */
   isDown = false;
   readonly #means: ProviderMeans;
@@ -69,6 +71,8 @@ export class Provider {
   readonly #ended = new AbortController();
   #wake = new AbortController();
   #posts = 0;
+  /** Whether the sandbox has to be told to take what arrived off its list. */
+  #hasArrived = false;
 
   constructor(means: ProviderMeans) {
     const { name, clock, random } = means;
@@ -107,7 +111,8 @@ export class Provider {
     const headers = { authorization: `Bearer ${key}` };
     const url = path.startsWith('http') ? path : `http://${this.name}.test${path}`;
     await this.#exchange(url, { method: 'POST', headers, body: form });
-    this.#wake.abort();
+    this.changes += 1;
+    this.#wake.abort('work');
   }
 
   /** From now on so much goes wrong. */
@@ -138,17 +143,25 @@ export class Provider {
     const { clock } = this.#means;
     while (!this.#ended.signal.aborted) {
       this.#wake = new AbortController();
-      for (const delivery of this.sandbox.work()) void this.#post(delivery);
-      const due = this.sandbox.nextDueAt() ?? Number.POSITIVE_INFINITY;
-      const idleMs = Math.min(Math.max(1, due - this.sandbox.now()), idleMsMax);
+      if (this.#hasArrived || this.#idleMs() === 0) {
+        this.#hasArrived = false;
+        this.changes += 1;
+        for (const delivery of this.sandbox.work()) void this.#post(delivery);
+      }
+      const idleMs = Math.min(Math.max(1, this.#idleMs()), idleMsMax);
       await clock.sleep(idleMs, AbortSignal.any([this.#wake.signal, this.#ended.signal]));
     }
   }
 
+  /** How long nothing is due. */
+  #idleMs(): number {
+    const due = this.sandbox.nextDueAt() ?? Number.POSITIVE_INFINITY;
+    return Math.max(0, due - this.sandbox.now());
+  }
+
   /** Nothing is on its way, and nothing will happen for a while. */
   get isQuiet(): boolean {
-    const due = this.sandbox.nextDueAt() ?? Number.POSITIVE_INFINITY;
-    return this.#posts === 0 && due > this.sandbox.now() + 3 * hourMs;
+    return this.#posts === 0 && this.#idleMs() > 3 * hourMs;
   }
 
   /** Whether an object with this id is one of this provider. */
@@ -175,7 +188,8 @@ export class Provider {
     try {
       return await this.#exchange(input, init);
     } finally {
-      this.#wake.abort();
+      if (changes) this.changes += 1;
+      this.#wake.abort('work');
     }
   }
 
@@ -186,10 +200,12 @@ export class Provider {
       const body = Buffer.from(delivery.body);
       const signature = delivery.headers['stripe-signature'];
       const arrived = await receive(this.name, { body, signature, receivedAt: clock.now() });
-      if (arrived) this.sandbox.arrived(delivery);
+      if (!arrived) return;
+      this.sandbox.arrived(delivery);
+      this.#hasArrived = true;
     } finally {
       this.#posts -= 1;
-      this.#wake.abort();
+      this.#wake.abort('work');
     }
   }
 }
@@ -209,6 +225,7 @@ const live: ReadonlySet<string> = new Set(['requires_capture', 'succeeded', 'pro
 /** The providers' own books: what really happened to the money. */
 export class ProviderBooks {
   readonly #providers: readonly Provider[];
+  #checked: number | undefined;
 
   constructor(providers: readonly Provider[]) {
     this.#providers = providers;
@@ -231,6 +248,10 @@ export class ProviderBooks {
 
   /** I2: one live authorization or charge for an order, over all attempts and providers; one refund, one payout. */
   check(witness: Witness): void {
+    const changes = this.#providers.reduce((sum, provider) => sum + provider.changes, 0);
+    // Nothing has changed since they were right.
+    if (changes === this.#checked) return;
+    this.#checked = changes;
     const charges = new Map<string, string[]>();
     for (const [reference, objects] of this.held('payment_intent')) {
       const of = parseReference(reference);

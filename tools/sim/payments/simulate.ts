@@ -91,7 +91,7 @@ class Simulation {
   }
 
   async run(): Promise<void> {
-    const { trace, clock, parts } = this.#world;
+    const { trace, clock, projectorClock, parts } = this.#world;
     if (parts.http) await HttpDoor.prepare();
     for (const provider of this.#providers) void provider.run();
     for (let count = 0; count < 2; count += 1) {
@@ -108,7 +108,7 @@ class Simulation {
       const [name, act] = this.#drawStep();
       trace.say(`${step} ${name}`);
       await act();
-      await clock.advance(this.#drawWait());
+      await projectorClock.pass(this.#drawWait());
       this.#notice();
     }
     await this.#settle();
@@ -244,18 +244,18 @@ class Simulation {
 
   /** Nobody works until the next day, or a later one, has begun: then there is something to make up for. */
   async #night(): Promise<void> {
-    const { clock } = this.#world;
+    const { clock, projectorClock } = this.#world;
     for (const gone of [...this.#workers.splice(0), ...this.#projectors.splice(0)]) gone.kill();
     const days = this.#random.weighted([
       [4, 1],
       [1, 2],
     ] as const);
     const midnight = (Math.floor(clock.now() / dayMs) + days) * dayMs;
-    await clock.advance(midnight - clock.now() + this.#random.int(-5, 60) * 60_000);
+    await projectorClock.pass(midnight - clock.now() + this.#random.int(-5, 60) * 60_000);
     this.#startProjector();
     this.#startProjector();
     this.#startWorker();
-    await clock.advance(60_000);
+    await projectorClock.pass(60_000);
   }
 
   async #look(): Promise<void> {
@@ -330,6 +330,7 @@ class Simulation {
 
   async #settle(): Promise<void> {
     this.#world.weather = fair;
+    this.#world.projectorClock.slowDown();
     for (const provider of this.#providers) {
       provider.isDown = false;
       provider.turn(fair);

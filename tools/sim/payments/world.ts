@@ -17,6 +17,7 @@ import {
 import type { Random } from '../random.ts';
 import type { Trace } from '../trace.ts';
 import { openStoreOf, type TwinWeather } from '../weather.ts';
+import { PacedClock } from './paced-clock.ts';
 import type { Parts } from './parts.ts';
 import type { ProviderWeather } from './provider.ts';
 import { Witness } from './witness.ts';
@@ -40,6 +41,8 @@ export interface World {
   readonly random: Random;
   readonly parts: Parts;
   readonly clock: VirtualClock;
+  /** What projectors sleep by and date their leases with. */
+  readonly projectorClock: PacedClock;
   readonly trace: Trace;
   readonly storage: MemoryStorage;
   /** Those that are followed. */
@@ -55,6 +58,7 @@ export function makeWorld(random: Random, parts: Parts, clock: VirtualClock, tra
   const database = () => new MemoryProjectionDatabase();
   return {
     ...{ random, parts, clock, trace, storage },
+    projectorClock: new PacedClock(clock),
     projections: parts.merchants ? [...books, webhooksProjection] : books,
     databases: {
       ...{ ledger: database(), wallets: database() },
