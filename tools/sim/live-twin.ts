@@ -1,7 +1,7 @@
 import type { Clock } from '@annals/core';
 import { type Checkpoint, coversAll } from '@annals/event-log';
 import {
-  type GenerationDirectory,
+  type Generation,
   type GenerationStore,
   openGeneration,
   type ProjectionStore,
@@ -9,10 +9,15 @@ import {
 
 const pollMs = 20;
 
+/** Says which generation of a projection is live, as a directory does. */
+export interface LiveGenerations {
+  live(projection: string): Pick<Generation, 'generation' | 'id'> | undefined;
+}
+
 /** The live generation of a projection in the store twin, opened anew for each answer. */
 export function liveTwin(
   store: ProjectionStore,
-  directory: GenerationDirectory,
+  directory: LiveGenerations,
   projection: string,
   clock: Clock,
 ) {

@@ -1,3 +1,6 @@
-export { fedStore } from '../testing/fed-store.ts';
+export { describeBooks } from '../testing/describe-books.ts';
+export { describeDeliveryLog } from '../testing/describe-delivery-log.ts';
+export { describePaymentLists } from '../testing/describe-payment-lists.ts';
+export { fedGeneration, fedStore, feed } from '../testing/fed-store.ts';
 export { PaymentsWalk, paymentsHistory, sampleCurrencies, sampleSellers } from './history.ts';
 export { sampleDeliveries, sampleEndpoints, webhooksHistory } from './webhooks-history.ts';

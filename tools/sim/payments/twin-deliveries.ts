@@ -1,4 +1,9 @@
-import type { DeliveryLog, DeliveryState, LoggedDelivery } from '@annals/payments/webhooks-out';
+import {
+  type DeliveryLog,
+  type DeliveryState,
+  type LoggedDelivery,
+  webhookLimits,
+} from '@annals/payments/webhooks-out';
 import type { Row } from '@annals/projection';
 import { inOrder, type TwinReads } from './twin-reads.ts';
 
@@ -19,6 +24,9 @@ export function twinDeliveries(reads: TwinReads): DeliveryLog {
   return {
     deliveries: ({ endpointId, state, since = Number.MIN_SAFE_INTEGER, after, limit }) =>
       reads.answer(async (rows) => {
+        if (!(limit >= 1 && limit <= webhookLimits.pageDeliveriesMax && limit % 1 === 0)) {
+          throw new RangeError(`the limit ${limit} is out of bounds`);
+        }
         const wanted = (await rows('deliveries')).filter(
           (row) =>
             row.endpoint_id === endpointId &&

@@ -1,6 +1,7 @@
 import type { AccountSums, EntriesPage, LedgerReadModel, Posting } from '@annals/payments';
 import type { Row } from '@annals/projection';
 import { inOrder, type TwinReads } from './twin-reads.ts';
+import { twinReports } from './twin-reports.ts';
 
 interface EntryRow {
   readonly recorded_at: number;
@@ -10,13 +11,23 @@ interface EntryRow {
   readonly type: string;
   readonly currency: string;
   readonly occurred_at: number;
+  readonly corrects: string;
 }
 
 type Sums = { -readonly [Name in keyof AccountSums]: AccountSums[Name] };
 
-/** Accounts and entries over the store twin: tables are read whole, and sorted. */
-export function twinLedger(reads: TwinReads): Pick<LedgerReadModel, 'accounts' | 'entries'> {
+/** Accounts, entries and reports over the store twin: tables are read whole, and sorted. */
+export function twinLedger(reads: TwinReads): LedgerReadModel {
   return {
+    ...twinReports(reads),
+    waitFor: reads.waitFor,
+    account: (name) =>
+      reads.answer(async (rows) => {
+        const own = (await rows('accounts')).filter(({ account }) => account === name);
+        const order = (one: AccountSums, other: AccountSums) =>
+          one.currency < other.currency ? -1 : 1;
+        return { accounts: summed(own).toSorted(order) };
+      }),
     accounts: ({ after, limit }) =>
       reads.answer(async (rows) => {
         const place = after && [after.account, after.currency];
@@ -49,9 +60,10 @@ function page(
 ): EntriesPage {
   const entries = found.slice(0, limit).map((entry) => {
     const { recorded_at: recordedAt, event_id: eventId, occurred_at: occurredAt } = entry;
-    const { stream, revision, type, currency } = entry;
+    const { stream, revision, type, currency, corrects } = entry;
     const told = { recordedAt, eventId, occurredAt, stream, revision, type, currency };
-    return { ...told, postings: postings.get(placeOf(entry)) ?? [] };
+    const corrected = corrects === '' ? {} : { corrects };
+    return { ...told, ...corrected, postings: postings.get(placeOf(entry)) ?? [] };
   });
   const last = entries.at(-1);
   if (found.length <= limit || !last) return { entries, next: undefined };
@@ -67,7 +79,8 @@ function postingsByEntry(rows: readonly Row[]): ReadonlyMap<string, readonly Pos
   const postings = new Map<string, Posting[]>();
   for (const row of rows) {
     const place = `${row.stream}@${row.revision}`;
-    const posting = { ...row, amount: BigInt(String(row.amount)) } as unknown as Posting;
+    const { account, balance, side } = row;
+    const posting = { account, balance, side, amount: BigInt(String(row.amount)) } as Posting;
     postings.set(place, [...(postings.get(place) ?? []), posting]);
   }
   return postings;

@@ -1,13 +1,8 @@
 import type { Clock } from '@annals/core';
+import type { Checkpoint } from '@annals/event-log';
 import type { Answer, Followed } from '@annals/payments';
-import type {
-  Cell,
-  GenerationDirectory,
-  GenerationSnapshot,
-  ProjectionStore,
-  Row,
-} from '@annals/projection';
-import { liveTwin } from '../live-twin.ts';
+import type { Cell, GenerationSnapshot, ProjectionStore, Row } from '@annals/projection';
+import { type LiveGenerations, liveTwin } from '../live-twin.ts';
 
 /** All rows of a table, in the order of their keys. */
 export async function rowsOf(snapshot: GenerationSnapshot, table: string): Promise<readonly Row[]> {
@@ -20,12 +15,12 @@ type Rows = (table: string) => Promise<readonly Row[]>;
 
 /** What read models over the store twin are made of: tables are read whole, at one checkpoint. */
 export interface TwinReads extends Followed {
-  answer<T extends object>(read: (rows: Rows) => Promise<T>): Promise<Answer<T>>;
+  answer<T extends object>(read: (rows: Rows, asOf: Checkpoint) => Promise<T>): Promise<Answer<T>>;
 }
 
 export function twinReads(
   store: ProjectionStore,
-  directory: GenerationDirectory,
+  directory: LiveGenerations,
   projection: string,
   clock: Clock,
 ): TwinReads {
@@ -36,7 +31,7 @@ export function twinReads(
       if (generation === 'lost') return { kind: 'lost' };
       const snapshot = await generation.snapshot();
       try {
-        const found = await read((table) => rowsOf(snapshot, table));
+        const found = await read((table) => rowsOf(snapshot, table), snapshot.checkpoint);
         return { kind: 'answer', asOf: snapshot.checkpoint, ...found };
       } finally {
         await snapshot.close();
