@@ -1,10 +1,16 @@
 import { createServer, type HttpServer } from '@annals/http';
+import type { Psp, WebhookDelivery } from '@annals/payments/psp';
+import type { ObserverMeans } from '@annals/payments/reactors';
 import {
   type PaymentsApiMeans,
+  type PspWebhookMeans,
   paymentsErrors,
   paymentsRoutes,
   scopes,
 } from '@annals/payments-api';
+
+/** The providers that there are. */
+export const providerNames = ['one', 'two'] as const;
 
 /** As many processes that take requests may start in one seed. */
 const doorsMax = 6;
@@ -17,6 +23,9 @@ type DoorMeans = Pick<
 
 export interface DoorUse {
   readonly means: DoorMeans;
+  /** The providers, in the order of `providerNames`, and who follows their webhooks. */
+  readonly psps: readonly Psp[];
+  readonly observer: ObserverMeans;
   /** Takes what the app writes into its log. */
   readonly logged: (line: string) => void;
   /** Whether the line breaks before an answer has gone through it. */
@@ -29,6 +38,13 @@ export interface Answered {
   readonly type: string;
   readonly body: string;
   readonly isReplayed: boolean;
+}
+
+/** What a provider hears. `what` is the problem's code, or what came of the webhook. */
+export interface WebhookAnswer {
+  readonly status: number;
+  readonly what: string;
+  readonly body: string;
 }
 
 export interface Asked {
@@ -47,6 +63,8 @@ export class HttpDoor {
   #server: HttpServer | undefined;
   #use: DoorUse | undefined;
   #asked = 0;
+  /** How often it was lent. */
+  #lent = 0;
 
   /** Opens apps until there are as many as a seed may take: in the midst of one, opening would take turns of others. */
   static async prepare(): Promise<void> {
@@ -62,6 +80,7 @@ export class HttpDoor {
     if (!door) throw new TypeError('all apps are lent');
     door.#use = use;
     door.#asked = 0;
+    door.#lent += 1;
     return door;
   }
 
@@ -86,6 +105,24 @@ export class HttpDoor {
     return { status: answer.statusCode, type, body: answer.body, isReplayed };
   }
 
+  /** A webhook of a provider, byte for byte. */
+  async takeWebhook({ body, signature }: WebhookDelivery): Promise<WebhookAnswer> {
+    if (!this.#server) throw new TypeError('the app was not opened');
+    this.#asked += 1;
+    const { statusCode: status, body: text } = await this.#server.inject({
+      ...{ method: 'POST', url: '/v1/psp/webhooks', payload: Buffer.from(body) },
+      headers: {
+        'content-type': 'application/json; charset=utf-8',
+        'x-request-id': `request-${this.#asked}`,
+        ...(signature === undefined ? {} : { 'stripe-signature': signature }),
+      },
+    });
+    // After it was followed: the provider has no answer, and sends it again.
+    if (!this.#use || this.#use.isCut()) throw new Error('the line was cut');
+    const { code, received } = JSON.parse(text) as { readonly [member: string]: unknown };
+    return { status, what: String(code ?? received), body: text };
+  }
+
   async metrics(): Promise<string> {
     return (await this.#inject('GET', '/metrics', 'web', {})).body;
   }
@@ -103,11 +140,41 @@ export class HttpDoor {
     });
   }
 
+  get #used(): DoorUse {
+    if (!this.#use) throw new TypeError('the app is not lent');
+    return this.#use;
+  }
+
+  /** As `means`: what is asked of it is asked of the process that the app is lent to. */
+  #webhookMeans(): PspWebhookMeans {
+    const psps = providerNames.map((name, index) => ({
+      name,
+      parseWebhook: (delivery: WebhookDelivery) => {
+        const parsed = this.#used.psps[index]?.parseWebhook(delivery);
+        if (parsed?.kind !== 'hint') return parsed;
+        // What the app remembers of the process before means nothing to this one.
+        const eventId = `${this.#lent} ${parsed.hint.eventId}`;
+        return { kind: 'hint', hint: { ...parsed.hint, eventId } };
+      },
+    })) as unknown as readonly Psp[];
+    return {
+      psps,
+      observer: {
+        psp: (name) => this.#used.observer.psp(name),
+        observe: (object) => this.#used.observer.observe(object),
+      },
+      clock: { now: () => this.#used.means.clock.now() },
+    };
+  }
+
   static async #open(): Promise<HttpDoor> {
     const door = new HttpDoor();
     // Routes take what they work with when they are called: it is that of the process the app is lent to.
     const means = new Proxy({} as PaymentsApiMeans, {
-      get: (_, name) => door.#use && Reflect.get(door.#use.means, name),
+      get: (_, name) =>
+        name === 'pspWebhooks'
+          ? door.#webhookMeans()
+          : door.#use && Reflect.get(door.#use.means, name),
     });
     door.#server = await createServer({
       api: { title: 'Payments', version: '1.0.0' },

@@ -115,7 +115,8 @@ export function startApi(world: World, name: string, { providers, shop }: Outsid
   const means = { log, cipher, clock, payments, paymentsRead, wallets, idempotency };
   const logged = (line: string) => witness.logged(`${name} logs ${line}`);
   const isCut = () => stop.signal.aborted || isStruck(world);
-  const use = { means: { ...means, payoutPsp: () => 'one' }, logged, isCut };
+  const psps = providers.flatMap(({ name: provider }) => psp(provider) ?? []);
+  const use = { means: { ...means, payoutPsp: () => 'one' }, psps, observer, logged, isCut };
   const webhooks = new Webhooks({
     ...{ log, cipher, clock, deliveries: twinDeliveries(reads('webhooks')) },
     ...{ allowPrivate: true, secret: shop.secret },

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { type Psp, stripePsp, type WebhookDelivery } from '@annals/payments/psp';
 import { parseReference } from '@annals/payments/reactors';
 import type { VirtualClock } from '@annals/projection/testing';
@@ -13,7 +14,8 @@ import type { Random } from '../random.ts';
 import type { Witness } from './witness.ts';
 
 const key = 'sk_test_sandbox';
-const secret = 'whsec_sandbox';
+/** Each provider signs with one of its own: that says whose a webhook is. */
+const secretOf = (name: string) => `whsec_sandbox_${name}`;
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 /** How long a provider sleeps at most before it looks whether something is due. */
@@ -88,7 +90,7 @@ export class Provider {
       publicUrl: () => `http://${name}.test`,
       pace,
     });
-    this.sandbox.useEndpoint('http://shop.test/webhooks', secret);
+    this.sandbox.useEndpoint('http://shop.test/webhooks', secretOf(name));
     this.#exchange = sandboxFetch(this.sandbox, (ms) => clock.sleep(ms));
   }
 
@@ -97,7 +99,7 @@ export class Provider {
     const { clock } = this.#means;
     return stripePsp({
       ...{ name: this.name, url: `http://${this.name}.test`, key, clock, terms, searchLagMs },
-      webhookSecrets: ['whsec_old', secret],
+      webhookSecrets: ['whsec_old', secretOf(this.name)],
       returnUrl: 'http://shop.test/back',
       fetch: (input, init) => {
         if (isGone()) return new Promise<Response>(() => undefined);
@@ -208,6 +210,13 @@ export class Provider {
       this.#wake.abort('work');
     }
   }
+}
+
+/** Stripe's scheme v1, by hand: over the bytes and the time, in milliseconds since 1970. */
+export function signatureOf(secret: string, body: string, at: number): string {
+  const seconds = Math.floor(at / 1_000);
+  const signed = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
+  return `t=${seconds},v1=${signed}`;
 }
 
 /** What providers hold for one reference of ours. */

@@ -8,7 +8,7 @@ import { InvariantError, Trace } from '../trace.ts';
 import { Almanac, releaseAfterDays, schedules } from './almanac.ts';
 import { Clients, sellers } from './clients.ts';
 import { Erasing } from './erasing.ts';
-import { HttpDoor } from './http-door.ts';
+import { HttpDoor, providerNames } from './http-door.ts';
 import { checkReadModels } from './invariants.ts';
 import { drawParts } from './parts.ts';
 import {
@@ -25,6 +25,7 @@ import { Settling } from './settling.ts';
 import { Shop, shopName, shopUrl } from './shop.ts';
 import { Steps } from './steps.ts';
 import { currencies } from './twin-wallets.ts';
+import { WebhookLine } from './webhook-line.ts';
 import { fair, makeWorld, type World } from './world.ts';
 
 const traceLinesKept = 80;
@@ -55,6 +56,7 @@ class Simulation {
   readonly #steps: Steps;
   readonly #erasing: Erasing;
   readonly #shop: Shop;
+  readonly #webhookLine: WebhookLine;
   #apis: ApiProcess[] = [];
   #workers: WorkerProcess[] = [];
   #projectors: ProjectorProcess[] = [];
@@ -76,12 +78,13 @@ class Simulation {
     const { witness } = this.#world;
     const losesAny = parts.schedule;
     const receive = (psp: string, delivery: WebhookDelivery) => this.#receive(psp, delivery);
-    this.#providers = ['one', 'two'].map(
+    this.#providers = providerNames.map(
       (name) => new Provider({ name, clock, random: this.#random, witness, losesAny, receive }),
     );
     this.#books = new ProviderBooks(this.#providers);
     this.#clients = new Clients(this.#world);
     this.#shop = new Shop(this.#world);
+    this.#webhookLine = new WebhookLine(this.#world);
     this.#erasing = new Erasing(this.#world);
     this.#steps = new Steps(this.#world, this.#clients, this.#providers);
   }
@@ -266,7 +269,9 @@ class Simulation {
   async #receive(psp: string, delivery: WebhookDelivery): Promise<boolean> {
     const api = this.#random.pick(this.#apis);
     try {
-      return await api.webhook(psp, delivery);
+      return api.door
+        ? await this.#webhookLine.deliver(api, delivery)
+        : await api.webhook(psp, delivery);
     } catch (error) {
       this.#world.trace.say(`${api.name} webhook broke: ${String(error)}`);
       return false;
