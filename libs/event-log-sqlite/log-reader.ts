@@ -19,6 +19,7 @@ import {
   storedEvent,
   dataUnits as unitsOf,
 } from './event-rows.ts';
+import { type RecentEvent, RecentEvents } from './recent-events.ts';
 import { toEventLogError } from './sqlite-errors.ts';
 import { sqliteLimits } from './sqlite-limits.ts';
 
@@ -50,6 +51,7 @@ export class LogReader {
   #lastKind = 0;
   /** The last kind that there was when the head was read. */
   #knownKind = 0;
+  readonly #recent = new RecentEvents((range, kinds) => this.#scan(range, kinds));
 
   constructor(db: DatabaseSync, path: string, { partition, positionStride }: LogReaderOptions) {
     this.#db = db;
@@ -133,9 +135,14 @@ export class LogReader {
 
   #pageForward(from: Checkpoint, filter: Filter, limit: number, head: number): Page {
     const after = decodeCheckpointPosition(from, this.partition);
+    const choice = this.#choose(filter);
+    if (choice !== 'all' && after < head && head - after <= this.#scannedShortMax) {
+      const recent = this.#recent.range(after, head, choice);
+      if (recent) return this.#pageOfRecent(from, head, recent, limit);
+    }
     const { rows, exhausted, scanned } = this.#fetch(
       { after, last: head, descending: false },
-      this.#choose(filter),
+      choice,
       limit,
     );
     const reached = exhausted ? Math.max(after, head) : scanned;
@@ -144,6 +151,36 @@ export class LogReader {
       checkpoint: reached === 0 ? from : { ...from, [this.partition]: encodePosition(reached) },
       end: reached >= head,
     };
+  }
+
+  /** A page at the end of the log, out of what is read once for all who ask. */
+  #pageOfRecent(
+    from: Checkpoint,
+    head: number,
+    recent: readonly RecentEvent[],
+    limit: number,
+  ): Page {
+    const taken = recent.slice(0, limit);
+    const cut = taken.length < recent.length ? taken.at(-1)?.position : undefined;
+    const checkpoint = { ...from, [this.partition]: encodePosition(cut ?? head) };
+    return { events: taken.map(({ event }) => event), checkpoint, end: cut === undefined };
+  }
+
+  #scan(
+    { after, last }: { readonly after: number; readonly last: number },
+    kinds: readonly number[],
+  ): readonly RecentEvent[] | undefined {
+    const sql = `SELECT ${eventColumns} FROM events NOT INDEXED WHERE position > ? AND position <= ?
+      AND kind_id IN (SELECT value FROM json_each(?)) ORDER BY 1`;
+    const found: RecentEvent[] = [];
+    let left: number = sqliteLimits.recentDataUnitsMax;
+    for (const one of this.#statement(sql).iterate(after, last, JSON.stringify(kinds))) {
+      const row = one as unknown as EventRow;
+      left -= unitsOf(row[9]);
+      if (left < 0) return undefined;
+      found.push({ position: row[0], kind: row[3], event: this.#event(row) });
+    }
+    return found;
   }
 
   #pageBackward(
@@ -209,8 +246,7 @@ export class LogReader {
     const order = `ORDER BY 1 ${descending ? 'DESC' : 'ASC'} LIMIT ?`;
     const inRange = `SELECT ${eventColumns} FROM events NOT INDEXED WHERE position > ? AND position <= ?`;
     if (choice === 'all') return this.#rows(`${inRange} ${order}`, after, last, count);
-    const isShort = last - after <= this.#scannedShortMax && choice.length > 1;
-    if (isShort || choice.length > sqliteLimits.mergedKindsMax) {
+    if (choice.length > sqliteLimits.mergedKindsMax) {
       const sql = `${inRange} AND kind_id IN (SELECT value FROM json_each(?)) ${order}`;
       return this.#rows(sql, after, last, JSON.stringify(choice), count);
     }

@@ -21,7 +21,9 @@ export const sqliteLimits = {
   /** Kinds (category and type) merged by index in one query; a wider filter scans. */
   mergedKindsMax: 128,
   /** Positions that are scanned rather than looked up kind by kind: those at the end of the log, that a subscriber has not seen. */
-  scannedShortMax: 100,
+  scannedShortMax: 400,
+  /** UTF-16 units of data that are read once for all subscribers; where there is more each reads pages of its own. */
+  recentDataUnitsMax: 524_288,
   /** Positions one call may scan where the filter is too wide for the index. */
   scannedPositionsMax: 20_000,
   /** Positions counted between two turns of the event loop. */
