@@ -20,8 +20,9 @@ export class KeyWrapping {
     if (masterKey.length !== limits.keyBytes) {
       throw new TypeError(`a master key has ${limits.keyBytes} bytes, not ${masterKey.length}`);
     }
-    this.#key = createSecretKey(deriveKey(masterKey, 'annals subject key wrapping v1'));
-    this.check = deriveKey(masterKey, 'annals master key check v1');
+    const master = createSecretKey(masterKey);
+    this.#key = createSecretKey(deriveKey(master, 'annals subject key wrapping v1'));
+    this.check = deriveKey(master, 'annals master key check v1');
   }
 
   isCheck(check: Uint8Array): boolean {
