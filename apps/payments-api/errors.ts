@@ -232,7 +232,7 @@ export const paymentsErrors = defineErrors('payments', {
     status: 503,
     title: 'The provider does not answer',
     detail: 'The object could not be fetched from {what}: send the event again.',
-    when: 'A webhook, while the provider cannot be asked what has become of its object.',
+    when: 'A webhook, while the provider cannot be asked what has become of its object, or before what is under way with it has ended.',
   },
   ...reconciliationErrorRows,
   'wallet-behind': {

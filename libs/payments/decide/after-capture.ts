@@ -3,6 +3,7 @@ import { divide } from '../money.ts';
 import { decided, type Refused, refused } from '../outcome.ts';
 import type { PspDispute, PspRefund } from '../psp/port.ts';
 import { type Checkout, type Dispute, lastAttempt, type Refund, refundable } from '../state.ts';
+import { orderEnds, refundEnds } from '../transitions.ts';
 import { checkoutEvent, type FoundOrder, findOrder, giveBack, takeFrom } from './decide.ts';
 
 /** What becomes of an order's money once the buyer has paid: release, refunds, disputes. */
@@ -145,8 +146,9 @@ export function failRefund(
   const found = findRefund(checkout, orderId, refundId);
   if (found.kind === 'refused') return found;
   const { refund } = found;
-  const isEnded = refund.state === 'succeeded' || refund.state === 'failed';
-  return isEnded ? decided<CheckoutEvent>() : decided(refundFailed(found, reason, at));
+  return refundEnds.has(refund.state)
+    ? decided<CheckoutEvent>()
+    : decided(refundFailed(found, reason, at));
 }
 
 function refundFailed(
@@ -180,7 +182,10 @@ export function doubtRefund(
   return decided(checkoutEvent('refund-in-doubt', [orderId, refundId], at, data));
 }
 
-/** What the provider says of a dispute: opened, won or lost, in whatever order it is heard. */
+/**
+ * What the provider says of a dispute: opened, won or lost, in whatever order it is heard. `too-early` where what is under
+ * way with the order has to come to its end first: the same is heard again then.
+ */
 export function observeDispute(
   checkout: Checkout | undefined,
   orderId: string,
@@ -194,14 +199,18 @@ export function observeDispute(
   // An inquiry: no money has moved.
   if (observed.status === 'warning' && !known) return decided<CheckoutEvent>();
   if (order.state !== 'captured' && order.state !== 'succeeded') {
-    return refused('not-captured', `order ${orderId} is ${order.state}, and is disputed`);
+    const reason = orderEnds.has(order.state) ? 'not-captured' : 'too-early';
+    return refused(reason, `order ${orderId} is ${order.state}, and is disputed`);
   }
   if (observed.amount.currency !== booked.currency) {
     return refused('wrong-currency', `dispute ${observed.id} is in ${observed.amount.currency}`);
   }
   const amount = known?.amount ?? observed.amount.amount;
   if (!known && amount > refundable(order)) {
-    return refused('above-captured', `dispute ${observed.id} is about more than what is left`);
+    // A refund that is under way may come to nothing: the provider has the last word on what is left.
+    const isOpen = [...order.refunds.values()].some(({ state }) => !refundEnds.has(state));
+    const reason = isOpen ? 'too-early' : 'above-captured';
+    return refused(reason, `dispute ${observed.id} is about more than what is left`);
   }
   const opening = known ? [] : [disputeOpened(found, observed, at)];
   const taken = known?.fromPending ?? BigInt(takeFrom(order, amount).pending);

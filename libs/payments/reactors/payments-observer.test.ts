@@ -2,7 +2,10 @@ import { systemClock } from '@annals/core';
 import { memoryEventLog } from '@annals/event-log';
 import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
 import { expect, test } from 'vitest';
-import type { Psp, PspDispute } from '../psp/port.ts';
+import type { Psp, PspDispute, PspRefund } from '../psp/port.ts';
+import type { WalletsReadModel } from '../read-model/wallets.ts';
+import { Payments } from '../service.ts';
+import { assess, openCommand, paid, shopTerms } from '../testing/paid-order.ts';
 import { paymentsObserver } from './payments-observer.ts';
 
 const dispute: PspDispute = {
@@ -29,4 +32,60 @@ test.each([
 test('a dispute of a payment that is not there is none of ours', async () => {
   const { observe } = observerWhere({ kind: 'refused', reason: 'not_found', detail: 'no such' });
   expect(await observe({ kind: 'dispute', value: dispute })).toBe('not_ours');
+});
+
+const clock = { now: () => Date.parse('2026-11-24T12:00:00Z'), sleep: async () => undefined };
+const whole = { amount: 10_000n, currency: 'USD' };
+
+/** A checkout with an order of 100 dollars, and who brings in what the provider says of it. */
+async function shop() {
+  const means = { log: memoryEventLog({ clock }), cipher: subjectCipher(memorySubjectKeyStore()) };
+  const payments = new Payments({ ...means, clock, wallets: {} as WalletsReadModel });
+  const contradictions: string[] = [];
+  const payment = { kind: 'answered', value: { reference: 'p~c-1~o-1~1' } };
+  const { observe } = paymentsObserver({
+    ...{ ...means, clock, psp: () => ({ retrieve: async () => payment }) as unknown as Psp },
+    onContradiction: (_, why) => contradictions.push(why),
+  });
+  await payments.putSeller('shop', shopTerms);
+  await payments.open(openCommand);
+  const order = async () => (await payments.checkout('c-1')).state?.checkout.orders.get('o-1');
+  const opened = { ...dispute, amount: whole };
+  return { payments, order, contradictions, observe, opened };
+}
+
+const refund: PspRefund = {
+  ...{ psp: 'one', id: 're_1', paymentId: 'pi_1', reference: 'r~c-1~o-1~r-1', status: 'failed' },
+  amount: whole,
+};
+
+test('a dispute waits for a refund that is under way, and is booked when that has come to nothing', async () => {
+  const { payments, observe, opened, order, contradictions } = await shop();
+  await paid(payments);
+  await payments.refund('c-1', 'o-1', { refundId: 'r-1', amount: 10_000n });
+  expect(await observe({ kind: 'dispute', value: opened })).toBe('later');
+  expect((await order())?.disputes.size).toBe(0);
+  expect(await observe({ kind: 'refund', value: refund })).toBe('changed');
+  expect(await observe({ kind: 'dispute', value: opened })).toBe('changed');
+  expect((await order())?.disputes.get('dp_1')?.state).toBe('lost');
+  expect(contradictions).toEqual([]);
+});
+
+test('a dispute of an order whose capture is not booked yet waits for that', async () => {
+  const { payments, observe, opened, order } = await shop();
+  await assess(payments);
+  expect(await observe({ kind: 'dispute', value: opened })).toBe('later');
+  await paid(payments);
+  expect(await observe({ kind: 'dispute', value: opened })).toBe('changed');
+  expect((await order())?.disputes.size).toBe(1);
+});
+
+test('a dispute about what was paid back is for a person: it is not booked, and not asked for again', async () => {
+  const { payments, observe, opened, order, contradictions } = await shop();
+  await paid(payments);
+  await payments.refund('c-1', 'o-1', { refundId: 'r-1', amount: 10_000n });
+  await observe({ kind: 'refund', value: { ...refund, status: 'succeeded' } });
+  expect(await observe({ kind: 'dispute', value: opened })).toBe('unchanged');
+  expect((await order())?.disputes.size).toBe(0);
+  expect(contradictions).toEqual([expect.stringContaining('above-captured')]);
 });

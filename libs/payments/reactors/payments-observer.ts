@@ -78,6 +78,7 @@ export function paymentsObserver(options: PaymentsObserverOptions): ObserverMean
       if (applied === 'not_ours') return 'not_ours';
       if (applied.kind === 'appended') return 'changed';
       if (applied.kind === 'refused') {
+        if (applied.reason === 'too-early') return 'later';
         onContradiction(object, `${applied.reason}: ${applied.detail}`);
       }
       return 'unchanged';

@@ -11,8 +11,11 @@ export type Observed = {
 
 export interface ObserverMeans {
   readonly psp: (name: string) => Psp | undefined;
-  /** Lets the domain decide by the object; `unchanged` where it brings nothing new. Throws when it can't write. */
-  readonly observe: (object: Observed) => Promise<'changed' | 'unchanged' | 'not_ours'>;
+  /**
+   * Lets the domain decide by the object; `unchanged` where it brings nothing new, `later` where it can only be booked
+   * after something else has come to its end. Throws when it can't write.
+   */
+  readonly observe: (object: Observed) => Promise<Hinted>;
 }
 
 export type Hinted =
@@ -20,7 +23,7 @@ export type Hinted =
   | 'unchanged'
   /** The object is none of this platform. */
   | 'not_ours'
-  /** The provider did not answer: to be looked at again. */
+  /** The provider did not answer, or it is too early to book what it says: to be looked at again. */
   | 'later';
 
 /** Fetches what a hint speaks of. The same hint twice, or in another order, comes to the same. */
