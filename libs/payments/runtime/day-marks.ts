@@ -28,10 +28,16 @@ export class DayMarks {
     this.#work = work;
   }
 
-  /** The days to work off up to `last`, the oldest first: only `last` where none was worked off before. */
-  async due(last: string): Promise<readonly string[]> {
+  /**
+   * The days to work off up to `last`, the oldest first. Where none was worked off before, that is `last` alone; the day
+   * before it is marked, so that `last` is made up for however late it comes to its end.
+   */
+  async due(last: string, at: number): Promise<readonly string[]> {
     const mark = await this.#marks.last();
-    if (!mark) return [last];
+    if (!mark) {
+      await this.mark(shiftedDay(last, -1), at);
+      return [last];
+    }
     const days: string[] = [];
     const { daysMax } = dayMarkLimits;
     const oldest = shiftedDay(last, 1 - daysMax);

@@ -20,7 +20,7 @@ export function nightlyStep({ marks, clock, reconcileNight }: NightlyMeans): Sch
     everyMs: nightlyLimits.everyMs,
     laterMs: nightlyLimits.everyMs,
     run: async (signal) => {
-      for (const day of await marks.due(dayOf(clock.now() - dayMs))) {
+      for (const day of await marks.due(dayOf(clock.now() - dayMs), clock.now())) {
         if ((await unlessAborted(reconcileNight(day, signal), signal)) === 'later') return 'later';
         await marks.mark(day, clock.now());
       }

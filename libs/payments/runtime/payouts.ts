@@ -27,7 +27,7 @@ export function payoutsStep(means: PayoutsMeans): ScheduledStep {
     name: 'payouts',
     everyMs: payoutsLimits.everyMs,
     run: async (signal) => {
-      for (const day of await marks.due(dayOf(clock.now()))) {
+      for (const day of await marks.due(dayOf(clock.now()), clock.now())) {
         if (!(await payOutDay(means, day, signal))) return 'later';
         await marks.mark(day, clock.now());
       }

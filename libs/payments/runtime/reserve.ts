@@ -29,7 +29,7 @@ export function reserveStep(means: ReserveMeans): ScheduledStep {
     everyMs: reserveLimits.everyMs,
     run: async (signal) => {
       const today = dayOf(clock.now());
-      const due = await marks.due(today);
+      const due = await marks.due(today, clock.now());
       if (due.length === 0) return 'done';
       if (!(await releaseAll(means, signal))) return 'later';
       // The days that were missed are made up for by the last one: it looks at all that is held.

@@ -158,7 +158,7 @@ test('the reserve is let go when it was held long enough, and only what was', as
   clock.jump(dayMs);
   expect(await (await fed()).run('reserve')).toBe('done');
   expect(await released()).toBe(1);
-  expect(await new DayMarks({ log, cipher }, 'reserve').due('2027-02-23')).toEqual([]);
+  expect(await new DayMarks({ log, cipher }, 'reserve').due('2027-02-23', clock.now())).toEqual([]);
 });
 
 test('the sweep looks at what has waited for a while, and asks again where nobody answers', async () => {
@@ -255,6 +255,25 @@ describe('the nightly reconciliation', () => {
     const days = ['2026-11-23', '2026-11-24', '2026-11-24', '2026-11-25', '2026-11-26'];
     expect(asked).toEqual(days);
   });
+});
+
+test('a first night that does not come to its end on its day is made up for', async () => {
+  const { clock, log, cipher } = await shop();
+  const asked: string[] = [];
+  let isThere = false;
+  const step = nightlyStep({
+    ...{ clock, marks: new DayMarks({ log, cipher }, 'reconcile') },
+    reconcileNight: async (day) => {
+      asked.push(day);
+      return isThere ? 'done' : 'later';
+    },
+  });
+  const { signal } = new AbortController();
+  expect(await step.run(signal)).toBe('later');
+  clock.jump(2 * dayMs);
+  isThere = true;
+  expect(await step.run(signal)).toBe('done');
+  expect(asked).toEqual(['2026-11-23', '2026-11-23', '2026-11-24', '2026-11-25']);
 });
 
 test('a night that is still under way is left when the process stops', async () => {
