@@ -4,9 +4,12 @@ export { statementCategory, statementEvents } from './bank-statement-events.ts';
 export { type StatementFormat, statementFormats } from './bank-statements.ts';
 export {
   type BooksComparison,
+  booksComparison,
   type ComparedBooks,
   sqliteBooksComparison,
+  type WalletCells,
   type WalletDifference,
+  walletBalances,
 } from './books-comparison.ts';
 export { cassandraBooksComparison } from './books-comparison-cassandra.ts';
 export {

@@ -79,11 +79,13 @@ export class Almanac {
       const [work, day] = [String(data.work), String(data.day)];
       const before = last.get(work);
       last.set(work, day);
-      must(recordedAt > startOf(day) - clockOffMsMax, `${work} of ${day} before that day`);
+      // A day is reconciled when it is over, the others' work is done as it begins.
+      const due = startOf(day) + (work === 'reconcile' ? dayMs : 0);
+      must(recordedAt > due - clockOffMsMax, `${work} of ${day} before its time`);
       if (before === undefined) continue;
       const ahead = (startOf(day) - startOf(before)) / dayMs;
       must(ahead > 0, `${work} of ${day} after that of ${before}`);
-      must(ahead === 1 || work !== 'payouts', `${work} went from ${before} to ${day}`);
+      must(ahead === 1 || work === 'reserve', `${work} went from ${before} to ${day}`);
     }
   }
 
@@ -103,15 +105,16 @@ export class Almanac {
     }
   }
 
-  /** What is not worked off yet of today, in words. */
+  /** What is not worked off yet of today, or of yesterday, in words. */
   due(): readonly string[] {
     const { witness, clock } = this.#world;
-    const today = new Date(clock.now()).toISOString().slice(0, 10);
-    return ['payouts', 'reserve'].flatMap((work) => {
+    const dayBefore = (ms: number) => new Date(clock.now() - ms).toISOString().slice(0, 10);
+    const days = { payouts: dayBefore(0), reserve: dayBefore(0), reconcile: dayBefore(dayMs) };
+    return Object.entries(days).flatMap(([work, day]) => {
       const isDone = witness.facts.some(
-        ({ type, data }) => type === 'day-worked-off' && data.work === work && data.day === today,
+        ({ type, data }) => type === 'day-worked-off' && data.work === work && data.day === day,
       );
-      return isDone ? [] : [`${work} of ${today}`];
+      return isDone ? [] : [`${work} of ${day}`];
     });
   }
 }

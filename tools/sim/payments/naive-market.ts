@@ -93,6 +93,10 @@ export class NaiveMarket {
       this.#seller(fact);
       return;
     }
+    if (fact.stream.startsWith('settlement-')) {
+      this.#settlement(fact);
+      return;
+    }
     if (!fact.stream.startsWith('checkout-')) return;
     if (type === 'checkout-opened') {
       this.#opened(data);
@@ -352,6 +356,17 @@ export class NaiveMarket {
     for (const { amount, state } of refunds.values()) if (state !== 'failed') back += amount;
     for (const { amount, state } of disputes.values()) if (state !== 'won') back += amount;
     must(back <= captured, 'limits', `${back} of ${captured} of ${checkout} ${id} went back`);
+  }
+
+  /** What a settlement file says has gone to the bank, or was taken. An entry is corrected only where a file was tampered with. */
+  #settlement({ type, data, stream }: Fact): void {
+    must(type !== 'break-corrected', 'reconciled', `an entry was corrected: ${stream}`);
+    if (type !== 'settlement-booked') return;
+    const currency = String(data.currency);
+    this.#post(currency, 'bank', 'psp_clearing', amountOf(data.to_bank));
+    this.#post(currency, 'psp_clearing', 'bank', amountOf(data.from_bank));
+    this.#post(currency, 'psp_fees', 'psp_clearing', amountOf(data.fees));
+    this.#post(currency, 'psp_clearing', 'psp_fees', amountOf(data.fees_returned));
   }
 
   #seller({ type, data }: Fact): void {

@@ -33,6 +33,7 @@ import { twinDeliveries } from './twin-deliveries.ts';
 import { twinLedger } from './twin-ledger.ts';
 import { twinPayments } from './twin-payments.ts';
 import { type TwinReads, twinReads } from './twin-reads.ts';
+import { twinBooksComparison, twinMovements } from './twin-reconciliation.ts';
 import { twinWallets } from './twin-wallets.ts';
 import { openCipher, openStore, type ProjectionName, type World } from './world.ts';
 
@@ -227,15 +228,7 @@ export function startWorker(
     });
     void sender.run(signal);
   }
-  if (parts.schedule) {
-    const steps = stepsOf({
-      ...{ ...means, routing, reserveDays, onTrouble },
-      ledger: twinLedger(reads('ledger')),
-      wallets: twinWallets(reads('wallets'), witness),
-      read: twinPayments(reads('payments')),
-    });
-    void runSchedule({ steps, clock: unhurried(clock), signal, mayWork: () => true, onTrouble });
-  }
+  if (parts.schedule) startSchedule(world, { log, cipher, routing, providers, signal, onTrouble });
   return {
     ...{ name, alarms },
     kill: () => {
@@ -243,6 +236,42 @@ export function startWorker(
       stop.abort();
     },
   };
+}
+
+/** What falls due, and the nights, of one worker. */
+function startSchedule(
+  world: World,
+  {
+    log,
+    cipher,
+    routing,
+    providers,
+    signal,
+    onTrouble,
+  }: Pick<Outside, 'providers'> & {
+    readonly log: MemoryEventLog;
+    readonly cipher: SubjectCipher;
+    readonly routing: PspRouting;
+    readonly signal: AbortSignal;
+    readonly onTrouble: (part: string, detail: string) => void;
+  },
+): void {
+  const { clock, witness, nights } = world;
+  const reads = readsOf(world, log, signal);
+  const [ledger, wallets] = [reads('ledger'), reads('wallets')];
+  const means = { log, cipher, clock };
+  const night = {
+    ...{ ...means, movements: twinMovements(reads('reconciliation')) },
+    books: twinBooksComparison(ledger, wallets),
+    psps: providers.flatMap(({ name }) => routing.psp(name) ?? []),
+  };
+  const steps = stepsOf({
+    ...{ ...means, routing, reserveDays, onTrouble, reconcileNight: nights.of(night) },
+    ledger: twinLedger(ledger),
+    wallets: twinWallets(wallets, witness),
+    read: twinPayments(reads('payments')),
+  });
+  void runSchedule({ steps, clock: unhurried(clock), signal, mayWork: () => true, onTrouble });
 }
 
 export interface ProjectorProcess extends Process {

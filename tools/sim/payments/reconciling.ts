@@ -1,9 +1,6 @@
 import { memoryEventLog } from '@annals/event-log';
-import { paymentsEvents, type RecordedPaymentsEvent } from '@annals/payments';
 import {
   type BreakClass,
-  bankBook,
-  clearingMovements,
   FileText,
   type Movement,
   movementOfSettlement,
@@ -12,6 +9,7 @@ import {
   settlementRows,
 } from '@annals/payments/reconciliation';
 import { InvariantError } from '../trace.ts';
+import { movementsByProvider } from './our-movements.ts';
 import type { Provider } from './provider.ts';
 import { openCipher, type World } from './world.ts';
 
@@ -21,7 +19,6 @@ const dayMs = 24 * hourMs;
 const timingMs = 6 * hourMs;
 /** From this many minor units on a changed fee stays below a tenth of the amount, in every currency. */
 const amountMin = 10_000n;
-const streamEventsMax = 1_000;
 
 interface Day {
   readonly provider: Provider;
@@ -50,7 +47,7 @@ export class Reconciling {
     const started = this.#providers[0]?.startedAt ?? 0;
     const over = (Math.floor(clock.now() / dayMs) + 1) * dayMs;
     await clock.advance(over - clock.now() + hourMs);
-    const movements = await this.#movements();
+    const movements = await movementsByProvider(this.#world, this.#providers);
     const dates: string[] = [];
     for (let at = started; at < over; at += dayMs)
       dates.push(new Date(at).toISOString().slice(0, 10));
@@ -209,28 +206,6 @@ export class Reconciling {
       return { provider, date, lines, ledger };
     }
     throw new InvariantError('reconciled', `${provider.name} has no file of ${date}`);
-  }
-
-  /** Our entries, by the provider that knows what they are about. */
-  async #movements(): Promise<ReadonlyMap<string, readonly Movement[]>> {
-    const { storage, witness, clock } = this.#world;
-    const log = memoryEventLog({ storage, clock });
-    const cipher = openCipher(this.#world);
-    const byProvider = new Map<string, Movement[]>();
-    for (const stream of new Set(witness.facts.map((fact) => fact.stream))) {
-      if (!/^(?:checkout|seller)-/.test(stream)) continue;
-      const { events } = await log.readStream(stream, { limit: streamEventsMax });
-      const decoded = await paymentsEvents.decode(events, cipher);
-      for (const movement of clearingMovements(decoded as RecordedPaymentsEvent[])) {
-        // What the bank should show of a payout has no line at a provider.
-        if (movement.book === bankBook) continue;
-        const owner = this.#providers.find((provider) => provider.knows(movement.key));
-        if (owner?.name !== movement.book)
-          throw new InvariantError('reconciled', `nobody knows ${movement.key}`);
-        byProvider.set(owner.name, [...(byProvider.get(owner.name) ?? []), movement]);
-      }
-    }
-    return byProvider;
   }
 }
 

@@ -7,6 +7,8 @@ import type { Almanac } from './almanac.ts';
 import type { Clients } from './clients.ts';
 import type { Erasing } from './erasing.ts';
 import { checkReadModels, haveCaughtUp, liveSnapshot, textOf } from './invariants.ts';
+import type { NaiveOrder } from './naive-market.ts';
+import { checkNights } from './night-check.ts';
 import type { ApiProcess } from './processes.ts';
 import { type Provider, ProviderBooks } from './provider.ts';
 import { Reconciling } from './reconciling.ts';
@@ -36,6 +38,12 @@ export interface SettlingMeans {
   readonly notice: () => void;
   /** Ends everybody who works by themselves: days go by at once then. */
   readonly stop: () => void;
+}
+
+/** Whether something was paid back: then the bank may take more than is left. */
+function hasGivenBack({ refunds, disputes }: NaiveOrder): boolean {
+  const isPaidBack = [...refunds.values()].some(({ state }) => state === 'succeeded');
+  return isPaidBack || [...disputes.values()].some(({ state }) => state === 'lost');
 }
 
 const ended: ReadonlySet<string> = new Set(['succeeded', 'failed', 'canceled', 'expired']);
@@ -143,6 +151,7 @@ export class Settling {
     if (world.parts.schedule) {
       almanac.check();
       almanac.checkDay();
+      await checkNights(world, providers);
     }
     const calls = shop.calls;
     for (const { name, tables } of world.projections) {
@@ -210,11 +219,30 @@ export class Settling {
         if (status !== state) differs(`${refund} of ${checkout} ${id} is ${state}, not ${status}`);
       }
     }
+    this.#checkDisputes(differs);
     const payouts = books.held('payout');
     for (const { seller, id, state } of market.payouts.values()) {
       const [held] = payouts.get(`o~${seller}~${id.replaceAll('~', '%7E')}`) ?? [];
       const status = held?.status === 'paid' ? 'paid' : 'failed';
       if (status !== state) differs(`payout ${seller} ${id} is ${state}, not ${status}`);
+    }
+  }
+
+  /** Every dispute that has taken money is booked, unless what it takes has been paid back before. */
+  #checkDisputes(differs: (detail: string) => void): void {
+    const { world, providers } = this.#means;
+    const orders = [...world.witness.market.orders.values()];
+    for (const { sandbox } of providers) {
+      for (const { id, payment_intent, status } of sandbox.storage.page('dispute', {
+        limit: 1_000,
+      })) {
+        const order = orders.find(({ attempts }) =>
+          attempts.some(({ paymentId }) => paymentId === payment_intent),
+        );
+        const state = order?.disputes.get(id)?.state;
+        if (state === status || (state === undefined && order && hasGivenBack(order))) continue;
+        differs(`dispute ${id} of ${order?.checkout} ${order?.id} is ${status}, and ${state} here`);
+      }
     }
   }
 

@@ -1,7 +1,6 @@
 import type { WebhookDelivery } from '@annals/payments/psp';
 import { everyWebhookType } from '@annals/payments/webhooks-out';
 import type { GenerationDirectory } from '@annals/projection';
-import { VirtualClock } from '@annals/projection/testing';
 import { type Outcome, outcomeOf } from '../outcome.ts';
 import { Random } from '../random.ts';
 import { InvariantError, Trace } from '../trace.ts';
@@ -73,9 +72,9 @@ class Simulation {
     const parts = drawParts(seed);
     // The last days of a month, which end with a Monday: everybody's payday.
     const day = parts.schedule ? this.#random.int(26, 29) : 24;
-    const clock = new VirtualClock(Date.UTC(2026, 10, day, hour, minute));
-    this.#world = makeWorld(this.#random, parts, clock, trace);
-    const { witness } = this.#world;
+    const start = Date.UTC(2026, 10, day, hour, minute);
+    this.#world = makeWorld(this.#random, parts, start, trace);
+    const { witness, clock } = this.#world;
     const losesAny = parts.schedule;
     const receive = (psp: string, delivery: WebhookDelivery) => this.#receive(psp, delivery);
     this.#providers = providerNames.map(

@@ -1,13 +1,14 @@
 import type { SubjectCipher } from '@annals/core';
 import { type MemoryStorage, memoryEventLog } from '@annals/event-log';
 import { ledgerProjection, paymentsProjection, walletsProjection } from '@annals/payments';
+import { reconciliationProjection } from '@annals/payments/reconciliation';
 import { webhooksProjection } from '@annals/payments/webhooks-out';
 import {
   MemoryProjectionDatabase,
   type MemoryProjectionStore,
   type Projection,
 } from '@annals/projection';
-import type { VirtualClock } from '@annals/projection/testing';
+import { VirtualClock } from '@annals/projection/testing';
 import {
   type MemorySubjectKeys,
   memorySubjectKeyStore,
@@ -17,6 +18,7 @@ import {
 import type { Random } from '../random.ts';
 import type { Trace } from '../trace.ts';
 import { openStoreOf, type TwinWeather } from '../weather.ts';
+import { Nights } from './nights.ts';
 import { PacedClock } from './paced-clock.ts';
 import type { Parts } from './parts.ts';
 import type { ProviderWeather } from './provider.ts';
@@ -34,7 +36,7 @@ const fairTwins = { append: 0, read: 0, store: 0, deliver: 0 };
 export const fair: Weather = { ...fairTwins, call: 0, webhook: 0, answer: 0, shop: 0 };
 
 const books = [ledgerProjection, walletsProjection, paymentsProjection] as const;
-export type ProjectionName = 'ledger' | 'wallets' | 'payments' | 'webhooks';
+export type ProjectionName = 'ledger' | 'wallets' | 'payments' | 'webhooks' | 'reconciliation';
 
 /** What outlives every process of ours: the disks. */
 export interface World {
@@ -50,19 +52,26 @@ export interface World {
   readonly databases: { readonly [Name in ProjectionName]: MemoryProjectionDatabase };
   readonly keys: MemorySubjectKeys;
   readonly witness: Witness;
+  readonly nights: Nights;
   weather: Weather;
 }
 
-export function makeWorld(random: Random, parts: Parts, clock: VirtualClock, trace: Trace): World {
+export function makeWorld(random: Random, parts: Parts, start: number, trace: Trace): World {
+  const nights = new Nights();
+  const clock = new VirtualClock(start, () => nights.isBusy);
   const { storage } = memoryEventLog({ partitions: random.int(1, 3), clock });
   const database = () => new MemoryProjectionDatabase();
   return {
-    ...{ random, parts, clock, trace, storage },
+    ...{ random, parts, clock, trace, storage, nights },
     projectorClock: new PacedClock(clock),
-    projections: parts.merchants ? [...books, webhooksProjection] : books,
+    projections: [
+      ...books,
+      ...(parts.merchants ? [webhooksProjection] : []),
+      ...(parts.schedule ? [reconciliationProjection] : []),
+    ],
     databases: {
       ...{ ledger: database(), wallets: database() },
-      ...{ payments: database(), webhooks: database() },
+      ...{ payments: database(), webhooks: database(), reconciliation: database() },
     },
     keys: memorySubjectKeys(),
     witness: new Witness(storage),
