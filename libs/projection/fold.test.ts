@@ -83,7 +83,7 @@ class RowStore {
       if (row) this.rows.set(text, row);
       else this.rows.delete(text);
     }
-    fold.committed();
+    fold.sealed();
     return changes.length;
   }
 }

@@ -191,8 +191,12 @@ export class Fold {
     return changes;
   }
 
-  /** The store holds what `changes` gave. */
-  committed(): void {
+  /**
+   * What `changes` gave is a batch of its own now, and the next one is folded on top of it, also before the
+   * store has it. Whoever seals a batch lets the store take the one before it first, and calls `reset`
+   * when it does not take one.
+   */
+  sealed(): void {
     for (const slot of this.#queue) {
       slot.stored = slot.row;
       slot.queued = false;
@@ -204,7 +208,8 @@ export class Fold {
       if (shape.table.writeOnly) young.clear();
       rows += young.size;
     }
-    // Only here may rows be forgotten: in the midst of a batch the store knows less than they do.
+    // Only here may rows be forgotten: in the midst of a batch the store knows less than they do. Those of the
+    // batch that is sealed now were touched in this age, so they stay until the next one is.
     if (rows >= this.#ageRowsMax) this.#grow();
   }
 

@@ -81,7 +81,7 @@ export async function feed(
     const result = await generation.commit(batch);
     if (result.kind !== 'applied' && result.kind !== 'already-applied')
       throw new Error(result.kind);
-    fold.committed();
+    fold.sealed();
     from = to;
     end = page.end;
   }

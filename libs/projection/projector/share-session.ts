@@ -67,7 +67,14 @@ export class ShareSession {
   readonly #latch = new Latch();
   readonly #abort = new AbortController();
   readonly #end: End | undefined;
+  /** What is folded and not sent. It begins where the batch that was sent last ends. */
   readonly #pending: Pending;
+  /** As far as the store is known to have come. */
+  #stored: Checkpoint;
+  /** What becomes of the batch that was sent, while the next one is folded. */
+  #sent: Promise<SessionEnd | undefined> | undefined;
+  /** Something is to be committed as soon as the batch before it is. */
+  #due = false;
   #head: Checkpoint = {};
   /** The partitions it reads; undefined for all. */
   #partitions: readonly number[] | undefined;
@@ -100,6 +107,7 @@ export class ShareSession {
     this.#parked = new ParkedStreams(memory.fold);
     this.#tail = new LogTail(lease.tail);
     this.#end = work.until && new End(work.until);
+    this.#stored = lease.checkpoint;
     const now = work.clock.now();
     this.#lastCommitAt = now;
     this.#workedSince = now;
@@ -115,7 +123,7 @@ export class ShareSession {
 
   async run(): Promise<SessionEnd> {
     const { signal, onControlChange } = this.#work;
-    const stop = () => this.end({ kind: 'stopped', checkpoint: this.#pending.from });
+    const stop = () => this.end({ kind: 'stopped', checkpoint: this.#stored });
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
     const unlisten = onControlChange?.(() => {
@@ -135,6 +143,7 @@ export class ShareSession {
       this.#abort.abort();
       // The signal has ended it; an adapter that still reads is not waited for.
       this.#iterator?.return?.().catch(() => undefined);
+      await this.#sent;
       await keeping;
     }
   }
@@ -211,11 +220,15 @@ export class ShareSession {
   async #finish(): Promise<SessionEnd> {
     const end = await this.#commit();
     if (end) return end;
-    return { kind: 'finished', checkpoint: this.#pending.from };
+    return { kind: 'finished', checkpoint: this.#stored };
   }
 
-  /** What is due beside new events: a checkpoint to move, letters to work off. */
+  /** What is due beside new events: a batch that waited, a checkpoint to move, letters to work off. */
   async #attend(): Promise<SessionEnd | undefined> {
+    if (this.#due && !this.#sent) {
+      const end = await this.#commitAhead();
+      if (end) return end;
+    }
     if (this.#tick) {
       this.#tick = false;
       const end = await this.#commitIdle();
@@ -234,7 +247,7 @@ export class ShareSession {
     const arrived = this.#arrived;
     if (!arrived) return undefined;
     this.#arrived = undefined;
-    if (arrived.done) return { kind: 'stopped', checkpoint: this.#pending.from };
+    if (arrived.done) return { kind: 'stopped', checkpoint: this.#stored };
     this.#pull();
     const delivery = arrived.value;
     return delivery.kind === 'events'
@@ -245,11 +258,15 @@ export class ShareSession {
   async #nothingLeft({ checkpoint }: Delivery): Promise<SessionEnd | undefined> {
     const { to } = this.#include([], checkpoint);
     const { ceiling } = this.#memory;
-    this.#pending.to = ceiling ? bounded(this.#pending.to, to, ceiling) : to;
-    if (!this.#caughtUp || this.#pending.events > 0) {
-      const end = await this.#commit();
-      if (end) return end;
+    if (this.#caughtUp && this.#sent && !ceiling) {
+      this.#pending.to = to;
+      this.#due ||= this.#pending.events > 0 || this.#work.workers > 1;
+      return undefined;
     }
+    this.#pending.to = ceiling ? bounded(this.#pending.to, to, ceiling) : to;
+    const isPending = !this.#caughtUp || this.#pending.events > 0;
+    const end = await (isPending ? this.#commit() : this.#settled());
+    if (end) return end;
     this.#memory.ceiling = undefined;
     this.#pending.to = to;
     if (this.#work.mode === 'build') return this.#finish();
@@ -268,7 +285,7 @@ export class ShareSession {
    */
   async #showIfFilled(): Promise<void> {
     if (this.#shown) return;
-    if (!coversAll(await this.#store.checkpoint(), this.#pending.from)) return;
+    if (!coversAll(await this.#store.checkpoint(), this.#stored)) return;
     await this.#store.finishBuilding?.();
     this.#shown = true;
   }
@@ -319,19 +336,30 @@ export class ShareSession {
     return (await this.#apply(later, included.to)) ?? (await this.#commit());
   }
 
-  /** While catching up a batch is filled; once live, what has come is committed at once. */
+  /**
+   * While catching up a batch is filled; once live, what has come is committed at once, or together with all
+   * that comes until the batch before it is there.
+   */
   async #commitIfDue(nearHead: boolean): Promise<SessionEnd | undefined> {
-    const { events, dataLength, since } = this.#pending;
+    const { events } = this.#pending;
     if (events === 0) return this.#commitIdle();
+    if (this.#isFull()) return this.#commitAhead();
+    if (!this.#caughtUp || !nearHead) return undefined;
+    if (!this.#sent) return this.#commitAhead();
+    this.#due = true;
+    return undefined;
+  }
+
+  #isFull(): boolean {
+    const { events, dataLength, since } = this.#pending;
     const waited = this.#work.clock.now() - since;
-    const due =
-      (this.#caughtUp && nearHead) ||
+    return (
       events >= this.#batchEventsMax() ||
       this.#memory.fold.dirtyRows >= projectorLimits.batchRowsMax ||
       dataLength >= projectorLimits.batchDataLengthMax ||
       waited >= projectorLimits.batchFillMs ||
-      waited < 0;
-    return due ? this.#commit() : undefined;
+      waited < 0
+    );
   }
 
   #batchEventsMax(): number {
@@ -476,14 +504,50 @@ export class ShareSession {
     return false;
   }
 
-  /** Sends what is pending until the store says what became of it. */
+  /** Sends what is pending, and waits until the store has said what became of it and of all before it. */
   async #commit(): Promise<SessionEnd | undefined> {
-    const { from, to } = this.#pending;
-    const changes = this.#memory.fold.changes();
-    if (changes.length === 0 && sameCheckpoint(from, to)) return this.#applied(to, 0);
+    return (await this.#commitAhead()) ?? (await this.#settled());
+  }
+
+  /**
+   * Sends what is pending when the batch before it is there. What comes meanwhile is folded on top of it: if the
+   * store does not take it, the session ends and all of that is forgotten.
+   */
+  async #commitAhead(): Promise<SessionEnd | undefined> {
+    const before = await this.#settled();
+    if (before) return before;
+    const sent = this.#sendPending().catch((error: unknown): SessionEnd => {
+      if (error instanceof StoreLostError) return { kind: 'lost', detail: error.message };
+      return { kind: 'again', error };
+    });
+    this.#sent = sent.then((end) => {
+      if (end) this.end(end);
+      this.#sent = undefined;
+      this.#latch.open();
+      return end;
+    });
+    // A pause between batches is one in which nothing is folded either.
+    return this.#isThrottled ? this.#settled() : undefined;
+  }
+
+  async #settled(): Promise<SessionEnd | undefined> {
+    return (await this.#sent) ?? this.#ended;
+  }
+
+  /** Sends what is pending until the store says what became of it. */
+  async #sendPending(): Promise<SessionEnd | undefined> {
+    const { from, to, events, lastRecordedAt } = this.#pending;
+    const { fold } = this.#memory;
+    const changes = fold.changes();
+    fold.sealed();
     const { worker } = this.#work;
     const tail = this.#tail.upTo(to);
-    let batch: Batch = { worker, epoch: this.#epoch, from, to, tail, changes };
+    const first: Batch = { worker, epoch: this.#epoch, from, to, tail, changes };
+    Object.assign(this.#pending, { from: to, events: 0, dataLength: 0 });
+    this.#due = false;
+    const sealed = { events, lastRecordedAt };
+    if (changes.length === 0 && sameCheckpoint(from, to)) return this.#applied(first, to, sealed);
+    let batch = first;
     let backoffMs: number = projectorLimits.backoffMsMin;
     for (;;) {
       const result = await this.#send(batch);
@@ -491,13 +555,13 @@ export class ShareSession {
         await this.#work.clock.sleep(backoffMs, this.#abort.signal);
         backoffMs = Math.min(backoffMs * 2, projectorLimits.backoffMsMax);
       } else if (result.kind === 'held') {
-        const next = await this.#held(batch, result.at);
+        const next = await this.#held(batch, result.at, events);
         if (!next || !('changes' in next)) return next;
         batch = next;
       } else if (result.kind === 'stale') {
         return { kind: 'again' };
       } else {
-        return this.#applied(batch.to, changes.length);
+        return this.#applied(batch, to, sealed);
       }
       if (this.#ended) return this.#ended;
     }
@@ -518,11 +582,16 @@ export class ShareSession {
   }
 
   /** The store is held at `at`: what may go on is cut out of the batch, the rest waits. */
-  async #held(batch: Batch, at: Checkpoint): Promise<Batch | SessionEnd | undefined> {
+  async #held(
+    batch: Batch,
+    at: Checkpoint,
+    events: number,
+  ): Promise<Batch | SessionEnd | undefined> {
     const to = bounded(batch.from, batch.to, at);
-    if (this.#pending.events === 0 && batch.changes.length === 0) {
+    if (events === 0 && batch.changes.length === 0) {
       // Nothing to write but the checkpoint: as far as it may go now, the rest some other time.
       const isStuck = sameCheckpoint(to, batch.from) || sameCheckpoint(to, batch.to);
+      if (isStuck) this.#pending.from = batch.from;
       return isStuck ? undefined : { ...batch, to, tail: this.#tail.upTo(to) };
     }
     if (!sameCheckpoint(to, batch.from)) {
@@ -535,17 +604,18 @@ export class ShareSession {
     return batch;
   }
 
-  async #applied(to: Checkpoint, rows: number): Promise<SessionEnd | undefined> {
-    const pending = this.#pending;
-    const { events, lastRecordedAt } = pending;
-    this.#memory.fold.committed();
-    const moved = !sameCheckpoint(pending.from, to);
-    pending.from = to;
-    pending.events = 0;
-    pending.dataLength = 0;
+  /** The store has a batch, which may end before all that was sealed: the rest is pending again. */
+  async #applied(
+    { from, to, changes }: Batch,
+    sealedTo: Checkpoint,
+    { events, lastRecordedAt }: Pick<Pending, 'events' | 'lastRecordedAt'>,
+  ): Promise<SessionEnd | undefined> {
+    if (to !== sealedTo) this.#pending.from = to;
+    const moved = !sameCheckpoint(from, to);
+    this.#stored = to;
     this.#lastCommitAt = this.#work.clock.now();
-    if (!moved && rows === 0) return undefined;
-    this.#reportCommitted(to, events, rows, lastRecordedAt);
+    if (!moved && changes.length === 0) return undefined;
+    this.#reportCommitted(to, events, changes.length, lastRecordedAt);
     return this.#rest();
   }
 
@@ -564,10 +634,14 @@ export class ShareSession {
     this.#report({ checkpoint, parked, state, detail, ...batch, ...recorded });
   }
 
+  get #isThrottled(): boolean {
+    return (this.#work.throttleShare ?? 1) < 1;
+  }
+
   /** The pause that keeps a throttled build at its share of the time. */
   async #rest(): Promise<SessionEnd | undefined> {
-    const { throttleShare: share, clock } = this.#work;
-    if (share === undefined || share >= 1) return undefined;
+    const { throttleShare: share = 1, clock } = this.#work;
+    if (!this.#isThrottled) return undefined;
     const worked = Math.max(0, clock.now() - this.#workedSince);
     await clock.sleep((worked * (1 - share)) / share, this.#abort.signal);
     this.#workedSince = clock.now();
@@ -607,12 +681,12 @@ export class ShareSession {
   /** False when the lease is another's, or the store went back while nothing was written. */
   async #renew(now: number): Promise<boolean> {
     const { worker, holder } = this.#work;
-    const { from } = this.#pending;
+    const stored = this.#stored;
     const wasCommitting = this.#committing;
     const lease = await this.#store.acquire(worker, holder, now, projectorLimits.leaseTtlMs);
     if (lease.kind === 'busy' || lease.epoch !== this.#epoch) return false;
-    const isQuiet = !wasCommitting && !this.#committing && this.#pending.from === from;
-    return !isQuiet || sameCheckpoint(lease.checkpoint, from);
+    const isQuiet = !wasCommitting && !this.#committing && this.#stored === stored;
+    return !isQuiet || sameCheckpoint(lease.checkpoint, stored);
   }
 }
 
