@@ -186,7 +186,9 @@ export class Fold {
     const changes: RowChange[] = [];
     for (const slot of this.#queue) {
       if (!differs(slot)) continue;
-      changes.push({ table: slot.shape.table.name, key: slot.key, row: slot.row ?? null });
+      const { shape, key, row = null } = slot;
+      const isNew = slot.stored === undefined && !shape.table.writeOnly;
+      changes.push({ table: shape.table.name, key, row, ...(isNew ? { isNew } : undefined) });
     }
     return changes;
   }

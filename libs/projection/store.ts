@@ -45,6 +45,8 @@ export interface RowKey {
 /** An absolute new state of one row; `null` deletes it. */
 export interface RowChange extends RowKey {
   readonly row: Row | null;
+  /** There is no such row at the checkpoint that the batch starts from: a store need not look for one. */
+  readonly isNew?: true;
 }
 
 export interface Batch {
@@ -90,6 +92,8 @@ export interface HeldLease {
 
 export interface GenerationStore {
   readonly spec: GenerationSpec;
+  /** A batch of at most so many rows is one step of the store; larger ones cost it more. Absent where they do not. */
+  readonly batchRowsMax?: number;
 
   /**
    * Takes or renews the lease of one worker's share until `now + ttlMs`. The same holder keeps its

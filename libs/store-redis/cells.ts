@@ -40,8 +40,22 @@ export class CellWriter {
   }
 
   text(text: string): void {
-    this.#reserve(text.length * 3);
-    this.#end += this.#bytes.write(text, this.#end, 'utf8');
+    const { length } = text;
+    this.#reserve(length * 3);
+    if (length > shortText) {
+      this.#end += this.#bytes.write(text, this.#end, 'utf8');
+      return;
+    }
+    // For short texts the call into the encoder takes longer than to copy them; most are ASCII.
+    for (let at = 0; at < length; at += 1) {
+      const unit = text.charCodeAt(at);
+      if (unit > 0x7f) {
+        this.#end += this.#bytes.write(text, this.#end, 'utf8');
+        return;
+      }
+      this.#bytes[this.#end + at] = unit;
+    }
+    this.#end += length;
   }
 
   /** Makes room for a number of four bytes that is known later; gives its place. */
@@ -111,7 +125,8 @@ export class CellWriter {
       this.#magnitude(Math.abs(cell), size, cell < 0);
       return;
     }
-    if (cell !== null) this.#escaped(typeof cell === 'string' ? Buffer.from(cell) : cell);
+    if (typeof cell === 'string' && !cell.includes('\0')) this.text(cell);
+    else if (cell !== null) this.#escaped(typeof cell === 'string' ? Buffer.from(cell) : cell);
     this.byte(0);
     this.byte(cell === null ? orderedNull : orderedEnd);
   }
@@ -136,6 +151,8 @@ export class CellWriter {
   }
 }
 
+/** UTF-16 units of a text that is copied one by one. */
+const shortText = 48;
 const packedNegative = 0x10;
 const packedText = 0x20;
 const packedBlob = 0x30;

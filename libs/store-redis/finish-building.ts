@@ -7,13 +7,17 @@ import type { Shards } from './shards.ts';
 import type { TableLayout } from './table-layout.ts';
 
 /**
- * Makes the orders, which commits leave out until now. From the first step on commits keep them, so that
- * rows may change while theirs are made; a crash leaves that state, and all is done again: placing a row
- * where it is changes nothing.
+ * Lets readers come. Where commits left the orders out until now (a generation that an earlier version began), they
+ * are made first. From the first step on commits keep them, so that rows may change while theirs are made; a
+ * crash leaves that state, and all is done again: placing a row where it is changes nothing.
  */
 export async function finishBuilding(shards: Shards): Promise<void> {
   const states = await shards.states(['building']);
   if (states.every(([building]) => building === '0')) return;
+  if (states.every(([building]) => building === '0' || building === '4')) {
+    await setBuilding(shards, '0');
+    return;
+  }
   await setBuilding(shards, '2');
   for (const layout of shards.layouts) {
     if (layout.orders.length > 0) await rankTable(shards, layout);

@@ -63,6 +63,8 @@ export const limits = {
   readRetriesMax: 3,
   /** Rows that a reader keeps in memory as long as their table does not change. */
   keptRowsMax: 5_000,
+  /** Beginnings of keys that a table remembers. */
+  keptPrefixesMax: 4_096,
   /** Groups of which a reader remembers how many places each shard has. */
   keptSizesMax: 1_000,
   /** Rows of a page that are merged from the first one on; a page beyond is found by halving. */

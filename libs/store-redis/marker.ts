@@ -61,7 +61,9 @@ export async function createGeneration(
   const instance = randomBytes(6).toString('hex');
   const name = generationName(spec.projection, spec.generation);
   const tags = shardTags(prefix, name, instance, shards);
-  const state: Argument[] = ['instance', instance, 'building', '1'];
+  // Orders whose places are dealt by score are made at the end, when it is known how the scores lie.
+  const building = scheme === 'range' && shards > 1 ? '1' : '4';
+  const state: Argument[] = ['instance', instance, 'building', building];
   for (let worker = 0; worker < spec.workers; worker += 1) {
     state.push(`epoch:${worker}`, '0', `at:${worker}`, '', `until:${worker}`, '0');
   }

@@ -95,9 +95,16 @@ export const reservedKeys = 2 + limits.snapshotsMax;
 interface Bucket {
   readonly layout: TableLayout;
   readonly name: string;
-  readonly puts: RowChange[];
-  readonly putFields: string[];
+  readonly puts: Puts;
+  /** Those of which no row was there before. */
+  readonly fresh: Puts;
   readonly deleted: string[];
+}
+
+/** Rows and the fields they are put in. */
+interface Puts {
+  readonly changes: RowChange[];
+  readonly fields: string[];
 }
 
 /** The changes of a batch in one shard, by bucket. */
@@ -120,13 +127,14 @@ export class ShardChanges {
   add(layout: TableLayout, name: string, field: string, change: RowChange): void {
     let bucket = this.#buckets.get(name);
     if (!bucket) {
-      bucket = { layout, name, puts: [], putFields: [], deleted: [] };
+      bucket = { layout, name, puts: noPuts(), fresh: noPuts(), deleted: [] };
       this.#buckets.set(name, bucket);
     }
     if (change.row === null) bucket.deleted.push(field);
     else {
-      bucket.puts.push(change);
-      bucket.putFields.push(field);
+      const puts = change.isNew ? bucket.fresh : bucket.puts;
+      puts.changes.push(change);
+      puts.fields.push(field);
     }
   }
 
@@ -140,20 +148,27 @@ export class ShardChanges {
     let writer = new PieceWriter();
     for (const bucket of this.#buckets.values()) {
       let put = 0;
+      let fresh = 0;
       let deleted = 0;
-      while (put < bucket.puts.length || deleted < bucket.deleted.length) {
+      const total = bucket.puts.fields.length + bucket.fresh.fields.length + bucket.deleted.length;
+      while (put + fresh + deleted < total) {
         if (writer.isFull) {
           yield writer.finish();
           writer = new PieceWriter();
         }
         writer.begin(bucket);
-        put = writer.puts(bucket, put);
-        deleted = writer.deletes(bucket, put < bucket.puts.length ? 0 : deleted, put);
+        put = writer.puts(bucket.layout, bucket.puts, put);
+        deleted = writer.deletes(bucket.deleted, deleted);
+        fresh = writer.puts(bucket.layout, bucket.fresh, fresh);
       }
     }
     writer.rowsEnd();
     yield* cutMoves(writer, this.#moves);
   }
+}
+
+function noPuts(): Puts {
+  return { changes: [], fields: [] };
 }
 
 function grouped<T>(groups: Map<string, T[]>, key: string, one: T): void {
@@ -203,7 +218,7 @@ class PieceWriter {
   begin({ layout, name }: Bucket): void {
     const list = this.#list;
     this.#buckets += 1;
-    list.end(list.begin(), 5);
+    list.end(list.begin(), 6);
     list.number(layout.number);
     list.number(this.#keys.numberOf(name));
     const orders = layout.orderKeys(name);
@@ -244,14 +259,14 @@ class PieceWriter {
   }
 
   /** Writes rows from `from` on, until the piece is full; gives where it stopped. */
-  puts({ layout, puts, putFields }: Bucket, from: number): number {
+  puts(layout: TableLayout, { changes, fields }: Puts, from: number): number {
     const list = this.#list;
     const pairs = list.begin();
     let at = from;
-    for (; at < puts.length && !this.isFull; at += 1) {
-      list.text(putFields[at] as string);
+    for (; at < fields.length && !this.isFull; at += 1) {
+      list.text(fields[at] as string);
       const value = list.beginBytes();
-      layout.write(puts[at]?.row as NonNullable<RowChange['row']>, list.cells);
+      layout.write(changes[at]?.row as NonNullable<RowChange['row']>, list.cells);
       list.cells.fill(value);
       this.#rows += 1;
     }
@@ -259,12 +274,12 @@ class PieceWriter {
     return at;
   }
 
-  /** The same for rows that are deleted: none before all rows of the bucket are put. */
-  deletes({ puts, deleted }: Bucket, from: number, put: number): number {
+  /** The same for rows that are deleted. */
+  deletes(deleted: readonly string[], from: number): number {
     const list = this.#list;
     const fields = list.begin();
     let at = from;
-    for (; put >= puts.length && at < deleted.length && !this.isFull; at += 1) {
+    for (; at < deleted.length && !this.isFull; at += 1) {
       list.text(deleted[at] as string);
       this.#rows += 1;
     }

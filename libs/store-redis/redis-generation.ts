@@ -20,6 +20,7 @@ import type { RedisConnection } from './connection.ts';
 import { storeError } from './errors.ts';
 import { finishBuilding } from './finish-building.ts';
 import { takeLease } from './leases.ts';
+import { limits } from './limits.ts';
 import { loadRows } from './load.ts';
 import { type Marker, removeMarker } from './marker.ts';
 import { markerKey, type ShardNames } from './names.ts';
@@ -37,6 +38,8 @@ const attemptsMax = 5;
 /** An open generation. Its first shard decides; the others follow it, and are brought back to it. */
 export class RedisGeneration implements GenerationStore {
   readonly spec: GenerationSpec;
+  /** What is one script in each shard: nothing need be kept to take back the pieces of a batch that was cut off. */
+  readonly batchRowsMax: number;
   readonly #shards: Shards;
   readonly #prefix: string;
   readonly #marker: string;
@@ -55,6 +58,7 @@ export class RedisGeneration implements GenerationStore {
   }) {
     const { connection, prefix, marker, clock } = options;
     this.spec = marker.spec;
+    this.batchRowsMax = limits.pieceRowsMax * marker.tags.length;
     this.#shards = new Shards(connection, marker, options.rangeRowsMin);
     this.#borders = new BorderKeeper(this.#shards);
     this.#prefix = prefix;

@@ -7,7 +7,8 @@ import { setsNumber } from './piece-writer.ts';
  * What runs inside of Redis: each script is one atomic step in one shard. Every one first compares the
  * instance in the shard's state, so that nothing is ever written beside a generation that is gone.
  *
- * The state of a shard is a hash: `instance`; `building` (1: no orders yet, 2: they are being made, 0);
+ * The state of a shard is a hash: `instance`; `building` (1: no orders yet, 2: they are being made, 4: rows and
+ * orders are filled together, 0: finished);
  * for each worker `epoch:N`, `at:N` (its checkpoint), `batch:N` (how many batches brought it there, and the
  * hash of the last), `tail:N` (what came with that) and `open:N` (pieces applied of a batch that is not whole yet, and which batch); `rows:T` counts the rows of a table, `changed:T:N` says which batch of a
  * worker last changed it; `snapshot:N` the open snapshots.
@@ -107,20 +108,21 @@ local function place(bucket, keyOf, keepsOld)
   return { bucket[1], bucket[2], {}, back, away }
 end
 -- Writes rows of some buckets, with all that follows from them. Each bucket is
--- { table, key, order keys, { field, value, ... }, { deleted field, ... } }; keys are numbers in keyOf.
+-- { table, key, order keys, { field, value, ... }, { deleted field, ... }, { field, value, ... of rows that were
+-- not there before } }; keys are numbers in keyOf.
 -- The mark tells the rows of these tables from those of any other batch.
 -- Gives what was there before in the form of such buckets, where it was asked for.
 local function write(state, buckets, keyOf, building, snapshots, keepsOld, worker, mark, placesToo)
   local gone, come, before, rows = {}, {}, {}, {}
   for _, bucket in ipairs(buckets) do
-    local name, orders, puts, deleted = bucket[1], bucket[3], bucket[4], bucket[5]
+    local name, orders, puts, deleted, fresh = bucket[1], bucket[3], bucket[4], bucket[5], bucket[6] or {}
     local key = keyOf[bucket[2]]
     if name == ${setsNumber} then
       if placesToo then
         local undone = place(bucket, keyOf, keepsOld)
         if keepsOld then before[#before + 1] = undone end
       end
-      puts, deleted, name = {}, {}, nil
+      puts, deleted, fresh, name = {}, {}, {}, nil
     end
     local ranks = #orders > 0 and building ~= '1'
     if name and (ranks or keepsOld or #snapshots > 0) then
@@ -130,6 +132,10 @@ local function write(state, buckets, keyOf, building, snapshots, keepsOld, worke
       local olds = values(key, fields)
       if ranks then
         for n = 1, #fields do move(orders, olds[n], puts[2 * n], gone, come) end
+        for n = 2, #fresh, 2 do move(orders, nil, fresh[n], gone, come) end
+      end
+      if keepsOld or #snapshots > 0 then
+        for n = 1, #fresh, 2 do fields[#fields + 1] = fresh[n] end
       end
       if keepsOld then
         local puts, deleted = {}, {}
@@ -150,7 +156,7 @@ local function write(state, buckets, keyOf, building, snapshots, keepsOld, worke
       end
     end
     if name then
-      local more = many('HSET', key, puts)
+      local more = many('HSET', key, puts) + many('HSET', key, fresh)
       if #deleted > 0 then more = more - many('HDEL', key, deleted) end
       rows[name] = (rows[name] or 0) + more
     end

@@ -84,10 +84,8 @@ export class Shards {
     return layout;
   }
 
-  place({ table, key }: RowKey): RowPlace & { readonly layout: TableLayout; shard: number } {
-    const layout = this.layout(table);
-    const place = layout.place(key as readonly Cell[]);
-    return { ...place, layout, shard: place.shardHash % this.names.length };
+  place({ table, key }: RowKey): RowPlace {
+    return this.layout(table).place(key, this.names.length);
   }
 
   checkWorker(worker: number): void {

@@ -12,12 +12,18 @@ export interface SetPlace {
   readonly member: Buffer;
 }
 
-/** Where a row lies: a field of a hash. `shard` is a number that is taken modulo the shards. */
+/** Where a row lies: a field of a hash in one of the shards. */
 export interface RowPlace {
-  readonly shardHash: number;
+  readonly layout: TableLayout;
+  readonly shard: number;
   /** What follows the shard's tag in the key of the hash. */
   readonly bucket: string;
   readonly field: string;
+}
+
+interface Prefix {
+  readonly text: string;
+  readonly hash: number;
 }
 
 /**
@@ -35,6 +41,8 @@ export class TableLayout {
   readonly ranged: readonly boolean[];
   readonly #keyTypes: readonly ColumnType[];
   readonly #lastType: ColumnType;
+  readonly #prefixes = new Map<string, Prefix>();
+  #lastPrefix: Prefix = { text: '', hash: 0 };
   /** Columns of the value where the first order holds the row, and where it does not. */
   readonly #packed: readonly string[];
   readonly #packedWhole: readonly string[];
@@ -52,23 +60,42 @@ export class TableLayout {
     this.#packed = this.#packedWhole.filter((column) => !held.has(column));
   }
 
-  /** Throws a TypeError for a key that is not one of this table. */
-  place(key: readonly Cell[]): RowPlace {
+  /** Where a row lies among so many shards. Throws a TypeError for a key that is not one of this table. */
+  place(key: readonly Cell[], shards = 1): RowPlace {
     if (key.length !== this.#keyTypes.length) throw this.#bad('key', 'of its key columns');
     for (let n = 0; n < key.length; n += 1) {
       const cell = key[n] as Cell;
       const type = this.#keyTypes[n] as ColumnType;
       if (cell === null || !fits(cell, type)) throw this.#bad(this.table.key[n] as string, type);
     }
-    let prefix = `r${this.number}:`;
-    for (let n = 0; n < key.length - 1; n += 1) prefix += cellText(key[n] as Cell);
+    const prefix = this.#prefixOf(key);
     const last = key[key.length - 1] as Cell;
     if (this.#lastType !== 'integer') {
       const field = typeof last === 'string' ? last : blobText(last);
-      return { shardHash: hashOf(field, hashOf(prefix)), bucket: prefix, field };
+      const shard = shards === 1 ? 0 : hashOf(field, prefix.hash) % shards;
+      return { layout: this, shard, bucket: prefix.text, field };
     }
-    const bucket = `${prefix}#${Math.floor((last as number) / runLength)}`;
-    return { shardHash: hashOf(bucket), bucket, field: String((last as number) + 0) };
+    const bucket = `${prefix.text}#${Math.floor((last as number) / runLength)}`;
+    const shard = shards === 1 ? 0 : hashOf(bucket) % shards;
+    return { layout: this, shard, bucket, field: String((last as number) + 0) };
+  }
+
+  /** The beginning that all keys with the same cells but for the last one share; those of one text are remembered. */
+  #prefixOf(key: readonly Cell[]): Prefix {
+    const [first] = key;
+    const isShort = key.length === 2 && typeof first === 'string';
+    const known = isShort ? this.#prefixes.get(first) : undefined;
+    if (known) return known;
+    let text = `r${this.number}:`;
+    for (let n = 0; n < key.length - 1; n += 1) text += cellText(key[n] as Cell);
+    if (text === this.#lastPrefix.text) return this.#lastPrefix;
+    const prefix = { text, hash: hashOf(text) };
+    this.#lastPrefix = prefix;
+    if (isShort) {
+      if (this.#prefixes.size >= limits.keptPrefixesMax) this.#prefixes.clear();
+      this.#prefixes.set(first, prefix);
+    }
+    return prefix;
   }
 
   /** The key cells of a row, from the bucket and field it lies in. */

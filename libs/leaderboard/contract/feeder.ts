@@ -160,6 +160,9 @@ export class HistoryFeeder {
 }
 
 class BatchRows implements Rows {
+  /** Those of the rows that were loaded of which there was one. */
+  readonly #stored = new Set<string>();
+  readonly #loaded = new Set<string>();
   readonly #rows = new Map<
     string,
     { readonly key: RowKey; row: Row | undefined; changed: boolean }
@@ -171,6 +174,8 @@ class BatchRows implements Rows {
     const loaded = await generation.load(keys);
     for (const [index, key] of keys.entries()) {
       rows.#rows.set(textOf(key), { key, row: loaded[index], changed: false });
+      rows.#loaded.add(textOf(key));
+      if (loaded[index]) rows.#stored.add(textOf(key));
     }
     return rows;
   }
@@ -193,7 +198,11 @@ class BatchRows implements Rows {
 
   changes(): RowChange[] {
     const changed = [...this.#rows.values()].filter((held) => held.changed);
-    return changed.map(({ key, row }) => ({ ...key, row: row ?? null }));
+    return changed.map(({ key, row = null }) => {
+      const text = textOf(key);
+      const isNew = row && this.#loaded.has(text) && !this.#stored.has(text);
+      return { ...key, row, ...(isNew ? { isNew } : {}) };
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { GenerationStore } from '../store.ts';
+import type { Row } from '../projection.ts';
+import type { GenerationStore, RowChange } from '../store.ts';
 import { entries, entry, putEntry, remove, Share, sampleSpec } from './samples.ts';
 import {
   openAgain,
@@ -75,9 +76,14 @@ export function describeRanked(openers: StoreOpeners): void {
       const share = await Share.take(generation);
       const scoreOf = (n: number) => (n * n) % 97;
       const rows = Array.from({ length: 3_000 }, (_, n) => entry('a', `p${n}`, scoreOf(n)));
-      await share.commit(...rows.slice(0, 1_500).map(putEntry));
+      const putNew = (row: Row): RowChange => ({ ...putEntry(row), isNew: true });
+      await share.commit(...rows.slice(0, 1_500).map(putNew));
       await generation.finishBuilding?.();
-      await share.commit(...rows.slice(1_500).map(putEntry));
+      // Some are written again in one batch with others that are new.
+      await share.commit(
+        ...rows.slice(1_000, 1_500).map(putEntry),
+        ...rows.slice(1_500).map(putNew),
+      );
       for (const above of [-1, 0, 1, 48, 95, 96, 97]) {
         const naive = rows.filter((row) => (row.score as number) > above).length;
         expect(await site.countAbove(1, 'entries', ['a'], above)).toBe(naive);
@@ -118,9 +124,10 @@ async function openOnce(openers: StoreOpeners) {
 
 type Model = Map<string, { board: string; score: number | null }>;
 
-/** Folds a batch of steps, as a projector does: one change for each row. */
+/** Folds a batch of steps, as a projector does: one change for each row, which says whether it is a new one. */
 function changesOf(batch: History['batches'][number], model: Model) {
-  const changes = new Map<string, ReturnType<typeof putEntry>>();
+  const there = new Set(model.keys());
+  const changes = new Map<string, RowChange>();
   for (const one of batch) {
     const key = `${one.board}/${one.player}`;
     if (one.kind === 'delete') {
@@ -129,7 +136,8 @@ function changesOf(batch: History['batches'][number], model: Model) {
     } else {
       const { board, player, score } = one;
       model.set(key, { board, score });
-      changes.set(key, putEntry({ board, player, score, name: null }));
+      const change = putEntry({ board, player, score, name: null });
+      changes.set(key, there.has(key) ? change : { ...change, isNew: true });
     }
   }
   return [...changes.values()];

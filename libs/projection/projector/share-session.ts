@@ -64,6 +64,8 @@ export class ShareSession {
   readonly #inShare: InShare;
   readonly #parked: ParkedStreams;
   readonly #tail: LogTail;
+  readonly #batchRowsMax: number;
+  readonly #pageEventsMax: number;
   readonly #latch = new Latch();
   readonly #abort = new AbortController();
   readonly #end: End | undefined;
@@ -106,6 +108,12 @@ export class ShareSession {
     this.#inShare = shareOf(work.projection, work.worker, work.workers);
     this.#parked = new ParkedStreams(memory.fold);
     this.#tail = new LogTail(lease.tail);
+    this.#batchRowsMax = Math.min(projectorLimits.batchRowsMax, store.batchRowsMax ?? Infinity);
+    // Most events write a row or two: a page of them is to fit in a batch.
+    this.#pageEventsMax = Math.min(
+      projectorLimits.pageEventsMax,
+      Math.ceil(this.#batchRowsMax / 2),
+    );
     this.#end = work.until && new End(work.until);
     this.#stored = lease.checkpoint;
     const now = work.clock.now();
@@ -183,7 +191,7 @@ export class ShareSession {
     if (partitions?.length === 0) return;
     if (until && this.#end?.isReached(this.#pending.to, this.#head)) return;
     const filter = { categories: projection.categories, ...(partitions ? { partitions } : {}) };
-    const options = { signal: this.#abort.signal, limit: projectorLimits.pageEventsMax };
+    const options = { signal: this.#abort.signal, limit: this.#pageEventsMax };
     this.#iterator = log.subscribe(this.#pending.to, filter, options)[Symbol.asyncIterator]();
     this.#pull();
   }
@@ -315,7 +323,7 @@ export class ShareSession {
 
   async #take(delivery: Delivery & { kind: 'events' }): Promise<SessionEnd | undefined> {
     const included = this.#include(delivery.events, delivery.checkpoint);
-    const full = delivery.events.length >= projectorLimits.pageEventsMax;
+    const full = delivery.events.length >= this.#pageEventsMax;
     if (full && this.#caughtUp) {
       this.#caughtUp = false;
       this.#report({ state: 'catching-up', caughtUp: false });
@@ -355,7 +363,7 @@ export class ShareSession {
     const waited = this.#work.clock.now() - since;
     return (
       events >= this.#batchEventsMax() ||
-      this.#memory.fold.dirtyRows >= projectorLimits.batchRowsMax ||
+      this.#memory.fold.dirtyRows >= this.#batchRowsMax ||
       dataLength >= projectorLimits.batchDataLengthMax ||
       waited >= projectorLimits.batchFillMs ||
       waited < 0
@@ -477,7 +485,7 @@ export class ShareSession {
       const isDiscarded = discarded.has(letter.eventId);
       if (!isDiscarded && !(await this.#tryAgain(stream, letter.revision, letter.attempts))) break;
       this.#parked.removeFirst(stream);
-      if (fold.dirtyRows < projectorLimits.batchRowsMax) continue;
+      if (fold.dirtyRows < this.#batchRowsMax) continue;
       const end = await this.#commit();
       if (end) return end;
     }
