@@ -7,6 +7,7 @@ import {
   lastAttempt,
   type OrderFold,
   orderStates,
+  pageStates,
   refundable,
   refundStates,
 } from '@annals/payments';
@@ -92,6 +93,14 @@ const paymentMembers = {
   capture: z.enum(['automatic', 'manual']),
   expires_at: z.string(),
   next_action: nextAction,
+  payment_page: z
+    .strictObject({
+      page_id: z.string().nullable().describe("The provider's id of it, once there is one."),
+      state: z.enum(pageStates),
+      expires_at: z.string(),
+    })
+    .nullable()
+    .describe('The page where the buyer gives a card; null where the payment came with one.'),
 };
 
 export const paymentAnswer = z.strictObject({
@@ -144,7 +153,12 @@ function paymentHead(checkout: Checkout) {
     amount: String(sum),
     capture,
     expires_at: isoTime(expiresAt),
-    next_action: authenticationAction(checkout) ?? actions.find((action) => action) ?? null,
+    next_action:
+      authenticationAction(checkout) ??
+      pageAction(checkout) ??
+      actions.find((action) => action) ??
+      null,
+    payment_page: shownPage(checkout),
   };
 }
 
@@ -208,6 +222,18 @@ function authenticationAction({ authentication, returnUrl }: Checkout): NextActi
   return redirect(authentication.actionUrl, returnUrl);
 }
 
+/** The buyer goes there while an order waits for a card. */
+function pageAction({ page, orders, returnUrl }: Checkout): NextAction {
+  if (page?.state !== 'opened' || !page.url) return null;
+  const waits = [...orders.values()].some(({ state }) => state === 'not_started');
+  return waits ? redirect(page.url, returnUrl) : null;
+}
+
+function shownPage({ page }: Checkout) {
+  if (!page) return null;
+  return { page_id: page.id ?? null, state: page.state, expires_at: isoTime(page.expiresAt) };
+}
+
 function orderAction({ returnUrl }: Around, order: OrderFold): NextAction {
   const url = order.state === 'requires_action' ? lastAttempt(order)?.actionUrl : undefined;
   return url === undefined ? null : redirect(url, returnUrl);
@@ -224,8 +250,8 @@ function failure(order: OrderFold) {
 }
 
 /** Whether every order has come to something that the buyer or the shop can go on with. */
-export function isSettled({ orders, authentication }: Checkout): boolean {
-  if (authentication.state === 'requires_action') return true;
+export function isSettled({ orders, authentication, page }: Checkout): boolean {
+  if (authentication.state === 'requires_action' || page?.state === 'opened') return true;
   return [...orders.values()].every(({ state }) => !underWay.has(state));
 }
 

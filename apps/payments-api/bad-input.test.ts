@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { orderInput, paymentInput, shopInput } from './testing/example-payment.ts';
+import { orderInput, pageInput, paymentInput, shopInput } from './testing/example-payment.ts';
 import { openApi, type TestApi } from './testing/open-api.ts';
 import { told } from './testing/told-by-provider.ts';
 
@@ -60,6 +60,11 @@ const amountFields: readonly (readonly [
     'POST /v1/payments',
     'payment_orders.0.amount',
     (amount) => paymentInput('c-2', { payment_orders: [{ ...orderInput(), amount }] }),
+  ],
+  [
+    'POST /v1/payment_pages',
+    'payment_orders.0.amount',
+    (amount) => pageInput('c-2', { payment_orders: [{ ...orderInput(), amount }] }),
   ],
   ['POST /v1/payment_orders/c-1/o-1/capture', 'amount', (amount) => ({ amount })],
   ['POST /v1/payment_orders/c-1/o-1/refunds', 'amount', (amount) => ({ amount })],
@@ -144,6 +149,40 @@ const badPayments: readonly (readonly [string, string, object, status?: number])
   ['an address that is no web address', 'return_url', { return_url: 'javascript:alert(1)' }],
   ['an unknown capture', 'capture', { capture: 'later' }],
 ];
+
+describe('POST /v1/payment_pages', () => {
+  const rows = badPayments
+    .filter(([, field]) => field !== 'credit_card_info')
+    .map(([what, field, more, status = 400]) => ({ what, field, more, status }));
+  test.each(rows)('$what', async ({ field, more, status }) => {
+    await refused('POST /v1/payment_pages', pageInput('c-2', more), field, status);
+  });
+
+  test('no place to lead back to', async () => {
+    await refused(
+      'POST /v1/payment_pages',
+      pageInput('c-2', { return_url: undefined }),
+      'return_url',
+    );
+  });
+
+  test('a token, too, is not taken: it belongs to the other route', async () => {
+    const body = pageInput('c-2', { credit_card_info: 'pm_card_visa' });
+    const answer = await api.call('POST /v1/payment_pages', { body });
+    expect(answer).toMatchObject({ status: 400, body: { code: 'invalid-input' } });
+    expect(answer.text).toContain('credit_card_info');
+    expect(await api.log.head()).toEqual(before);
+  });
+
+  test('a payment that no provider takes', async () => {
+    const payment_orders = [{ ...orderInput(), currency: 'JPY' }];
+    const answer = await api.call('POST /v1/payment_pages', {
+      body: pageInput('c-2', { payment_orders }),
+    });
+    expect(answer).toMatchObject({ status: 422, body: { code: 'no-provider' } });
+    expect(await api.log.head()).toEqual(before);
+  });
+});
 
 describe('POST /v1/payments', () => {
   const rows = badPayments.map(([what, field, more, status = 400]) => {

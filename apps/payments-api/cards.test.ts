@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { orderInput, paymentInput, shopInput } from './testing/example-payment.ts';
+import { orderInput, pageInput, paymentInput, shopInput } from './testing/example-payment.ts';
 import { openApi, type TestApi } from './testing/open-api.ts';
 
 /** A card number that comes by mistake is refused, and stays nowhere. */
@@ -49,6 +49,18 @@ const places: readonly (readonly [
     'payment_orders.0.payment_order_id',
     (id) => paymentInput('c-1', { payment_orders: [orderInput(id)] }),
   ],
+  [
+    'POST /v1/payment_pages',
+    'buyer_info.note',
+    (note) => pageInput('c-1', { buyer_info: { note } }),
+  ],
+  [
+    'POST /v1/payment_pages',
+    'return_url',
+    (pan) =>
+      pageInput('c-1', { return_url: `https://shop.example/?card=${pan.replaceAll(' ', '-')}` }),
+  ],
+  ['POST /v1/payment_pages', 'checkout_id', (checkout_id) => ({ ...pageInput(), checkout_id })],
   ['PUT /v1/sellers/shop-2', 'bank_token', (bank_token) => ({ ...shopInput, bank_token })],
   ['PUT /v1/sellers/shop-2', 'bank_token', (pan) => ({ ...shopInput, bank_token: `ba_${pan}` })],
 ];

@@ -36,6 +36,12 @@ export const paymentsErrors = defineErrors('payments', {
     detail: 'Refused: {what}.',
     when: 'The payment has no order of this id.',
   },
+  'no-provider': {
+    status: 422,
+    title: 'No provider takes this payment',
+    detail: 'Refused: {what}.',
+    when: 'A payment page, where no rule of routing fits the first order of the checkout.',
+  },
   'unknown-seller': {
     status: 404,
     title: 'No such seller',

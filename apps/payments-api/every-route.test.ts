@@ -3,7 +3,7 @@ import { describeEveryRoute } from '@annals/http/testing';
 import { webhookQueue } from '@annals/payments/webhooks-out';
 import { runReactor } from '@annals/projection';
 import { expect, vi } from 'vitest';
-import { paymentInput, shopInput } from './testing/example-payment.ts';
+import { pageInput, paymentInput, shopInput } from './testing/example-payment.ts';
 import { openApi, type TestApi } from './testing/open-api.ts';
 import { assess, disputed, told } from './testing/told-by-provider.ts';
 
@@ -122,6 +122,10 @@ describeEveryRoute('payments', {
         capture: 'manual',
         return_url: url,
       }),
+    },
+    'POST /v1/payment_pages': {
+      ...{ headers: key('k-page'), query: { wait_seconds: 0 } },
+      body: pageInput('c-page', { capture: 'manual' }),
     },
     'GET /v1/payments/{checkout_id}': { params: { checkout_id: 'c-1' }, query: read, headers },
     'GET /v1/payment_orders/{checkout_id}/{payment_order_id}': {

@@ -112,25 +112,46 @@ const orderInput = z.strictObject({
   description: freeText(limits.descriptionCharsMax).optional(),
 });
 
+const checkoutFields = {
+  checkout_id: idSchema,
+  buyer_info: buyerInfoSchema,
+  payment_orders: z.array(orderInput).min(1).max(limits.ordersMax),
+  capture: z.enum(['automatic', 'manual']).optional(),
+};
+
+type Orders = readonly z.output<typeof orderInput>[];
+
+/** Each order once, and all in one currency. */
+function checkOrders(
+  { payment_orders }: { readonly payment_orders: Orders },
+  context: z.RefinementCtx,
+): void {
+  const seen = new Set<string>();
+  const currency = payment_orders[0]?.currency;
+  for (const [index, order] of payment_orders.entries()) {
+    const at = (field: keyof typeof order, message: string) =>
+      context.addIssue({ code: 'custom', path: ['payment_orders', index, field], message });
+    if (seen.has(order.payment_order_id)) at('payment_order_id', 'is there twice');
+    seen.add(order.payment_order_id);
+    if (order.currency !== currency) at('currency', `must be ${currency} as in the first order`);
+  }
+}
+
 export const paymentInput = z
   .strictObject({
-    checkout_id: idSchema,
-    buyer_info: buyerInfoSchema,
+    ...checkoutFields,
     credit_card_info: tokenSchema.describe("The provider's token of the card."),
-    payment_orders: z.array(orderInput).min(1).max(limits.ordersMax),
-    capture: z.enum(['automatic', 'manual']).optional(),
     return_url: returnUrlSchema.optional(),
   })
-  .superRefine(({ payment_orders }, context) => {
-    const seen = new Set<string>();
-    const currency = payment_orders[0]?.currency;
-    for (const [index, order] of payment_orders.entries()) {
-      const at = (field: keyof typeof order, message: string) =>
-        context.addIssue({ code: 'custom', path: ['payment_orders', index, field], message });
-      if (seen.has(order.payment_order_id)) at('payment_order_id', 'is there twice');
-      seen.add(order.payment_order_id);
-      if (order.currency !== currency) at('currency', `must be ${currency} as in the first order`);
-    }
-  });
+  .superRefine(checkOrders);
+
+/** Without a card: the buyer gives it on a page of the provider. */
+export const paymentPageInput = z
+  .strictObject({
+    ...checkoutFields,
+    return_url: returnUrlSchema.describe('Where the page leads back to, whatever came of it.'),
+  })
+  .superRefine(checkOrders);
 
 export type PaymentInput = z.output<typeof paymentInput>;
+export type PaymentPageInput = z.output<typeof paymentPageInput>;

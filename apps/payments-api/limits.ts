@@ -25,6 +25,10 @@ export const limits = {
   urlCharsMax: 2_000,
   /** How long a checkout may be paid, in milliseconds. */
   expiresAfterMs: 24 * 60 * 60 * 1_000,
+  /** How long a page of the provider takes a card, in milliseconds: Stripe's have a day at most. */
+  pageExpiresAfterMs: 23 * 60 * 60 * 1_000,
+  /** How long an answer waits for the address of a page unless told, in seconds. */
+  pageWaitSecondsDefault: 10,
   /** How long an answer waits for a read model to come to a position, in milliseconds. */
   visibleMsMax: 5_000,
   /** How long `Prefer: wait` may wait for a payment to come to something, in seconds. */

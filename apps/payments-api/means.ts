@@ -8,6 +8,7 @@ import type {
 } from '@annals/payments';
 import type { Finance } from '@annals/payments/finance';
 import type { IdempotencyStore } from '@annals/payments/idempotency';
+import type { Routable } from '@annals/payments/psp';
 import type { FilesMeans, QueuesReadModel } from '@annals/payments/reconciliation';
 import type { Webhooks } from '@annals/payments/webhooks-out';
 import type { PspWebhookMeans } from './psp-webhook-routes.ts';
@@ -29,6 +30,8 @@ export interface PaymentsApiMeans {
   readonly webhooks?: Webhooks;
   /** The provider that pays sellers in a currency. */
   readonly payoutPsp: (currency: string) => string;
+  /** The provider that makes the page of a payment, undefined where none takes it. Without it there are no pages. */
+  readonly pagePsp?: (payment: Routable) => string | undefined;
   /** Where it is not there, webhooks of providers are not taken. */
   readonly pspWebhooks?: PspWebhookMeans;
   /** Without it there are no routes of reconciliation. */

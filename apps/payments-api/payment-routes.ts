@@ -1,5 +1,5 @@
 import { integerParameter, Problem, type Route, route } from '@annals/http';
-import { buyerSubject, type Checkout, type OpenCheckout } from '@annals/payments';
+import { buyerSubject, type Checkout, type OpenCommand } from '@annals/payments';
 import {
   isSettled,
   openedAnswer,
@@ -14,13 +14,13 @@ import {
   idSchema,
   keyHeaders,
   keyProblems,
-  type PaymentInput,
+  type PaymentPageInput,
   paymentInput,
   readHeaders,
   readProblems,
   readQuery,
 } from './fields.ts';
-import { keyed } from './keyed.ts';
+import { type Answered, keyed } from './keyed.ts';
 import { limits } from './limits.ts';
 import type { PaymentsApiMeans } from './means.ts';
 import { findCheckout, findOrder } from './reads.ts';
@@ -62,23 +62,40 @@ function openRoute(means: PaymentsApiMeans): Route {
         subject: buyerSubject(body.checkout_id),
         defaultKey: body.checkout_id,
         check: () => sellersProblem(means, body),
-        run: async ({ begunAt }) => {
-          const payments = means.payments.as(request.caller.keyId);
-          const result = await payments.open(openCommand(body, begunAt));
-          if (result.kind !== 'changed') return problemOf(result);
-          const opened = result.state?.checkout;
-          if (!opened) throw new TypeError(`checkout ${body.checkout_id} was opened`);
-          const checkout = await settle(means, opened, request.query.wait_seconds ?? 0);
-          const answer = { ...shownOpened(checkout), position: result.position };
-          return { status: isSettled(checkout) ? 201 : 202, body: answer };
+        run: ({ begunAt }) => {
+          const { credit_card_info: method, return_url } = body;
+          const command = {
+            ...{ ...openCommand(body, begunAt), method },
+            ...(return_url === undefined ? {} : { returnUrl: return_url }),
+          };
+          const waitSeconds = request.query.wait_seconds ?? 0;
+          return openPayment(means, command, { by: request.caller.keyId, waitSeconds });
         },
       });
     },
   });
 }
 
-function openCommand(body: PaymentInput, begunAt: number) {
-  const { checkout_id, payment_orders, return_url } = body;
+/** Opens a checkout, and waits a while for what comes of it. */
+export async function openPayment(
+  means: PaymentsApiMeans,
+  command: OpenCommand,
+  { by, waitSeconds }: { readonly by: string; readonly waitSeconds: number },
+): Promise<Answered | Problem> {
+  const result = await means.payments.as(by).open(command);
+  if (result.kind !== 'changed') return problemOf(result);
+  const opened = result.state?.checkout;
+  if (!opened) throw new TypeError(`checkout ${command.checkoutId} was opened`);
+  const checkout = await settle(means, opened, waitSeconds);
+  const answer = { ...shownOpened(checkout), position: result.position };
+  return { status: isSettled(checkout) ? 201 : 202, body: answer };
+}
+
+type OpenInput = Omit<PaymentPageInput, 'return_url'>;
+
+/** But for how it is paid. */
+export function openCommand(body: OpenInput, begunAt: number) {
+  const { checkout_id, payment_orders } = body;
   return {
     checkoutId: checkout_id,
     currency: payment_orders[0]?.currency ?? '',
@@ -90,11 +107,9 @@ function openCommand(body: PaymentInput, begunAt: number) {
       ...(description === undefined ? {} : { description }),
     })),
     buyerInfo: body.buyer_info,
-    method: body.credit_card_info,
-    ...(return_url === undefined ? {} : { returnUrl: return_url }),
     at: begunAt,
     expiresAt: begunAt + limits.expiresAfterMs,
-  } satisfies OpenCheckout;
+  } satisfies OpenCommand;
 }
 
 /** What the terms of an order add to it in its event at most, where the currency is said once; and all the rest. */
@@ -102,7 +117,7 @@ const termsBytes = 96;
 const headBytes = 4_096;
 
 /** A checkout is one event, and an event has a limit. */
-function sizeProblem({ payment_orders, buyer_info }: PaymentInput): Problem | undefined {
+export function sizeProblem({ payment_orders, buyer_info }: OpenInput): Problem | undefined {
   const ordersBytes =
     Buffer.byteLength(JSON.stringify(payment_orders)) + payment_orders.length * termsBytes;
   // Sealed, as base64, it takes a third more.

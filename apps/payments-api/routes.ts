@@ -5,6 +5,7 @@ import { ledgerRoutes } from './ledger-routes.ts';
 import { listRoutes } from './list-routes.ts';
 import type { PaymentsApiMeans } from './means.ts';
 import { orderRoutes } from './order-routes.ts';
+import { paymentPageRoutes } from './payment-page-routes.ts';
 import { paymentRoutes } from './payment-routes.ts';
 import { payoutRoutes } from './payout-routes.ts';
 import { pspWebhookRoutes } from './psp-webhook-routes.ts';
@@ -17,9 +18,10 @@ export type Routes = readonly Route[];
 
 /** All routes of the payments API: one file for each part, one line for each file. */
 export function paymentsRoutes(means: PaymentsApiMeans): Routes {
-  const { finance, pspWebhooks, webhooks } = means;
+  const { finance, pagePsp, pspWebhooks, webhooks } = means;
   return [
     ...paymentRoutes(means),
+    ...(pagePsp ? paymentPageRoutes(means, pagePsp) : []),
     ...orderRoutes(means),
     ...listRoutes(means),
     ...sellerRoutes(means),

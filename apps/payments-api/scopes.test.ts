@@ -6,6 +6,7 @@ import { openApi, type TestApi } from './testing/open-api.ts';
 /** Who may call what. A route that is not here fails the first test. */
 const table: { readonly [route: string]: keyof typeof scopes } = {
   'POST /v1/payments': 'pay',
+  'POST /v1/payment_pages': 'pay',
   'GET /v1/payments/:checkout_id': 'read',
   'GET /v1/payment_orders/:checkout_id/:payment_order_id': 'read',
   'POST /v1/payment_orders/:checkout_id/:payment_order_id/capture': 'sell',

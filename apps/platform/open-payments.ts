@@ -2,6 +2,7 @@ import type { Closing, ReadinessCheck, Route } from '@annals/http';
 import { Payments } from '@annals/payments';
 import { Finance } from '@annals/payments/finance';
 import { IdempotencyStore } from '@annals/payments/idempotency';
+import type { PspRouting, Routable } from '@annals/payments/psp';
 import { paymentsObserver } from '@annals/payments/reactors';
 import {
   AcceptedOrders,
@@ -89,6 +90,7 @@ export async function openPayments(
       // Nobody answers at present: the executor asks the first one again and again.
       return choice?.kind === 'chosen' ? choice.psp.name : (settings?.rules[0]?.psp ?? 'none');
     },
+    ...(routing ? { pagePsp: (payment) => pspOfPage(routing, payment) } : {}),
     replicaMsMax: isReplica ? replicaMsMaxDefault : 0,
     ...(observer ? { pspWebhooks: { psps, observer, clock } } : {}),
     ...(visibleMsMax === undefined ? {} : { visibleMsMax }),
@@ -108,6 +110,12 @@ export async function openPayments(
     },
     closing: [{ name: 'read models of payments', close: () => reads.close() }],
   };
+}
+
+/** One that answers now, or else the first that would: its executor asks it again and again. */
+function pspOfPage(routing: PspRouting, payment: Routable): string | undefined {
+  const choice = routing.choose(payment);
+  return choice.kind === 'chosen' ? choice.psp.name : routing.preferred(payment);
 }
 
 /** A lost read model leaves the writes, so it must not take the process out of its balancer (decision 009). */

@@ -2,6 +2,13 @@ import { eventType } from '@annals/event-log';
 import { z } from 'zod';
 import { disputeEvidenceRefused, disputeEvidenceRequested } from './evidence-events.ts';
 import { storedAmountSchema as amount } from './money.ts';
+import {
+  paymentPageCompleted,
+  paymentPageExpired,
+  paymentPageOpened,
+  paymentPageRefused,
+  paymentPageRequested,
+} from './payment-page-events.ts';
 import { buyerSubject } from './streams.ts';
 
 /**
@@ -41,8 +48,8 @@ export const checkoutOpened = eventType({
     expires_at: time,
     return_url: z.string().optional(),
     buyer_info: z.record(z.string(), z.string()),
-    /** The provider's token of the card. */
-    method: z.string(),
+    /** The provider's token of the card; absent where the buyer gives a card on a page of the provider. */
+    method: z.string().optional(),
   }),
   personal: {
     subject: ({ checkout_id }) => buyerSubject(checkout_id),
@@ -383,6 +390,11 @@ export const disputeLost = eventType({
 
 export const checkoutEventTypes = [
   checkoutOpened,
+  paymentPageRequested,
+  paymentPageOpened,
+  paymentPageCompleted,
+  paymentPageExpired,
+  paymentPageRefused,
   orderRiskAssessed,
   orderReviewDecided,
   authenticationRequested,

@@ -97,6 +97,13 @@ export const sentences: {
   readonly [Type in TellableEvent['type']]: (data: DataOf<Type>) => string;
 } = {
   'checkout-opened': opened,
+  'payment-page-requested': ({ psp, expires_at }) =>
+    `The provider ${psp} was asked for a page where the buyer gives a card until ${time(expires_at)}.`,
+  'payment-page-opened': ({ page_id }) => `The page is there, as ${page_id}.`,
+  'payment-page-completed': ({ psp }) =>
+    `The buyer gave a card on the page of ${psp}, and was authenticated.`,
+  'payment-page-expired': () => 'The page expired: nobody gave a card in time.',
+  'payment-page-refused': ({ reason }) => `The provider made no page: ${words(reason)}.`,
   'order-risk-assessed': assessed,
   'order-review-decided': (data) =>
     `After a look at ${orderOf(data)} ${data.decided_by} has ${data.verdict} it.`,

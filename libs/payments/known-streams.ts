@@ -5,7 +5,7 @@ import type { sellerEventTypes } from './seller-events.ts';
 import { evolveSeller, type Seller } from './seller-state.ts';
 import { type Checkout, evolve } from './state.ts';
 
-/** A checkout with what is sealed in its events; `method` is undefined where the buyer was erased. */
+/** A checkout with what is sealed in its events; `method` is undefined before a card was given, and where the buyer was erased. */
 export interface OpenedCheckout {
   readonly checkout: Checkout;
   readonly method: string | undefined;
@@ -27,6 +27,9 @@ export const checkoutStreams: CheckoutKind = {
   evolve: (state, event) => {
     const checkout = evolve(state?.checkout, event as Parameters<typeof evolve>[1]);
     if (!checkout) return undefined;
+    if (event.type === 'payment-page-completed') {
+      return { buyerInfo: undefined, ...state, checkout, method: event.data.method };
+    }
     if (event.type !== 'checkout-opened') {
       return { method: undefined, buyerInfo: undefined, ...state, checkout };
     }

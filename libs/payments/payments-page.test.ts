@@ -7,6 +7,7 @@ import {
   checkoutStatus,
   disputeMoves,
   orderMoves,
+  pageMoves,
   payoutMoves,
   refundMoves,
 } from './transitions.ts';
@@ -43,6 +44,7 @@ describe('docs/payments.md', () => {
   it.each([
     ['order', orderMoves],
     ['attempt', attemptMoves],
+    ['payment page', pageMoves],
     ['refund', refundMoves],
     ['dispute', disputeMoves],
     ['payout', payoutMoves],

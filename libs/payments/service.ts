@@ -81,6 +81,10 @@ export interface PayoutCommand extends At {
   readonly because: 'schedule' | 'on_demand';
 }
 
+/** With a token of the card, or with the provider that makes a page where the buyer gives one. */
+export type OpenCommand = Omit<OpenCheckout, 'at' | 'page'> &
+  At & { readonly page?: { readonly psp: string; readonly pageExpiresAt: number } };
+
 /** The operations of payments. What is wrong with a request is a value; broken I/O throws. */
 export class Payments {
   readonly #means: PaymentsMeans & Required<Pick<PaymentsMeans, 'walletMsMax' | 'callMsMax'>>;
@@ -104,19 +108,22 @@ export class Payments {
   }
 
   /** Opens a checkout; the very same one again changes nothing, so that a request that was cut off can be run again. */
-  async open(command: Omit<OpenCheckout, 'at'> & At): Promise<CheckoutChanged> {
+  async open(command: OpenCommand): Promise<CheckoutChanged> {
     const sellers = new Map<string, Seller>();
     for (const account of new Set(command.orders.map((order) => order.sellerAccount))) {
       const { state } = await this.seller(account);
       if (state) sellers.set(account, state.seller);
     }
+    const { page, ...rest } = command;
+    const { at, callBefore } = this.#call(command);
+    const asked = { ...rest, at, ...(page ? { page: { ...page, callBefore } } : {}) };
     return this.changeCheckout(command.checkoutId, (checkout, { method, buyerInfo }) => {
-      const decision = openCheckout(checkout, sellers, { ...command, at: this.#at(command) });
+      const decision = openCheckout(checkout, sellers, asked);
       const isKnown = decision.kind === 'refused' && decision.reason === 'checkout-exists';
       if (!isKnown || !checkout) return decision;
       const isSame =
         sameCheckout(checkout, command) &&
-        method === command.method &&
+        (command.page ? checkout.page !== undefined : method === command.method) &&
         sameInfo(buyerInfo, command.buyerInfo);
       return isSame ? { kind: 'decided', events: [] } : decision;
     });
@@ -428,7 +435,7 @@ function walletBehind(why: 'late' | 'lost'): Refused<'wallet-behind' | 'wallet-l
 }
 
 /** Whether the checkout that is there is the one of the command; the terms of its sellers may be others by now. */
-function sameCheckout(checkout: Checkout, command: Omit<OpenCheckout, 'at'>): boolean {
+function sameCheckout(checkout: Checkout, command: OpenCommand): boolean {
   const { currency, capture, expiresAt, returnUrl, orders } = command;
   return (
     checkout.currency === currency &&

@@ -7,6 +7,8 @@ import {
   move,
   type OrderState,
   orderMoves,
+  type PageState,
+  pageMoves,
   type RefundState,
   refundMoves,
 } from './transitions.ts';
@@ -83,6 +85,16 @@ export type Authentication =
   | { readonly state: 'authenticated'; readonly psp: string; readonly id: string }
   | { readonly state: 'failed'; readonly psp: string };
 
+/** The page where the provider asks the buyer for a card. */
+export interface PaymentPage {
+  readonly state: PageState;
+  readonly psp: string;
+  readonly expiresAt: number;
+  /** The provider's id of it, and where the buyer goes; once there is one. */
+  readonly id: string | undefined;
+  readonly url: string | undefined;
+}
+
 /** The fold of a checkout's stream. */
 export interface Checkout {
   readonly id: string;
@@ -91,6 +103,8 @@ export interface Checkout {
   readonly expiresAt: number;
   readonly returnUrl: string | undefined;
   readonly authentication: Authentication;
+  /** Absent where the checkout came with a token. */
+  readonly page?: PaymentPage;
   readonly orders: ReadonlyMap<string, OrderFold>;
 }
 
@@ -112,6 +126,8 @@ export function evolve(state: Checkout | undefined, event: CheckoutFact): Checko
   if (!state) throw new TypeError(`${event.type} before checkout-opened`);
   const authentication = authenticationAfter(state.authentication, event);
   if (authentication) return { ...state, authentication };
+  const onPage = pageAfter(state, event);
+  if (onPage) return onPage;
   const { payment_order_id } = event.data as { readonly payment_order_id: string };
   const order = state.orders.get(payment_order_id);
   if (!order)
@@ -168,6 +184,35 @@ function authenticationAfter(
       return { state: 'authenticated', psp, id: (data as Data<typeof type>).authentication_id };
     case 'authentication-failed':
       return { state: 'failed', psp };
+    default:
+      return undefined;
+  }
+}
+
+function pageAfter(state: Checkout, { type, data }: CheckoutFact): Checkout | undefined {
+  if (type === 'payment-page-requested') {
+    const { psp, expires_at: expiresAt } = data as Data<typeof type>;
+    const page = { state: 'requested', psp, expiresAt, id: undefined, url: undefined } as const;
+    return { ...state, page };
+  }
+  const to = (one: PageState, more: Partial<PaymentPage> = {}): Checkout => {
+    if (!state.page) throw new TypeError(`${type}: checkout ${state.id} has no page`);
+    const moved = move(pageMoves, 'a payment page', state.page.state, one);
+    return { ...state, page: { ...state.page, ...more, state: moved } };
+  };
+  switch (type) {
+    case 'payment-page-opened': {
+      const { page_id: id, page_url: url } = data as Data<typeof type>;
+      return to('opened', { id, url });
+    }
+    case 'payment-page-completed': {
+      const { psp, authentication_id: id } = data as Data<typeof type>;
+      return { ...to('completed'), authentication: { state: 'authenticated', psp, id } };
+    }
+    case 'payment-page-expired':
+      return to('expired');
+    case 'payment-page-refused':
+      return to('refused');
     default:
       return undefined;
   }

@@ -97,6 +97,17 @@ export type RefundState = (typeof refundStates)[number];
 /** Nothing follows by itself; a refund that succeeded may still be sent back. */
 export const refundEnds: ReadonlySet<RefundState> = new Set(['succeeded', 'failed']);
 
+/** The page where the provider asks the buyer for a card. */
+export const pageStates = ['requested', 'opened', 'completed', 'expired', 'refused'] as const;
+export type PageState = (typeof pageStates)[number];
+export const pageMoves: { readonly [From in PageState]: readonly PageState[] } = {
+  requested: ['opened', 'refused'],
+  opened: ['completed', 'expired'],
+  completed: [],
+  expired: [],
+  refused: [],
+};
+
 /** A bank may send a refund back after it had succeeded. */
 export const refundMoves: { readonly [From in RefundState]: readonly RefundState[] } = {
   requested: ['unknown', 'pending', 'succeeded', 'failed'],

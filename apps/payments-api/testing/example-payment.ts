@@ -14,6 +14,14 @@ export function orderInput(id = 'o-1', amount = '10000') {
   return { payment_order_id: id, seller_account: 'shop', amount, currency: 'USD' };
 }
 
+/** The same without a card: it is given on a page of the provider. */
+export function pageInput(checkoutId = 'c-1', more: object = {}) {
+  const { credit_card_info: _, ...input } = paymentInput(checkoutId, {
+    return_url: 'https://shop.example/back',
+  });
+  return { ...input, ...more };
+}
+
 export function paymentInput(checkoutId = 'c-1', more: object = {}) {
   return {
     checkout_id: checkoutId,

@@ -139,6 +139,7 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
     finance: new Finance({ log, cipher, clock }),
     webhooks: webhooksOn(log, cipher, clock, forWebhooks),
     payoutPsp: () => 'stripe',
+    pagePsp: ({ amount }) => (amount.currency === 'JPY' ? undefined : 'stripe'),
     reconciliation: {
       files: { log, cipher, clock, movements: sqliteMovementsReadModel(forBreaks) },
       queues: sqliteQueuesReadModel(forBreaks),
@@ -251,11 +252,12 @@ async function letThrough({ log, payments, clock }: PaymentsApiMeans, signal: Ab
   const opened = log.subscribe({}, { categories: ['checkout'] }, { signal });
   for await (const delivery of opened) {
     if (delivery.kind !== 'events') continue;
-    for (const { type, stream, data } of delivery.events) {
-      if (type !== 'checkout-opened') continue;
-      const { orders } = JSON.parse(data) as { orders: { payment_order_id: string }[] };
-      for (const { payment_order_id } of orders) {
-        await payments.changeCheckout(stream.slice('checkout-'.length), (checkout) =>
+    for (const { type, stream } of delivery.events) {
+      if (type !== 'checkout-opened' && type !== 'payment-page-completed') continue;
+      const id = stream.slice('checkout-'.length);
+      const { state } = await payments.checkout(id);
+      for (const payment_order_id of state?.checkout.orders.keys() ?? []) {
+        await payments.changeCheckout(id, (checkout) =>
           assessRisk(checkout, payment_order_id, {
             ...{ verdict: 'accepted', rules: [], at: clock.now() },
           }),

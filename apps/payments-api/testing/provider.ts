@@ -20,6 +20,8 @@ export interface Provider {
   answerAction(actionUrl: string, outcome: 'succeeded' | 'failed'): Promise<void>;
   /** The buyer types a card at the provider's page; where that leads back to. */
   payAtPage(query: { readonly return_url: string; readonly reference: string }): Promise<URL>;
+  /** The buyer types a card at a page that the platform has asked for; where that leads to. */
+  payAt(pageUrl: string, number?: string): Promise<URL>;
   /** Money that the platform has at the provider for payouts. */
   topUp(amount: number, currency: string): Promise<void>;
 }
@@ -86,10 +88,22 @@ export function startProvider({ log, cipher, clock, signal, runs }: ProviderOpti
     : [];
   return {
     done: Promise.all(running).then(() => undefined),
-    answerAction: async (actionUrl, outcome) => {
+    ...buyer(fetch),
+    topUp: async (amount, currency) => {
+      const headers = { authorization: `Bearer ${key}` };
+      const body = `amount=${amount}&currency=${currency.toLowerCase()}`;
+      await fetch(`${url}/v1/topups`, { method: 'POST', headers, body });
+    },
+  };
+}
+
+/** What the buyer's browser does at the provider's pages. */
+function buyer(fetch: typeof globalThis.fetch) {
+  return {
+    answerAction: async (actionUrl: string, outcome: 'succeeded' | 'failed') => {
       await fetch(actionUrl, { method: 'POST', body: `outcome=${outcome}` });
     },
-    payAtPage: async (query) => {
+    payAtPage: async (query: { readonly return_url: string; readonly reference: string }) => {
       const page = `${url}/sandbox/pay?${new URLSearchParams(query)}`;
       const shown = await fetch(page);
       if (!shown.ok) throw new Error(await shown.text());
@@ -97,10 +111,10 @@ export function startProvider({ log, cipher, clock, signal, runs }: ProviderOpti
       const left = await fetch(page, { method: 'POST', body, redirect: 'manual' });
       return new URL(left.headers.get('location') ?? '');
     },
-    topUp: async (amount, currency) => {
-      const headers = { authorization: `Bearer ${key}` };
-      const body = `amount=${amount}&currency=${currency.toLowerCase()}`;
-      await fetch(`${url}/v1/topups`, { method: 'POST', headers, body });
+    payAt: async (pageUrl: string, number = '4242424242424242') => {
+      const body = `number=${number}&expiry=12%2F49&cvc=123`;
+      const left = await fetch(pageUrl, { method: 'POST', body, redirect: 'manual' });
+      return new URL(left.headers.get('location') ?? '');
     },
   };
 }

@@ -1,6 +1,8 @@
+import { checkoutSessionRoutes } from './checkout-sessions.ts';
 import { disputeRoutes } from './disputes.ts';
 import { eventRoutes } from './events.ts';
 import { paymentIntentRoutes } from './payment-intents.ts';
+import { paymentMethodRoutes } from './payment-methods.ts';
 import { payoutRoutes } from './payouts.ts';
 import { refundRoutes } from './refunds.ts';
 import { reportRoutes } from './reports.ts';
@@ -11,6 +13,8 @@ import { setupIntentRoutes } from './setup-intents.ts';
 export const routes: readonly Route[] = [
   ...paymentIntentRoutes,
   ...setupIntentRoutes,
+  ...checkoutSessionRoutes,
+  ...paymentMethodRoutes,
   ...refundRoutes,
   ...payoutRoutes,
   ...disputeRoutes,

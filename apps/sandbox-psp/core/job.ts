@@ -4,6 +4,7 @@ import { z } from 'zod';
 export const jobSchema = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('finish_processing'), id: z.string() }),
   z.strictObject({ do: z.literal('expire_authorization'), id: z.string() }),
+  z.strictObject({ do: z.literal('expire_session'), id: z.string() }),
   z.strictObject({ do: z.literal('finish_refund'), id: z.string() }),
   z.strictObject({ do: z.literal('advance_payout'), id: z.string() }),
   z.strictObject({ do: z.literal('fail_payout'), id: z.string(), code: z.string() }),

@@ -1,4 +1,5 @@
 import type { Books } from './books.ts';
+import { expireSession } from './checkout-sessions.ts';
 import { decideDispute, openDispute } from './disputes.ts';
 import type { Delivering, Job } from './job.ts';
 import { expireAuthorization, finishProcessing } from './payment-intents.ts';
@@ -14,6 +15,9 @@ export function runJob(books: Books, job: Exclude<Job, Delivering>): void {
       break;
     case 'expire_authorization':
       expireAuthorization(books, job.id);
+      break;
+    case 'expire_session':
+      expireSession(books, job.id);
       break;
     case 'finish_refund':
       finishRefund(books, job.id);

@@ -63,6 +63,23 @@ export interface SetupIntent extends Base {
   readonly usage: string;
 }
 
+/** A page of Stripe's Checkout that sets a card up (`mode: 'setup'`). */
+export interface CheckoutSession extends Base {
+  readonly object: 'checkout.session';
+  readonly cancel_url: string;
+  readonly currency: string | null;
+  readonly customer: string;
+  readonly expires_at: number;
+  readonly metadata: Metadata;
+  readonly mode: 'setup';
+  readonly payment_status: 'no_payment_required';
+  /** Null before the buyer has given a card. */
+  readonly setup_intent: string | null;
+  readonly status: 'open' | 'complete' | 'expired';
+  readonly success_url: string;
+  readonly url: string | null;
+}
+
 export interface Charge extends Base {
   readonly object: 'charge';
   readonly amount: number;
@@ -233,6 +250,7 @@ export interface ReportRun extends Base {
 export interface Objects {
   readonly payment_intent: PaymentIntent;
   readonly setup_intent: SetupIntent;
+  readonly 'checkout.session': CheckoutSession;
   readonly charge: Charge;
   readonly refund: Refund;
   readonly payout: Payout;
@@ -252,6 +270,7 @@ export type Kind = keyof Objects;
 export const prefixes: Readonly<Record<Kind, string>> = {
   payment_intent: 'pi_',
   setup_intent: 'seti_',
+  'checkout.session': 'cs_test_',
   charge: 'ch_',
   refund: 're_',
   payout: 'po_',

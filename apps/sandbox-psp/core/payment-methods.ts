@@ -1,6 +1,10 @@
 import { sha256 } from '@annals/core';
+import { z } from 'zod';
 import type { Books } from './books.ts';
 import type { PaymentMethod } from './objects.ts';
+import { expanding } from './parameters.ts';
+import { answer, missing } from './reply.ts';
+import { type Route, route } from './route.ts';
 import { type CardBehaviour, cardOfToken } from './test-tokens.ts';
 
 /** Brand by the first digits of a test number (ISO/IEC 7812), as far as the sandbox has cards. */
@@ -11,8 +15,14 @@ function brandOf(number: string): string {
 
 /** A method that behaves as a test token says: what the hosted page makes, and what every use of a token makes. */
 export function makeMethod(books: Books, card: CardBehaviour): PaymentMethod {
+  const method = newMethod(books, card);
+  books.storage.insert('payment_method', method);
+  return method;
+}
+
+function newMethod(books: Books, card: CardBehaviour): PaymentMethod {
   const number = card.number ?? '4000000000000000';
-  const method: PaymentMethod = {
+  return {
     id: books.idOf('payment_method'),
     object: 'payment_method',
     type: 'card',
@@ -26,8 +36,6 @@ export function makeMethod(books: Books, card: CardBehaviour): PaymentMethod {
     livemode: false,
     token: card.token,
   };
-  books.storage.insert('payment_method', method);
-  return method;
 }
 
 /** A method by its id, or a new one of a test token; undefined when there is neither. */
@@ -46,3 +54,16 @@ export function behaviourOf({ id, token }: PaymentMethod): CardBehaviour {
 export function shownMethod({ token: _, ...method }: PaymentMethod): object {
   return method;
 }
+
+export const paymentMethodRoutes: readonly Route[] = [
+  route({
+    ...{ method: 'GET', path: '/v1/payment_methods/:id', operation: 'payment_methods.retrieve' },
+    parameters: z.strictObject(expanding),
+    handle: (books, _, id) => {
+      // To look at a test token makes nothing.
+      const card = cardOfToken(id);
+      const method = card ? newMethod(books, card) : books.get('payment_method', id);
+      return method ? answer(shownMethod(method)) : missing('PaymentMethod', id, 'payment_method');
+    },
+  }),
+];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Books } from './books.ts';
-import type { ApiErrorBody, SetupIntent } from './objects.ts';
+import { completeSession } from './checkout-sessions.ts';
+import type { ApiErrorBody, PaymentMethod, SetupIntent } from './objects.ts';
 import { expanding, fields } from './parameters.ts';
 import { behaviourOf, findMethod } from './payment-methods.ts';
 import { answer, failure, missing, type Reply } from './reply.ts';
@@ -29,40 +30,63 @@ function create(books: Books, given: z.output<typeof creation>): Reply {
     return missing('customer', given.customer, 'customer');
   const method = findMethod(books, given.payment_method);
   if (!method) return missing('PaymentMethod', given.payment_method, 'payment_method');
-  const id = books.idOf('setup_intent');
+  const intent = newSetup(books, books.idOf('setup_intent'), given);
+  const confirmed = confirmSetup(books, intent, method, given.return_url);
+  const { last_setup_error: error } = confirmed;
+  return error ? failure(402, { ...error, setup_intent: confirmed }) : answer(confirmed);
+}
+
+/** One that waits for a card. */
+export function newSetup(
+  books: Books,
+  id: string,
+  {
+    customer,
+    usage,
+    metadata = {},
+  }: Pick<SetupIntent, 'usage'> & {
+    readonly customer: string;
+    readonly metadata?: SetupIntent['metadata'] | undefined;
+  },
+): SetupIntent {
   const intent: SetupIntent = {
     id,
     object: 'setup_intent',
     client_secret: books.newId(`${id}_secret_`),
     created: books.now,
-    customer: given.customer,
+    customer,
     last_setup_error: null,
     livemode: false,
-    metadata: given.metadata ?? {},
+    metadata,
     next_action: null,
-    payment_method: method.id,
-    status: 'requires_action',
-    usage: given.usage,
+    payment_method: null,
+    status: 'requires_payment_method',
+    usage,
   };
   books.storage.insert('setup_intent', intent);
+  return intent;
+}
+
+/** What the card says to it: succeeded, failed, or its holder has to be asked first. */
+export function confirmSetup(
+  books: Books,
+  intent: SetupIntent,
+  method: PaymentMethod,
+  returnUrl: string,
+): SetupIntent {
+  const given: SetupIntent = { ...intent, payment_method: method.id, last_setup_error: null };
   const { authentication, decline } = behaviourOf(method);
-  if (!authentication && decline) {
-    const error = setupError(decline.code);
-    const failed = fail(books, intent, error);
-    return failure(402, { ...error, setup_intent: failed });
-  }
-  if (!authentication) return answer(succeed(books, intent));
-  const url = `${books.means.publicUrl()}/sandbox/3ds/${id}`;
+  if (!authentication && decline) return fail(books, given, setupError(decline.code));
+  if (!authentication) return succeed(books, given);
+  const url = `${books.means.publicUrl()}/sandbox/3ds/${intent.id}`;
   const asking: SetupIntent = {
-    ...intent,
-    next_action: {
-      type: 'redirect_to_url',
-      redirect_to_url: { url, return_url: given.return_url },
-    },
+    ...given,
+    next_action: { type: 'redirect_to_url', redirect_to_url: { url, return_url: returnUrl } },
+    status: 'requires_action',
   };
   books.storage.update('setup_intent', asking);
   books.emit('setup_intent.requires_action', asking);
-  return answer(asking);
+  return asking;
 }
 
 /** The method now belongs to the customer, and later payments may rest on this authentication. */
@@ -74,6 +98,7 @@ function succeed(books: Books, intent: SetupIntent): SetupIntent {
   const succeeded: SetupIntent = { ...intent, next_action: null, status: 'succeeded' };
   books.storage.update('setup_intent', succeeded);
   books.emit('setup_intent.succeeded', succeeded);
+  completeSession(books, succeeded);
   return succeeded;
 }
 

@@ -6,6 +6,7 @@ import { faultSchema, faultsMax } from '../core/faults.ts';
 import { failPayout } from '../core/payouts.ts';
 import type { ApiAnswer, ApiRequest, Sandbox } from '../core/sandbox.ts';
 import { answerChallenge, challengePage } from './challenge.ts';
+import { checkoutPage, takeCardForSession } from './checkout-page.ts';
 import { type Page, pageHeaders, pageHtml } from './page.ts';
 import { paymentForm, paymentPage, paymentQuery, takeCard } from './payment-page.ts';
 import { tokensPage } from './tokens.ts';
@@ -19,6 +20,8 @@ export function siteAnswer(sandbox: Sandbox, request: ApiRequest): ApiAnswer | u
   if (path === '/sandbox/pay') return pay(sandbox, request);
   const challenged = /^\/sandbox\/3ds\/(\w{1,255})$/.exec(path)?.[1];
   if (challenged) return challenge(sandbox, request, challenged);
+  const session = /^\/sandbox\/checkout\/(\w{1,255})$/.exec(path)?.[1];
+  if (session) return checkout(sandbox, request, session);
   if (path === '/sandbox/health') return json(200, { status: 'ok' });
   if (!path.startsWith('/sandbox/')) return undefined;
   if (!sandbox.knows(request.headers.authorization)) {
@@ -37,6 +40,12 @@ function pay(sandbox: Sandbox, { method, query, body }: ApiRequest): ApiAnswer {
   const form = paymentForm.safeParse(parse(body, { depth: 0 }));
   if (!form.success) return shown(paymentPage(asked.data, 'The card is not complete.'));
   return led(takeCard(sandbox, asked.data, form.data, sandbox.now()));
+}
+
+function checkout(sandbox: Sandbox, { method, body }: ApiRequest, id: string): ApiAnswer {
+  if (method !== 'POST') return led(checkoutPage(sandbox, id));
+  const form = paymentForm.safeParse(parse(body, { depth: 0 }));
+  return led(takeCardForSession(sandbox, id, form.data));
 }
 
 function challenge(sandbox: Sandbox, { method, body }: ApiRequest, id: string): ApiAnswer {

@@ -14,6 +14,7 @@ import {
   requestEnd,
 } from '../decide/attempts.ts';
 import { assessRisk, decideReview, openCheckout } from '../decide/checkout.ts';
+import { observePage, refusePage } from '../decide/payment-page.ts';
 import {
   observePayout,
   registerSeller,
@@ -136,19 +137,32 @@ export class PaymentsWalk {
       amount: BigInt(this.#random.int(10, 90_000)),
     }));
     const currency = this.#random.pick(sampleCurrencies);
-    const capture = this.#random.chance(60) ? 'automatic' : 'manual';
+    const capture: 'automatic' | 'manual' = this.#random.chance(60) ? 'automatic' : 'manual';
     const buyerInfo = { email: 'ann@example.org' };
     const times = { at: this.#at, expiresAt: this.#at + 900_000_000 };
     const command = {
-      checkoutId,
-      currency,
-      capture,
-      orders,
-      buyerInfo,
-      method: 'tok_1',
-      ...times,
+      ...{ checkoutId, currency, capture, orders, buyerInfo, ...times },
+      ...(checkoutId === 'c-14' ? this.#page() : { method: 'tok_1' }),
     } as const;
     await this.#checkout(checkoutId, () => openCheckout(undefined, this.sellers, command));
+  }
+
+  /** Of one checkout: the buyer gives a card on a page. */
+  #page() {
+    const pageExpiresAt = this.#at + 800_000_000;
+    const page = { psp: 'stripe', pageExpiresAt, callBefore: this.#at + 60_000 };
+    return { page, returnUrl: 'https://shop.example/back' };
+  }
+
+  #atPage(checkout: Checkout | undefined): Decision {
+    const [at, id] = [this.#at, 'cs_1'];
+    if (checkout?.page?.state === 'requested') {
+      if (this.#random.chance(5)) return refusePage(checkout, 'not_permitted', at);
+      return observePage(checkout, { id, status: 'open', url: 'https://psp.example/cs_1' }, at);
+    }
+    if (this.#random.chance(10)) return observePage(checkout, { id, status: 'expired' }, at);
+    const card = { authentication: 'seti_1.cus_1.pm_1', method: 'pm_1', fingerprint: 'card_1' };
+    return observePage(checkout, { id, status: 'completed', ...card }, at);
   }
 
   /** The next thing that happens to an order, right or wrong: what the decisions refuse does not happen. */
@@ -159,6 +173,8 @@ export class PaymentsWalk {
     const random = this.#random;
     if (random.chance(2))
       return requestEnd(checkout, id, { as: random.pick(['canceled', 'expired']), at, callBefore });
+    const page = checkout?.page?.state;
+    if (page === 'requested' || page === 'opened') return this.#atPage(checkout);
     if (!order.cleared && order.state === 'not_started') {
       const verdict = random.pick(verdicts);
       return assessRisk(checkout, id, { verdict, rules: [], at });

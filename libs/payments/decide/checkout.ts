@@ -4,6 +4,7 @@ import { type Decided, decided, type Refused, refused } from '../outcome.ts';
 import type { Seller } from '../seller-state.ts';
 import type { Checkout } from '../state.ts';
 import { checkoutEvent, findOrder } from './decide.ts';
+import { type RequestPage, requestPage } from './payment-page.ts';
 
 export const checkoutLimits = { ordersMax: 1_000, attemptsMax: 10 } as const;
 
@@ -18,8 +19,9 @@ export interface OpenCheckout {
     readonly description?: string;
   }[];
   readonly buyerInfo: { readonly [field: string]: string };
-  /** The provider's token of the card. */
-  readonly method: string;
+  /** The provider's token of the card; or else `page`, where the buyer gives one. */
+  readonly method?: string;
+  readonly page?: Omit<RequestPage, 'returnUrl'>;
   readonly returnUrl?: string;
   readonly at: number;
   readonly expiresAt: number;
@@ -44,16 +46,24 @@ export function openCheckout(
   if (existing) return refused('checkout-exists', `checkout ${command.checkoutId} exists already`);
   const problem = problemOf(command) ?? problemOfSellers(sellers, command);
   if (problem) return problem;
-  const { checkoutId, currency, capture, buyerInfo, method, returnUrl, at, expiresAt } = command;
+  const { checkoutId, currency, capture, buyerInfo, method, page, returnUrl, at } = command;
+  if ((method === undefined) === (page === undefined)) {
+    throw new TypeError(`checkout ${checkoutId} needs a token, or a page that asks for one`);
+  }
+  if (page && returnUrl === undefined) throw new TypeError('a page has to lead back');
   return decided(
     checkoutEvent('checkout-opened', [], at, {
       checkout_id: checkoutId,
-      ...{ currency, capture, method },
+      ...{ currency, capture },
+      ...(method === undefined ? {} : { method }),
       orders: command.orders.map((order) => orderTerms(sellers, currency, order)),
-      expires_at: expiresAt,
+      expires_at: command.expiresAt,
       ...(returnUrl === undefined ? {} : { return_url: returnUrl }),
       buyer_info: { ...buyerInfo },
     }),
+    ...(page && returnUrl !== undefined
+      ? [requestPage({ checkoutId, currency }, { ...page, returnUrl }, at)]
+      : []),
   );
 }
 
@@ -118,12 +128,15 @@ export interface AssessRisk {
   readonly at: number;
 }
 
-/** What the risk check says of an order, before anything is asked of a provider. Said once. */
+/** What the risk check says of an order, before money may move, and when its card is known. Said once. */
 export function assessRisk(checkout: Checkout | undefined, orderId: string, command: AssessRisk) {
   const found = findOrder(checkout, orderId);
   if (found.kind === 'refused') return found;
   const { order, ids } = found;
   if (order.cleared || order.state !== 'not_started') return decided<CheckoutEvent>();
+  if (found.checkout.page && found.checkout.page.state !== 'completed') {
+    return refused('no-card-yet', `the buyer of ${orderId} has given no card yet`);
+  }
   const { verdict, rules, at } = command;
   const data = { ...ids, verdict, rules: [...rules] };
   return decided(checkoutEvent('order-risk-assessed', [orderId], at, data));

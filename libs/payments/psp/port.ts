@@ -204,6 +204,7 @@ export interface PspObjects {
   readonly dispute: PspDispute;
   /** Also by the provider's own id of it, which is only a part of ours. */
   readonly authentication: PspAuthentication;
+  readonly page: PspPage;
 }
 export type PspObjectKind = keyof PspObjects;
 
@@ -283,6 +284,39 @@ export interface PspAuthentication {
   readonly reference: string;
   readonly status: 'authenticated' | 'requires_action' | 'processing' | 'failed' | 'canceled';
   readonly actionUrl?: string;
+}
+
+/** A page of the provider that asks the buyer for a card, with all that the bank wants to know. No money moves. */
+export interface OpenPage extends PspCall {
+  /** Ours, and unique to the checkout. Never personal data. */
+  readonly reference: string;
+  readonly currency: string;
+  /** Where the page leads back to, whatever came of it. */
+  readonly returnUrl: string;
+  /** When it takes no card any more, milliseconds since 1970: from half an hour to a day ahead. */
+  readonly expiresAt: number;
+}
+
+export interface PspPage {
+  readonly psp: string;
+  readonly id: string;
+  readonly reference: string;
+  /** `completed`: the three last members are there. */
+  readonly status: 'open' | 'completed' | 'expired';
+  /** Where the buyer goes while it is open. */
+  readonly url?: string;
+  /** Given to `createPayment` as `authentication`. */
+  readonly authentication?: string;
+  readonly method?: string;
+  readonly fingerprint?: string;
+}
+
+/** What a token stands for. */
+export interface PspMethod {
+  readonly psp: string;
+  readonly id: string;
+  /** What tells one card from another without being its number: the same in every payment of it. */
+  readonly fingerprint?: string;
 }
 
 export interface FindQuery {
@@ -392,6 +426,9 @@ export interface Psp {
   /** Once for a checkout with several payments, before they are confirmed. Moves no money. */
   authenticate(request: Authenticate): Promise<PspAnswer<PspAuthentication>>;
 
+  /** Makes a page where the buyer gives a card: what comes of it is told by the page itself. */
+  openPage(request: OpenPage): Promise<PspAnswer<PspPage>>;
+
   /** Makes the payment known at the provider and moves nothing: store its id before it is confirmed. */
   createPayment(request: CreatePayment): Promise<PspAnswer<PspPayment>>;
   /** Authorizes, and captures where `capture` is automatic. */
@@ -409,6 +446,8 @@ export interface Psp {
     kind: Kind,
     id: string,
   ): Promise<PspAnswered<PspObjects[Kind]> | PspRefused | PspUnknown>;
+  /** What a token stands for, before anything is charged. Changes nothing. */
+  method(token: string): Promise<PspAnswered<PspMethod> | PspRefused | PspUnknown>;
   find<Kind extends PspReferencedKind>(
     kind: Kind,
     query: FindQuery,

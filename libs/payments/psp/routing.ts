@@ -57,6 +57,11 @@ export class PspRouting {
     return this.#firstWell(left, `${amount} ${currency}`);
   }
 
+  /** The first provider that fits, whether it answers at present or not; undefined where none fits. */
+  preferred(payment: Routable): string | undefined {
+    return this.#rules.find((rule) => fits(rule, payment))?.psp;
+  }
+
   #firstWell(names: ReadonlySet<string>, what: string): Choice {
     if (names.size === 0) return { kind: 'no_route', detail: `nobody (else) takes ${what}` };
     for (const name of names) {
@@ -145,6 +150,7 @@ export function guard(psp: Psp, breaker: CircuitBreaker): Guarded {
     name: psp.name,
     terms: psp.terms,
     authenticate: (request) => through(() => psp.authenticate(request)),
+    openPage: (request) => through(() => psp.openPage(request)),
     createPayment: (request) => through(() => psp.createPayment(request)),
     confirmPayment: (request) => through(() => psp.confirmPayment(request)),
     capturePayment: (request) => through(() => psp.capturePayment(request)),
@@ -153,6 +159,7 @@ export function guard(psp: Psp, breaker: CircuitBreaker): Guarded {
     createPayout: (request) => through(() => psp.createPayout(request)),
     submitEvidence: (request) => through(() => psp.submitEvidence(request)),
     retrieve: (kind, id) => through(() => psp.retrieve(kind, id)),
+    method: (token) => through(() => psp.method(token)),
     find: (kind, query) => through(() => psp.find(kind, query)),
     hints: (query) => through(() => psp.hints(query)),
     parseWebhook: (delivery) => psp.parseWebhook(delivery),

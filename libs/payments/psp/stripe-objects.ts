@@ -4,7 +4,9 @@ import type {
   PspAuthentication,
   PspDispute,
   PspDisputeStatus,
+  PspMethod,
   PspMoney,
+  PspPage,
   PspPayment,
   PspPaymentStatus,
   PspPayout,
@@ -187,6 +189,35 @@ function authenticationStatus({
   const known = authenticationStatuses[status];
   if (!known) throw new TypeError(`Stripe says an authentication is ${status}`);
   return known;
+}
+
+/** What is asked for with every page: the card that was given. */
+export const pageExpand = ['setup_intent.payment_method'];
+
+/** A session of Stripe's Checkout that sets a card up. */
+export function pageOf(psp: string, session: Stripe.Checkout.Session): PspPage {
+  const { id, metadata, status, url } = session;
+  const page = { psp, id, reference: metadata?.[referenceMember] ?? '' };
+  const intent = session.setup_intent;
+  if (status === 'expired') return { ...page, status: 'expired' };
+  if (typeof intent === 'string')
+    throw new TypeError(`the setup of the session ${id} is not expanded`);
+  if (status !== 'complete' || intent?.status !== 'succeeded') {
+    return { ...page, status: 'open', ...(url ? { url } : {}) };
+  }
+  const method = intent.payment_method;
+  if (!method || typeof method === 'string')
+    throw new TypeError(`the card of the session ${id} is not expanded`);
+  const { id: authentication } = authenticationOf(psp, intent);
+  const { id: methodId, fingerprint } = methodOf(psp, method);
+  return {
+    ...{ ...page, status: 'completed', authentication, method: methodId },
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+  };
+}
+
+export function methodOf(psp: string, { id, card }: Stripe.PaymentMethod): PspMethod {
+  return { psp, id, ...(card?.fingerprint ? { fingerprint: card.fingerprint } : {}) };
 }
 
 /** The ids that `authenticationOf` put together. */

@@ -25,6 +25,7 @@ const kinds: readonly (readonly [RegExp, PspObjectKind])[] = [
   [/^charge\.dispute\./, 'dispute'],
   [/^payout\./, 'payout'],
   [/^setup_intent\./, 'authentication'],
+  [/^checkout\.session\./, 'page'],
 ];
 
 const envelope = z.object({
@@ -80,6 +81,7 @@ const listedTypes = [
   ),
   ...['updated', 'paid', 'failed', 'canceled'].map((what) => `payout.${what}`),
   ...['succeeded', 'setup_failed', 'canceled'].map((what) => `setup_intent.${what}`),
+  ...['completed', 'expired'].map((what) => `checkout.session.${what}`),
 ];
 
 /** A page of Stripe's events: kept for 30 days, the newest first. Throws the client's errors. */

@@ -10,14 +10,17 @@ import type {
   FindQuery,
   HintsPage,
   HintsQuery,
+  OpenPage,
   ParsedWebhook,
   Psp,
   PspAnswer,
   PspAnswered,
   PspAuthentication,
   PspFound,
+  PspMethod,
   PspObjectKind,
   PspObjects,
+  PspPage,
   PspPayment,
   PspPayout,
   PspReferencedKind,
@@ -38,6 +41,9 @@ import {
   authenticationOf,
   authenticationParts,
   disputeOf,
+  methodOf,
+  pageExpand,
+  pageOf,
   paymentExpand,
   paymentOf,
   payoutOf,
@@ -104,13 +110,9 @@ class StripePsp implements Psp {
     const { key, reference, method, returnUrl = this.#options.returnUrl } = request;
     const made = await this.#call(request.signal, async () => {
       const metadata = { [referenceMember]: reference };
-      const customer = await this.#stripe.customers.create(
-        { metadata },
-        { idempotencyKey: `${key}.customer` },
-      );
       return this.#stripe.setupIntents.create(
         {
-          customer: customer.id,
+          customer: await this.#customer(key, metadata),
           payment_method: method,
           allowed_payment_method_types: ['card'],
           usage: 'off_session',
@@ -122,6 +124,34 @@ class StripePsp implements Psp {
       );
     });
     return this.#answerOf(made, (intent) => authenticationOf(this.name, intent));
+  }
+
+  async openPage(request: OpenPage): Promise<PspAnswer<PspPage>> {
+    const { key, reference, currency, returnUrl, expiresAt } = request;
+    const made = await this.#call(request.signal, async () => {
+      const metadata = { [referenceMember]: reference };
+      return this.#stripe.checkout.sessions.create(
+        {
+          mode: 'setup',
+          currency: currency.toLowerCase(),
+          customer: await this.#customer(key, metadata),
+          allowed_payment_method_types: ['card'],
+          success_url: returnUrl,
+          cancel_url: returnUrl,
+          expires_at: Math.floor(expiresAt / 1_000),
+          metadata,
+          expand: pageExpand,
+        },
+        { idempotencyKey: key },
+      );
+    });
+    return this.#answerOf(made, (session) => pageOf(this.name, session));
+  }
+
+  /** Whom methods are kept for: one for each checkout, without anything about the buyer. */
+  async #customer(key: string, metadata: Stripe.MetadataParam): Promise<string> {
+    const idempotencyKey = `${key}.customer`;
+    return (await this.#stripe.customers.create({ metadata }, { idempotencyKey })).id;
   }
 
   async createPayment(request: CreatePayment): Promise<PspAnswer<PspPayment>> {
@@ -252,7 +282,15 @@ class StripePsp implements Psp {
       const [intent = id] = id.split('.');
       return authenticationOf(this.name, await this.#stripe.setupIntents.retrieve(intent));
     },
+    page: async (id) =>
+      pageOf(this.name, await this.#stripe.checkout.sessions.retrieve(id, { expand: pageExpand })),
   };
+
+  async method(token: string): Promise<PspAnswered<PspMethod> | PspRefused | PspUnknown> {
+    const found = await this.#call(undefined, () => this.#stripe.paymentMethods.retrieve(token));
+    if (found.kind !== 'got') return undeclined(found);
+    return { kind: 'answered', value: methodOf(this.name, found.value) };
+  }
 
   async find<Kind extends PspReferencedKind>(
     kind: Kind,

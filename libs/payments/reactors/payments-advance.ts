@@ -29,6 +29,8 @@ export const advanceLimits = {
   retryAfterMsMax: 60 * 60 * 1_000,
   callWithinMs: 30_000,
   concurrencyMax: 256,
+  /** Events of a stream that are read at once. */
+  pageEvents: 100,
 } as const;
 
 export const paymentsAdvanceName = 'payments-advance';
@@ -136,7 +138,21 @@ class PaymentsAdvance {
     const { log, cipher } = this.#options;
     const { events } = await log.readStream(stream, { limit: 1 });
     const [opened] = await checkoutEvents.decode(events, cipher);
-    return opened?.type === 'checkout-opened' ? opened.data.method : undefined;
+    if (opened?.type !== 'checkout-opened') return undefined;
+    return opened.data.method ?? this.#methodOfPage(stream);
+  }
+
+  /** The card that was given on a page: mostly among the first events, since nothing goes on before it. */
+  async #methodOfPage(stream: string): Promise<string | undefined> {
+    const { log, cipher } = this.#options;
+    const { pageEvents: limit } = advanceLimits;
+    for (let from = 0; ; from += limit) {
+      const { events } = await log.readStream(stream, { from, limit });
+      const given = events.filter(({ type }) => type === 'payment-page-completed');
+      const [completed] = await checkoutEvents.decode(given, cipher);
+      if (completed?.type === 'payment-page-completed') return completed.data.method;
+      if (events.length < limit) return undefined;
+    }
   }
 }
 

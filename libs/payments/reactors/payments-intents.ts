@@ -29,6 +29,11 @@ const readers = {
     reference: referenceOf({ kind: 'authentication', checkout: data.checkout_id }),
     ...(data.return_url === undefined ? {} : { returnUrl: data.return_url }),
   }),
+  'payment-page-requested': ({ data }: Named<'payment-page-requested'>): Asked => ({
+    ...{ call: 'open_page', psp: data.psp, currency: data.currency },
+    ...{ returnUrl: data.return_url, expiresAt: data.expires_at },
+    reference: referenceOf({ kind: 'page', checkout: data.checkout_id }),
+  }),
   'attempt-requested': ({ data }: Named<'attempt-requested'>): Asked => ({
     ...{
       call: 'create',

@@ -2,6 +2,7 @@ import type { Clock, SubjectCipher } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
 import { observeDispute, observeRefund } from '../decide/after-capture.ts';
 import { observeAuthentication } from '../decide/attempts.ts';
+import { observePage } from '../decide/payment-page.ts';
 import { observePayout } from '../decide/seller.ts';
 import type { Psp, PspDispute, PspPayment } from '../psp/port.ts';
 import { checkoutStream, sellerStream } from '../streams.ts';
@@ -45,6 +46,11 @@ export function paymentsObserver(options: PaymentsObserverOptions): ObserverMean
         observeAuthentication(checkout, object.value, at),
       );
     }
+    if (object.kind === 'page' && reference?.kind === 'page') {
+      return checkouts.decide(checkoutStream(reference.checkout), (checkout) =>
+        observePage(checkout, object.value, at),
+      );
+    }
     if (object.kind === 'payout' && reference?.kind === 'payout') {
       return sellers.decide(sellerStream(reference.seller), (seller) =>
         observePayout(seller, reference.payout, object.value, at),
@@ -77,6 +83,8 @@ export function paymentsObserver(options: PaymentsObserverOptions): ObserverMean
       const applied = await apply(object);
       if (applied === 'not_ours') return 'not_ours';
       if (applied.kind === 'appended') return 'changed';
+      // A card was given by somebody who was erased since: nothing is kept of it.
+      if (applied.kind === 'refused' && applied.reason === 'subject-erased') return 'unchanged';
       if (applied.kind === 'refused') {
         if (applied.reason === 'too-early') return 'later';
         onContradiction(object, `${applied.reason}: ${applied.detail}`);

@@ -7,6 +7,7 @@ import {
   requestConfirm,
 } from '../decide/attempts.ts';
 import { giveEvidence, refuseEvidence } from '../decide/evidence.ts';
+import { observePage, refusePage } from '../decide/payment-page.ts';
 import { doubtPayout, failPayout, observePayout } from '../decide/seller.ts';
 import type { CheckoutEvent, RecordedPaymentsEvent, SellerEvent } from '../events.ts';
 import { type Decided, decided, type Refused, refused } from '../outcome.ts';
@@ -50,6 +51,8 @@ export function checkoutOutcome(
   switch (event.type) {
     case 'authentication-requested':
       return authenticationOutcome(checkout, outcome, told);
+    case 'payment-page-requested':
+      return pageOutcome(checkout, outcome, told);
     case 'attempt-requested':
     case 'attempt-confirm-requested':
     case 'capture-requested':
@@ -70,6 +73,12 @@ function authenticationOutcome(checkout: Checkout | undefined, outcome: Final, {
   }
   if (outcome.object.kind !== 'authentication') throw new TypeError('not an authentication');
   return observeAuthentication(checkout, outcome.object.value, at);
+}
+
+function pageOutcome(checkout: Checkout | undefined, outcome: Final, { at }: Told) {
+  if (outcome.kind !== 'settled') return refusePage(checkout, outcome.reason, at);
+  if (outcome.object.kind !== 'page') throw new TypeError('not a page');
+  return observePage(checkout, outcome.object.value, at);
 }
 
 type OfAttempt = EventNamed<
@@ -216,6 +225,7 @@ export function stillAsked(checkout: Checkout | undefined, event: RecordedPaymen
   if (event.type === 'authentication-requested') {
     return checkout?.authentication.state === 'requested';
   }
+  if (event.type === 'payment-page-requested') return checkout?.page?.state === 'requested';
   if (event.type === 'refund-requested') {
     const { payment_order_id, refund_id } = event.data;
     const state = checkout?.orders.get(payment_order_id)?.refunds.get(refund_id)?.state;

@@ -20,6 +20,8 @@ export async function sendIntent(psp: Psp, intent: PspIntent, signal: AbortSigna
   switch (intent.call) {
     case 'authenticate':
       return sent(await psp.authenticate({ ...intent, ...call }), 'authentication');
+    case 'open_page':
+      return sent(await psp.openPage({ ...intent, ...call }), 'page');
     case 'create':
       return sent(await psp.createPayment({ ...intent, ...call }), 'payment');
     case 'confirm':

@@ -5,6 +5,7 @@ import type {
   PspAuthentication,
   PspDispute,
   PspMoney,
+  PspPage,
   PspPayment,
   PspPayout,
   PspRefund,
@@ -18,6 +19,7 @@ import type {
  */
 export type PspIntent =
   | IntentOf<'authenticate', AuthenticateIntent>
+  | IntentOf<'open_page', OpenPageIntent>
   | PaymentIntent
   | MoneyOutIntent
   | IntentOf<'evidence', EvidenceIntent>;
@@ -45,6 +47,13 @@ interface AuthenticateIntent {
   readonly reference: string;
   readonly method: string;
   readonly returnUrl?: string;
+}
+
+interface OpenPageIntent {
+  readonly reference: string;
+  readonly currency: string;
+  readonly returnUrl: string;
+  readonly expiresAt: number;
 }
 
 interface CreateIntent {
@@ -91,6 +100,7 @@ interface EvidenceIntent {
 /** An object of the provider, as it was when it was looked at. */
 export type PspObject =
   | { readonly kind: 'authentication'; readonly value: PspAuthentication }
+  | { readonly kind: 'page'; readonly value: PspPage }
   | { readonly kind: 'payment'; readonly value: PspPayment }
   | { readonly kind: 'refund'; readonly value: PspRefund }
   | { readonly kind: 'payout'; readonly value: PspPayout }

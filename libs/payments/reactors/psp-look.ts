@@ -24,6 +24,7 @@ export interface LookMeans {
 export async function lookIntent(means: LookMeans, intent: PspIntent): Promise<Looked> {
   switch (intent.call) {
     case 'authenticate':
+    case 'open_page':
     case 'create':
       return lookCreated(means, intent);
     case 'confirm':
@@ -49,7 +50,7 @@ async function lookDispute({ psp, now, sentBy }: LookMeans, id: string): Promise
   return { kind: 'unclear', detail: 'the dispute has no answer yet, and a call may come' };
 }
 
-type Created = Extract<PspIntent, { readonly call: 'authenticate' | 'create' }>;
+type Created = Extract<PspIntent, { readonly call: 'authenticate' | 'open_page' | 'create' }>;
 
 /** Neither moves money: while the key lives the same call is the best question. */
 async function lookCreated(means: LookMeans, intent: Created): Promise<Looked> {
@@ -60,8 +61,8 @@ async function lookCreated(means: LookMeans, intent: Created): Promise<Looked> {
     if (answer.kind === 'refused') return { kind: 'outcome', outcome: answer };
     if (!answer.replayed) return unclear(answer);
   }
-  // An authentication that nobody knows of is made again: nothing rests on it.
-  if (intent.call === 'authenticate') return { kind: 'not_done' };
+  // An authentication, or a page, that nobody knows of is made again: nothing rests on it.
+  if (intent.call !== 'create') return { kind: 'not_done' };
   return lookFound(means, await find(means, 'payment', intent));
 }
 

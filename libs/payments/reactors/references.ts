@@ -3,7 +3,7 @@
  * alone, and a search finds the object by the order. Ids are percent-encoded; none of it is personal data.
  */
 export type Reference =
-  | { readonly kind: 'authentication'; readonly checkout: string }
+  | { readonly kind: 'authentication' | 'page'; readonly checkout: string }
   | {
       readonly kind: 'attempt';
       readonly checkout: string;
@@ -22,6 +22,8 @@ export function referenceOf(reference: Reference): string {
   switch (reference.kind) {
     case 'authentication':
       return joined('a', reference.checkout);
+    case 'page':
+      return joined('h', reference.checkout);
     case 'attempt':
       return joined('p', reference.checkout, reference.order, String(reference.attempt));
     case 'refund':
@@ -38,6 +40,7 @@ export function parseReference(text: string): Reference | undefined {
   if (parts.some((part) => !part)) return undefined;
   if (kind === 'a' && first && parts.length === 1)
     return { kind: 'authentication', checkout: first };
+  if (kind === 'h' && first && parts.length === 1) return { kind: 'page', checkout: first };
   if (kind === 'o' && first && second && parts.length === 2) {
     return { kind: 'payout', seller: first, payout: second };
   }

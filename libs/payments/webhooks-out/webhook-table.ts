@@ -20,6 +20,11 @@ const payout = ['seller_account', 'payout_id', 'currency', 'amount'] as const;
 /** Every event of checkouts and sellers: as what it goes out, or that it stays inside. */
 export const webhookTable: { readonly [Type in TellableType]: WebhookRow | 'inside' } = {
   'checkout-opened': tells('checkout.opened', 'checkout_id', 'currency', 'capture', 'expires_at'),
+  'payment-page-requested': 'inside',
+  'payment-page-opened': tells('checkout.page_opened', 'checkout_id', 'page_url'),
+  'payment-page-completed': tells('checkout.page_completed', 'checkout_id'),
+  'payment-page-expired': tells('checkout.page_expired', 'checkout_id'),
+  'payment-page-refused': tells('checkout.page_refused', 'checkout_id', 'reason'),
   'order-risk-assessed': 'inside',
   'order-review-decided': 'inside',
   'authentication-requested': 'inside',

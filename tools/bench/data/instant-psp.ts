@@ -30,6 +30,7 @@ export function instantPsp(): Psp {
     name: 'instant',
     terms: { keyLifeMs: 86_400_000, callMsMax: 1_000, inFlightMsMax: 1_000 },
     authenticate: async () => refused,
+    openPage: async () => refused,
     createPayment: async ({ reference, amount }: CreatePayment) => {
       const known = byReference.get(reference);
       if (known !== undefined) return { kind: 'answered', value: held(known) };
@@ -50,6 +51,7 @@ export function instantPsp(): Psp {
     createPayout: async () => refused,
     submitEvidence: async () => refused,
     retrieve: async () => refused,
+    method: async () => refused,
     find: async () => ({ kind: 'not_found', settledMs: 0 }),
     hints: async () => ({ kind: 'answered', value: { hints: [], next: undefined } }),
     parseWebhook: () => ({ kind: 'refused', reason: 'malformed', detail: 'there are none' }),
