@@ -62,6 +62,14 @@ const prepares: Readonly<Record<string, (site: PspSite) => Promise<Prepared>>> =
     operation: 'payment_intents.create',
     effects: () => site.count('payment'),
   }),
+  open_page: async (site) => ({
+    asked: {
+      ...{ call: 'open_page', reference: 'page-1', currency: 'USD' },
+      ...{ returnUrl: 'http://shop.test/back', expiresAt: site.now() + 3_600_000 },
+    },
+    operation: 'checkout.sessions.create',
+    effects: () => site.count('page'),
+  }),
   confirm: async (site) => {
     const { id, state } = await payment(site, 'automatic', false);
     return {

@@ -156,11 +156,19 @@ async function history() {
   });
   await market.open('c-1', { capture: 'manual' });
   await market.open('c-2', { orders: 2 });
+  await market.register('c-3');
+  await site.giveCard(await market.pageUrl('c-3'), '4242424242424242');
+  await site.pass(1);
+  await market.followWebhooks();
+  // Nobody goes there.
+  await market.register('c-4');
+  await market.pageUrl('c-4');
   const state = async (checkout: string) => (await market.order(checkout)).state;
   await expect.poll(() => state('c-1'), within).toBe('authorized');
   await market.capture('c-1', 700n);
   await expect.poll(() => state('c-1'), within).toBe('captured');
   await expect.poll(() => state('c-2'), within).toBe('captured');
+  await expect.poll(() => state('c-3'), within).toBe('captured');
   await market.refund('c-1', 'refund-1', 200n);
   await market.payOut('payout-1', 300n, 'ba_sandbox');
   await expect.poll(async () => (await market.payout('payout-1'))?.state, within).toBe('sent');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Books } from './books.ts';
+import { listing, listReply } from './listing.ts';
 import { type CheckoutSession, prefixes, type SetupIntent } from './objects.ts';
 import { expanding, fields } from './parameters.ts';
 import { answer, invalid, missing, type Reply, refusal } from './reply.ts';
@@ -93,6 +94,11 @@ export const checkoutSessionRoutes: readonly Route[] = [
     ...{ method: 'POST', path: '/v1/checkout/sessions', operation: 'checkout.sessions.create' },
     parameters: creation,
     handle: create,
+  }),
+  route({
+    ...{ method: 'GET', path: '/v1/checkout/sessions', operation: 'checkout.sessions.list' },
+    parameters: z.strictObject(listing),
+    handle: (books, query) => listReply(books, 'checkout.session', '/v1/checkout/sessions', query),
   }),
   route({
     ...{ method: 'GET', path: '/v1/checkout/sessions/:id' },

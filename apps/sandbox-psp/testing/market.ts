@@ -25,9 +25,17 @@ import {
   paymentsExecutor,
   paymentsFolds,
   paymentsObserver,
+  paymentsRisk,
 } from '@annals/payments/reactors';
+import type { RiskScreen } from '@annals/payments/risk';
 import { type Reactor, runReactor } from '@annals/projection';
 import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
+
+export interface MarketStart {
+  readonly patienceMs?: number;
+  /** What assesses orders as soon as their card is known; what `open` opens is let through without it. */
+  readonly screen?: RiskScreen;
+}
 
 /** A market without HTTP and read models: streams, decisions, and the reactors that talk to providers. */
 export class Market {
@@ -56,12 +64,14 @@ export class Market {
   psp = (name: string): Psp | undefined => this.routing.psp(name);
 
   /** Starts the reactors, with nothing in their memory. */
-  start({ patienceMs = 60_000 } = {}): void {
+  start({ patienceMs = 60_000, screen }: MarketStart = {}): void {
     const { log, cipher, clock, psp } = this;
     const limits = { callWithinMs: 100, patienceMs };
     this.#run(paymentsExecutor({ log, cipher, clock, psp, limits }));
     const advance = { retryAfterMs: 20, callWithinMs: 100 };
-    this.#run(paymentsAdvance({ log, cipher, clock, routing: this.routing, limits: advance }));
+    const { routing } = this;
+    this.#run(paymentsAdvance({ log, cipher, clock, routing, limits: advance }));
+    if (screen) this.#run(paymentsRisk({ log, cipher, clock, routing, screen }));
   }
 
   #run(reactor: Reactor): void {
@@ -104,6 +114,38 @@ export class Market {
     checkoutId: string,
     { method = 'pm_card_visa', orders = 1, capture = 'automatic' as 'automatic' | 'manual' } = {},
   ): Promise<void> {
+    const at = this.clock.now();
+    const names = await this.#opened(checkoutId, orders, { capture, method });
+    for (const order of names) {
+      await this.#decide(checkoutId, (checkout) =>
+        assessRisk(checkout, order, { verdict: 'accepted', rules: [], at }),
+      );
+    }
+  }
+
+  /** Opens one without a card: its buyer gives one on a page that takes it for an hour. */
+  async register(checkoutId: string, { orders = 1 } = {}): Promise<void> {
+    const [{ psp } = { psp: undefined }] = this.#sites;
+    const { at, callBefore } = this.#times();
+    const page = { psp: psp?.name ?? '', pageExpiresAt: at + 3_600_000, callBefore };
+    await this.#opened(checkoutId, orders, { capture: 'automatic', page });
+  }
+
+  /** The address of its page, once there is one. */
+  async pageUrl(checkoutId: string): Promise<string> {
+    for (;;) {
+      const { page } = await this.checkout(checkoutId);
+      if (page?.url) return page.url;
+      if (page?.state !== 'requested') throw new Error(`the page is ${page?.state}`);
+      await systemClock.sleep(5);
+    }
+  }
+
+  async #opened(
+    checkoutId: string,
+    orders: number,
+    how: Pick<Parameters<typeof openCheckout>[2], 'capture' | 'method' | 'page'>,
+  ): Promise<readonly string[]> {
     await this.addSeller('shop');
     const { state: shop } = await this.folds.sellers.load(sellerStream('shop'));
     const sellers = new Map<string, Seller>(shop ? [['shop', shop]] : []);
@@ -111,18 +153,14 @@ export class Market {
     const names = Array.from({ length: orders }, (_, index) => `order-${index + 1}`);
     await this.#decide(checkoutId, (checkout) =>
       openCheckout(checkout, sellers, {
-        ...{ checkoutId, currency: 'USD', capture, buyerInfo: { name: 'Ann' }, method, at },
+        ...{ checkoutId, currency: 'USD', buyerInfo: { name: 'Ann' }, at, ...how },
         orders: names.map((paymentOrderId) => ({
           ...{ paymentOrderId, sellerAccount: 'shop', amount: 1_000n },
         })),
-        ...{ returnUrl: 'http://shop.test/back', expiresAt: at + 3_600_000 },
+        ...{ returnUrl: 'http://shop.test/back', expiresAt: at + 2 * 3_600_000 },
       }),
     );
-    for (const order of names) {
-      await this.#decide(checkoutId, (checkout) =>
-        assessRisk(checkout, order, { verdict: 'accepted', rules: [], at }),
-      );
-    }
+    return names;
   }
 
   async capture(checkoutId: string, amount: bigint): Promise<void> {

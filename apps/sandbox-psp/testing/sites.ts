@@ -70,13 +70,21 @@ function siteAt(place: Place): PspSite {
       const response = await fetch(actionUrl, { method: 'POST', body, redirect: 'manual' });
       return response.headers.get('location') ?? '';
     },
+    giveCard: async (url, number) => {
+      const body = `number=${number}&expiry=12%2F49&cvc=123`;
+      const response = await fetch(url, { method: 'POST', body, redirect: 'manual' });
+      return response.headers.get('location') ?? '';
+    },
     topUp: async (amount, currency) => {
       const body = `amount=${amount}&currency=${currency.toLowerCase()}`;
       const response = await fetch(`${url}/v1/topups`, { method: 'POST', headers, body });
       if (!response.ok) throw new Error(await response.text());
     },
     count: async (kind) => {
-      const path = { payment: 'payment_intents', refund: 'refunds', payout: 'payouts' }[kind];
+      const path = {
+        ...{ payment: 'payment_intents', refund: 'refunds', payout: 'payouts' },
+        page: 'checkout/sessions',
+      }[kind];
       const page = (await operate(`/v1/${path}?limit=100`)) as { readonly data: unknown[] };
       return page.data.length;
     },

@@ -209,7 +209,7 @@ export interface PspObjects {
 export type PspObjectKind = keyof PspObjects;
 
 /** Kinds that carry our reference. */
-export type PspReferencedKind = 'payment' | 'refund' | 'payout';
+export type PspReferencedKind = 'payment' | 'refund' | 'payout' | 'page';
 
 /** One call that changes something. */
 export interface PspCall {

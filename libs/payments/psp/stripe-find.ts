@@ -1,6 +1,14 @@
 import type Stripe from 'stripe';
 import type { FindQuery, PspFound, PspObjects, PspReferencedKind, PspTerms } from './port.ts';
-import { paymentExpand, paymentOf, payoutOf, referenceMember, refundOf } from './stripe-objects.ts';
+import {
+  pageExpand,
+  pageOf,
+  paymentExpand,
+  paymentOf,
+  payoutOf,
+  referenceMember,
+  refundOf,
+} from './stripe-objects.ts';
 
 export const findLimits = {
   /** Objects looked at in a list before giving up: the reference is then not to be found this way. */
@@ -36,6 +44,7 @@ const finders: {
   payment: findPayment,
   refund: findRefund,
   payout: findPayout,
+  page: findPage,
 };
 
 /** The search lags behind; what it finds is fetched again, because its copy does, too. */
@@ -65,6 +74,12 @@ async function findRefund(finder: StripeFinder, query: FindQuery): Found<'refund
 async function findPayout(finder: StripeFinder, query: FindQuery): Found<'payout'> {
   const list = finder.stripe.payouts.list({ ...createdSince(query), limit: 100 });
   return findInList(finder, list, query, (payout) => payoutOf(finder.psp, payout));
+}
+
+async function findPage(finder: StripeFinder, query: FindQuery): Found<'page'> {
+  const expand = pageExpand.map((path) => `data.${path}`);
+  const list = finder.stripe.checkout.sessions.list({ ...createdSince(query), limit: 100, expand });
+  return findInList(finder, list, query, (session) => pageOf(finder.psp, session));
 }
 
 function createdSince({ since }: FindQuery) {

@@ -61,9 +61,10 @@ async function lookCreated(means: LookMeans, intent: Created): Promise<Looked> {
     if (answer.kind === 'refused') return { kind: 'outcome', outcome: answer };
     if (!answer.replayed) return unclear(answer);
   }
-  // An authentication, or a page, that nobody knows of is made again: nothing rests on it.
-  if (intent.call !== 'create') return { kind: 'not_done' };
-  return lookFound(means, await find(means, 'payment', intent));
+  // An authentication that nobody knows of is made again: nothing rests on it.
+  if (intent.call === 'authenticate') return { kind: 'not_done' };
+  const kind = intent.call === 'create' ? 'payment' : 'page';
+  return lookFound(means, await find(means, kind, intent));
 }
 
 async function lookPayment(
@@ -80,7 +81,7 @@ async function lookPayment(
   return { kind: 'unclear', detail: `the payment is ${found.value.status}, and a call may come` };
 }
 
-type Found = Extract<PspObject, { readonly kind: 'payment' | 'refund' | 'payout' }>;
+type Found = Extract<PspObject, { readonly kind: 'payment' | 'refund' | 'payout' | 'page' }>;
 type Answer =
   | { readonly kind: 'found'; readonly object: Found }
   | Exclude<PspFound<unknown>, { readonly kind: 'found' }>;

@@ -9,6 +9,7 @@ import {
   type OpenSite,
   type PspFault,
   type PspSite,
+  pageRequest,
   tooLateMs,
   usd,
 } from './site.ts';
@@ -30,6 +31,14 @@ const prepares: Readonly<Record<string, Prepare>> = {
       operation: 'payment_intents.create',
       send: () => site.psp.createPayment({ ...request, method: 'pm_card_visa', capture: 'manual' }),
       effects: () => site.count('payment'),
+    };
+  },
+  page: async (site) => {
+    const request = pageRequest(site);
+    return {
+      operation: 'checkout.sessions.create',
+      send: () => site.psp.openPage(request),
+      effects: () => site.count('page'),
     };
   },
   confirm: async (site) => {

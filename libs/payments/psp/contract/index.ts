@@ -3,6 +3,7 @@ import { describeBuyers } from './buyers.ts';
 import { describeCalls } from './calls.ts';
 import { describeFaults } from './faults.ts';
 import { describeLater } from './later.ts';
+import { describePages } from './pages.ts';
 import { type OpenSite, sites } from './site.ts';
 import { describeHints, describeKills, describeWebhooks } from './webhooks.ts';
 
@@ -22,6 +23,7 @@ export function describePsp(name: string, open: OpenSite): void {
     const openFresh = sites(open);
     describeCalls(openFresh);
     describeBuyers(openFresh);
+    describePages(openFresh);
     describeFaults(openFresh);
     describeLater(openFresh);
     describeWebhooks(openFresh);

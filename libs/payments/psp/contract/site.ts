@@ -38,10 +38,12 @@ export interface PspSite {
   receive(ok: boolean): void;
   /** The buyer answers the bank's question; where the browser is led. */
   answerAction(url: string, outcome: 'succeeded' | 'failed'): Promise<string>;
+  /** The buyer types a card at a page; where the browser is led, nothing where it stays. */
+  giveCard(url: string, number: string): Promise<string>;
   /** Money of the platform's own at the provider. */
   topUp(amount: bigint, currency: string): Promise<void>;
-  /** How many payments, refunds and payouts the provider holds. */
-  count(kind: 'payment' | 'refund' | 'payout'): Promise<number>;
+  /** How many of them the provider holds. */
+  count(kind: 'payment' | 'refund' | 'payout' | 'page'): Promise<number>;
   /** `kill -9`, and up again; absent where there is no process. */
   readonly kill?: () => Promise<void>;
   close(): Promise<void>;
@@ -116,6 +118,14 @@ export async function created(
 export async function confirmed(site: PspSite, payment: PspPayment): Promise<PspPayment> {
   const answer = await site.psp.confirmPayment({ key: fresh('confirm'), paymentId: payment.id });
   return answeredValue(answer);
+}
+
+/** A page that takes a card for an hour. */
+export function pageRequest({ now }: PspSite) {
+  return {
+    ...{ key: fresh('page'), reference: fresh('checkout'), currency: 'USD' },
+    ...{ returnUrl: 'http://127.0.0.1:9/back?order=7', expiresAt: now() + 3_600_000 },
+  };
 }
 
 /** A payment that is captured in full. */
