@@ -151,7 +151,8 @@ const guide = [
   '  "sanctions": ["A Name That Is Listed"],',
   '  "external": [',
   '    { "name": "guard", "url": "https://risk.example", "key": "…", "answer_ms_max": 800, "on_failure": "closed" }',
-  '  ]',
+  '  ],',
+  '  "card": { "answer_ms_max": 2000, "on_failure": "closed" }',
   '}',
   '```',
 ];

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { disputeEvidenceRefused, disputeEvidenceRequested } from './evidence-events.ts';
 import { storedAmountSchema as amount } from './money.ts';
 import {
+  cardIdentified,
   paymentPageCompleted,
   paymentPageExpired,
   paymentPageOpened,
@@ -395,6 +396,7 @@ export const checkoutEventTypes = [
   paymentPageCompleted,
   paymentPageExpired,
   paymentPageRefused,
+  cardIdentified,
   orderRiskAssessed,
   orderReviewDecided,
   authenticationRequested,

@@ -104,6 +104,7 @@ export const sentences: {
     `The buyer gave a card on the page of ${psp}, and was authenticated.`,
   'payment-page-expired': () => 'The page expired: nobody gave a card in time.',
   'payment-page-refused': ({ reason }) => `The provider made no page: ${words(reason)}.`,
+  'card-identified': ({ psp }) => `The provider ${psp} said which card it is.`,
   'order-risk-assessed': assessed,
   'order-review-decided': (data) =>
     `After a look at ${orderOf(data)} ${data.decided_by} has ${data.verdict} it.`,

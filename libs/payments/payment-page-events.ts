@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { buyerSubject } from './streams.ts';
 
 /**
- * The stored formats of the page where a provider asks the buyer for a card. Times are milliseconds since 1970.
+ * The stored formats of the page where a provider asks the buyer for a card, and of what is known of a card by itself.
+ * Times are milliseconds since 1970.
  */
 
 const time = z.int();
@@ -64,4 +65,12 @@ export const paymentPageRefused = eventType({
   name: 'payment-page-refused',
   schemaVersion: 1,
   schema: z.strictObject({ ...checkout, reason: z.string() }),
+});
+
+/** What the provider said of a token before risk was assessed; only where a rule asks about cards. */
+export const cardIdentified = eventType({
+  name: 'card-identified',
+  schemaVersion: 1,
+  schema: z.strictObject({ ...checkout, psp: z.string(), fingerprint: z.string() }),
+  personal: personalOf('fingerprint'),
 });

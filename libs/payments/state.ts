@@ -126,6 +126,7 @@ export function evolve(state: Checkout | undefined, event: CheckoutFact): Checko
   if (!state) throw new TypeError(`${event.type} before checkout-opened`);
   const authentication = authenticationAfter(state.authentication, event);
   if (authentication) return { ...state, authentication };
+  if (event.type === 'card-identified') return state;
   const onPage = pageAfter(state, event);
   if (onPage) return onPage;
   const { payment_order_id } = event.data as { readonly payment_order_id: string };

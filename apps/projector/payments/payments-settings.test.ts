@@ -154,6 +154,7 @@ describe('the settings of payments', () => {
     const rules = {
       amounts: [{ currency: 'USD', review_from: '100000' }],
       velocity: [{ by: 'buyer', window_minutes: 60, orders_max: 5, verdict: 'review' }],
+      card: { answer_ms_max: 1_000, on_failure: 'open' },
       external: [
         {
           ...{ name: 'guard', url: 'https://risk.example', key: 'key-of-risk' },
@@ -164,6 +165,7 @@ describe('the settings of payments', () => {
     expect(readWell({ ANNALS_RISK_FILE: fileOf(rules) }).risk).toEqual({
       amounts: [{ currency: 'USD', reviewFrom: 100_000n }],
       velocity: [{ by: 'buyer', windowMs: 3_600_000, ordersMax: 5, verdict: 'review' }],
+      card: { answerMsMax: 1_000, onFailure: 'open' },
       external: [
         {
           ...{ name: 'guard', url: 'https://risk.example', key: 'key-of-risk' },

@@ -140,6 +140,12 @@ const riskFileSchema = z.strictObject({
     )
     .max(10)
     .optional(),
+  card: z
+    .strictObject({
+      answer_ms_max: z.int().min(100).max(30_000),
+      on_failure: z.enum(['open', 'closed']),
+    })
+    .optional(),
 });
 
 /** The settings of payments: the same for every program that calls providers. */
@@ -276,8 +282,10 @@ function riskOf({
   velocity,
   sanctions,
   external,
+  card,
 }: z.output<typeof riskFileSchema>): RiskRules {
   return {
+    ...(card && { card: { answerMsMax: card.answer_ms_max, onFailure: card.on_failure } }),
     ...(sanctions ? { sanctions } : {}),
     ...(amounts && {
       amounts: amounts.map(({ currency: of, review_from: review, reject_from: reject }) => ({

@@ -89,6 +89,7 @@ async function start(
   const run: RunPaymentsOptions = {
     ...{ ...means, screen, ledger: reads.ledger, wallets: reads.wallets, read: reads.payments },
     ...{ routing, reserveDays: settings.reserveDays, releaseAbove: settings.releaseAbove },
+    ...(settings.risk.card ? { cards: settings.risk.card } : {}),
     webhooks: { deliveries: reads.deliveries, post: httpPost(settings) },
     reconcileNight: async (day, ofStep) => {
       const report = await reconcileNight(night, day, ofStep);

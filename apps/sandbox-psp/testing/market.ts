@@ -27,7 +27,7 @@ import {
   paymentsObserver,
   paymentsRisk,
 } from '@annals/payments/reactors';
-import type { RiskScreen } from '@annals/payments/risk';
+import type { CardLookup, RiskScreen } from '@annals/payments/risk';
 import { type Reactor, runReactor } from '@annals/projection';
 import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
 
@@ -35,11 +35,12 @@ export interface MarketStart {
   readonly patienceMs?: number;
   /** What assesses orders as soon as their card is known; what `open` opens is let through without it. */
   readonly screen?: RiskScreen;
+  readonly cards?: CardLookup;
 }
 
 /** A market without HTTP and read models: streams, decisions, and the reactors that talk to providers. */
 export class Market {
-  readonly log = memoryEventLog();
+  readonly log: ReturnType<typeof memoryEventLog>;
   readonly cipher = subjectCipher(memorySubjectKeyStore());
   readonly clock: Clock;
   readonly folds: PaymentsFolds;
@@ -53,6 +54,7 @@ export class Market {
     this.#sites = sites;
     const now = () => sites[0]?.now() ?? 0;
     this.clock = { now, sleep: (ms, signal) => systemClock.sleep(ms, signal) };
+    this.log = memoryEventLog({ clock: this.clock });
     this.folds = paymentsFolds(this.log, this.cipher);
     this.routing = new PspRouting({
       psps: sites.map(({ psp }) => psp),
@@ -64,14 +66,15 @@ export class Market {
   psp = (name: string): Psp | undefined => this.routing.psp(name);
 
   /** Starts the reactors, with nothing in their memory. */
-  start({ patienceMs = 60_000, screen }: MarketStart = {}): void {
+  start({ patienceMs = 60_000, screen, cards }: MarketStart = {}): void {
     const { log, cipher, clock, psp } = this;
     const limits = { callWithinMs: 100, patienceMs };
     this.#run(paymentsExecutor({ log, cipher, clock, psp, limits }));
     const advance = { retryAfterMs: 20, callWithinMs: 100 };
     const { routing } = this;
     this.#run(paymentsAdvance({ log, cipher, clock, routing, limits: advance }));
-    if (screen) this.#run(paymentsRisk({ log, cipher, clock, routing, screen }));
+    const risk = { log, cipher, clock, routing, ...(cards ? { cards } : {}) };
+    if (screen) this.#run(paymentsRisk({ ...risk, screen }));
   }
 
   #run(reactor: Reactor): void {
@@ -115,12 +118,20 @@ export class Market {
     { method = 'pm_card_visa', orders = 1, capture = 'automatic' as 'automatic' | 'manual' } = {},
   ): Promise<void> {
     const at = this.clock.now();
-    const names = await this.#opened(checkoutId, orders, { capture, method });
+    const names = await this.openOnly(checkoutId, { orders, capture, method });
     for (const order of names) {
       await this.#decide(checkoutId, (checkout) =>
         assessRisk(checkout, order, { verdict: 'accepted', rules: [], at }),
       );
     }
+  }
+
+  /** Opens one, and leaves it to a screen to assess. */
+  openOnly(
+    checkoutId: string,
+    { method = 'pm_card_visa', orders = 1, capture = 'automatic' as 'automatic' | 'manual' } = {},
+  ): Promise<readonly string[]> {
+    return this.#opened(checkoutId, orders, { capture, method });
   }
 
   /** Opens one without a card: its buyer gives one on a page that takes it for an hour. */

@@ -2,10 +2,17 @@ import type { Clock, SubjectCipher } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
 import type { AnyRecordedEvent, Performed, Reactor } from '@annals/projection';
 import { assessRisk } from '../decide/checkout.ts';
+import { checkoutEvent } from '../decide/decide.ts';
 import { type CheckoutEvent, checkoutEvents, type RecordedPaymentsEvent } from '../events.ts';
 import { decided, type Refused } from '../outcome.ts';
 import type { PspRouting } from '../psp/routing.ts';
-import type { RiskAssessment, RiskScreen } from '../risk/port.ts';
+import {
+  type CardLookup,
+  cardLookupDefault,
+  type Identified,
+  identifyCard,
+} from '../risk/card-lookup.ts';
+import { type RiskAssessment, type RiskScreen, strictest } from '../risk/port.ts';
 import { type KnownCard, riskRequestsOf } from '../risk/risk-requests.ts';
 import { type Checkout, evolve } from '../state.ts';
 import { checkoutCategory } from '../streams.ts';
@@ -25,6 +32,8 @@ export interface PaymentsRiskOptions {
   readonly screen: RiskScreen;
   /** With it the call that an only order needs next is asked for in the append of its verdict; else that is left to `payments-advance`. */
   readonly routing?: Pick<PspRouting, 'choose'>;
+  /** How providers are asked which card it is, where the screen looks at cards and there is `routing`. */
+  readonly cards?: CardLookup;
 }
 
 export const riskLimits = {
@@ -62,17 +71,22 @@ async function assess(
   event: RecordedPaymentsEvent,
 ): Promise<Performed> {
   const { screen, clock } = options;
-  const given = await givenCard(options, event);
-  const requests = given && riskRequestsOf(given.opened, given.card);
+  const given = givenWith(event) ?? (await givenAtPage(options, event));
   // None was given yet. Or the buyer was erased, and with them the card: nothing can be charged, and the checkout expires.
+  if (!given) return { kind: 'done', result: { came: 'no-card' } };
+  const identified = asks(options, given) ? await askForCard(options, folds, given) : undefined;
+  if (identified === 'assessed') return { kind: 'done', result: { came: 'unchanged' } };
+  const card = identified?.kind === 'card' ? identified : given.card;
+  const requests = riskRequestsOf(given.opened, card);
   if (!requests) return { kind: 'done', result: { came: 'no-card' } };
+  const unsaid = identified?.kind === 'no-answer' ? [nobodySaid(options)] : [];
   const verdicts = new Map<string, RiskAssessment>();
   for (let from = 0; from < requests.length; from += riskLimits.ordersAtOnce) {
     const some = requests.slice(from, from + riskLimits.ordersAtOnce);
     const assessed = await Promise.all(some.map((request) => screen.assess(request)));
     for (const [index, { orderId }] of some.entries()) {
       const verdict = assessed[index];
-      if (verdict) verdicts.set(orderId, verdict);
+      if (verdict) verdicts.set(orderId, strictest([verdict, ...unsaid]));
     }
   }
   const at = clock.now();
@@ -85,34 +99,82 @@ async function assess(
       if (one.kind === 'refused') refusal ??= one;
       else events.push(...one.events);
     }
-    return refusal ?? decided(...events, ...callAfter(options, given.method, checkout, events));
+    if (refusal) return refusal;
+    const known = events.length > 0 ? cardIdentified(checkout, identified, at) : [];
+    return decided(...known, ...events, ...callAfter(options, given.method, checkout, events));
   });
   return applied.kind === 'refused'
     ? { kind: 'failed', reason: `${applied.reason}: ${applied.detail}` }
     : { kind: 'done', result: { came: applied.kind } };
 }
 
+/**
+ * What the provider says of the card, before anything is charged. Nobody is asked about a checkout that has its verdicts: what
+ * is done again asks nothing.
+ */
+async function askForCard(
+  { routing, clock, cards = cardLookupDefault }: PaymentsRiskOptions,
+  folds: PaymentsFolds,
+  { opened, method }: GivenCard,
+): Promise<Identified | 'assessed' | undefined> {
+  if (!routing) return undefined;
+  const { state } = await folds.checkouts.load(opened.stream);
+  const orders = [...(state?.orders.values() ?? [])];
+  if (!orders.some((order) => !order.cleared && order.state === 'not_started')) return 'assessed';
+  const { answerMsMax } = cards;
+  return identifyCard({ routing, clock, answerMsMax }, opened.data, method);
+}
+
+/** Whether a rule looks at cards; a page has said which it is. */
+function asks({ screen, routing }: PaymentsRiskOptions, { card }: GivenCard): boolean {
+  return !card && routing !== undefined && (screen.asksForCards?.() ?? false);
+}
+
+function nobodySaid({ cards = cardLookupDefault }: PaymentsRiskOptions): RiskAssessment {
+  return {
+    verdict: cards.onFailure === 'open' ? 'accepted' : 'review',
+    rules: ['card:no-answer'],
+  };
+}
+
+/** Written down with the verdicts, so that a process that starts later counts the same. */
+function cardIdentified(
+  checkout: Checkout | undefined,
+  identified: Identified | undefined,
+  at: number,
+): readonly CheckoutEvent[] {
+  if (!checkout || identified?.kind !== 'card') return [];
+  const { psp, fingerprint } = identified;
+  const data = { checkout_id: checkout.id, psp, fingerprint };
+  return [checkoutEvent('card-identified', [], at, data)];
+}
+
+type CheckoutOpened = Extract<RecordedPaymentsEvent, { readonly type: 'checkout-opened' }>;
+
 interface GivenCard {
-  readonly opened: RecordedPaymentsEvent;
+  readonly opened: CheckoutOpened;
   readonly method: string;
   readonly card?: KnownCard;
 }
 
-/** The card, with the checkout that it was given for; undefined where there is none (any more). */
-async function givenCard(
+/** The token that the checkout came with. */
+function givenWith(event: RecordedPaymentsEvent): GivenCard | undefined {
+  if (event.type !== 'checkout-opened' || event.data.method === undefined) return undefined;
+  return { opened: event, method: event.data.method };
+}
+
+/** The card that was given on a page, with its checkout; undefined where there is none (any more). */
+async function givenAtPage(
   { log, cipher }: PaymentsRiskOptions,
   event: RecordedPaymentsEvent,
 ): Promise<GivenCard | undefined> {
-  if (event.type === 'checkout-opened') {
-    const { method } = event.data;
-    return method === undefined ? undefined : { opened: event, method };
-  }
   if (event.type !== 'payment-page-completed') return undefined;
   const { method, fingerprint = method } = event.data;
   if (method === undefined || fingerprint === undefined) return undefined;
   const { events } = await log.readStream(event.stream, { limit: 1 });
   const [opened] = await checkoutEvents.decode(events, cipher);
-  return opened && { opened, method, card: { fingerprint, at: event.recordedAt } };
+  if (opened?.type !== 'checkout-opened') return undefined;
+  return { opened, method, card: { fingerprint, at: event.recordedAt } };
 }
 
 /** The call that the only order of a checkout needs next, where risk lets it through. Several wait for one authentication. */

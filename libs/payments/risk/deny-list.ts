@@ -64,14 +64,25 @@ export function decideDenyList(
 export class DenyListScreen implements RiskScreen {
   readonly name = 'deny-list';
   readonly #hashes = new Set<string>();
+  /** Those of cards. */
+  readonly #cards = new Set<string>();
 
   apply({ type, data: { list, value_hash } }: Pick<DenyListEvent, 'type' | 'data'>): void {
-    if (type === 'deny-listed') this.#hashes.add(`${list} ${value_hash}`);
-    else this.#hashes.delete(`${list} ${value_hash}`);
+    for (const [hashes, one] of [
+      [this.#hashes, `${list} ${value_hash}`],
+      ...(list === 'card' ? ([[this.#cards, value_hash]] as const) : []),
+    ] as const) {
+      if (type === 'deny-listed') hashes.add(one);
+      else hashes.delete(one);
+    }
   }
 
   holds(list: DenyListName, valueHash: string): boolean {
     return this.#hashes.has(`${list} ${valueHash}`);
+  }
+
+  asksForCards(): boolean {
+    return this.#cards.size > 0;
   }
 
   async assess({ buyer, fingerprint, seller, country }: RiskRequest) {

@@ -35,6 +35,7 @@ export function externalScreen(options: ExternalScreenOptions): RiskScreen {
   });
   return {
     name,
+    asksForCards: () => true,
     assess: async (request) => {
       const asked = await ask(options, request);
       if (asked.kind === 'failed') return failed(asked.why);

@@ -1,4 +1,5 @@
 export { type AmountLimit, amountScreen } from './amount-limits.ts';
+export { type CardLookup, cardLookupDefault } from './card-lookup.ts';
 export {
   type DenyListChange,
   type DenyListEvent,

@@ -1,12 +1,13 @@
 import type { Clock, SubjectCipher } from '@annals/core';
 import { categoryOf, type EventLog } from '@annals/event-log';
-import { checkoutEvents } from '../events.ts';
+import { checkoutEvents, type RecordedPaymentsEvent } from '../events.ts';
 import { checkoutCategory } from '../streams.ts';
 import { type AmountLimit, amountScreen } from './amount-limits.ts';
+import type { CardLookup } from './card-lookup.ts';
 import { DenyListScreen, denyListEvents, denyListStream } from './deny-list.ts';
 import { type ExternalScreenOptions, externalScreen } from './external.ts';
-import { allScreens, type RiskScreen } from './port.ts';
-import { riskRequestsOf } from './risk-requests.ts';
+import { allScreens, type RiskRequest, type RiskScreen } from './port.ts';
+import { type KnownCard, riskRequestsOf } from './risk-requests.ts';
 import { SanctionsList, sanctionsScreen } from './sanctions.ts';
 import { type VelocityRule, VelocityScreen } from './velocity.ts';
 
@@ -17,6 +18,8 @@ export interface RiskRules {
   /** Names of a sanctions list, as it is published. */
   readonly sanctions?: readonly string[];
   readonly external?: readonly ExternalScreenOptions[];
+  /** How providers are asked which card a token stands for, where one of the rules looks at cards. */
+  readonly card?: CardLookup;
 }
 
 export const openRiskLimits = {
@@ -91,20 +94,53 @@ async function recentOrders(
   const screen = new VelocityScreen(rules);
   const since = clock.now() - Math.max(...rules.map(({ windowMs }) => windowMs));
   const { checkoutsBackMax, pageEvents: limit } = openRiskLimits;
-  const filter = { categories: [checkoutCategory], types: ['checkout-opened'] };
-  const opened: Parameters<VelocityScreen['observe']>[0][][] = [];
+  const filter = { categories: [checkoutCategory], types: recentTypes };
+  const recentCards = new RecentCards();
   let from: Parameters<EventLog['read']>[0] = 'end';
   for (let read = 0; read < checkoutsBackMax && !signal.aborted; read += limit) {
     const page = await log.read(from, filter, { direction: 'backward', limit });
     const recent = page.events.filter(({ recordedAt }) => recordedAt >= since);
-    for (const event of await checkoutEvents.decode(recent, cipher)) {
-      opened.push([...(riskRequestsOf(event) ?? [])]);
-    }
+    for (const event of await checkoutEvents.decode(recent, cipher)) recentCards.add(event);
     // Between partitions there is no order: only a page that is old as a whole is the end.
     if (page.end || (page.events.length > 0 && recent.length === 0)) break;
     from = page.checkpoint;
   }
-  // The oldest first, as they came.
-  for (const requests of opened.reverse()) for (const one of requests) screen.observe(one);
+  for (const stream of recentCards.givenToOlder) {
+    const { events } = await log.readStream(stream, { limit: 1 });
+    for (const event of await checkoutEvents.decode(events, cipher)) recentCards.add(event);
+  }
+  for (const one of recentCards.requests()) screen.observe(one);
   return screen;
+}
+
+const recentTypes = ['checkout-opened', 'card-identified', 'payment-page-completed'];
+
+/** What was asked about orders, out of events that come the newest first. */
+class RecentCards {
+  readonly #cards = new Map<string, KnownCard>();
+  readonly #pages = new Set<string>();
+  readonly #requests: RiskRequest[] = [];
+
+  add(event: RecordedPaymentsEvent): void {
+    const { stream, type, data, recordedAt: at } = event;
+    if (type === 'checkout-opened') {
+      this.#pages.delete(stream);
+      this.#requests.push(...(riskRequestsOf(event, this.#cards.get(stream)) ?? []));
+    } else if (type === 'card-identified' && data.fingerprint !== undefined) {
+      this.#cards.set(stream, { fingerprint: data.fingerprint });
+    } else if (type === 'payment-page-completed' && data.method !== undefined) {
+      this.#cards.set(stream, { fingerprint: data.fingerprint ?? data.method, at });
+      this.#pages.add(stream);
+    }
+  }
+
+  /** Streams whose card was given lately, and which are older themselves. */
+  get givenToOlder(): ReadonlySet<string> {
+    return new Set(this.#pages);
+  }
+
+  /** The oldest first, as they came. */
+  requests(): readonly RiskRequest[] {
+    return this.#requests.toSorted((a, b) => a.at - b.at);
+  }
 }

@@ -12,7 +12,7 @@ export interface RiskRequest {
   readonly amount: PspMoney;
   /** What tells one buyer from another: an account, or a hash of an address. */
   readonly buyer: string;
-  /** The card's, as the provider gives it. */
+  /** The card's, as the provider gives it; its token where the provider was not asked, or has not said it. */
   readonly fingerprint?: string;
   /** For the screening against sanctions lists. */
   readonly buyerName?: string;
@@ -32,6 +32,8 @@ export interface RiskAssessment {
 
 export interface RiskScreen {
   readonly name: string;
+  /** Whether a rule looks at cards at present: then their fingerprints are asked for first. None does unless told. */
+  asksForCards?(): boolean;
   assess(request: RiskRequest): Promise<RiskAssessment>;
 }
 
@@ -50,6 +52,7 @@ export function strictest(assessments: readonly RiskAssessment[]): RiskAssessmen
 export function allScreens(screens: readonly RiskScreen[]): RiskScreen {
   return {
     name: screens.map(({ name }) => name).join('+'),
+    asksForCards: () => screens.some((screen) => screen.asksForCards?.() ?? false),
     assess: async (request) => {
       const asked = screens.map(async ({ name, assess }, index): Promise<RiskAssessment> => {
         try {

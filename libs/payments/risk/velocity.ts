@@ -47,6 +47,10 @@ export class VelocityScreen implements RiskScreen {
     this.#windowMs = Math.max(0, ...rules.map(({ windowMs }) => windowMs));
   }
 
+  asksForCards(): boolean {
+    return this.#rules.some(({ by }) => by === 'card');
+  }
+
   /** An order that was accepted for payment: from events, and from `assess` itself. */
   observe(request: RiskRequest): void {
     for (const by of ['buyer', 'card'] as const) {

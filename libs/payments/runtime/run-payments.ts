@@ -22,6 +22,7 @@ import { paymentsFolds } from '../reactors/stream-folds.ts';
 import type { LedgerReadModel } from '../read-model/ledger.ts';
 import type { PaymentsReadModel } from '../read-model/payments.ts';
 import type { WalletsReadModel } from '../read-model/wallets.ts';
+import type { CardLookup } from '../risk/card-lookup.ts';
 import type { RiskScreen } from '../risk/port.ts';
 import { Payments } from '../service.ts';
 import { checkoutCategory, sellerCategory } from '../streams.ts';
@@ -52,6 +53,8 @@ export interface RunPaymentsOptions {
   readonly signal: AbortSignal;
   readonly routing: PspRouting;
   readonly screen: RiskScreen;
+  /** How providers are asked which card a token stands for, where the screen looks at cards. */
+  readonly cards?: CardLookup;
   readonly ledger: Pick<LedgerReadModel, 'accounts' | 'entries'>;
   readonly wallets: WalletsReadModel;
   readonly read: PaymentsReadModel;
@@ -81,7 +84,8 @@ export interface RunningPayments {
  * falls due. Nothing of it is a part of a rebuild.
  */
 export function runPayments(options: RunPaymentsOptions): RunningPayments {
-  const { log, cipher, clock, signal, routing, screen, onTrouble, mayWork, random } = options;
+  const { log, cipher, clock, signal, routing, screen, cards } = options;
+  const { onTrouble, mayWork, random } = options;
   const psp = routing.psp.bind(routing);
   const means = { log, cipher, clock };
   const folds = paymentsFolds(log, cipher);
@@ -89,7 +93,7 @@ export function runPayments(options: RunPaymentsOptions): RunningPayments {
   const running = runReactors({
     ...{ ...means, signal, onTrouble },
     reactors: [
-      paymentsRisk({ ...means, folds, screen, routing }),
+      paymentsRisk({ ...means, folds, screen, routing, ...(cards ? { cards } : {}) }),
       paymentsAdvance({ ...means, folds, routing }),
       paymentsExecutor({ ...means, folds, psp }),
       payoutReleases({ cipher, payments, finance }),
@@ -149,7 +153,7 @@ export const reactorsOfPayments: readonly Pick<Reactor, 'name' | 'categories'>[]
 
 /** Everything that falls due without anybody asking for it. */
 export function stepsOf(
-  options: Omit<RunPaymentsOptions, 'signal' | 'screen' | 'mayWork' | 'random'>,
+  options: Omit<RunPaymentsOptions, 'signal' | 'screen' | 'cards' | 'mayWork' | 'random'>,
 ): readonly ScheduledStep[] {
   const { log, cipher, clock, routing, ledger, read, reserveDays } = options;
   const { reconcileNight, onTrouble } = options;

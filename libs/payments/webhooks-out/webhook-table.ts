@@ -25,6 +25,7 @@ export const webhookTable: { readonly [Type in TellableType]: WebhookRow | 'insi
   'payment-page-completed': tells('checkout.page_completed', 'checkout_id'),
   'payment-page-expired': tells('checkout.page_expired', 'checkout_id'),
   'payment-page-refused': tells('checkout.page_refused', 'checkout_id', 'reason'),
+  'card-identified': 'inside',
   'order-risk-assessed': 'inside',
   'order-review-decided': 'inside',
   'authentication-requested': 'inside',
