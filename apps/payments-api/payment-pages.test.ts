@@ -113,6 +113,22 @@ describe('what the buyer does there', () => {
     expect(typesOf('c-3ds')).not.toContain('authentication-requested');
   });
 
+  test.each([
+    ['succeeded', 'captured'],
+    ['failed', 'failed'],
+  ] as const)('a bank that asks at every payment asks again, and %s is %s', async (says, comes) => {
+    const id = `c-asks-${says}`;
+    const page = await registered(id);
+    const bank = await api.provider.payAt(page, '4000002760003184');
+    await api.provider.answerAction(bank.href, 'succeeded');
+    await expect.poll(() => order(id), within).toMatchObject({ state: 'requires_action' });
+    const { next_action } = await payment(id);
+    expect(next_action).toMatchObject({ return_url: 'https://shop.example/back' });
+    await api.provider.answerAction(next_action.url, says);
+    await expect.poll(() => order(id), within).toMatchObject({ state: comes });
+    expect(typesOf(id).filter((type) => type === 'attempt-requested')).toHaveLength(2);
+  });
+
   test('a card that does not do leaves the page to another one', async () => {
     const page = await registered('c-second');
     for (const number of ['4000000000000002', '4111111111111111']) {

@@ -2,7 +2,13 @@ import type { CheckoutEvent } from '../events.ts';
 import { feeOf } from '../money.ts';
 import { type Decided, decided, type Refused, refused } from '../outcome.ts';
 import type { PspDeclined, PspPayment } from '../psp/port.ts';
-import { type Attempt, type Checkout, type DoubtfulCall, lastAttempt } from '../state.ts';
+import {
+  type Attempt,
+  type Checkout,
+  type DoubtfulCall,
+  lastAttempt,
+  type OrderFold,
+} from '../state.ts';
 import { deadAttempts } from '../transitions.ts';
 import { dayMs } from '../utc-days.ts';
 import { checkoutLimits } from './checkout.ts';
@@ -174,7 +180,7 @@ export function requestConfirm(
 ) {
   const found = findAttempt(checkout, orderId, command.attempt);
   if (found.kind === 'refused') return found;
-  const { attempt, ids, checkout: of } = found;
+  const { attempt, ids, order, checkout: of } = found;
   if (attempt.state !== 'created' || attempt.paymentId === undefined)
     return decided<CheckoutEvent>();
   if (attempt.voiding !== undefined) return decided<CheckoutEvent>();
@@ -182,7 +188,9 @@ export function requestConfirm(
   return decided(
     checkoutEvent('attempt-confirm-requested', [orderId, attempt.number], command.at, {
       ...{ ...ids, attempt: attempt.number, psp: attempt.psp, psp_payment_id: attempt.paymentId },
-      ...(authentication.state === 'authenticated' ? { authentication_id: authentication.id } : {}),
+      ...(authentication.state === 'authenticated' && !wantsToAsk(order)
+        ? { authentication_id: authentication.id }
+        : {}),
       ...(returnUrl === undefined ? {} : { return_url: returnUrl }),
       call_before: command.callBefore,
     }),
@@ -306,12 +314,20 @@ function captured(
   });
 }
 
+/** Whether the bank wants to ask at this payment, too: then it is confirmed as if the buyer were there. */
+function wantsToAsk({ attempts }: OrderFold): boolean {
+  return attempts.some(({ declined: why }) => why?.reason === 'authentication_required');
+}
+
 function declined(
-  { order, attempt, ids }: FoundAttempt,
-  { reason, code, next }: Pick<PspDeclined, 'reason' | 'code' | 'next'>,
+  { order, attempt, ids, checkout }: FoundAttempt,
+  { reason, code, next: says }: Pick<PspDeclined, 'reason' | 'code' | 'next'>,
   at: number,
 ): CheckoutEvent {
   const isLast = attempt.number >= checkoutLimits.attemptsMax;
+  // A buyer who gave a card on a page is not far: the next attempt asks them.
+  const mayAsk = checkout.page !== undefined && reason === 'authentication_required';
+  const next = mayAsk && !wantsToAsk(order) ? 'retry' : says;
   return checkoutEvent('attempt-declined', [order.terms.payment_order_id, attempt.number], at, {
     ...{ ...ids, attempt: attempt.number, reason, code },
     final: next !== 'retry' || isLast,
