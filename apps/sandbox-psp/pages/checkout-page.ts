@@ -4,7 +4,7 @@ import type { CheckoutSession } from '../core/objects.ts';
 import { makeMethod } from '../core/payment-methods.ts';
 import type { Sandbox } from '../core/sandbox.ts';
 import { confirmSetup, newSetup } from '../core/setup-intents.ts';
-import type { Page } from './page.ts';
+import { escaped, type Page } from './page.ts';
 import { cardPage, type paymentForm, typedCard } from './payment-page.ts';
 
 /**
@@ -29,12 +29,13 @@ export function checkoutPage(sandbox: Sandbox, id: string): Led {
   if (session?.status !== 'open') return { kind: 'page', page: overPage };
   const setup = sandbox.storage.get('setup_intent', setupOfSession(id));
   const problem = setup?.last_setup_error ? 'The card was not accepted: try another one.' : '';
-  return { kind: 'page', page: shown(session, problem) };
+  // To look at it is no mistake, whatever became of the card before.
+  return { kind: 'page', page: { ...shown(session, problem), status: 200 } };
 }
 
-function shown({ cancel_url }: CheckoutSession, problem = ''): Page {
-  const { host } = new URL(cancel_url);
-  return { ...cardPage(`<p>A card for <strong>${host}</strong>.</p>`, problem) };
+function shown({ success_url }: CheckoutSession, problem = ''): Page {
+  const { host } = new URL(success_url);
+  return cardPage(`<p>A card for <strong>${escaped(host)}</strong>.</p>`, problem);
 }
 
 export function takeCardForSession(
@@ -56,5 +57,6 @@ export function takeCardForSession(
   });
   if (setup.status === 'succeeded') return { kind: 'redirect', to: success_url };
   const asked = setup.next_action?.redirect_to_url.url;
-  return asked ? { kind: 'redirect', to: asked } : checkoutPage(sandbox, id);
+  if (asked) return { kind: 'redirect', to: asked };
+  return { kind: 'page', page: shown(session, 'The card was not accepted: try another one.') };
 }

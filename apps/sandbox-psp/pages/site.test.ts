@@ -77,6 +77,57 @@ describe('the payment page', () => {
   });
 });
 
+describe('the page of a checkout session', () => {
+  async function session(api: TestApi) {
+    const customer = (await api.post('/v1/customers', {})).json.id as string;
+    const made = await api.post('/v1/checkout/sessions', {
+      ...{ mode: 'setup', currency: 'usd', customer, success_url: 'http://shop.test/back' },
+    });
+    expect(made.json).toMatchObject({ object: 'checkout.session', status: 'open' });
+    return { id: made.json.id as string, path: new URL(made.json.url).pathname };
+  }
+
+  test('says whose it is, takes a card and leads back; then it only leads back', async () => {
+    const api = openApi();
+    const { id, path } = await session(api);
+    expect(visit(api, 'GET', path).body).toContain('shop.test');
+    const { status, headers } = visit(api, 'POST', path, form('4242 4242 4242 4242'));
+    expect([status, headers.location]).toEqual([303, 'http://shop.test/back']);
+    expect((await api.get(`/v1/checkout/sessions/${id}`)).json).toMatchObject({
+      ...{ status: 'complete', url: null, setup_intent: expect.stringMatching(/^seti_/) },
+    });
+    expect(visit(api, 'GET', path).headers.location).toBe('http://shop.test/back');
+  });
+
+  test.each([
+    ['a number that is no test card', form('4111 1111 1111 1111')],
+    ['a date that is over', form('4242424242424242', '12/25')],
+    ['a card that is declined', form('4000000000000002')],
+    ['nothing', ''],
+  ])('%s shows the page again, without the number', async (_, body) => {
+    const api = openApi();
+    const { id, path } = await session(api);
+    const shown = visit(api, 'POST', path, body);
+    expect(shown.status).toBe(400);
+    expect(shown.body).toContain('role="alert"');
+    expect(shown.body).not.toMatch(/value="4/);
+    expect(visit(api, 'GET', path).status).toBe(200);
+    expect((await api.get(`/v1/checkout/sessions/${id}`)).json.status).toBe('open');
+  });
+
+  test('that was ended by its shop, or never made, is over', async () => {
+    const api = openApi();
+    const { id, path } = await session(api);
+    const ended = await api.post(`/v1/checkout/sessions/${id}/expire`, {});
+    expect(ended.json).toMatchObject({ status: 'expired', url: null });
+    expect((await api.post(`/v1/checkout/sessions/${id}/expire`, {})).status).toBe(400);
+    for (const over of [path, '/sandbox/checkout/cs_test_none']) {
+      expect(visit(api, 'GET', over).status).toBe(404);
+      expect(visit(api, 'POST', over, form('4242424242424242')).status).toBe(404);
+    }
+  });
+});
+
 describe('the 3-D Secure page', () => {
   async function asked(api: TestApi, token = 'pm_card_threeDSecure2Required') {
     const { json } = await api.post('/v1/payment_intents', {
