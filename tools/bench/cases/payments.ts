@@ -29,10 +29,16 @@ export const payments: BenchCase = {
         const ours: Round[] = [];
         const theirs: Round[] = [];
         for (let round = 0; round < longRounds; round += 1) {
+          const before = process.cpuUsage();
+          const started = performance.now();
           const uniform = await market.load({ clients, sellers, stretchMs: loadMs });
+          const payments = (uniform * (performance.now() - started)) / 1_000;
+          const cpu = cpuMs(process.cpuUsage(before)) / payments;
           const hot = await market.load({ clients, sellers: 1, stretchMs: loadMs });
           ours.push({ uniform, hot });
-          tell(`${uniform.toFixed(0)} and ${hot.toFixed(0)} payments/s`);
+          tell(
+            `${uniform.toFixed(0)} and ${hot.toFixed(0)} payments/s; ${cpu.toFixed(2)} ms of CPU each, the projector's not counted`,
+          );
           if (!postgres) continue;
           const inSql = {
             uniform: await postgres.payments({ clients, sellers, seconds }),
@@ -48,6 +54,11 @@ export const payments: BenchCase = {
       }
     }),
 };
+
+/** What all threads of this process took, milliseconds. */
+function cpuMs({ user, system }: NodeJS.CpuUsage): number {
+  return (user + system) / 1_000;
+}
 
 function comparisons(
   ours: readonly Round[],
