@@ -89,7 +89,7 @@ async function checkWallets(market: NaiveMarket, snapshot: GenerationSnapshot): 
   sameSums('wallet', sums, new Map([...market.balances].filter(isWallet)));
 }
 
-function sameSums(
+export function sameSums(
   invariant: string,
   shown: ReadonlyMap<string, bigint>,
   naive: ReadonlyMap<string, bigint>,

@@ -6,6 +6,7 @@ import { openLog } from '../weather.ts';
 import type { Almanac } from './almanac.ts';
 import type { Clients } from './clients.ts';
 import type { Erasing } from './erasing.ts';
+import { checkEveryPosition } from './every-position.ts';
 import { checkReadModels, haveCaughtUp, liveSnapshot, textOf } from './invariants.ts';
 import type { NaiveOrder } from './naive-market.ts';
 import { checkNights } from './night-check.ts';
@@ -129,6 +130,7 @@ export class Settling {
     const { world, clients, directory, api, providers, erasing, shop, almanac, stop } = this.#means;
     const { witness, trace } = world;
     await checkReadModels(world, directory());
+    await checkEveryPosition(world);
     this.#checkProviders();
     for (const command of clients.accepted) {
       if (command.kind !== 'pay') continue;
