@@ -61,20 +61,12 @@ export function paymentsObserver(options: PaymentsObserverOptions): ObserverMean
 
   /** A dispute names its payment, and the payment its order. */
   async function applyDispute(dispute: PspDispute, at: number): Promise<Applied | 'not_ours'> {
-    const payment = await paymentOf(dispute);
+    const payment = await paymentOf(psp, dispute);
     const reference = payment && parseReference(payment.reference);
     if (reference?.kind !== 'attempt') return 'not_ours';
     return checkouts.decide(checkoutStream(reference.checkout), (checkout) =>
       observeDispute(checkout, reference.order, dispute, at),
     );
-  }
-
-  async function paymentOf({ psp: name, paymentId }: PspDispute): Promise<PspPayment | undefined> {
-    const found = await psp(name)?.retrieve('payment', paymentId);
-    if (!found || found.kind === 'answered') return found?.value;
-    // Whoever does not answer now has not said that there is none: the dispute is looked at again.
-    if (found.kind === 'refused' && found.reason === 'not_found') return undefined;
-    throw new NotAppendedError(paymentId, found.detail);
   }
 
   return {
@@ -92,4 +84,15 @@ export function paymentsObserver(options: PaymentsObserverOptions): ObserverMean
       return 'unchanged';
     },
   };
+}
+
+async function paymentOf(
+  psp: PaymentsObserverOptions['psp'],
+  { psp: name, paymentId }: PspDispute,
+): Promise<PspPayment | undefined> {
+  const found = await psp(name)?.retrieve('payment', paymentId);
+  if (!found || found.kind === 'answered') return found?.value;
+  // Whoever does not answer now has not said that there is none: the dispute is looked at again.
+  if (found.kind === 'refused' && found.reason === 'not_found') return undefined;
+  throw new NotAppendedError(paymentId, found.detail);
 }
