@@ -81,6 +81,7 @@ class MemoryLog implements MemoryEventLog {
   readonly #faults: MemoryLogFaults;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #unwatch: () => void;
+  readonly #partitions: readonly number[];
   #state: 'open' | 'closing' | 'crashed' = 'open';
   #held: readonly number[] | undefined;
   #change = Promise.withResolvers<void>();
@@ -89,6 +90,7 @@ class MemoryLog implements MemoryEventLog {
     this.storage = storage;
     this.#clock = clock;
     this.#faults = faults;
+    this.#partitions = Array.from({ length: storage.partitions }, (_, partition) => partition);
     this.#unwatch = storage.watch(() => this.#wake());
   }
 
@@ -292,10 +294,10 @@ class MemoryLog implements MemoryEventLog {
     return { events, checkpoint, end: open.length === 0 };
   }
 
-  #partitionsIn(filter: Filter): number[] {
-    return Array.from({ length: this.storage.partitions }, (_, partition) => partition).filter(
-      (partition) => filter.partitions?.includes(partition) ?? true,
-    );
+  #partitionsIn({ partitions }: Filter): readonly number[] {
+    return partitions
+      ? this.#partitions.filter((one) => partitions.includes(one))
+      : this.#partitions;
   }
 
   #visible(partition: number): number {
