@@ -25,14 +25,18 @@ import { type QueuesReadModel, reconciliationProjection } from '../reconciliatio
 import { change, readDay } from '../reconciliation/service.ts';
 import { logOf } from './fed-store.ts';
 
-/** The read models of reconciliation on one store. `live` is a projection's store, fed with the whole log. */
-export interface ReconciliationReads<Live> {
+/** What a night reads on one store. `live` is a projection's store, fed with the whole log. */
+export interface NightReads<Live> {
   readonly seeds: readonly number[];
   readonly stepCount: number;
   live(projection: Projection, log: EventLog, cipher: SubjectCipher): Promise<Live>;
   movements(live: Live): MovementsReadModel;
-  queues(live: Live): QueuesReadModel;
   books(ledger: Live, wallets: Live): BooksComparison;
+}
+
+/** The read models of reconciliation on one store. */
+export interface ReconciliationReads<Live> extends NightReads<Live> {
+  queues(live: Live): QueuesReadModel;
 }
 
 async function walked(seed: number, stepCount: number): Promise<PaymentsWalk> {
@@ -86,6 +90,38 @@ async function daysOfBreaks() {
 
 /** What reconciliation reads is the same on every store. */
 export function describeReconciliationReads<Live>(store: ReconciliationReads<Live>): void {
+  describeNightReads(store);
+
+  test('the queues show what waits for somebody, the oldest first, page by page', async () => {
+    const { log, cipher } = await daysOfBreaks();
+    const queues = store.queues(await store.live(reconciliationProjection, log, cipher));
+    const keys = async (queue: 'finance' | 'special', state: 'open' | 'proposed') => {
+      const found: string[] = [];
+      for (let after: { foundAt: number; breakId: string } | undefined; ; ) {
+        const page = await queues.queue({ queue, state, limit: 1, ...(after ? { after } : {}) });
+        if (page.kind !== 'answer') throw new Error(page.kind);
+        after = page.breaks[0];
+        if (!after) return found;
+        found.push(...page.breaks.map(({ date, key }) => `${date} ${key}`));
+      }
+    };
+    const open = await keys('finance', 'open');
+    expect(open.toSorted()).toEqual(['2026-11-25 a', '2026-11-25 b']);
+    expect(await keys('finance', 'proposed')).toEqual(['2026-11-24 a']);
+    expect(await keys('special', 'open')).toEqual(['2026-11-24 line 7', '2026-11-25 line 7']);
+    expect(await keys('special', 'proposed')).toEqual([]);
+    const [proposed] = await queues
+      .queue({ queue: 'finance', state: 'proposed', limit: 5 })
+      .then((page) => (page.kind === 'answer' ? page.breaks : []));
+    expect(proposed).toMatchObject({ assignedTo: 'ben', requestedBy: 'ann', comments: 1 });
+    await expect(queues.queue({ queue: 'finance', state: 'open', limit: 0 })).rejects.toThrow(
+      'limit',
+    );
+  });
+}
+
+/** What a night reads is the same on every store: our side of each file, and wallets beside the ledger. */
+export function describeNightReads<Live>(store: NightReads<Live>): void {
   const { seeds, stepCount } = store;
 
   test('the movements of each day, page by page, of providers and of the bank', async () => {
@@ -119,33 +155,6 @@ export function describeReconciliationReads<Live>(store: ReconciliationReads<Liv
     }
   });
 
-  test('the queues show what waits for somebody, the oldest first, page by page', async () => {
-    const { log, cipher } = await daysOfBreaks();
-    const queues = store.queues(await store.live(reconciliationProjection, log, cipher));
-    const keys = async (queue: 'finance' | 'special', state: 'open' | 'proposed') => {
-      const found: string[] = [];
-      for (let after: { foundAt: number; breakId: string } | undefined; ; ) {
-        const page = await queues.queue({ queue, state, limit: 1, ...(after ? { after } : {}) });
-        if (page.kind !== 'answer') throw new Error(page.kind);
-        after = page.breaks[0];
-        if (!after) return found;
-        found.push(...page.breaks.map(({ date, key }) => `${date} ${key}`));
-      }
-    };
-    const open = await keys('finance', 'open');
-    expect(open.toSorted()).toEqual(['2026-11-25 a', '2026-11-25 b']);
-    expect(await keys('finance', 'proposed')).toEqual(['2026-11-24 a']);
-    expect(await keys('special', 'open')).toEqual(['2026-11-24 line 7', '2026-11-25 line 7']);
-    expect(await keys('special', 'proposed')).toEqual([]);
-    const [proposed] = await queues
-      .queue({ queue: 'finance', state: 'proposed', limit: 5 })
-      .then((page) => (page.kind === 'answer' ? page.breaks : []));
-    expect(proposed).toMatchObject({ assignedTo: 'ben', requestedBy: 'ann', comments: 1 });
-    await expect(queues.queue({ queue: 'finance', state: 'open', limit: 0 })).rejects.toThrow(
-      'limit',
-    );
-  });
-
   test.each(seeds)(
     'random history %i: wallets are their accounts, also where the ledger has gone on since',
     async (seed) => {
@@ -173,7 +182,7 @@ export function describeReconciliationReads<Live>(store: ReconciliationReads<Liv
 
 /** The wallets have seen the first part of a history, the ledger all of it. */
 export async function booksOf<Live>(
-  store: Pick<ReconciliationReads<Live>, 'live' | 'stepCount'>,
+  store: Pick<NightReads<Live>, 'live' | 'stepCount'>,
   seed: number,
 ) {
   const walk = await walked(seed, store.stepCount);

@@ -4,6 +4,7 @@ import { ledgerProjection, paymentsProjection, walletsProjection } from '@annals
 import {
   describeBooks,
   describeDeliveryLog,
+  describeNightReads,
   describePaymentLists,
   fedGeneration,
   feed,
@@ -15,6 +16,7 @@ import { twinDeliveries } from './twin-deliveries.ts';
 import { twinLedger } from './twin-ledger.ts';
 import { twinPayments } from './twin-payments.ts';
 import { type TwinReads, twinReads } from './twin-reads.ts';
+import { twinBooksComparison, twinMovements } from './twin-reconciliation.ts';
 import { twinWallets } from './twin-wallets.ts';
 
 /** The store twin, which has followed a log to its end. */
@@ -49,5 +51,13 @@ describe('the read models of the simulation', () => {
     seeds: [1, 2, 3],
     deliveries: async (log, cipher) =>
       twinDeliveries(await fedTwin(webhooksProjection, log, cipher)),
+  });
+
+  describeNightReads({
+    seeds: [1, 2, 3],
+    stepCount: 300,
+    live: fedTwin,
+    movements: twinMovements,
+    books: twinBooksComparison,
   });
 });
