@@ -168,12 +168,18 @@ describe('a fold', () => {
     expect(fold.changes().filter(({ table }) => table === 'totals')).toEqual([]);
     store.commit(fold);
     await fold.add([event(2, { player: 'a', points: 1 })]);
+    expect(fold.changes().find(({ table }) => table === 'totals')).toMatchObject({ before: null });
     store.commit(fold);
     await fold.add([event(3, { player: 'a', points: 5 }), event(4, { player: 'a', points: -5 })]);
     expect(fold.changes().filter(({ table }) => table === 'totals')).toEqual([]);
     await fold.add([event(5, { player: 'a', points: -1 })]);
     expect(fold.changes().filter(({ table }) => table === 'totals')).toEqual([
-      { table: 'totals', key: ['b', 'a'], row: null },
+      {
+        table: 'totals',
+        key: ['b', 'a'],
+        row: null,
+        before: expect.objectContaining({ points: 1 }),
+      },
     ]);
   });
 

@@ -186,9 +186,11 @@ export class Fold {
     const changes: RowChange[] = [];
     for (const slot of this.#queue) {
       if (!differs(slot)) continue;
-      const { shape, key, row = null } = slot;
-      const isNew = slot.stored === undefined && !shape.table.writeOnly;
-      changes.push({ table: shape.table.name, key, row, ...(isNew ? { isNew } : undefined) });
+      const { shape, key, row = null, stored = null } = slot;
+      const table = shape.table.name;
+      changes.push(
+        shape.table.writeOnly ? { table, key, row } : { table, key, row, before: stored },
+      );
     }
     return changes;
   }

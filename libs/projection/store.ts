@@ -45,8 +45,8 @@ export interface RowKey {
 /** An absolute new state of one row; `null` deletes it. */
 export interface RowChange extends RowKey {
   readonly row: Row | null;
-  /** There is no such row at the checkpoint that the batch starts from: a store need not look for one. */
-  readonly isNew?: true;
+  /** The row at the checkpoint that the batch starts from, where it is known; `null` for none. A store need not look. */
+  readonly before?: Row | null;
 }
 
 export interface Batch {

@@ -22,6 +22,16 @@ export class CellWriter {
     this.#end = 0;
   }
 
+  /** Forgets what was written from `end` on. */
+  cut(end: number): void {
+    this.#end = end;
+  }
+
+  /** What was written since `clear`, or since `from`: good until the next thing is written. */
+  view(from = 0): Buffer {
+    return this.#bytes.subarray(from, this.#end);
+  }
+
   /** A copy of what was written since `clear`, or since `from`. */
   take(from = 0): Buffer {
     return Buffer.from(this.#bytes.subarray(from, this.#end));

@@ -66,7 +66,7 @@ function isRefusal(sent: Sent): sent is Exclude<CommitResult, { kind: 'applied' 
 
 /** The pieces for each shard. Throws a TypeError for a row that does not fit its table, before anything is sent. */
 function piecesOf(shards: Shards, { changes }: Batch, { moves }: Planned): ShardPieces[] {
-  const byShard = shards.names.map(() => new ShardChanges());
+  const byShard = shards.names.map(() => new ShardChanges(!shards.hasRanges));
   for (const change of changes) {
     const { shard, layout, bucket, field } = shards.place(change);
     if (change.row !== null) layout.check(change.key, change.row);

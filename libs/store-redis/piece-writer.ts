@@ -1,6 +1,7 @@
-import type { RowChange } from '@annals/projection';
+import type { Row, RowChange } from '@annals/projection';
 import { CellWriter } from './cells.ts';
 import { limits } from './limits.ts';
+import type { Order } from './orders.ts';
 import type { SetPlace, TableLayout } from './table-layout.ts';
 
 /** What one script is given: keys without the shard's tag, and lists as MessagePack. */
@@ -96,8 +97,8 @@ interface Bucket {
   readonly layout: TableLayout;
   readonly name: string;
   readonly puts: Puts;
-  /** Those of which no row was there before. */
-  readonly fresh: Puts;
+  /** Those of which it is known what was there before: their places in orders are told apart. */
+  readonly placed: Puts;
   readonly deleted: string[];
 }
 
@@ -113,6 +114,12 @@ export class ShardChanges {
   /** By set: those that may leave a row in no place meanwhile come last, when all others are there. */
   readonly #moves = new Map<string, SetMove[]>();
   readonly #removals = new Map<string, SetMove[]>();
+  readonly #tellsPlaces: boolean;
+
+  /** `tellsPlaces`: where it is known what a row was before, its places need not be read from its values. */
+  constructor(tellsPlaces: boolean) {
+    this.#tellsPlaces = tellsPlaces;
+  }
 
   /** `waits`: it is the former place of a row that comes into another shard. */
   move(one: SetMove, waits: boolean): void {
@@ -127,12 +134,13 @@ export class ShardChanges {
   add(layout: TableLayout, name: string, field: string, change: RowChange): void {
     let bucket = this.#buckets.get(name);
     if (!bucket) {
-      bucket = { layout, name, puts: noPuts(), fresh: noPuts(), deleted: [] };
+      bucket = { layout, name, puts: noPuts(), placed: noPuts(), deleted: [] };
       this.#buckets.set(name, bucket);
     }
     if (change.row === null) bucket.deleted.push(field);
     else {
-      const puts = change.isNew ? bucket.fresh : bucket.puts;
+      const isPlaced = this.#tellsPlaces && change.before !== undefined;
+      const puts = isPlaced ? bucket.placed : bucket.puts;
       puts.changes.push(change);
       puts.fields.push(field);
     }
@@ -148,10 +156,10 @@ export class ShardChanges {
     let writer = new PieceWriter();
     for (const bucket of this.#buckets.values()) {
       let put = 0;
-      let fresh = 0;
+      let placed = 0;
       let deleted = 0;
-      const total = bucket.puts.fields.length + bucket.fresh.fields.length + bucket.deleted.length;
-      while (put + fresh + deleted < total) {
+      const total = bucket.puts.fields.length + bucket.placed.fields.length + bucket.deleted.length;
+      while (put + placed + deleted < total) {
         if (writer.isFull) {
           yield writer.finish();
           writer = new PieceWriter();
@@ -159,7 +167,9 @@ export class ShardChanges {
         writer.begin(bucket);
         put = writer.puts(bucket.layout, bucket.puts, put);
         deleted = writer.deletes(bucket.deleted, deleted);
-        fresh = writer.puts(bucket.layout, bucket.fresh, fresh);
+        const from = placed;
+        placed = writer.puts(bucket.layout, bucket.placed, placed);
+        writer.place(bucket, from, placed);
       }
     }
     writer.rowsEnd();
@@ -196,6 +206,44 @@ function* cutMoves(
   if (!writer.isEmpty) yield writer.finish();
 }
 
+/** Places of one sorted set, written before it is known how many they are. */
+class Places extends ListWriter {
+  length = 0;
+
+  member(order: Order, row: Row): void {
+    const start = this.beginBytes();
+    order.writeMember(row, this.cells);
+    this.cells.fill(start);
+  }
+}
+
+/** What goes from one sorted set, and what comes into it. */
+class PlaceMoves {
+  readonly come = new Places();
+  readonly gone = new Places();
+
+  /** A row of which it is known what it was before. */
+  add(order: Order, row: Row, before: Row | null): void {
+    const { come, gone } = this;
+    const score = order.scoreOf(row);
+    const former = before ? order.scoreOf(before) : undefined;
+    const comeFrom = come.cells.length;
+    const goneFrom = gone.cells.length;
+    if (score !== undefined) come.text(String(score));
+    const memberFrom = come.cells.length;
+    if (score !== undefined) come.member(order, row);
+    if (before && former !== undefined) gone.member(order, before);
+    const stays =
+      score !== undefined &&
+      former !== undefined &&
+      gone.cells.view(goneFrom).equals(come.cells.view(memberFrom));
+    if (stays) gone.cells.cut(goneFrom);
+    else if (former !== undefined) gone.length += 1;
+    if (stays && score === former) come.cells.cut(comeFrom);
+    else if (score !== undefined) come.length += 2;
+  }
+}
+
 class PieceWriter {
   readonly #list = new ListWriter();
   readonly #keys = new KeyList(reservedKeys);
@@ -204,6 +252,7 @@ class PieceWriter {
   #rows = 0;
   #rowKeys: number | undefined;
   #rowBytes: number | undefined;
+  readonly #places = new Map<number, PlaceMoves>();
 
   get isEmpty(): boolean {
     return this.#rows === 0;
@@ -287,7 +336,42 @@ class PieceWriter {
     return at;
   }
 
+  /** Notes how these rows of a bucket move in its orders. */
+  place({ layout, name, placed }: Bucket, from: number, to: number): void {
+    if (layout.orders.length === 0) return;
+    const keys = layout.orderKeys(name);
+    for (const [order, key] of keys.entries()) {
+      const number = this.#keys.numberOf(key);
+      let moves = this.#places.get(number);
+      if (!moves) {
+        moves = new PlaceMoves();
+        this.#places.set(number, moves);
+      }
+      for (let at = from; at < to; at += 1) {
+        const { row, before = null } = placed.changes[at] as RowChange;
+        moves.add(layout.orders[order] as Order, row as Row, before);
+      }
+    }
+  }
+
+  #writePlaces(): void {
+    const list = this.#list;
+    for (const [number, { come, gone }] of this.#places) {
+      this.#buckets += 1;
+      list.end(list.begin(), 6);
+      list.number(setsNumber);
+      list.number(number);
+      list.end(list.begin(), 0);
+      for (const { length, cells } of [come, gone]) {
+        list.end(list.begin(), length);
+        list.cells.raw(cells.view());
+      }
+      list.number(1);
+    }
+  }
+
   finish(): Piece {
+    this.#writePlaces();
     this.#list.end(this.#all, this.#buckets);
     const keys = this.#keys.names;
     const body = this.#list.cells.take();

@@ -23,10 +23,10 @@ import { contentUnder, copyOf, keysUnder } from './testing/shard-copies.ts';
 function changesOf(n: number, rows = 24): RowChange[] {
   return [
     ...Array.from({ length: rows }, (_, row) => putEntry(entry(`b${row % 3}`, `p${row}`, n))),
-    { ...put(matches, { id: `m${n}`, points: n }), isNew: true },
+    { ...put(matches, { id: `m${n}`, points: n }), before: null },
     remove(matches, `m${n - 2}`),
     remove(entries, 'b0', `q${n - 1}`),
-    { ...putEntry(entry('b0', `q${n}`, n)), isNew: true },
+    { ...putEntry(entry('b0', `q${n}`, n)), before: null },
   ];
 }
 
@@ -34,6 +34,34 @@ await describeOn('redis', 'Shards that stand apart', ({ url }) => {
   const shards = 4;
 
   describe('a batch that is cut off', () => {
+    test('between two scripts of one shard takes rows and their places back', async () => {
+      const opened = await openSample(url, { shards: 1 });
+      const share = await Share.take(opened.generation);
+      await opened.generation.finishBuilding?.();
+      const rowsAt = (n: number) =>
+        Array.from({ length: limits.pieceRowsMax + 500 }, (_, row) =>
+          entry(`b${row % 3}`, `p${row}`, n * ((row % 7) - 1)),
+        );
+      const changesAt = (n: number): RowChange[] => {
+        const former = rowsAt(n - 1);
+        return rowsAt(n).map((row, at) => ({
+          ...putEntry(row),
+          before: n === 1 ? null : (former[at] ?? null),
+        }));
+      };
+      await share.commit(...changesAt(1));
+      const before = await rowsOf(opened.generation, entries);
+
+      const cut = opened.over(breaking(opened.connection, 1));
+      const batch = share.batch(changesAt(2));
+      await expect(cut.commit(batch)).rejects.toThrow('the connection broke');
+      const next = await Share.take(opened.generation, 0, 'first');
+      expect(next.checkpoint).toEqual(at(1));
+      expect(await rowsOf(opened.generation, entries)).toEqual(before);
+      await next.commit(...changesAt(2));
+      expect(await rowsOf(opened.generation, entries)).toHaveLength(before.length);
+    });
+
     test.each(Array.from({ length: shards }, (_, n) => n))(
       'after %i scripts leaves nothing behind once somebody takes the lease',
       async (scripts) => {

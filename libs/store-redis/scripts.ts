@@ -108,35 +108,36 @@ local function place(bucket, keyOf, keepsOld)
   return { bucket[1], bucket[2], {}, back, away }
 end
 -- Writes rows of some buckets, with all that follows from them. Each bucket is
--- { table, key, order keys, { field, value, ... }, { deleted field, ... }, { field, value, ... of rows that were
--- not there before } }; keys are numbers in keyOf.
+-- { table, key, order keys, { field, value, ... }, { deleted field, ... }, { field, value, ... of rows whose places
+-- are told apart } }; keys are numbers in keyOf.
 -- The mark tells the rows of these tables from those of any other batch.
 -- Gives what was there before in the form of such buckets, where it was asked for.
 local function write(state, buckets, keyOf, building, snapshots, keepsOld, worker, mark, placesToo)
   local gone, come, before, rows = {}, {}, {}, {}
   for _, bucket in ipairs(buckets) do
-    local name, orders, puts, deleted, fresh = bucket[1], bucket[3], bucket[4], bucket[5], bucket[6] or {}
+    local name, orders, puts, deleted, placed = bucket[1], bucket[3], bucket[4], bucket[5], bucket[6] or {}
     local key = keyOf[bucket[2]]
     if name == ${setsNumber} then
       if placesToo then
-        local undone = place(bucket, keyOf, keepsOld)
-        if keepsOld then before[#before + 1] = undone end
+        -- Places that come with their rows go back with them.
+        local keepsPlaces = keepsOld and not bucket[6]
+        local undone = place(bucket, keyOf, keepsPlaces)
+        if keepsPlaces then before[#before + 1] = undone end
       end
-      puts, deleted, fresh, name = {}, {}, {}, nil
+      puts, deleted, placed, name = {}, {}, {}, nil
     end
     local ranks = #orders > 0 and building ~= '1'
-    if name and (ranks or keepsOld or #snapshots > 0) then
+    local looks = keepsOld or #snapshots > 0
+    if name and (ranks and #puts + #deleted > 0 or looks) then
       local fields = {}
       for n = 1, #puts, 2 do fields[#fields + 1] = puts[n] end
       for _, field in ipairs(deleted) do fields[#fields + 1] = field end
+      local moved = ranks and #fields or 0
+      if looks then
+        for n = 1, #placed, 2 do fields[#fields + 1] = placed[n] end
+      end
       local olds = values(key, fields)
-      if ranks then
-        for n = 1, #fields do move(orders, olds[n], puts[2 * n], gone, come) end
-        for n = 2, #fresh, 2 do move(orders, nil, fresh[n], gone, come) end
-      end
-      if keepsOld or #snapshots > 0 then
-        for n = 1, #fresh, 2 do fields[#fields + 1] = fresh[n] end
-      end
+      for n = 1, moved do move(orders, olds[n], puts[2 * n], gone, come) end
       if keepsOld then
         local puts, deleted = {}, {}
         for n, field in ipairs(fields) do
@@ -156,7 +157,7 @@ local function write(state, buckets, keyOf, building, snapshots, keepsOld, worke
       end
     end
     if name then
-      local more = many('HSET', key, puts) + many('HSET', key, fresh)
+      local more = many('HSET', key, puts) + many('HSET', key, placed)
       if #deleted > 0 then more = more - many('HDEL', key, deleted) end
       rows[name] = (rows[name] or 0) + more
     end

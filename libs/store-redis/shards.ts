@@ -1,6 +1,5 @@
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '@annals/event-log';
 import {
-  type Cell,
   type GenerationSpec,
   lowestCheckpoint,
   type RowKey,

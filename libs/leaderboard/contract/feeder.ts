@@ -160,9 +160,8 @@ export class HistoryFeeder {
 }
 
 class BatchRows implements Rows {
-  /** Those of the rows that were loaded of which there was one. */
-  readonly #stored = new Set<string>();
-  readonly #loaded = new Set<string>();
+  /** What was loaded, whatever became of it. */
+  readonly #loaded = new Map<string, Row | null>();
   readonly #rows = new Map<
     string,
     { readonly key: RowKey; row: Row | undefined; changed: boolean }
@@ -174,8 +173,7 @@ class BatchRows implements Rows {
     const loaded = await generation.load(keys);
     for (const [index, key] of keys.entries()) {
       rows.#rows.set(textOf(key), { key, row: loaded[index], changed: false });
-      rows.#loaded.add(textOf(key));
-      if (loaded[index]) rows.#stored.add(textOf(key));
+      rows.#loaded.set(textOf(key), loaded[index] ?? null);
     }
     return rows;
   }
@@ -199,9 +197,8 @@ class BatchRows implements Rows {
   changes(): RowChange[] {
     const changed = [...this.#rows.values()].filter((held) => held.changed);
     return changed.map(({ key, row = null }) => {
-      const text = textOf(key);
-      const isNew = row && this.#loaded.has(text) && !this.#stored.has(text);
-      return { ...key, row, ...(isNew ? { isNew } : {}) };
+      const before = this.#loaded.get(textOf(key));
+      return { ...key, row, ...(before === undefined ? {} : { before }) };
     });
   }
 }

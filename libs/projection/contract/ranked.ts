@@ -76,7 +76,7 @@ export function describeRanked(openers: StoreOpeners): void {
       const share = await Share.take(generation);
       const scoreOf = (n: number) => (n * n) % 97;
       const rows = Array.from({ length: 3_000 }, (_, n) => entry('a', `p${n}`, scoreOf(n)));
-      const putNew = (row: Row): RowChange => ({ ...putEntry(row), isNew: true });
+      const putNew = (row: Row): RowChange => ({ ...putEntry(row), before: null });
       await share.commit(...rows.slice(0, 1_500).map(putNew));
       await generation.finishBuilding?.();
       // Some are written again in one batch with others that are new.
@@ -124,9 +124,9 @@ async function openOnce(openers: StoreOpeners) {
 
 type Model = Map<string, { board: string; score: number | null }>;
 
-/** Folds a batch of steps, as a projector does: one change for each row, which says whether it is a new one. */
+/** Folds a batch of steps, as a projector does: one change for each row, which says what it was. */
 function changesOf(batch: History['batches'][number], model: Model) {
-  const there = new Set(model.keys());
+  const there = new Map(model);
   const changes = new Map<string, RowChange>();
   for (const one of batch) {
     const key = `${one.board}/${one.player}`;
@@ -136,8 +136,10 @@ function changesOf(batch: History['batches'][number], model: Model) {
     } else {
       const { board, player, score } = one;
       model.set(key, { board, score });
+      const before = there.get(key);
+      const former = before && { board, player, score: before.score, name: null };
       const change = putEntry({ board, player, score, name: null });
-      changes.set(key, there.has(key) ? change : { ...change, isNew: true });
+      changes.set(key, { ...change, before: former ?? null });
     }
   }
   return [...changes.values()];
