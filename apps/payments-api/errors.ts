@@ -150,6 +150,12 @@ export const paymentsErrors = defineErrors('payments', {
     detail: 'Refused: {what}.',
     when: 'Evidence for a dispute that is decided.',
   },
+  'nothing-known': {
+    status: 409,
+    title: 'Nothing is known of who paid',
+    detail: 'Refused: {what}.',
+    when: 'A deny list, by a checkout that there is not, whose buyer was erased or said no country, or of whose card the provider says nothing.',
+  },
   'subject-erased': {
     status: 409,
     title: 'Whom it is about was erased',

@@ -187,6 +187,17 @@ describeEveryRoute('payments', {
     'GET /v1/payments/{checkout_id}/history': {
       ...{ params: { checkout_id: 'c-out' }, query: { from: 1, limit: 2 } },
     },
+    'POST /v1/deny_list': {
+      ...{
+        headers: key('k-deny'),
+        body: { list: 'card', checkout_id: 'c-paid', reason: 'stolen' },
+      },
+    },
+    'POST /v1/deny_list/lift': {
+      headers: key('k-lift'),
+      body: { list: 'buyer', value: 'bob@example.org', reason: 'a mistake' },
+    },
+    'GET /v1/deny_list': { query: { limit: 10 } },
     'GET /v1/finance_requests': { query: { state: 'requested' } },
     'GET /v1/finance_requests/{request_id}': { params: { request_id: 'm-1' } },
     'PUT /v1/manual_entries/{request_id}': {

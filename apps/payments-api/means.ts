@@ -10,6 +10,7 @@ import type { Finance } from '@annals/payments/finance';
 import type { IdempotencyStore } from '@annals/payments/idempotency';
 import type { Routable } from '@annals/payments/psp';
 import type { FilesMeans, QueuesReadModel } from '@annals/payments/reconciliation';
+import type { DenyLists } from '@annals/payments/risk';
 import type { Webhooks } from '@annals/payments/webhooks-out';
 import type { PspWebhookMeans } from './psp-webhook-routes.ts';
 
@@ -26,6 +27,8 @@ export interface PaymentsApiMeans {
   readonly idempotency: IdempotencyStore;
   /** What needs two persons. Without it there are no such routes. */
   readonly finance?: Finance;
+  /** Who is turned away. Without it there are no such routes. */
+  readonly denyLists?: DenyLists;
   /** Whom merchants have told where to send webhooks. Without it there are no such routes. */
   readonly webhooks?: Webhooks;
   /** The provider that pays sellers in a currency. */

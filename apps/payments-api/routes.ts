@@ -1,4 +1,5 @@
 import type { Route } from '@annals/http';
+import { denyListRoutes } from './deny-list-routes.ts';
 import { financeRoutes } from './finance-routes.ts';
 import { historyRoutes } from './history-routes.ts';
 import { ledgerRoutes } from './ledger-routes.ts';
@@ -18,7 +19,7 @@ export type Routes = readonly Route[];
 
 /** All routes of the payments API: one file for each part, one line for each file. */
 export function paymentsRoutes(means: PaymentsApiMeans): Routes {
-  const { finance, pagePsp, pspWebhooks, webhooks } = means;
+  const { denyLists, finance, pagePsp, pspWebhooks, webhooks } = means;
   return [
     ...paymentRoutes(means),
     ...(pagePsp ? paymentPageRoutes(means, pagePsp) : []),
@@ -31,6 +32,7 @@ export function paymentsRoutes(means: PaymentsApiMeans): Routes {
     ...historyRoutes(means),
     ...reconciliationRoutes(means),
     ...(pspWebhooks ? pspWebhookRoutes(pspWebhooks) : []),
+    ...(denyLists ? denyListRoutes(means, denyLists) : []),
     ...(finance ? financeRoutes(means, finance) : []),
     ...(webhooks ? webhookEndpointRoutes(means, webhooks) : []),
   ];

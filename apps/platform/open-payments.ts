@@ -1,9 +1,16 @@
+import type { Clock } from '@annals/core';
 import type { Closing, ReadinessCheck, Route } from '@annals/http';
 import { Payments } from '@annals/payments';
 import { Finance } from '@annals/payments/finance';
 import { IdempotencyStore } from '@annals/payments/idempotency';
 import type { PspRouting, Routable } from '@annals/payments/psp';
 import { paymentsObserver } from '@annals/payments/reactors';
+import {
+  cardLookupDefault,
+  DenyLists,
+  type DenyListsMeans,
+  identifyCard,
+} from '@annals/payments/risk';
 import {
   AcceptedOrders,
   beginReactors,
@@ -81,6 +88,7 @@ export async function openPayments(
     ...{ ...means, ledger, wallets, paymentsRead: reads.payments },
     payments: new Payments({ ...means, wallets, ...(releases ? { releases } : {}) }),
     finance,
+    denyLists: new DenyLists({ ...means, ...(routing ? { cardOf: cardsOf(routing, clock) } : {}) }),
     webhooks: new Webhooks({
       ...{ ...means, deliveries: reads.deliveries, allowPrivate: settings?.allowPrivate ?? false },
     }),
@@ -116,6 +124,15 @@ export async function openPayments(
 function pspOfPage(routing: PspRouting, payment: Routable): string | undefined {
   const choice = routing.choose(payment);
   return choice.kind === 'chosen' ? choice.psp.name : routing.preferred(payment);
+}
+
+/** Which card a checkout was paid with, by the provider that takes it; undefined where it does not say. */
+function cardsOf(routing: PspRouting, clock: Clock): NonNullable<DenyListsMeans['cardOf']> {
+  const { answerMsMax } = cardLookupDefault;
+  return async (opened, token) => {
+    const identified = await identifyCard({ routing, clock, answerMsMax }, opened, token);
+    return identified.kind === 'card' ? identified.fingerprint : undefined;
+  };
 }
 
 /** A lost read model leaves the writes, so it must not take the process out of its balancer (decision 009). */

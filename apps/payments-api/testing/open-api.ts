@@ -23,6 +23,7 @@ import {
   sqliteMovementsReadModel,
   sqliteQueuesReadModel,
 } from '@annals/payments/reconciliation';
+import { DenyLists } from '@annals/payments/risk';
 import { sqliteDeliveryLog, Webhooks, webhooksProjection } from '@annals/payments/webhooks-out';
 import { generationDirectory, type Projection, runProjector } from '@annals/projection';
 import { liveReader, sqliteProjectionStore } from '@annals/store-sqlite';
@@ -137,6 +138,7 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
     ledger: sqliteLedgerReadModel(forLedger),
     idempotency: idempotencyOf(),
     finance: new Finance({ log, cipher, clock }),
+    denyLists: new DenyLists({ log, cipher, cardOf: async (_, token) => `fp-of-${token}` }),
     webhooks: webhooksOn(log, cipher, clock, forWebhooks),
     payoutPsp: () => 'stripe',
     pagePsp: ({ amount }) => (amount.currency === 'JPY' ? undefined : 'stripe'),

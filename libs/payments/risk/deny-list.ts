@@ -7,8 +7,10 @@ import type { RiskRequest, RiskScreen } from './port.ts';
 
 export const denyListStream = 'risk-deny-list';
 
+export const denyListNames = ['buyer', 'card', 'seller', 'country'] as const;
+
 const subject = {
-  list: z.enum(['buyer', 'card', 'seller', 'country']),
+  list: z.enum(denyListNames),
   /** SHA-256 of what is denied: the events name nobody. */
   value_hash: z.string(),
 };

@@ -1,5 +1,5 @@
 export { type AmountLimit, amountScreen } from './amount-limits.ts';
-export { type CardLookup, cardLookupDefault } from './card-lookup.ts';
+export { type CardLookup, cardLookupDefault, identifyCard } from './card-lookup.ts';
 export {
   type DenyListChange,
   type DenyListEvent,
@@ -9,8 +9,16 @@ export {
   denyListEvents,
   denyListEventTypes,
   denyListHash,
+  denyListNames,
   denyListStream,
 } from './deny-list.ts';
+export {
+  type CheckoutOpened,
+  type DenyListEntry,
+  DenyLists,
+  type DenyListsMeans,
+  type ToldByCheckout,
+} from './deny-lists.ts';
 export { type ExternalScreenOptions, externalLimits, externalScreen } from './external.ts';
 export { type OpenRiskMeans, openRisk, openRiskLimits, type RiskRules } from './open-risk.ts';
 export {
