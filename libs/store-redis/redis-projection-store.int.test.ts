@@ -8,6 +8,8 @@ await describeOn('redis', 'On one server', ({ url }) => {
   });
   describeProjectionStore('the Redis store (shards: 4, by score)', {
     site: async (clock) => sampleSite(url, 4, clock, 'range'),
+    // Each may wait ten seconds for a change of borders that was cut off.
+    kills: 2,
   });
 });
 
