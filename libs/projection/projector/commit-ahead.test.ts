@@ -3,6 +3,8 @@ import { memoryProjectionStore, type StoreFault } from '../memory-projection-sto
 import type { Projection } from '../projection.ts';
 import { GameSite, gameProjection } from '../testing/game.ts';
 
+const commitsMax = 1_000;
+
 /** A site whose store keeps the answers to commits back for as long as `holdBack` has not been let go. */
 function slowSite() {
   const site = new GameSite();
@@ -14,15 +16,19 @@ function slowSite() {
     faults: async (operation): Promise<StoreFault> => {
       if (operation !== 'commit') return 'none';
       commits += 1;
+      // A loop that never waits would stop the test, too.
+      if (commits > commitsMax) await new Promise(() => undefined);
       await wait;
       return 'none';
     },
   });
   let decoded = 0;
+  let decodes: 'all' | 'nothing' = 'all';
   const plain = gameProjection();
   const projection: Projection = {
     ...plain,
     decode: (events, cipher) => {
+      if (decodes === 'nothing') throw new Error('the keys cannot be read');
       decoded += events.length;
       return plain.decode(events, cipher);
     },
@@ -35,7 +41,10 @@ function slowSite() {
     return () => letGo();
   };
   const start = () => site.start([projection], { storeFor: () => store });
-  return { site, start, holdBack, commits: () => commits, decoded: () => decoded };
+  const decode = (what: typeof decodes) => {
+    decodes = what;
+  };
+  return { site, store, start, holdBack, decode, commits: () => commits, decoded: () => decoded };
 }
 
 describe('while a batch is on its way into the store', () => {
@@ -97,5 +106,26 @@ describe('while a batch is on its way into the store', () => {
     await site.clock.advance(5_000);
     expect((await site.rows(1)).totals).toEqual(['{"player":"ann","points":7,"games":3}']);
     await next.stop();
+  });
+
+  test('a session that fails lets go of it, held or not', async () => {
+    const { site, store, start, decode, commits } = slowSite();
+    const projector = start();
+    await site.score('ann', 1);
+    await site.clock.advance(100);
+    const generation = await store.open(1);
+    if (generation === 'lost') throw new Error('it is lost');
+    await generation.hold(await generation.checkpoint(), site.clock.now() + 10_000);
+    await site.score('ann', 2);
+    await site.clock.advance(10);
+    decode('nothing');
+    await site.score('ann', 4);
+    await site.clock.advance(1_000);
+    expect(commits()).toBeLessThan(commitsMax);
+    decode('all');
+    await generation.unhold();
+    await site.clock.advance(5_000);
+    expect((await site.rows(1)).totals).toEqual(['{"player":"ann","points":7,"games":3}']);
+    await projector.stop();
   });
 });

@@ -148,7 +148,8 @@ export class ShareSession {
     } finally {
       unlisten?.();
       signal.removeEventListener('abort', stop);
-      this.#abort.abort();
+      // A batch that is held on its way would be sent again and again: nothing waits any more.
+      this.end({ kind: 'again' });
       // The signal has ended it; an adapter that still reads is not waited for.
       this.#iterator?.return?.().catch(() => undefined);
       await this.#sent;
@@ -599,8 +600,11 @@ export class ShareSession {
     if (events === 0 && batch.changes.length === 0) {
       // Nothing to write but the checkpoint: as far as it may go now, the rest some other time.
       const isStuck = sameCheckpoint(to, batch.from) || sameCheckpoint(to, batch.to);
-      if (isStuck) this.#pending.from = batch.from;
-      return isStuck ? undefined : { ...batch, to, tail: this.#tail.upTo(to) };
+      if (!isStuck) return { ...batch, to, tail: this.#tail.upTo(to) };
+      this.#pending.from = batch.from;
+      // Who waits for this one to come back asks again at once.
+      await this.#work.clock.sleep(projectorLimits.heldPollMs, this.#abort.signal);
+      return undefined;
     }
     if (!sameCheckpoint(to, batch.from)) {
       // Also where no event of ours lies before the hold: whoever compares waits for our checkpoint.
