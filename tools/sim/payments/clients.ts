@@ -74,6 +74,8 @@ export class Clients {
       ask(api, keyed).then(async (heard) => {
         this.#hear(keyed, content, heard);
         if (heard.kind !== 'refused' || heard.reason !== 'subject-erased') return;
+        // What was refused for its key before is not asked for in another way.
+        if (history.refused.has(content)) return;
         await askWithoutKey(api, keyed.caller, keyed.command);
       }),
     );
