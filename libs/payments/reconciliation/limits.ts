@@ -20,7 +20,7 @@ export const reconciliationLimits = {
   /** Characters of an id or reference. */
   idCharsMax: 255,
   /** Rows sorted at once in memory; each run of them is a scratch file. */
-  runRows: 100_000,
+  runRows: 40_000,
   /** Bytes of scratch files read at once, for each run. */
   runReadBytes: 65_536,
   /** Rows of one key that are compared with each other. */
