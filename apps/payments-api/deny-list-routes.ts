@@ -1,4 +1,4 @@
-import { fieldsProblem, Problem, type Route, route } from '@annals/http';
+import { Problem, type Route, route } from '@annals/http';
 import {
   type DenyListEntry,
   type DenyLists,
@@ -117,9 +117,7 @@ function changeRoute(
 async function deniedValue(lists: DenyLists, change: Change): Promise<string | Problem> {
   const { list: name, value, checkout_id: checkout } = change;
   if (value !== undefined) return value;
-  if (name === 'seller' || checkout === undefined) {
-    return fieldsProblem([{ in: 'body', field: 'value', message: 'is needed' }]);
-  }
+  if (name === 'seller' || checkout === undefined) throw new TypeError('it names nobody');
   const known = await lists.valueOf(name, checkout);
   const what = `nothing is known of the ${name} of ${checkout}`;
   return known ?? paymentsErrors.problem('nothing-known', { what });

@@ -1,14 +1,12 @@
-import { integerParameter, type Route, route } from '@annals/http';
+import { type Route, route } from '@annals/http';
 import { buyerSubject } from '@annals/payments';
 import type { Routable } from '@annals/payments/psp';
-import { openedAnswer } from './answers.ts';
 import { paymentsErrors } from './errors.ts';
-import { keyHeaders, keyProblems, type PaymentPageInput, paymentPageInput } from './fields.ts';
+import { keyProblems, type PaymentPageInput, paymentPageInput } from './fields.ts';
 import { keyed } from './keyed.ts';
 import { limits } from './limits.ts';
 import type { PaymentsApiMeans } from './means.ts';
-import { openCommand, openPayment, sizeProblem } from './payment-routes.ts';
-import { scopes } from './scopes.ts';
+import { openCommand, opening, openPayment, sizeProblem } from './payment-routes.ts';
 import { sellersProblem } from './sellers-of-payment.ts';
 
 /** The page of a provider where the buyer gives a card: `pagePsp` says whose. */
@@ -18,21 +16,15 @@ export function paymentPageRoutes(
 ): readonly Route[] {
   return [
     route({
-      method: 'POST',
+      ...opening,
       url: '/v1/payment_pages',
-      scope: scopes.pay,
-      tag: 'payments',
       summary: 'Register a payment that is paid on a page of the provider',
       description:
         'Opens a checkout without a card, and has the provider make a page that asks the buyer for one. 201: the page is ' +
         'there, send the buyer to `next_action`; 202: not yet, look at GET /v1/payments/{checkout_id}. The page leads back to ' +
         '`return_url`; the payment goes on by itself. It takes a card for 23 hours, and then the orders expire. ' +
         '`wait_seconds` waits that long for the page, 10 unless told. The Idempotency-Key is the checkout_id unless told.',
-      query: { wait_seconds: integerParameter({ min: 0, max: limits.waitSecondsMax }).optional() },
-      headers: keyHeaders,
       body: paymentPageInput,
-      bodyBytesMax: limits.checkoutBodyBytesMax,
-      response: { 201: openedAnswer, 202: openedAnswer },
       problems: [
         'checkout-too-large',
         'unknown-seller',

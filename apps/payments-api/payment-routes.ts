@@ -31,22 +31,27 @@ export function paymentRoutes(means: PaymentsApiMeans): readonly Route[] {
   return [openRoute(means), paymentRoute(means), orderRoute(means)];
 }
 
+/** What every route that opens a checkout is asked with, and what it answers. */
+export const opening = {
+  method: 'POST',
+  scope: scopes.pay,
+  tag: 'payments',
+  query: { wait_seconds: integerParameter({ min: 0, max: limits.waitSecondsMax }).optional() },
+  headers: keyHeaders,
+  bodyBytesMax: limits.checkoutBodyBytesMax,
+  response: { 201: openedAnswer, 202: openedAnswer },
+} as const;
+
 function openRoute(means: PaymentsApiMeans): Route {
   return route({
-    method: 'POST',
+    ...opening,
     url: '/v1/payments',
-    scope: scopes.pay,
-    tag: 'payments',
     summary: 'Take a payment',
     description:
       'Opens a checkout with an order for each seller; each is charged by itself, off one authentication. 201: every ' +
       'order has come to something; 202: some are under way, look at GET /v1/payments/{checkout_id}. ' +
       '`wait_seconds` waits that long for it at most. The Idempotency-Key is the checkout_id unless told.',
-    query: { wait_seconds: integerParameter({ min: 0, max: limits.waitSecondsMax }).optional() },
-    headers: keyHeaders,
     body: paymentInput,
-    bodyBytesMax: limits.checkoutBodyBytesMax,
-    response: { 201: openedAnswer, 202: openedAnswer },
     problems: [
       'checkout-too-large',
       'unknown-seller',

@@ -16,6 +16,7 @@ type Led =
   | { readonly kind: 'redirect'; readonly to: string }
   | { readonly kind: 'page'; readonly page: Page };
 
+const notAccepted = 'The card was not accepted: try another one.';
 const overPage: Page = {
   status: 404,
   title: 'Payment',
@@ -28,7 +29,7 @@ export function checkoutPage(sandbox: Sandbox, id: string): Led {
   if (session?.status === 'complete') return { kind: 'redirect', to: session.success_url };
   if (session?.status !== 'open') return { kind: 'page', page: overPage };
   const setup = sandbox.storage.get('setup_intent', setupOfSession(id));
-  const problem = setup?.last_setup_error ? 'The card was not accepted: try another one.' : '';
+  const problem = setup?.last_setup_error ? notAccepted : '';
   // To look at it is no mistake, whatever became of the card before.
   return { kind: 'page', page: { ...shown(session, problem), status: 200 } };
 }
@@ -58,5 +59,5 @@ export function takeCardForSession(
   if (setup.status === 'succeeded') return { kind: 'redirect', to: success_url };
   const asked = setup.next_action?.redirect_to_url.url;
   if (asked) return { kind: 'redirect', to: asked };
-  return { kind: 'page', page: shown(session, 'The card was not accepted: try another one.') };
+  return { kind: 'page', page: shown(session, notAccepted) };
 }

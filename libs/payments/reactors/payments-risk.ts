@@ -13,7 +13,7 @@ import {
   identifyCard,
 } from '../risk/card-lookup.ts';
 import { type RiskAssessment, type RiskScreen, strictest } from '../risk/port.ts';
-import { type KnownCard, riskRequestsOf } from '../risk/risk-requests.ts';
+import { type CheckoutOpened, type KnownCard, riskRequestsOf } from '../risk/risk-requests.ts';
 import { type Checkout, evolve } from '../state.ts';
 import { checkoutCategory } from '../streams.ts';
 import { nextCall } from './payments-advance.ts';
@@ -148,8 +148,6 @@ function cardIdentified(
   const data = { checkout_id: checkout.id, psp, fingerprint };
   return [checkoutEvent('card-identified', [], at, data)];
 }
-
-type CheckoutOpened = Extract<RecordedPaymentsEvent, { readonly type: 'checkout-opened' }>;
 
 interface GivenCard {
   readonly opened: CheckoutOpened;

@@ -192,9 +192,8 @@ function matchGroup(
 /** Adds up what lines of a file say has left the balance: the same move is counted once, however often it stands there. */
 class Settling {
   readonly byCurrency = new Map<string, Settled>();
-  /** What buyers were charged, and fees of no single payment, by currency. */
+  /** What buyers were charged, by currency. */
   readonly #charged = new Map<string, bigint>();
-  readonly #fees = new Map<string, bigint>();
 
   add(group: readonly string[]): void {
     const seen = new Set<string>();
@@ -202,7 +201,10 @@ class Settling {
       const [, status, mark, currency = '', amount = ''] = encoded.split('\t', 5);
       if (mark !== 'o') continue;
       const named = status as Movement['status'];
-      if (named === 'captured') add(this.#charged, currency, BigInt(amount));
+      if (named === 'captured') {
+        const before = this.#charged.get(currency) ?? 0n;
+        this.#charged.set(currency, before + BigInt(amount));
+      }
       // Most lines are charges: told without reading all of them.
       if (!bankStatuses.has(named) && !toldByProvider.has(named)) continue;
       const { movement } = decodeMovement(encoded);
@@ -220,27 +222,22 @@ class Settling {
         { bank: bank - amount, fees: toldByProvider.has(status) ? fees + fee : fees }
       : { bank, fees: fees + fee - amount };
     this.byCurrency.set(currency, after);
-    add(this.#fees, currency, after.fees - fees);
   }
 
   /** Fees of no single payment are booked, since the money is gone; somebody looks at more of them than is usual. */
   highFees(until: number): Break[] {
-    const high = [...this.#fees].filter(
-      ([currency, fees]) =>
+    const high = [...this.byCurrency].filter(
+      ([currency, { fees }]) =>
         fees > 0n &&
         fees * 10_000n > (this.#charged.get(currency) ?? 0n) * BigInt(limits.feeBasisPointsMax),
     );
-    return high.map(([currency, fees]) => {
+    return high.map(([currency, { fees }]) => {
       const key = `fees ${currency}`;
       const told = { key, status: 'provider_fee', currency, amount: -fees, fee: 0n } as const;
       const line = { ...told, at: until - 1, id: key, waited: 0 };
       return { ...broken('fee_mismatch', key, line, undefined), treatment: 'finance' };
     });
   }
-}
-
-function add(sums: Map<string, bigint>, currency: string, amount: bigint): void {
-  sums.set(currency, (sums.get(currency) ?? 0n) + amount);
 }
 
 /** One encoded line of each side, neither a correction, with equal status, currency, amount and fee. */

@@ -1,6 +1,6 @@
 import type { Clock } from '@annals/core';
-import type { RecordedPaymentsEvent } from '../events.ts';
 import type { PspRouting } from '../psp/routing.ts';
+import type { CheckoutOpened } from './risk-requests.ts';
 
 /** How the provider is asked which card a token stands for, where a rule of risk looks at cards. */
 export interface CardLookup {
@@ -29,7 +29,7 @@ export type Identified =
 /** Asks the provider where the first order would be charged. Nothing is changed by it, so it may be asked again. */
 export async function identifyCard(
   means: AskMeans,
-  { orders, currency }: Extract<RecordedPaymentsEvent, { type: 'checkout-opened' }>['data'],
+  { orders, currency }: CheckoutOpened['data'],
   token: string,
 ): Promise<Identified> {
   const [first] = orders;

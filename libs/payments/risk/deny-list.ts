@@ -65,26 +65,20 @@ export function decideDenyList(
 /** The fold of the list's stream, and the screen that asks it. */
 export class DenyListScreen implements RiskScreen {
   readonly name = 'deny-list';
-  readonly #hashes = new Set<string>();
-  /** Those of cards. */
-  readonly #cards = new Set<string>();
+  readonly #hashes = new Map(denyListNames.map((list) => [list, new Set<string>()]));
 
   apply({ type, data: { list, value_hash } }: Pick<DenyListEvent, 'type' | 'data'>): void {
-    for (const [hashes, one] of [
-      [this.#hashes, `${list} ${value_hash}`],
-      ...(list === 'card' ? ([[this.#cards, value_hash]] as const) : []),
-    ] as const) {
-      if (type === 'deny-listed') hashes.add(one);
-      else hashes.delete(one);
-    }
+    const hashes = this.#hashes.get(list);
+    if (type === 'deny-listed') hashes?.add(value_hash);
+    else hashes?.delete(value_hash);
   }
 
   holds(list: DenyListName, valueHash: string): boolean {
-    return this.#hashes.has(`${list} ${valueHash}`);
+    return this.#hashes.get(list)?.has(valueHash) ?? false;
   }
 
   asksForCards(): boolean {
-    return this.#cards.size > 0;
+    return (this.#hashes.get('card')?.size ?? 0) > 0;
   }
 
   async assess({ buyer, fingerprint, seller, country }: RiskRequest) {

@@ -2,7 +2,7 @@ import type { SubjectCipher } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
 import { type Changed, changeAndLoad, loadStream, type StreamKind } from '../change.ts';
 import type { checkoutEventTypes } from '../checkout-events.ts';
-import { checkoutEvents, type RecordedPaymentsEvent } from '../events.ts';
+import { checkoutEvents } from '../events.ts';
 import { decided } from '../outcome.ts';
 import { checkoutStream } from '../streams.ts';
 import {
@@ -15,19 +15,14 @@ import {
   type denyListEventTypes,
   denyListStream,
 } from './deny-list.ts';
-import { type KnownCard, riskRequestsOf } from './risk-requests.ts';
+import { type CheckoutOpened, type KnownCard, riskRequestsOf } from './risk-requests.ts';
 
 export interface DenyListsMeans {
   readonly log: Pick<EventLog, 'append' | 'readStream'>;
   readonly cipher: SubjectCipher;
   /** Asks the provider which card a token stands for; undefined where it does not say. */
-  readonly cardOf?: (opened: CheckoutOpened, token: string) => Promise<string | undefined>;
+  readonly cardOf?: (opened: CheckoutOpened['data'], token: string) => Promise<string | undefined>;
 }
-
-export type CheckoutOpened = Extract<
-  RecordedPaymentsEvent,
-  { readonly type: 'checkout-opened' }
->['data'];
 
 /** What a checkout can tell: a seller is named by its account. */
 export type ToldByCheckout = Exclude<DenyListName, 'seller'>;
@@ -100,7 +95,7 @@ export class DenyLists {
     return request?.[list];
   }
 
-  async #cardOf({ card }: Telling, opened: CheckoutOpened): Promise<string | undefined> {
+  async #cardOf({ card }: Telling, opened: CheckoutOpened['data']): Promise<string | undefined> {
     if (card || opened.method === undefined) return card?.fingerprint;
     return this.#means.cardOf?.(opened, opened.method);
   }
@@ -108,7 +103,7 @@ export class DenyLists {
 
 /** What the events of a checkout say of who pays. */
 interface Telling {
-  readonly opened?: Extract<RecordedPaymentsEvent, { readonly type: 'checkout-opened' }>;
+  readonly opened?: CheckoutOpened;
   readonly card?: KnownCard;
 }
 

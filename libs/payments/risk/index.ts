@@ -13,7 +13,6 @@ export {
   denyListStream,
 } from './deny-list.ts';
 export {
-  type CheckoutOpened,
   type DenyListEntry,
   DenyLists,
   type DenyListsMeans,

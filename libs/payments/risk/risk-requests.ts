@@ -1,6 +1,8 @@
 import type { RecordedPaymentsEvent } from '../events.ts';
 import type { RiskRequest } from './port.ts';
 
+export type CheckoutOpened = Extract<RecordedPaymentsEvent, { readonly type: 'checkout-opened' }>;
+
 /** What is known of the card beside what the checkout was opened with. */
 export interface KnownCard {
   /** As the provider gives it. */
