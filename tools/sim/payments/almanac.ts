@@ -1,8 +1,8 @@
 import { InvariantError } from '../trace.ts';
+import { dayMs, dayOf, startOf } from './days.ts';
 import type { Fact } from './naive-market.ts';
 import type { World } from './world.ts';
 
-const dayMs = 24 * 3_600_000;
 /** Our clocks may be off by so much when something falls due. */
 const clockOffMsMax = 5 * 60_000;
 
@@ -26,10 +26,6 @@ const paidOn: { readonly [schedule: string]: (day: Date) => boolean } = {
 
 function must(holds: boolean, detail: string): void {
   if (!holds) throw new InvariantError('schedule', detail);
-}
-
-function startOf(day: string): number {
-  return Date.parse(`${day}T00:00:00Z`);
 }
 
 /** What falls due, by hand: on which days, once each, and not before its time. */
@@ -92,7 +88,7 @@ export class Almanac {
   /** When a day has begun with everything at rest, who is paid daily was paid all there was, unless that has failed. */
   checkDay(): void {
     const { witness, clock } = this.#world;
-    const today = new Date(clock.now()).toISOString().slice(0, 10);
+    const today = dayOf(clock.now());
     const [daily = ''] = this.#sellers;
     for (const [account, balance] of witness.market.balances) {
       const [name, currency] = account.split(' ');
@@ -108,7 +104,7 @@ export class Almanac {
   /** What is not worked off yet of today, or of yesterday, in words. */
   due(): readonly string[] {
     const { witness, clock } = this.#world;
-    const dayBefore = (ms: number) => new Date(clock.now() - ms).toISOString().slice(0, 10);
+    const dayBefore = (ms: number) => dayOf(clock.now() - ms);
     const days = { payouts: dayBefore(0), reserve: dayBefore(0), reconcile: dayBefore(dayMs) };
     return Object.entries(days).flatMap(([work, day]) => {
       const isDone = witness.facts.some(

@@ -1,10 +1,9 @@
 import type { Movement } from '@annals/payments/reconciliation';
 import { InvariantError } from '../trace.ts';
+import { dayMs, dayOf, startOf } from './days.ts';
 import { movementsByProvider } from './our-movements.ts';
 import type { Provider } from './provider.ts';
 import type { World } from './world.ts';
-
-const dayMs = 24 * 3_600_000;
 
 /** One break as its event has it. */
 interface FoundBreak {
@@ -71,12 +70,4 @@ function isOfAnotherDay(
   if (of === 'missing_in_ledger' && outside) return movements.some((one) => isSame(one, outside));
   if (of !== 'missing_in_psp' || !ledger) return false;
   return found.some(({ one }) => one.outside && isSame(one.outside, ledger));
-}
-
-function dayOf(at: number): string {
-  return new Date(at).toISOString().slice(0, 10);
-}
-
-function startOf(day: string): number {
-  return Date.parse(`${day}T00:00:00Z`);
 }

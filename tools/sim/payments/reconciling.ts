@@ -9,12 +9,12 @@ import {
   settlementRows,
 } from '@annals/payments/reconciliation';
 import { InvariantError } from '../trace.ts';
+import { dayMs, dayOf } from './days.ts';
 import { movementsByProvider } from './our-movements.ts';
 import type { Provider } from './provider.ts';
 import { openCipher, type World } from './world.ts';
 
 const hourMs = 3_600_000;
-const dayMs = 24 * hourMs;
 /** Later than that our entry and the provider's line are no question of timing any more. */
 const timingMs = 6 * hourMs;
 /** From this many minor units on a changed fee stays below a tenth of the amount, in every currency. */
@@ -49,8 +49,7 @@ export class Reconciling {
     await clock.advance(over - clock.now() + hourMs);
     const movements = await movementsByProvider(this.#world, this.#providers);
     const dates: string[] = [];
-    for (let at = started; at < over; at += dayMs)
-      dates.push(new Date(at).toISOString().slice(0, 10));
+    for (let at = started; at < over; at += dayMs) dates.push(dayOf(at));
     for (const provider of this.#providers) {
       const days: Day[] = [];
       for (const date of dates) days.push(await this.#day(provider, date, movements));
@@ -202,7 +201,7 @@ export class Reconciling {
       const chunks: Uint8Array[] = [];
       for await (const chunk of file.value.chunks) chunks.push(chunk);
       const lines = Buffer.concat(chunks).toString().trimEnd().split('\n');
-      const ledger = (movements.get(provider.name) ?? []).filter(({ at }) => dateOf(at) === date);
+      const ledger = (movements.get(provider.name) ?? []).filter(({ at }) => dayOf(at) === date);
       return { provider, date, lines, ledger };
     }
     throw new InvariantError('reconciled', `${provider.name} has no file of ${date}`);
@@ -217,13 +216,9 @@ function isLate({ provider, lines }: Day, movements: ReadonlyMap<string, readonl
     const at = Date.parse(`${cell(lines, index, 'created_utc').replace(' ', 'T')}Z`);
     const ours = (movements.get(provider.name) ?? []).filter(({ key }) => keys.includes(key));
     return ours.some(
-      (entry) => dateOf(entry.at) !== dateOf(at) && Math.abs(entry.at - at) > timingMs / 4,
+      (entry) => dayOf(entry.at) !== dayOf(at) && Math.abs(entry.at - at) > timingMs / 4,
     );
   });
-}
-
-function dateOf(at: number): string {
-  return new Date(at).toISOString().slice(0, 10);
 }
 
 function sameBreaks(found: Counts, expected: Counts, where: string): void {

@@ -6,6 +6,7 @@ import { Random } from '../random.ts';
 import { InvariantError, Trace } from '../trace.ts';
 import { Almanac, releaseAfterDays, schedules } from './almanac.ts';
 import { Clients, sellers } from './clients.ts';
+import { dayMs } from './days.ts';
 import { Erasing } from './erasing.ts';
 import { HttpDoor, providerNames } from './http-door.ts';
 import { checkReadModels } from './invariants.ts';
@@ -28,7 +29,6 @@ import { WebhookLine } from './webhook-line.ts';
 import { fair, makeWorld, type World } from './world.ts';
 
 const traceLinesKept = 80;
-const dayMs = 24 * 3_600_000;
 const stepsMin = 30;
 const stepsMax = 85;
 /** Our clocks may be off by so much: less than what the adapter's terms leave for that. */

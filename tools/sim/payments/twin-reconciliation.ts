@@ -1,4 +1,3 @@
-import { type Checkpoint, covers } from '@annals/event-log';
 import {
   type BooksComparison,
   booksComparison,
@@ -8,6 +7,7 @@ import {
   walletBalances,
 } from '@annals/payments/reconciliation';
 import type { Row } from '@annals/projection';
+import { currencyByEntry, isBookedAt } from './twin-entries.ts';
 import { inOrder, type TwinReads } from './twin-reads.ts';
 
 type FoundMovement = Extract<
@@ -67,7 +67,7 @@ export function twinBooksComparison(ledger: TwinReads, wallets: TwinReads): Book
       }),
     accounts: ({ from, until, checkpoint }) =>
       ledger.answer(async (rows) => {
-        const entries = (await rows('entries')).filter((one) => isBooked(one, checkpoint));
+        const entries = (await rows('entries')).filter((one) => isBookedAt(one, checkpoint));
         const cells = walletCells(entries, await rows('postings'));
         const isAsked = ({ seller_account: seller = '' }: WalletCells) =>
           seller > from && seller <= until;
@@ -77,15 +77,9 @@ export function twinBooksComparison(ledger: TwinReads, wallets: TwinReads): Book
   });
 }
 
-function isBooked({ partition, position }: Row, checkpoint: Checkpoint): boolean {
-  return covers(checkpoint, Number(partition), String(position));
-}
-
 /** What postings add to wallets, each as a row of its own. */
 function walletCells(entries: readonly Row[], postings: readonly Row[]): WalletCells[] {
-  const currencies = new Map(
-    entries.map((one) => [`${one.stream}@${one.revision}`, String(one.currency)]),
-  );
+  const currencies = currencyByEntry(entries);
   return postings.flatMap(({ stream, revision, account, balance, side, amount }) => {
     const currency = currencies.get(`${stream}@${revision}`);
     const [kind = '', ...seller] = String(account).split(':');

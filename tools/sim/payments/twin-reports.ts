@@ -1,6 +1,7 @@
-import { type Checkpoint, covers, coversAll } from '@annals/event-log';
+import { type Checkpoint, coversAll } from '@annals/event-log';
 import type { LedgerReadModel } from '@annals/payments';
 import type { Row } from '@annals/projection';
+import { currencyByEntry, isBookedAt } from './twin-entries.ts';
 import type { TwinReads } from './twin-reads.ts';
 
 /** What reports are asked of: `trialBalance` and `summary` of the ledger. */
@@ -34,15 +35,13 @@ function isAhead(query: TrialBalanceQuery, asOf: Checkpoint): boolean {
 function isAsked(entry: Row, query: TrialBalanceQuery): boolean {
   if (query.at === 'now') return true;
   if (query.at === 'time') return Number(entry.recorded_at) < query.before;
-  return covers(query.checkpoint, Number(entry.partition), String(entry.position));
+  return isBookedAt(entry, query.checkpoint);
 }
 
 const nothing = { postedDebit: 0n, postedCredit: 0n, pendingDebit: 0n, pendingCredit: 0n };
 
 function trialBalanceOf(entries: readonly Row[], postings: readonly Row[]) {
-  const currencies = new Map(
-    entries.map((one) => [`${one.stream}@${one.revision}`, String(one.currency)]),
-  );
+  const currencies = currencyByEntry(entries);
   const sums = new Map<string, typeof nothing & { kind: string; currency: string }>();
   for (const { stream, revision, account, balance, side, amount } of postings) {
     const currency = currencies.get(`${stream}@${revision}`);
