@@ -8,29 +8,14 @@ import {
   type ScheduledStep,
   sweepSteps,
 } from '@annals/payments/runtime';
-import { afterEach, describe, expect, test } from 'vitest';
-import { Market } from './testing/market.ts';
-import { openInProcess } from './testing/sites.ts';
+import { describe, expect, test } from 'vitest';
+import { openImpatientMarket } from './testing/impatient-market.ts';
+import type { Market } from './testing/market.ts';
 
 /** Webhooks that never come, or come when everything is known: what is booked is the same, and once. */
 
-const closing: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-const quick = { keyLifeMs: 82_800_000, callMsMax: 300, inFlightMsMax: 400 };
 const within = { timeout: 20_000, interval: 20 };
 const hourMs = 3_600_000;
-
-async function openMarket() {
-  const site = await openInProcess('stripe', { terms: quick, searchLagMs: 100 });
-  closing.push(() => site.close());
-  const market = new Market([site]);
-  closing.push(() => market.stop());
-  market.start();
-  return { market, site };
-}
 
 /** One run of a step of the schedule, in a process that remembers nothing. */
 async function run(market: Market, name: string) {
@@ -67,7 +52,7 @@ describe('a pending refund', () => {
   }
 
   test('settles by the sweep where its webhook is lost', async () => {
-    const { market, site } = await openMarket();
+    const { market, site } = await openImpatientMarket();
     await site.inject({ event: 'refund.*', do: 'lose', times: 100 });
     await pending(market);
     await site.pass(sitePace.refundMs);
@@ -78,7 +63,7 @@ describe('a pending refund', () => {
   });
 
   test('is left as it is while the provider says nothing else', async () => {
-    const { market, site } = await openMarket();
+    const { market, site } = await openImpatientMarket();
     await pending(market);
     await site.pass(hourMs / 2);
     const before = await stored(market);
@@ -87,7 +72,7 @@ describe('a pending refund', () => {
   });
 
   test('is not booked again by a webhook that comes after the sweep', async () => {
-    const { market, site } = await openMarket();
+    const { market, site } = await openImpatientMarket();
     await site.inject({ event: 'refund.updated', do: 'delay', ms: 6 * hourMs });
     await pending(market);
     await site.pass(sitePace.refundMs + 2 * 60_000);
@@ -103,7 +88,7 @@ describe('a pending refund', () => {
   });
 
   test('of which only our reference is known is found by it', async () => {
-    const { market, site } = await openMarket();
+    const { market, site } = await openImpatientMarket();
     await captured(market, 'pm_card_visa');
     await market.stop();
     await market.refund('c-1', 'refund-1', 200n);
@@ -129,7 +114,7 @@ describe('a pending refund', () => {
 
 describe('a dispute', () => {
   test('is booked from opening to end though no webhook ever comes', async () => {
-    const { market, site } = await openMarket();
+    const { market, site } = await openImpatientMarket();
     await site.inject({ event: 'charge.dispute.*', do: 'lose', times: 100 });
     await captured(market, 'pm_card_createDispute');
     await site.pass(sitePace.disputeMs + 2 * 60_000);
@@ -145,7 +130,7 @@ describe('a dispute', () => {
   });
 
   test('is not booked again by webhooks that come late', async () => {
-    const { market, site } = await openMarket();
+    const { market, site } = await openImpatientMarket();
     await site.inject({ event: 'charge.dispute.created', do: 'delay', ms: 6 * hourMs });
     await captured(market, 'pm_card_createDispute');
     await site.pass(sitePace.disputeMs + 2 * 60_000);
@@ -160,7 +145,7 @@ describe('a dispute', () => {
   });
 
   test('is asked for again where the provider did not answer', async () => {
-    const { market, site } = await openMarket();
+    const { market, site } = await openImpatientMarket();
     await site.inject({ event: 'charge.dispute.*', do: 'lose', times: 100 });
     await captured(market, 'pm_card_createDispute');
     await site.pass(sitePace.disputeMs + 2 * 60_000);
@@ -180,7 +165,7 @@ describe('a dispute', () => {
 });
 
 test('a payout that fails after it was paid gives the money back without a webhook', async () => {
-  const { market, site } = await openMarket();
+  const { market, site } = await openImpatientMarket();
   await site.topUp(1_000n, 'USD');
   await market.payOut('payout-1', 1_000n, 'ba_sandbox_fails_after_paid');
   const state = async () => (await market.payout('payout-1'))?.state;
@@ -197,7 +182,7 @@ test('a payout that fails after it was paid gives the money back without a webho
 });
 
 test('an authentication that no webhook told of goes on', async () => {
-  const { market, site } = await openMarket();
+  const { market, site } = await openImpatientMarket();
   await site.inject({ event: 'setup_intent.*', do: 'lose', times: 100 });
   await market.open('c-1', { orders: 2, method: 'pm_card_threeDSecure2Required' });
   const authentication = async () => (await market.checkout('c-1')).authentication;

@@ -2,31 +2,18 @@ import { idFromKey } from '@annals/core';
 import { paymentsProjection, sqlitePaymentsReadModel } from '@annals/payments';
 import { fedStore } from '@annals/payments/contract';
 import { providerEventsStep } from '@annals/payments/runtime';
-import { afterEach, describe, expect, test } from 'vitest';
-import { Market } from './testing/market.ts';
-import { openInProcess } from './testing/sites.ts';
+import { describe, expect, test } from 'vitest';
+import { openImpatientMarket } from './testing/impatient-market.ts';
+import type { Market } from './testing/market.ts';
 
 /** Checkouts whose card is given on a page of the provider, with everything that may be lost on the way. */
 
-const closing: (() => Promise<void> | void)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-const quick = { keyLifeMs: 82_800_000, callMsMax: 300, inFlightMsMax: 400 };
 const within = { timeout: 20_000, interval: 20 };
 const hourMs = 3_600_000;
 const visa = '4242424242424242';
 const screen = { name: 'none', assess: async () => ({ verdict: 'accepted', rules: [] }) as const };
 
-async function openMarket() {
-  const site = await openInProcess('stripe', { terms: quick, searchLagMs: 100 });
-  closing.push(() => site.close());
-  const market = new Market([site]);
-  closing.push(() => market.stop());
-  market.start({ screen });
-  return { market, site };
-}
+const openMarket = () => openImpatientMarket({ screen });
 
 const typesOf = async ({ log }: Market, id = 'c-1') =>
   (await log.readStream(`checkout-${id}`)).events.map(({ type }) => type);

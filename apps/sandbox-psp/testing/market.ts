@@ -113,12 +113,9 @@ export class Market {
   }
 
   /** Opens a checkout of orders of ten dollars each; risk lets all of them through. */
-  async open(
-    checkoutId: string,
-    { method = 'pm_card_visa', orders = 1, capture = 'automatic' as 'automatic' | 'manual' } = {},
-  ): Promise<void> {
+  async open(checkoutId: string, options?: Parameters<Market['openOnly']>[1]): Promise<void> {
     const at = this.clock.now();
-    const names = await this.openOnly(checkoutId, { orders, capture, method });
+    const names = await this.openOnly(checkoutId, options);
     for (const order of names) {
       await this.#decide(checkoutId, (checkout) =>
         assessRisk(checkout, order, { verdict: 'accepted', rules: [], at }),

@@ -232,24 +232,30 @@ describe('what has waited for too long', () => {
   });
 });
 
+/** The nightly step of a shop, the days that it has asked for, and whether their files are there. */
+async function nights() {
+  const { clock, log, cipher } = await shop();
+  const asked: string[] = [];
+  const file = { isThere: true };
+  const step = nightlyStep({
+    ...{ clock, marks: new DayMarks({ log, cipher }, 'reconcile') },
+    reconcileNight: async (day) => {
+      asked.push(day);
+      return file.isThere ? 'done' : 'later';
+    },
+  });
+  return { clock, step, asked, file };
+}
+
 describe('the nightly reconciliation', () => {
   test('is asked for each day that is over, in order, and again for one whose file is not there', async () => {
-    const { clock, log, cipher } = await shop();
-    const asked: string[] = [];
-    let isThere = true;
-    const step = nightlyStep({
-      ...{ clock, marks: new DayMarks({ log, cipher }, 'reconcile') },
-      reconcileNight: async (day) => {
-        asked.push(day);
-        return isThere ? 'done' : 'later';
-      },
-    });
+    const { clock, step, asked, file } = await nights();
     const { signal } = new AbortController();
     expect(await step.run(signal)).toBe('done');
     clock.jump(3 * dayMs);
-    isThere = false;
+    file.isThere = false;
     expect(await step.run(signal)).toBe('later');
-    isThere = true;
+    file.isThere = true;
     expect(await step.run(signal)).toBe('done');
     expect(await step.run(signal)).toBe('done');
     const days = ['2026-11-23', '2026-11-24', '2026-11-24', '2026-11-25', '2026-11-26'];
@@ -258,20 +264,12 @@ describe('the nightly reconciliation', () => {
 });
 
 test('a first night that does not come to its end on its day is made up for', async () => {
-  const { clock, log, cipher } = await shop();
-  const asked: string[] = [];
-  let isThere = false;
-  const step = nightlyStep({
-    ...{ clock, marks: new DayMarks({ log, cipher }, 'reconcile') },
-    reconcileNight: async (day) => {
-      asked.push(day);
-      return isThere ? 'done' : 'later';
-    },
-  });
+  const { clock, step, asked, file } = await nights();
+  file.isThere = false;
   const { signal } = new AbortController();
   expect(await step.run(signal)).toBe('later');
   clock.jump(2 * dayMs);
-  isThere = true;
+  file.isThere = true;
   expect(await step.run(signal)).toBe('done');
   expect(asked).toEqual(['2026-11-23', '2026-11-23', '2026-11-24', '2026-11-25']);
 });
