@@ -1,14 +1,14 @@
 export { type SnapshotResult, snapshotReplica } from '@annals/event-log-sqlite/replica';
 export { FollowError, type FollowProblem } from './follow-error.ts';
 export type { ClientReport, KafkaConnection, OnReport } from './kafka-connection.ts';
-export {
-  type CatchUpProgress,
-  type KafkaEventLog,
-  type KafkaEventLogOptions,
-  kafkaEventLog,
-  type PartitionStatus,
-} from './kafka-event-log.ts';
+export { kafkaEventLog } from './kafka-event-log.ts';
 export { kafkaLimits } from './kafka-limits.ts';
+export type {
+  CatchUpProgress,
+  KafkaEventLog,
+  KafkaEventLogOptions,
+  PartitionStatus,
+} from './kafka-log-options.ts';
 export { partitionOf } from './partition-of.ts';
 export type { Compression } from './produce-line.ts';
 export { type RelayOptions, relayLog } from './relay.ts';

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogOpeners } from '@annals/event-log/contract';
-import { type KafkaEventLogOptions, kafkaEventLog } from '../kafka-event-log.ts';
+import { kafkaEventLog } from '../kafka-event-log.ts';
+import type { KafkaEventLogOptions } from '../kafka-log-options.ts';
 import { removeTopic } from './remove-topic.ts';
 
 /** Sites of the contract: each is a topic, each instance has a replica of its own. */
