@@ -88,7 +88,10 @@ export async function openPayments(
     ...{ ...means, ledger, wallets, paymentsRead: reads.payments },
     payments: new Payments({ ...means, wallets, ...(releases ? { releases } : {}) }),
     finance,
-    denyLists: new DenyLists({ ...means, ...(routing ? { cardOf: cardsOf(routing, clock) } : {}) }),
+    denyLists: new DenyLists({
+      ...means,
+      ...(routing ? { cardOf: cardsOf(routing, clock, settings?.risk.card) } : {}),
+    }),
     webhooks: new Webhooks({
       ...{ ...means, deliveries: reads.deliveries, allowPrivate: settings?.allowPrivate ?? false },
     }),
@@ -127,8 +130,11 @@ function pspOfPage(routing: PspRouting, payment: Routable): string | undefined {
 }
 
 /** Which card a checkout was paid with, by the provider that takes it; undefined where it does not say. */
-function cardsOf(routing: PspRouting, clock: Clock): NonNullable<DenyListsMeans['cardOf']> {
-  const { answerMsMax } = cardLookupDefault;
+function cardsOf(
+  routing: PspRouting,
+  clock: Clock,
+  { answerMsMax } = cardLookupDefault,
+): NonNullable<DenyListsMeans['cardOf']> {
   return async (opened, token) => {
     const identified = await identifyCard({ routing, clock, answerMsMax }, opened, token);
     return identified.kind === 'card' ? identified.fingerprint : undefined;
