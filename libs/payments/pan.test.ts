@@ -28,6 +28,28 @@ describe('a card number in a text', () => {
     expect(holdsPan('17 4242 4242 4242 4242 12')).toBe(true);
   });
 
+  it('is found in groups as on a card, whatever stands between them', () => {
+    const apart = ['  ', ', ', ' - ', '\u2013', ' | ', '+', ':', '*', '\u200b', '\u2060-', '\n'];
+    for (const between of apart) {
+      for (const pan of pans) {
+        const text = (pan.match(/.{1,4}/g) ?? []).join(between);
+        expect(holdsPan(`card ${text} of mine`), JSON.stringify(text)).toBe(true);
+      }
+      expect(holdsPan([...'4242424242424242'].join(between)), between).toBe(true);
+      expect(holdsPan(['3782', '822463', '10005'].join(between)), between).toBe(true);
+    }
+  });
+
+  it('is not seen in numbers of other lengths, one beside the other', () => {
+    for (const text of [
+      '42424242, 4242, 4242',
+      '424242 , 424242 , 4242',
+      '42.424242, 42.42424242',
+    ]) {
+      expect(holdsPan(text), text).toBe(false);
+    }
+  });
+
   it('is not seen in what is none', () => {
     const none = [
       '',
