@@ -47,3 +47,10 @@ export const sellerStreams: SellerKind = {
     return { seller, bankToken: event.data.bank_token };
   },
 };
+
+/** The same without what is sealed: this may be kept. */
+export const sellerFacts: StreamKind<Seller, (typeof sellerEventTypes)[number]> = {
+  types: sellerEvents,
+  ofFacts: true,
+  evolve: (seller, event) => evolveSeller(seller, event as Parameters<typeof evolveSeller>[1]),
+};

@@ -1,3 +1,4 @@
+import { OrderedMap } from 'immutable';
 import type { SellerEvent } from './events.ts';
 import { move, type PayoutState, payoutMoves } from './transitions.ts';
 
@@ -18,11 +19,25 @@ export interface Seller {
   readonly account: string;
   readonly terms: SellerTerms;
   readonly hasBank: boolean;
-  readonly payouts: ReadonlyMap<string, Payout>;
+  /** In the order in which they were asked for. A seller may have thousands: versions share what is the same. */
+  readonly payouts: OrderedMap<string, Payout>;
   /** Times terms were changed, and bank accounts set: what tells the next such event from the last. */
   readonly changes: number;
   /** Amounts of releases of the reserve, by their ids. */
-  readonly releases: ReadonlyMap<string, bigint>;
+  readonly releases: OrderedMap<string, bigint>;
+}
+
+/** A seller with what is told of it, and nothing else. */
+export function sellerWith({
+  payouts = [],
+  ...told
+}: Pick<Seller, 'account' | 'terms'> &
+  Partial<Pick<Seller, 'hasBank' | 'changes'>> & { readonly payouts?: readonly Payout[] }): Seller {
+  return {
+    ...{ hasBank: false, changes: 0, ...told },
+    payouts: OrderedMap(payouts.map((one) => [one.id, one])),
+    releases: OrderedMap(),
+  };
 }
 
 export type SellerFact = Pick<SellerEvent, 'type' | 'data'>;
@@ -34,8 +49,7 @@ export function evolveSeller(
 ): Seller | undefined {
   if (type === 'seller-registered') {
     const { seller_account: account, terms } = data as Data<typeof type>;
-    const nothing = { hasBank: false, payouts: new Map(), changes: 0, releases: new Map() };
-    return { account, terms, ...nothing };
+    return sellerWith({ account, terms });
   }
   if (!state) throw new TypeError(`${type} before seller-registered`);
   switch (type) {
@@ -47,13 +61,13 @@ export function evolveSeller(
       const { release_id: id, amount } = data as Data<typeof type>;
       const changes = state.changes + 1;
       if (id === undefined) return { ...state, changes };
-      return { ...state, changes, releases: new Map(state.releases).set(id, BigInt(amount)) };
+      return { ...state, changes, releases: state.releases.set(id, BigInt(amount)) };
     }
     case 'payout-requested': {
       const { payout_id: id, amount, currency, psp } = data as Data<typeof type>;
       const requested = { id, amount: BigInt(amount), currency, psp, pspPayoutId: undefined };
       const payout: Payout = { ...requested, state: 'requested' };
-      return { ...state, payouts: new Map(state.payouts).set(id, payout) };
+      return { ...state, payouts: state.payouts.set(id, payout) };
     }
     case 'payout-sent': {
       const { payout_id, psp_payout_id: pspPayoutId } = data as Data<typeof type>;
@@ -77,5 +91,5 @@ function withPayout(
   const payout = seller.payouts.get(id);
   if (!payout) throw new TypeError(`seller ${seller.account} has no payout ${id}`);
   const after = { ...payout, ...more, state: move(payoutMoves, 'a payout', payout.state, state) };
-  return { ...seller, payouts: new Map(seller.payouts).set(id, after) };
+  return { ...seller, payouts: seller.payouts.set(id, after) };
 }

@@ -1,4 +1,4 @@
-import type { Checkpoint, MemoryEventLog, MemoryLogFaults } from '@annals/event-log';
+import type { Checkpoint, EventLog, MemoryEventLog, MemoryLogFaults } from '@annals/event-log';
 import { coversAll, memoryEventLog } from '@annals/event-log';
 import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
 import fc from 'fast-check';
@@ -62,7 +62,7 @@ function site(faults?: MemoryLogFaults) {
   const log = memoryEventLog({ clock, ...(faults ? { faults } : {}) });
   const wallets = new FollowingWallets(log, cipher);
   const payments = new Payments({ log, cipher, clock, wallets });
-  return { log, keys, payments, wallets };
+  return { log, keys, cipher, payments, wallets };
 }
 
 async function withSeller(faults?: MemoryLogFaults) {
@@ -73,6 +73,34 @@ async function withSeller(faults?: MemoryLogFaults) {
 }
 
 describe('a checkout', () => {
+  test('reads of its sellers only what is new, and what other processes have written', async () => {
+    const { payments, log, cipher } = await withSeller();
+    const seen: number[] = [];
+    const asked: Pick<EventLog, 'append' | 'readStream'> = {
+      append: (...how) => log.append(...how),
+      readStream: (stream, how) => {
+        if (stream === sellerStream('shop')) seen.push(how?.from ?? 0);
+        return log.readStream(stream, how);
+      },
+    };
+    const own = new Payments({
+      ...{ log: asked, cipher, clock: { now: () => noon } },
+      wallets: new FollowingWallets(log, cipher),
+    });
+    await own.open(openCommand);
+    await own.as('key-1').open({ ...openCommand, checkoutId: 'c-2' });
+    expect(seen).toEqual([0, 2]);
+    const [usd] = shopTerms.currencies;
+    if (!usd) throw new Error('the shop sells in no currency');
+    const dearer = { ...usd, fee_basis_points: 999 };
+    await payments.putSeller('shop', { ...shopTerms, currencies: [dearer] });
+    const opened = await own.open({ ...openCommand, checkoutId: 'c-3' });
+    if (opened.kind !== 'changed') throw new Error(opened.kind);
+    const [order] = opened.state?.checkout.orders.values() ?? [];
+    expect(order?.terms.fee_basis_points).toBe(999);
+    expect(seen).toEqual([0, 2, 2]);
+  });
+
   test('is whole again after a refund that is heard of only when it had failed: it left, and came back', async () => {
     const { payments, log } = await withSeller();
     await payments.open(openCommand);

@@ -1,6 +1,6 @@
 import type { Clock, SubjectCipher } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
-import { type Changed, changeAndLoad, type Loaded, loadStream } from './change.ts';
+import { type Changed, changeAndLoad, KeptFolds, type Loaded, loadStream } from './change.ts';
 import {
   failRefund,
   observeDispute,
@@ -27,6 +27,7 @@ import {
   checkoutStreams,
   type OpenedCheckout,
   type RegisteredSeller,
+  sellerFacts,
   sellerStreams,
 } from './known-streams.ts';
 import { type Decided, type Refused, refused } from './outcome.ts';
@@ -88,14 +89,17 @@ export type OpenCommand = Omit<OpenCheckout, 'at' | 'page'> &
 /** The operations of payments. What is wrong with a request is a value; broken I/O throws. */
 export class Payments {
   readonly #means: PaymentsMeans & Required<Pick<PaymentsMeans, 'walletMsMax' | 'callMsMax'>>;
+  /** Every payment asks for its sellers: of each only what is new is read. */
+  readonly #sellers: KeptFolds<Seller>;
 
-  constructor(means: PaymentsMeans) {
+  constructor(means: PaymentsMeans, sellers = new KeptFolds<Seller>()) {
     this.#means = { walletMsMax: 5_000, callMsMax: 60_000, ...means };
+    this.#sellers = sellers;
   }
 
   /** The same operations, with the id of the key that asks for them in their events. */
   as(actor: string): Payments {
-    return new Payments({ ...this.#means, actor });
+    return new Payments({ ...this.#means, actor }, this.#sellers);
   }
 
   /** The checkout as the log has it now. */
@@ -111,8 +115,8 @@ export class Payments {
   async open(command: OpenCommand): Promise<CheckoutChanged> {
     const sellers = new Map<string, Seller>();
     for (const account of new Set(command.orders.map((order) => order.sellerAccount))) {
-      const { state } = await this.seller(account);
-      if (state) sellers.set(account, state.seller);
+      const { state } = await this.#sellers.load(this.#means, sellerFacts, sellerStream(account));
+      if (state) sellers.set(account, state);
     }
     const { page, ...rest } = command;
     const { at, callBefore } = this.#call(command);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { CheckoutEvent } from '../events.ts';
 import type { Decided, Refused } from '../outcome.ts';
-import type { Seller } from '../seller-state.ts';
+import { sellerWith } from '../seller-state.ts';
 import { type Checkout, evolve } from '../state.ts';
 import { requestAttempt, requestEnd } from './attempts.ts';
 import { assessRisk, openCheckout } from './checkout.ts';
@@ -12,10 +12,7 @@ const terms = {
   ...{ currencies: [usd], reserve_basis_points: 0, release_after_days: 7 },
   payout_schedule: 'manual',
 } as const;
-const seller: Seller = {
-  ...{ account: 'shop', terms, hasBank: false, changes: 0 },
-  ...{ payouts: new Map(), releases: new Map() },
-};
+const seller = sellerWith({ account: 'shop', terms });
 const at = 1_000;
 const open = { checkoutId: 'c-1', currency: 'USD', capture: 'automatic', buyerInfo: {} } as const;
 const page = { psp: 'one', pageExpiresAt: at + 50, callBefore: at + 1 };

@@ -5,7 +5,13 @@ import {
   type RecordedPaymentsEvent,
   sellerEvents,
 } from '../events.ts';
-import { evolveSeller, type Payout, type Seller, type SellerFact } from '../seller-state.ts';
+import {
+  evolveSeller,
+  type Payout,
+  type Seller,
+  type SellerFact,
+  sellerWith,
+} from '../seller-state.ts';
 import { type Checkout, evolve, lastAttempt, type OrderFold } from '../state.ts';
 import { checkoutCategory, sellerCategory } from '../streams.ts';
 import { checkoutStatus, type OrderState, refundEnds } from '../transitions.ts';
@@ -239,10 +245,11 @@ function sellerOf(
     pspPayoutId: (payout.psp_payout_id as string | null) ?? undefined,
     state: payout.state as Payout['state'],
   };
-  const payouts = new Map(known ? [[id, known]] : []);
-  const own = { hasBank: row.has_bank === 1, payouts };
-  // Of no row here: only decisions ask for them.
-  return { account, terms, ...own, changes: 0, releases: new Map() };
+  // What is told of no row here only decisions ask for.
+  return sellerWith({
+    ...{ account, terms, hasBank: row.has_bank === 1 },
+    payouts: known ? [known] : [],
+  });
 }
 
 const checkoutTypes: ReadonlySet<string> = new Set(checkoutEvents.names);

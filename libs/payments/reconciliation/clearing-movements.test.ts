@@ -5,7 +5,7 @@ import { observePayout } from '../decide/seller.ts';
 import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
 import { journalOf, signed } from '../journal.ts';
 import { money } from '../money.ts';
-import type { Seller } from '../seller-state.ts';
+import { type Seller, sellerWith } from '../seller-state.ts';
 import { checkoutCategory } from '../streams.ts';
 import { logOf } from '../testing/fed-store.ts';
 import { shopTerms } from '../testing/paid-order.ts';
@@ -59,13 +59,8 @@ test('a payout that is seen only when it was paid, or came back, has moved at th
 
 function paidFrom(): Seller {
   const payout = { id: 'p-1', amount: 5n, currency: 'USD', psp: 'stripe', pspPayoutId: undefined };
-  const payouts = new Map([['p-1', { ...payout, state: 'requested' as const }]]);
-  const seller = {
-    account: 'shop',
-    terms: shopTerms,
-    hasBank: true,
-    changes: 1,
-    releases: new Map(),
-  };
-  return { ...seller, payouts };
+  return sellerWith({
+    ...{ account: 'shop', terms: shopTerms, hasBank: true, changes: 1 },
+    payouts: [{ ...payout, state: 'requested' }],
+  });
 }
