@@ -31,8 +31,8 @@ export interface PaymentsApiMeans {
   readonly denyLists?: DenyLists;
   /** Whom merchants have told where to send webhooks. Without it there are no such routes. */
   readonly webhooks?: Webhooks;
-  /** The provider that pays sellers in a currency. */
-  readonly payoutPsp: (currency: string) => string;
+  /** The provider that pays a seller in a currency. */
+  readonly payoutPsp: (currency: string, seller: string) => string;
   /** The provider that makes the page of a payment, undefined where none takes it. Without it there are no pages. */
   readonly pagePsp?: (payment: Routable) => string | undefined;
   /** Where it is not there, webhooks of providers are not taken. */

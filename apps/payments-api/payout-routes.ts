@@ -73,7 +73,7 @@ function payOutRoute(means: PaymentsApiMeans): Route {
         run: async ({ requestId, begunAt: at }) => {
           const payoutId = payout_id ?? `p-${requestId}`;
           const result = await means.payments.as(request.caller.keyId).payOut({
-            ...{ seller, payoutId, currency, at, psp: means.payoutPsp(currency) },
+            ...{ seller, payoutId, currency, at, psp: means.payoutPsp(currency, seller) },
             ...(amount === undefined ? {} : { amount: BigInt(amount) }),
             because: 'on_demand',
           });

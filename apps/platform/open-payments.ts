@@ -96,11 +96,7 @@ export async function openPayments(
       ...{ ...means, deliveries: reads.deliveries, allowPrivate: settings?.allowPrivate ?? false },
     }),
     idempotency: new IdempotencyStore({ ...means, holder }),
-    payoutPsp: (currency) => {
-      const choice = routing?.chooseForPayout(currency, '');
-      // Nobody answers at present: the executor asks the first one again and again.
-      return choice?.kind === 'chosen' ? choice.psp.name : (settings?.rules[0]?.psp ?? 'none');
-    },
+    payoutPsp: (currency, seller) => routing?.preferredForPayout(currency, seller) ?? 'none',
     ...(routing ? { pagePsp: (payment) => pspOfPage(routing, payment) } : {}),
     replicaMsMax: isReplica ? replicaMsMaxDefault : 0,
     ...(observer ? { pspWebhooks: { psps, observer, clock } } : {}),

@@ -188,3 +188,21 @@ describe('failing over', () => {
     expect(mayFailOver(answer as PspAnswer<unknown>)).toBe(may);
   });
 });
+
+describe('a payout that is asked for', () => {
+  const rules: readonly RoutingRule[] = [{ psp: 'two', sellers: ['shop'] }, { psp: 'one' }];
+
+  test("goes to its seller's provider, as one of the schedule does", () => {
+    const { routing } = openRouting(rules);
+    expect(routing.preferredForPayout('USD', 'shop')).toBe('two');
+    expect(routing.preferredForPayout('USD', 'other')).toBe('one');
+  });
+
+  test('goes to the first that fits, where none of them answers at present', async () => {
+    const site = openRouting([{ psp: 'one', sellers: ['shop'] }], ['one']);
+    await fail(site);
+    expect(site.routing.chooseForPayout('USD', 'shop').kind).toBe('unavailable');
+    expect(site.routing.preferredForPayout('USD', 'shop')).toBe('one');
+    expect(site.routing.preferredForPayout('USD', 'other')).toBeUndefined();
+  });
+});

@@ -73,10 +73,25 @@ export class PspRouting {
 
   /** Who pays a seller out: as `choose`, but amounts say nothing, since a payout is of many payments. */
   chooseForPayout(currency: string, seller: string): Choice {
+    return this.#firstWell(this.#payingOut(currency, seller), `payouts in ${currency}`);
+  }
+
+  /**
+   * The name of the provider that `chooseForPayout` chooses, or where none of them answers at present of the first one: its
+   * executor asks it again and again. Undefined where none fits.
+   */
+  preferredForPayout(currency: string, seller: string): string | undefined {
+    const choice = this.chooseForPayout(currency, seller);
+    if (choice.kind === 'chosen') return choice.psp.name;
+    const [first] = this.#payingOut(currency, seller);
+    return first;
+  }
+
+  #payingOut(currency: string, seller: string): ReadonlySet<string> {
     const rules = this.#rules.filter(({ currencies, sellers }) => {
       return (currencies?.includes(currency) ?? true) && (sellers?.includes(seller) ?? true);
     });
-    return this.#firstWell(new Set(rules.map(({ psp }) => psp)), `payouts in ${currency}`);
+    return new Set(rules.map(({ psp }) => psp));
   }
 
   /** The provider that an attempt was sent to: for every later call of it. */
