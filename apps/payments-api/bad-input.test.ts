@@ -248,6 +248,10 @@ describe('lists and reports', () => {
     ['/v1/ledger/trial_balance?checkpoint=0:9999999999999999', 409, 'position-ahead'],
     ['/v1/reports/summary?from=2026-01-02&to=2026-01-01', 400, 'invalid-input'],
     ['/v1/reports/summary?from=2026-02-30&to=2026-03-01', 400, 'invalid-input'],
+    ['/v1/reports/summary?from=0001-01-01&to=9999-12-31', 400, 'invalid-input'],
+    ['/v1/reports/summary?from=2025-01-01&to=2026-01-02', 400, 'invalid-input'],
+    ['/v1/reports/summary?from=2026-01-01&to=2026-02-01&by=day,seller', 400, 'invalid-input'],
+    ['/v1/reviews?cursor=W10', 400, 'invalid-cursor'],
   ])('GET %s: %i %s', async (url, status, code) => {
     expect(await api.call(`GET ${url}`)).toMatchObject({ status, body: { code } });
   });

@@ -155,6 +155,7 @@ describeEveryRoute('payments', {
       query: { seller_account: 'shop', limit: 2, ...read },
       headers,
     },
+    'GET /v1/reviews': { query: { limit: 2, ...read }, headers },
     'PUT /v1/sellers/{seller_account}': {
       params: { seller_account: 'shop-2' },
       body: { ...shopInput, payout_schedule: 'weekly', payout_day: 2, bank_token: 'ba_2' },

@@ -6,7 +6,7 @@ import { asOf, idSchema, readHeaders, readProblems, readQuery } from './fields.t
 import { limits } from './limits.ts';
 import type { PaymentsApiMeans } from './means.ts';
 import { decodeCursor, encodeCursor, nextCursor, pageQuery } from './pages.ts';
-import { answered } from './reads.ts';
+import { answered, type ReadRequest } from './reads.ts';
 import { scopes } from './scopes.ts';
 
 const placeSchema = z.tuple([z.int(), z.string(), z.string()]);
@@ -17,7 +17,10 @@ const ordersAnswer = z.strictObject({
   as_of: asOf,
 });
 
-/** Orders of a seller, or in a state. */
+const listQuery = { ...pageQuery, ...readQuery };
+const listProblems = ['invalid-cursor', ...readProblems] as const;
+
+/** Orders of a seller, or in a state; and those that wait for a person who may decide on their risk. */
 export function listRoutes(means: PaymentsApiMeans): readonly Route[] {
   return [
     route({
@@ -27,40 +30,66 @@ export function listRoutes(means: PaymentsApiMeans): readonly Route[] {
       tag: 'orders',
       summary: 'Orders of a seller, or in a state',
       description:
-        'Those of a seller: the oldest first. Those in a state (risk_review is the queue of reviews): the longest unchanged first.',
+        'Those of a seller: the oldest first. Those in a state: the longest unchanged first.',
       query: {
         seller_account: idSchema.optional(),
         state: z.enum(orderStates).optional(),
-        ...pageQuery,
-        ...readQuery,
+        ...listQuery,
       },
       headers: readHeaders,
       response: ordersAnswer,
-      problems: ['invalid-cursor', ...readProblems],
+      problems: listProblems,
       handler: async (request) => {
-        const { seller_account: seller, state, limit = limits.pageRowsDefault } = request.query;
-        if ((seller === undefined) === (state === undefined)) return eitherOr();
-        const list = seller === undefined ? `orders in ${state}` : `orders of ${seller}`;
-        const cursor = decodeCursor(list, request.query.cursor, placeSchema);
-        if (cursor instanceof Error) return cursor;
-        const page = { limit, ...(cursor.after ? { after: placeOf(cursor.after) } : {}) };
-        const { paymentsRead } = means;
-        return answered(
-          means,
-          'payments',
-          request,
-          () =>
-            state === undefined
-              ? paymentsRead.ordersOfSeller({ seller: seller ?? '', ...page })
-              : paymentsRead.ordersInState({ state, ...page }),
-          ({ orders, next }) => ({
-            data: orders.map(listedOrder),
-            next_cursor: cursorOf(list, next),
-          }),
-        );
+        const { seller_account: seller, state } = request.query;
+        if (seller !== undefined && state === undefined) return listed(means, request, { seller });
+        return seller === undefined && state !== undefined
+          ? listed(means, request, { state })
+          : eitherOr();
       },
     }),
+    route({
+      method: 'GET',
+      url: '/v1/reviews',
+      scope: scopes.finance,
+      tag: 'orders',
+      summary: 'Orders that wait for a review of their risk',
+      description:
+        'The longest waiting first. They are decided by POST /v1/payment_orders/{checkout_id}/{payment_order_id}/review.',
+      query: listQuery,
+      headers: readHeaders,
+      response: ordersAnswer,
+      problems: listProblems,
+      handler: (request) => listed(means, request, { state: 'risk_review' }),
+    }),
   ];
+}
+
+type Listed = { readonly seller: string } | { readonly state: (typeof orderStates)[number] };
+
+interface ListRequest extends ReadRequest {
+  readonly query: ReadRequest['query'] & {
+    readonly limit?: number | undefined;
+    readonly cursor?: string | undefined;
+  };
+}
+
+async function listed(means: PaymentsApiMeans, request: ListRequest, which: Listed) {
+  const { paymentsRead } = means;
+  const { limit = limits.pageRowsDefault } = request.query;
+  const list = 'seller' in which ? `orders of ${which.seller}` : `orders in ${which.state}`;
+  const cursor = decodeCursor(list, request.query.cursor, placeSchema);
+  if (cursor instanceof Error) return cursor;
+  const page = { limit, ...(cursor.after ? { after: placeOf(cursor.after) } : {}) };
+  return answered(
+    means,
+    'payments',
+    request,
+    () =>
+      'seller' in which
+        ? paymentsRead.ordersOfSeller({ ...which, ...page })
+        : paymentsRead.ordersInState({ ...which, ...page }),
+    ({ orders, next }) => ({ data: orders.map(listedOrder), next_cursor: cursorOf(list, next) }),
+  );
 }
 
 function placeOf([at, checkoutId, orderId]: z.output<typeof placeSchema>) {

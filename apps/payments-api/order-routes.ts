@@ -183,7 +183,7 @@ function reviewRoute(means: PaymentsApiMeans): Route {
     scope: scopes.finance,
     tag: 'orders',
     summary: 'Let an order through that risk has put aside, or refuse it',
-    description: 'The queue is GET /v1/payment_orders?state=risk_review.',
+    description: 'The queue is GET /v1/reviews.',
     params,
     headers: keyHeaders,
     body: z.strictObject({ verdict: z.enum(['approved', 'rejected']) }),

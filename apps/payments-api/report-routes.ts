@@ -9,6 +9,10 @@ import { scopes } from './scopes.ts';
 const amount = z.string().describe('Minor units.');
 const day = z.iso.date('must be a day, as 2026-11-24').max(10);
 
+/** Days of one question: their rows are added up while others wait. */
+const summaryLimits = { daysMax: 366, daysOfAllSellersMax: 31 } as const;
+const dayMs = 86_400_000;
+
 const summaryAnswer = z.strictObject({
   data: z.array(
     z.strictObject({
@@ -35,7 +39,8 @@ export function reportRoutes(means: PaymentsApiMeans): readonly Route[] {
       tag: 'reports',
       summary: 'Gross, fees, refunds and net revenue of some days',
       description:
-        'Days are UTC, as recorded, both inclusive. A row for each currency; with `by` also for each day, seller or both.',
+        'Days are UTC, as recorded, both inclusive, 366 at the most; 31 where all sellers are kept apart. ' +
+        'A row for each currency; with `by` also for each day, seller or both.',
       query: {
         from: day,
         to: day,
@@ -51,6 +56,14 @@ export function reportRoutes(means: PaymentsApiMeans): readonly Route[] {
         const { from, to, currency, seller_account: seller, by } = request.query;
         if (from > to) {
           const message = 'must not be before from';
+          return fieldsProblem([{ in: 'query', field: 'to', message }]);
+        }
+        const daysMax =
+          seller === undefined && keptApart(by).includes('seller')
+            ? summaryLimits.daysOfAllSellersMax
+            : summaryLimits.daysMax;
+        if ((Date.parse(to) - Date.parse(from)) / dayMs >= daysMax) {
+          const message = `must be at most ${daysMax} days, from and to included`;
           return fieldsProblem([{ in: 'query', field: 'to', message }]);
         }
         return answered(

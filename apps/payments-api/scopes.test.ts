@@ -16,6 +16,7 @@ const table: { readonly [route: string]: keyof typeof scopes } = {
   'POST /v1/payment_orders/:checkout_id/:payment_order_id/disputes/:dispute_id/evidence': 'sell',
   'POST /v1/payment_orders/:checkout_id/:payment_order_id/review': 'finance',
   'GET /v1/payment_orders': 'sell',
+  'GET /v1/reviews': 'finance',
   'PUT /v1/sellers/:seller_account': 'admin',
   'GET /v1/sellers/:seller_account': 'finance',
   'GET /v1/wallets/:seller_account': 'finance',
