@@ -1,3 +1,4 @@
+import { csvCell } from './csv-cell.ts';
 import { exponentOf, isCurrency } from './money.ts';
 import type { LedgerEntry } from './read-model/ledger.ts';
 
@@ -24,7 +25,7 @@ export function ledgerCsvLines(entry: LedgerEntry): string {
         ...[eventId, stream, String(revision), type, String(line)],
         ...[account, balance, side, majorUnits(amount, currency), currency, corrects],
       ]
-        .map(csvField)
+        .map(csvCell)
         .join(','),
     )
     .map((line) => `${line}\r\n`)
@@ -38,13 +39,4 @@ export function majorUnits(amount: bigint, currency: string): string {
   const sign = amount < 0n ? '-' : '';
   if (exponent === 0) return sign + digits;
   return `${sign}${digits.slice(0, -exponent)}.${digits.slice(-exponent)}`;
-}
-
-/**
- * Quoted where it must be. A text that a spreadsheet would take for a formula gets an apostrophe before it: account
- * names and ids come from outside.
- */
-function csvField(text: string): string {
-  const safe = /^[=+@\t\r]|^-(?!\d)/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

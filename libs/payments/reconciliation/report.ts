@@ -1,3 +1,4 @@
+import { csvCell } from '../csv-cell.ts';
 import { isCurrency, money, shownMoney } from '../money.ts';
 import { type BreakClass, breakClasses } from './break-classes.ts';
 import type { StoredBreak, StoredMovement } from './events.ts';
@@ -62,7 +63,7 @@ export function reportCsv(...reports: readonly ReconciliationReport[]): string {
         ...[one.assigned_to ?? '', one.key, one.line === undefined ? '' : String(one.line)],
         ...[...sideCells(one.outside), ...sideCells(one.ledger), one.detail ?? ''],
       ];
-      return cells.map(cell).join(',');
+      return cells.map(csvCell).join(',');
     }),
   );
   return `${[columns.join(','), ...lines].join('\r\n')}\r\n`;
@@ -70,12 +71,6 @@ export function reportCsv(...reports: readonly ReconciliationReport[]): string {
 
 function sideCells(side: StoredMovement | undefined): string[] {
   return side ? [side.status, side.currency, side.amount, side.fee] : ['', '', '', ''];
-}
-
-function cell(text: string): string {
-  const isNumber = /^-?\d+$/.test(text);
-  const safe = !isNumber && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 /** A page that needs nothing else: no script, no style sheet, no picture. `remarks` stand first, one line each. */
