@@ -40,7 +40,7 @@ type Change = z.output<typeof changeInput>;
 
 const changeAnswer = z.strictObject({
   list,
-  value_hash: z.string().describe('SHA-256: the list names nobody.'),
+  value_hash: z.string().describe('SHA-256 of the value; sealed in the log.'),
   denied: z.boolean(),
   position: positionInAnswer,
 });

@@ -1,4 +1,4 @@
-import { idFromKey, sha256 } from '@annals/core';
+import { idFromKey, type JsonObject, sha256 } from '@annals/core';
 import { type DomainEvent, EventTypes, eventType } from '@annals/event-log';
 import { z } from 'zod';
 import type { RiskRequest, RiskScreen } from './port.ts';
@@ -9,23 +9,25 @@ export const denyListStream = 'risk-deny-list';
 
 export const denyListNames = ['buyer', 'card', 'seller', 'country'] as const;
 
-const subject = {
-  list: z.enum(denyListNames),
-  /** SHA-256 of what is denied: the events name nobody. */
-  value_hash: z.string(),
-};
+/** Whose key seals what is denied: one for all lists, as a list outlives the buyers that are on it. */
+export const denyListSubject = 'risk:deny-list';
 
-export const denyListed = eventType({
-  name: 'deny-listed',
-  schemaVersion: 1,
-  schema: z.strictObject({ ...subject, reason: z.string(), decided_by: z.string() }),
-});
+/** Version 1 was not sealed: whoever had the log could find out addresses by guessing them. */
+const format = {
+  schemaVersion: 2,
+  upcasters: { 1: (data: JsonObject) => data },
+  schema: z.strictObject({
+    list: z.enum(denyListNames),
+    /** SHA-256 of what is denied. */
+    value_hash: z.string(),
+    reason: z.string(),
+    decided_by: z.string(),
+  }),
+  personal: { subject: () => denyListSubject, fields: ['value_hash'] },
+} as const;
 
-export const denyListLifted = eventType({
-  name: 'deny-list-lifted',
-  schemaVersion: 1,
-  schema: z.strictObject({ ...subject, reason: z.string(), decided_by: z.string() }),
-});
+export const denyListed = eventType({ name: 'deny-listed', ...format });
+export const denyListLifted = eventType({ name: 'deny-list-lifted', ...format });
 
 export const denyListEventTypes = [denyListed, denyListLifted] as const;
 export const denyListEvents = new EventTypes([...denyListEventTypes]);
@@ -62,12 +64,19 @@ export function decideDenyList(
   };
 }
 
+/** What an entry says; without the hash where the key of the lists was destroyed. */
+interface DenyListFact {
+  readonly type: DenyListEvent['type'];
+  readonly data: Pick<DenyListEvent['data'], 'list'> & { readonly value_hash?: string | undefined };
+}
+
 /** The fold of the list's stream, and the screen that asks it. */
 export class DenyListScreen implements RiskScreen {
   readonly name = 'deny-list';
   readonly #hashes = new Map(denyListNames.map((list) => [list, new Set<string>()]));
 
-  apply({ type, data: { list, value_hash } }: Pick<DenyListEvent, 'type' | 'data'>): void {
+  apply({ type, data: { list, value_hash } }: DenyListFact): void {
+    if (value_hash === undefined) return;
     const hashes = this.#hashes.get(list);
     if (type === 'deny-listed') hashes?.add(value_hash);
     else hashes?.delete(value_hash);

@@ -74,10 +74,12 @@ export class DenyLists {
     const from = before === undefined ? {} : { from: before - 1 };
     const read = await log.readStream(denyListStream, { direction: 'backward', limit, ...from });
     const events = await denyListEvents.decode(read.events, cipher);
-    return events.map(({ type, data, occurredAt: at, revision }) => {
+    return events.flatMap(({ type, data, occurredAt: at, revision }) => {
       const { list, value_hash: valueHash, reason, decided_by: decidedBy } = data;
+      // The key of the lists was destroyed: nobody is on them any more.
+      if (valueHash === undefined) return [];
       const what = type === 'deny-listed' ? 'listed' : 'lifted';
-      return { what, list, valueHash, reason, decidedBy, at, revision };
+      return [{ what, list, valueHash, reason, decidedBy, at, revision }];
     });
   }
 
