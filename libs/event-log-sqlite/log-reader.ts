@@ -83,7 +83,7 @@ export class LogReader {
       if (first > last) return { events: [], head };
       const rows = this.#rows<EventRow>(
         `SELECT ${eventColumns} FROM events WHERE stream_id = ? AND revision >= ? AND revision <= ?
-         ORDER BY revision ${backward ? 'DESC' : 'ASC'} LIMIT ?`,
+         ORDER BY revision ${backward ? 'DESC' : 'ASC'} LIMIT ? + 0`,
         id,
         first,
         last,
@@ -243,7 +243,7 @@ export class LogReader {
     choice: KindChoice,
     count: number,
   ): EventRow[] {
-    const order = `ORDER BY 1 ${descending ? 'DESC' : 'ASC'} LIMIT ?`;
+    const order = `ORDER BY 1 ${descending ? 'DESC' : 'ASC'} LIMIT ? + 0`;
     const inRange = `SELECT ${eventColumns} FROM events NOT INDEXED WHERE position > ? AND position <= ?`;
     if (choice === 'all') return this.#rows(`${inRange} ${order}`, after, last, count);
     if (choice.length > sqliteLimits.mergedKindsMax) {

@@ -117,7 +117,7 @@ class RedisSnapshot implements GenerationSnapshot {
     const layout = this.#shards.layout(table);
     const sorted = await this.#sort(layout);
     const page = sorted.prepare(
-      `SELECT key, value FROM t${layout.number} WHERE key > ? ORDER BY key LIMIT ?`,
+      `SELECT key, value FROM t${layout.number} WHERE key > ? ORDER BY key LIMIT ? + 0`,
     );
     let after: Uint8Array = Buffer.alloc(0);
     for (;;) {

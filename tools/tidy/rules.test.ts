@@ -406,6 +406,16 @@ const planted: readonly Planted[] = [
     ],
   },
   {
+    rule: 'no LIMIT that is a bare parameter',
+    breach: 'a query that SQLite compiles anew for each run',
+    files: {
+      'libs/core/index.ts': "export const page = 'SELECT a FROM t\\n LIMIT ? OFFSET ?';\n",
+      'libs/core/good.ts': "export const page = 'SELECT a FROM t LIMIT ? + 0 OFFSET ?';\n",
+      'libs/core/some.test.ts': "export const page = 'SELECT a FROM t LIMIT ?';\n",
+    },
+    found: ['libs/core/index.ts:1'],
+  },
+  {
     rule: 'shell commands in the docs are run by a test, or say why not',
     breach: 'blocks without a comment, with one of another kind, and in another language',
     files: {

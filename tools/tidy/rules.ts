@@ -30,7 +30,12 @@ import {
   readmeExamplesAreTested,
   versionsAreExact,
 } from './rules/packages.ts';
-import { noMachinePaths, noRegistryHosts, nothingIsUnfinished } from './rules/text.ts';
+import {
+  noBoundLimits,
+  noMachinePaths,
+  noRegistryHosts,
+  nothingIsUnfinished,
+} from './rules/text.ts';
 import type { Rule } from './source-tree.ts';
 
 /** Every rule that the source keeps. Each has a planted breach in `rules.test.ts`. */
@@ -57,6 +62,7 @@ export const rules: readonly Rule[] = [
   packagesAreDescribed,
   readmeExamplesAreTested,
   nothingIsUnfinished,
+  noBoundLimits,
   noMachinePaths,
   noRegistryHosts,
   ladderIsDocumented,

@@ -133,7 +133,7 @@ export class Storage {
     and('seq < ?', startingAfter === undefined ? undefined : this.#seqOf(kind, startingAfter));
     and('seq > ?', endingBefore === undefined ? undefined : this.#seqOf(kind, endingBefore));
     const order = endingBefore === undefined ? 'DESC' : 'ASC';
-    const text = `SELECT data FROM objects WHERE ${where.join(' AND ')} ORDER BY seq ${order} LIMIT ?`;
+    const text = `SELECT data FROM objects WHERE ${where.join(' AND ')} ORDER BY seq ${order} LIMIT ? + 0`;
     const rows = this.#all(text, ...values, limit);
     if (endingBefore !== undefined) rows.reverse();
     return rows.map(({ data }) => JSON.parse(data as string) as Objects[K]);
@@ -158,7 +158,7 @@ export class Storage {
 
   search(kind: Kind, term: string, now: number, limit: number): string[] {
     const text =
-      'SELECT id FROM searchable WHERE kind = ? AND term = ? AND visible_at <= ? ORDER BY id LIMIT ?';
+      'SELECT id FROM searchable WHERE kind = ? AND term = ? AND visible_at <= ? ORDER BY id LIMIT ? + 0';
     return this.#all(text, kind, term, now, limit).map(({ id }) => id as string);
   }
 
@@ -211,7 +211,7 @@ export class Storage {
   }
 
   dueJobs(now: number, limit: number): { readonly seq: number; readonly data: string }[] {
-    const text = 'SELECT seq, data FROM jobs WHERE due_at <= ? ORDER BY due_at, seq LIMIT ?';
+    const text = 'SELECT seq, data FROM jobs WHERE due_at <= ? ORDER BY due_at, seq LIMIT ? + 0';
     return this.#all(text, now, limit).map(({ seq, data }) => ({
       seq: seq as number,
       data: data as string,

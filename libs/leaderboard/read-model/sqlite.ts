@@ -78,17 +78,17 @@ const worstFirst = 's.standing DESC, s.reached_at DESC, s.reached_by DESC';
 /** Every query of this read model. A test asks SQLite for its plan: all search, none scans. */
 export const leaderboardSql = {
   first: `SELECT ${boardRow} FROM scores s ${named}
-    WHERE ${onBoard} ORDER BY ${bestFirst} LIMIT ?`,
+    WHERE ${onBoard} ORDER BY ${bestFirst} LIMIT ? + 0`,
   // The names of the rows that are skipped are not looked up.
   from: `SELECT ${boardRow} FROM (SELECT s.user_id, ${bestFirst} FROM scores s
-    WHERE ${onBoard} AND s.standing >= ? ORDER BY ${bestFirst} LIMIT ? OFFSET ?) s ${named}
+    WHERE ${onBoard} AND s.standing >= ? ORDER BY ${bestFirst} LIMIT ? + 0 OFFSET ?) s ${named}
     ORDER BY ${bestFirst}`,
   own: `SELECT ${boardRow}, s.reached_at, s.reached_by, s.matches FROM scores s ${named}
     WHERE ${onBoard} AND s.user_id = ?`,
   above: `SELECT ${boardRow} FROM scores s ${named}
-    WHERE ${onBoard} AND (${bestFirst}) < (?, ?, ?) ORDER BY ${worstFirst} LIMIT ?`,
+    WHERE ${onBoard} AND (${bestFirst}) < (?, ?, ?) ORDER BY ${worstFirst} LIMIT ? + 0`,
   below: `SELECT ${boardRow} FROM scores s ${named}
-    WHERE ${onBoard} AND (${bestFirst}) > (?, ?, ?) ORDER BY ${bestFirst} LIMIT ?`,
+    WHERE ${onBoard} AND (${bestFirst}) > (?, ?, ?) ORDER BY ${bestFirst} LIMIT ? + 0`,
   friends: `SELECT ${boardRow} FROM json_each(?) friend
     CROSS JOIN scores s ON ${onBoard} AND s.user_id = friend.value ${named}
     ORDER BY ${bestFirst}`,

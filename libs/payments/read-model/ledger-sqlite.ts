@@ -63,14 +63,14 @@ export const ledgerSql = {
     ORDER BY account, currency`,
   accounts: `SELECT a.account, a.currency, ${sums} FROM
     (SELECT DISTINCT account, currency FROM accounts WHERE (account, currency) > (?, ?)
-      ORDER BY account, currency LIMIT ?) k
+      ORDER BY account, currency LIMIT ? + 0) k
     CROSS JOIN accounts a ON a.account = k.account AND a.currency = k.currency
     ORDER BY a.account, a.currency`,
   entries: `SELECT ${place}, revision, type, currency, occurred_at, corrects FROM entries
     WHERE (day, ${place}) > (?, ?, ?, ?) AND (day, recorded_at) < (?, ?)
-    ORDER BY day, ${place} LIMIT ?`,
+    ORDER BY day, ${place} LIMIT ? + 0`,
   entriesOf: `SELECT DISTINCT ${place}, revision FROM postings
-    WHERE account = ? AND (${place}) > (?, ?, ?) AND recorded_at < ? ORDER BY ${place} LIMIT ?`,
+    WHERE account = ? AND (${place}) > (?, ?, ?) AND recorded_at < ? ORDER BY ${place} LIMIT ? + 0`,
   entry: `SELECT ${place}, revision, type, currency, occurred_at, corrects FROM entries
     WHERE stream = ? AND revision = ?`,
   postings: `SELECT account, balance, side, amount FROM postings

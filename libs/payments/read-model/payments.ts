@@ -171,24 +171,24 @@ export const paymentsSql = {
   order: 'SELECT fold FROM orders WHERE checkout_id = ? AND payment_order_id = ?',
   ofSeller: `SELECT ${orderColumns} FROM orders WHERE seller_account = ?
     AND (opened_at, checkout_id, payment_order_id) > (?, ?, ?)
-    ORDER BY opened_at, checkout_id, payment_order_id LIMIT ?`,
+    ORDER BY opened_at, checkout_id, payment_order_id LIMIT ? + 0`,
   inState: `SELECT ${orderColumns} FROM orders WHERE state = ?
     AND (updated_at, checkout_id, payment_order_id) > (?, ?, ?)
-    ORDER BY updated_at, checkout_id, payment_order_id LIMIT ?`,
+    ORDER BY updated_at, checkout_id, payment_order_id LIMIT ? + 0`,
   due: `SELECT ${orderColumns} FROM orders WHERE due_at < ?
     AND (due_at, checkout_id, payment_order_id) > (?, ?, ?)
-    ORDER BY due_at, checkout_id, payment_order_id LIMIT ?`,
+    ORDER BY due_at, checkout_id, payment_order_id LIMIT ? + 0`,
   refunds: `SELECT ${orderColumns} FROM orders WHERE refund_open_at < ?
     AND (refund_open_at, checkout_id, payment_order_id) > (?, ?, ?)
-    ORDER BY refund_open_at, checkout_id, payment_order_id LIMIT ?`,
+    ORDER BY refund_open_at, checkout_id, payment_order_id LIMIT ? + 0`,
   ofPayment: `SELECT ${orderColumns} FROM orders WHERE psp = ? AND psp_payment_id = ? LIMIT 1`,
   payouts: `SELECT ${payoutColumns} FROM payouts WHERE seller_account = ?
-    AND (requested_at, payout_id) > (?, ?) ORDER BY requested_at, payout_id LIMIT ?`,
+    AND (requested_at, payout_id) > (?, ?) ORDER BY requested_at, payout_id LIMIT ? + 0`,
   payoutsInState: `SELECT ${payoutColumns} FROM payouts WHERE state = ?
-    ORDER BY updated_at, seller_account, payout_id LIMIT ?`,
+    ORDER BY updated_at, seller_account, payout_id LIMIT ? + 0`,
   seller: 'SELECT has_bank, terms FROM sellers WHERE seller_account = ?',
   onSchedule: `SELECT seller_account FROM sellers WHERE schedule = ? AND seller_account > ?
-    ORDER BY seller_account LIMIT ?`,
+    ORDER BY seller_account LIMIT ? + 0`,
 } as const;
 
 export interface OrderRow {

@@ -120,7 +120,7 @@ export const endOfNames = '\u{10ffff}';
 /** Every query of this comparison. A test asks SQLite for its plan. */
 export const comparisonSql = {
   sellers: `SELECT DISTINCT seller_account FROM wallets WHERE seller_account > ?
-    ORDER BY seller_account LIMIT ?`,
+    ORDER BY seller_account LIMIT ? + 0`,
   wallets: `SELECT seller_account, currency, pending, available, reserved, disputed FROM wallets
     WHERE seller_account > ? AND seller_account <= ?`,
   accounts: `SELECT account, currency, posted_debit, posted_credit FROM accounts

@@ -90,7 +90,7 @@ export interface MovementsReadModel extends Followed {
 /** Every query of this read model. */
 export const movementsSql = {
   day: `SELECT stream, revision, key, status, currency, amount, fee, at, id FROM movements
-    WHERE of_day = ? AND (stream, revision) > (?, ?) ORDER BY stream, revision LIMIT ?`,
+    WHERE of_day = ? AND (stream, revision) > (?, ?) ORDER BY stream, revision LIMIT ? + 0`,
 } as const;
 
 export interface MovementRow extends Omit<Movement, 'amount' | 'fee' | 'waited' | 'status'> {

@@ -164,7 +164,7 @@ export interface QueuesReadModel extends Followed {
 export const queuesSql = {
   queue: `SELECT break_id, psp, date, class, state, key, detail, assigned_to, requested_by, comments, found_at
     FROM breaks WHERE treatment = ? AND state = ? AND (found_at, break_id) > (?, ?)
-    ORDER BY found_at, break_id LIMIT ?`,
+    ORDER BY found_at, break_id LIMIT ? + 0`,
 } as const;
 
 export function sqliteQueuesReadModel(live: LiveGeneration): QueuesReadModel {

@@ -68,12 +68,12 @@ const columns =
 /** Every query of this read model. */
 export const deliveriesSql = {
   page: `SELECT ${columns} FROM deliveries WHERE endpoint_id = ? AND (queued_at, delivery_id) > (?, ?)
-    ORDER BY queued_at, delivery_id LIMIT ?`,
+    ORDER BY queued_at, delivery_id LIMIT ? + 0`,
   pageInState: `SELECT ${columns} FROM deliveries
     WHERE endpoint_id = ? AND state = ? AND (queued_at, delivery_id) > (?, ?)
-    ORDER BY queued_at, delivery_id LIMIT ?`,
+    ORDER BY queued_at, delivery_id LIMIT ? + 0`,
   one: `SELECT ${columns} FROM deliveries WHERE endpoint_id = ? AND delivery_id = ?`,
-  due: 'SELECT lane FROM lanes WHERE endpoint_id = ? AND due_at <= ? ORDER BY due_at, lane LIMIT ?',
+  due: 'SELECT lane FROM lanes WHERE endpoint_id = ? AND due_at <= ? ORDER BY due_at, lane LIMIT ? + 0',
 } as const;
 
 export function sqliteDeliveryLog(live: LiveGeneration): DeliveryLog {

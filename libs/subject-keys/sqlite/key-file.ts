@@ -292,8 +292,8 @@ type Statements = { readonly [name in keyof typeof sql]: StatementSync };
 const columns = 'slot, subject, erased, wrapped';
 const sql = {
   find: `SELECT ${columns} FROM subject_key WHERE subject IN (SELECT value FROM json_each(?))`,
-  page: `SELECT ${columns} FROM subject_key WHERE slot > ? ORDER BY slot LIMIT ?`,
-  list: `SELECT subject, erased FROM subject_key WHERE subject > ? ORDER BY subject LIMIT ?`,
+  page: `SELECT ${columns} FROM subject_key WHERE slot > ? ORDER BY slot LIMIT ? + 0`,
+  list: `SELECT subject, erased FROM subject_key WHERE subject > ? ORDER BY subject LIMIT ? + 0`,
   insert: 'INSERT INTO subject_key (subject, erased, wrapped) VALUES (?, ?, ?)',
   erase: `UPDATE subject_key SET erased = 1, wrapped = zeroblob(${wrappedKeyBytes}) WHERE slot = ?`,
   rewrap: 'UPDATE subject_key SET wrapped = ? WHERE slot = ?',

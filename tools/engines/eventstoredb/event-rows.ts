@@ -137,7 +137,7 @@ export class EventRows {
       direction === 'forwards'
         ? 'revision >= max(?, ?) ORDER BY revision'
         : 'revision <= ? AND revision >= max(0, ?) ORDER BY revision DESC';
-    return this.#sql(`SELECT * FROM events WHERE stream = ? AND ${which} LIMIT ?`).all(
+    return this.#sql(`SELECT * FROM events WHERE stream = ? AND ${which} LIMIT ? + 0`).all(
       ...[name, Math.max(from, 0), truncateBefore, limit],
     ) as unknown as RecordedEvent[];
   }
@@ -148,7 +148,7 @@ export class EventRows {
       direction === 'forwards'
         ? 'position >= ? ORDER BY position'
         : 'position <= ? ORDER BY position DESC';
-    return this.#sql(`SELECT * FROM events WHERE ${which} LIMIT ?`).all(
+    return this.#sql(`SELECT * FROM events WHERE ${which} LIMIT ? + 0`).all(
       ...[from, limit],
     ) as unknown as RecordedEvent[];
   }

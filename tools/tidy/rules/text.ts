@@ -1,4 +1,4 @@
-import { lineAt, type Problem, type Rule, type SourceFile } from '../source-tree.ts';
+import { isTestCode, lineAt, type Problem, type Rule, type SourceFile } from '../source-tree.ts';
 import { syntaxOf } from '../syntax.ts';
 
 /** Files made by a tool: nobody writes sentences in them. */
@@ -67,5 +67,26 @@ export const noRegistryHosts: Rule = {
   check: (tree) =>
     [...tree.files.values()].flatMap((file) =>
       problemsIn(file.path, file.text, registryHost, (found) => `${found}: a registry's host`),
+    ),
+};
+
+/**
+ * SQLite (3.47 and later) plans a query anew each time it runs when its LIMIT is a parameter, so that the plan fits the number:
+ * that takes longer than most queries. In an expression the parameter is a number like any other.
+ */
+const boundLimit = /\bLIMIT \?(?! \+ 0)/g;
+
+export const noBoundLimits: Rule = {
+  name: 'no LIMIT that is a bare parameter',
+  check: (tree) =>
+    tree.code.flatMap(({ path, text }) =>
+      isTestCode(path)
+        ? []
+        : problemsIn(
+            path,
+            text,
+            boundLimit,
+            (found) => `${found}: SQLite compiles the query anew for each run; write LIMIT ? + 0`,
+          ),
     ),
 };
