@@ -61,6 +61,8 @@ export const limits = {
   problemsMax: 20,
   /** Times a read is done again because commits came between its parts. */
   readRetriesMax: 3,
+  /** What one script does for reads that share it, in counts of a value in one shard: about a millisecond. */
+  readWeightMax: 256,
   /** Rows that a reader keeps in memory as long as their table does not change. */
   keptRowsMax: 5_000,
   /** Beginnings of keys that a table remembers. */

@@ -100,7 +100,7 @@ export class OrderReads {
     const ranked = values.map((value) => this.#order.ranked(value));
     let borders = this.#borders();
     if (borders instanceof Promise) borders = await borders;
-    const answers = await this.#askAll({ values: ranked, borders });
+    const answers = await this.#askCounts({ values: ranked, borders });
     return { total: totalOf(answers), counts: values.map((_, n) => countsAt(answers, n)) };
   }
 
@@ -138,7 +138,9 @@ export class OrderReads {
     const { connection } = this.#reads.shards;
     let borders = this.#borders();
     if (borders instanceof Promise) borders = await borders;
-    if (!connection.isCluster) return this.#askAll({ place, borders });
+    if (!connection.isCluster) {
+      return place.counted ? this.#askAll({ place, borders }) : this.#askCounts({ place, borders });
+    }
     const { shard } = this.#reads.shards.place({ table: this.#group.table, key: place.key });
     const own = await this.#ask(shard, { place, borders });
     const { above, below, counted } = place;
@@ -307,14 +309,18 @@ export class OrderReads {
   async #scorePages(after: string, before: number): Promise<number[][]> {
     return Promise.all(
       this.#reads.shards.names.map(async (names) => {
-        const scores = await this.#reads.ask(names, (list, keys) => {
-          list.end(list.begin(), 5);
-          list.number(partKinds.scores);
-          list.number(keys.numberOf(names.tag + this.#group.key));
-          list.text(after);
-          list.text(String(before));
-          list.number(limits.scoresPageMax);
-        });
+        const scores = await this.#reads.ask(
+          names,
+          (list, keys) => {
+            list.end(list.begin(), 5);
+            list.number(partKinds.scores);
+            list.number(keys.numberOf(names.tag + this.#group.key));
+            list.text(after);
+            list.text(String(before));
+            list.number(limits.scoresPageMax);
+          },
+          limits.readWeightMax,
+        );
         return listOf(scores).map((score) => Number(textOf(score)));
       }),
     );
@@ -324,23 +330,47 @@ export class OrderReads {
     return Promise.all(this.#reads.shards.names.map((_, shard) => this.#ask(shard, asked)));
   }
 
+  /** The same where only counts are wanted, of which nobody asks how they are dealt. */
+  #askCounts(asked: Asked): Promise<Answer[]> {
+    const { isCluster } = this.#reads.shards.connection;
+    return isCluster || this.#group.isRanged ? this.#askAll(asked) : this.#askSums(asked);
+  }
+
+  /** One answer for all shards of one server. */
+  async #askSums(asked: Asked): Promise<Answer[]> {
+    const reply = await this.#reads.askTogether((list, keys) => {
+      list.end(list.begin(), 4);
+      list.number(partKinds.sums);
+      const { names } = this.#reads.shards;
+      list.end(list.begin(), names.length);
+      for (const { tag } of names) list.number(keys.numberOf(tag + this.#group.key));
+      list.texts((asked.values ?? []).map(String));
+      this.#writePlace(asked.place, list, keys);
+    });
+    return [answerOf(listOf(reply))];
+  }
+
   async #ask(shard: number, asked: Asked): Promise<Answer> {
     const names = this.#reads.shards.names[shard];
     if (!names) throw new RangeError(`there is no shard ${shard}`);
-    const reply = await this.#reads.ask(names, (list, keys) => {
-      list.end(list.begin(), 11);
-      list.number(partKinds.order);
-      list.number(keys.numberOf(names.tag + this.#group.key));
-      list.texts((asked.values ?? []).map(String));
-      this.#writePlace(asked.place, list, keys);
-      list.number(asked.place?.above ?? 0);
-      list.number(asked.place?.below ?? 0);
-      list.text(asked.range ? String(asked.range[0]) : '');
-      list.text(asked.range ? String(asked.range[1]) : '');
-      list.number(asked.place?.counted ? 1 : 0);
-      list.text(asked.borders ? scoreText(lowOf(asked.borders, shard)) : '');
-      list.text(asked.borders ? scoreText(highOf(asked.borders, shard)) : '');
-    });
+    const reply = await this.#reads.ask(
+      names,
+      (list, keys) => {
+        list.end(list.begin(), 11);
+        list.number(partKinds.order);
+        list.number(keys.numberOf(names.tag + this.#group.key));
+        list.texts((asked.values ?? []).map(String));
+        this.#writePlace(asked.place, list, keys);
+        list.number(asked.place?.above ?? 0);
+        list.number(asked.place?.below ?? 0);
+        list.text(asked.range ? String(asked.range[0]) : '');
+        list.text(asked.range ? String(asked.range[1]) : '');
+        list.number(asked.place?.counted ? 1 : 0);
+        list.text(asked.borders ? scoreText(lowOf(asked.borders, shard)) : '');
+        list.text(asked.borders ? scoreText(highOf(asked.borders, shard)) : '');
+      },
+      weightOf(asked),
+    );
     return answerOf(listOf(reply));
   }
 
@@ -373,6 +403,15 @@ export class OrderReads {
     this.#order.read(score, member, row);
     return row;
   }
+}
+
+/** A search among ties takes as long as some dozen counts; so do as many rows. */
+const searchWeight = 24;
+const rowsInCount = 4;
+
+function weightOf({ values = [], place, range }: Asked): number {
+  const rows = range ? range[1] - range[0] + 1 : 0;
+  return 1 + values.length + Math.ceil(rows / rowsInCount) + (place?.counted ? searchWeight : 0);
 }
 
 function answerOf(reply: readonly Reply[]): Answer {

@@ -2,14 +2,14 @@ import { luaScript } from './connection.ts';
 import { prelude } from './scripts.ts';
 
 /** What one part of a read asks for. */
-export const partKinds = { rows: 1, order: 2, scores: 3 } as const;
+export const partKinds = { rows: 1, order: 2, scores: 3, sums: 4 } as const;
 
 /** Ties that are looked at in one page once the search has come close. */
 const tiesPageMax = 16;
 
 /**
- * All that a read asks of one shard at a time, or of one server. KEYS: whatever the parts name. ARGV:
- * instance, workers, { states of the shards, parts, tables }. Answers with a stamp of each shard (for each
+ * All that reads ask of one shard at a time, or of one server. KEYS: whatever the parts name. ARGV:
+ * instance, workers, { states of the shards, parts, tables }. Answers with a stamp of each shard (lines: the instance; for each
  * worker its checkpoint, what is open of a batch, and the last batch; then for each of these tables and
  * each worker which batch changed it; then the version of the borders, and who changes them), taken in the same step as the answers of the parts:
  *
@@ -21,7 +21,8 @@ const tiesPageMax = 16;
  *   rows before, rows from it on, rows of the range (each as member and score), the place itself. A place
  *   is empty, or score and member, or the bucket, the field and the order's number of a row;
  * - `{ 3, sorted set, behind which, before which, how many }`: different scores in ascending order, each
- *   found by a jump over its ties.
+ *   found by a jump over its ties;
+ * - `{ 4, sorted sets, values to count, place }`: the same as the second, with the sums of these sets.
  */
 export const readScript = luaScript(`${prelude}
 local asked = cmsgpack.unpack(ARGV[3])
@@ -38,8 +39,10 @@ fields[#fields + 1] = 'borders'
 fields[#fields + 1] = 'moving'
 local stamps = {}
 for n, state in ipairs(asked[1]) do
-  stamps[n] = redis.call('HMGET', KEYS[state], unpack(fields))
-  if stamps[n][1] ~= ARGV[1] then return { 'lost' } end
+  local said = redis.call('HMGET', KEYS[state], unpack(fields))
+  if said[1] ~= ARGV[1] then return { 'lost' } end
+  for at = 2, #fields do said[at] = said[at] or '' end
+  stamps[n] = table.concat(said, '\\n')
 end
 -- Bytes, as Redis compares them: Lua's own comparison follows the locale.
 local function isBefore(a, b)
@@ -153,6 +156,21 @@ local function orderOf(part)
   if part[7] ~= '' then range = redis.call('ZRANGE', set, part[7], part[8], 'WITHSCORES') end
   return { total, counts, before, above, below, range, score or false, member or false }
 end
+local function sumsOf(part)
+  local total, counts, values = 0, {}, part[3]
+  local score, member = placeOf(part[4])
+  if score then values[#values + 1] = score end
+  for n = 1, 2 * #values do counts[n] = 0 end
+  for _, key in ipairs(part[2]) do
+    local set = KEYS[key]
+    total = total + redis.call('ZCARD', set)
+    for n, value in ipairs(values) do
+      counts[2 * n - 1] = counts[2 * n - 1] + redis.call('ZCOUNT', set, '-inf', '(' .. value)
+      counts[2 * n] = counts[2 * n] + redis.call('ZCOUNT', set, '-inf', value)
+    end
+  end
+  return { total, counts, 0, {}, {}, {}, score or false, member or false }
+end
 local function scoresOf(part)
   local after, scores = part[3], {}
   while #scores < part[5] do
@@ -168,7 +186,8 @@ local answers = {}
 for n, part in ipairs(asked[2]) do
   if part[1] == ${partKinds.rows} then answers[n] = values(KEYS[part[2]], part[3])
   elseif part[1] == ${partKinds.order} then answers[n] = orderOf(part)
-  else answers[n] = scoresOf(part) end
+  elseif part[1] == ${partKinds.scores} then answers[n] = scoresOf(part)
+  else answers[n] = sumsOf(part) end
 end
 return { 'read', stamps, answers }
 `);

@@ -1,5 +1,6 @@
 import type { Checkpoint } from '@annals/event-log';
 import type { Cell, GenerationSpec, Row, RowKey } from '@annals/projection';
+import { GatheredReads } from './gathered-reads.ts';
 import { KeptRows } from './kept-rows.ts';
 import { limits } from './limits.ts';
 import type { OrderReads } from './order-reads.ts';
@@ -27,7 +28,7 @@ export interface RedisReader {
   checkpoint(): Promise<Checkpoint>;
 }
 
-/** What one read asks for. Calls that do not wait for each other share a round trip. */
+/** What one read asks for. Calls that do not wait for each other share a round trip, also with those of other reads. */
 export interface RedisReads {
   /** Rows by key, in their order. */
   load(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>;
@@ -42,20 +43,21 @@ export interface RedisReads {
 
 export function redisReader(shards: Shards): RedisReader {
   const kept = new KeptRows(shards.names.length);
+  const gathered = new GatheredReads(shards, kept);
   return {
     spec: shards.spec,
-    read: (run) => readTogether(shards, kept, run),
+    read: (run) => readTogether(shards, () => new StampedReads(shards, gathered, kept), run),
     checkpoint: async () => lowestOf(shards.spec, await shards.stamps()),
   };
 }
 
 async function readTogether<T>(
   shards: Shards,
-  kept: KeptRows,
+  begin: () => StampedReads,
   run: (reads: RedisReads) => Promise<T>,
 ): Promise<Read<T>> {
   for (let attempt = 0; ; attempt += 1) {
-    const reads = new StampedReads(shards, kept);
+    const reads = begin();
     const value = await run(reads);
     const stamps = reads.stamps.length > 0 ? reads.stamps : await shards.stamps();
     const exact = areEqual(stamps) && reads.haveBordersHeld();

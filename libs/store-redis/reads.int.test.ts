@@ -3,12 +3,11 @@ import { describeOn } from '@annals/core/testing';
 import type { GenerationSpec, GenerationStore, Row, Table } from '@annals/projection';
 import { at, put, remove, Share, sampleSpec } from '@annals/projection/contract';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { RedisConnection } from './connection.ts';
 import { type RedisReads, redisLiveReader } from './index.ts';
 import { limits } from './limits.ts';
 import { redisReader } from './reader.ts';
-import { Shards } from './shards.ts';
 import { breaking } from './testing/breaking-connection.ts';
+import { counting } from './testing/counting-connection.ts';
 import { type Opened, openSample } from './testing/opened.ts';
 
 const scores: Table = {
@@ -129,37 +128,21 @@ function describeReads(url: string, shards: number): void {
       const { share, shards: all, connection } = await openScores(url, shards);
       const rows = Array.from({ length: 40 }, (_, n) => row(`p${n}`, n));
       await share.commit(...rows.map((one) => put(scores, one)));
-      let scripts = 0;
-      const counting: RedisConnection = {
-        ...{ place: connection.place, isCluster: connection.isCluster },
-        ...{ masters: () => connection.masters(), close: () => undefined },
-        call: (command, key, ...args) => connection.call(command, key, ...args),
-        run: (script, keys, args) => {
-          scripts += 1;
-          return connection.run(script, keys, args);
-        },
-      };
-      const reader = redisReader(
-        new Shards(counting, {
-          spec: all.spec,
-          instance: all.instance,
-          tags: all.names.map(({ tag }) => tag),
-          scheme: 'hash',
-        }),
-      );
+      const { shards: counted, scripts } = counting(connection, all);
+      const reader = redisReader(counted);
       const keys = [...rows, row('nobody', 0)].map((one) => ({
         table: 'scores',
         key: ['b', one.player as string],
       }));
       const read = async () => {
-        const before = scripts;
+        const before = scripts();
         const { value, exact } = await reader.read(async (reads) => {
           const { total } = await best(reads).counts([]);
-          const first = scripts;
-          return { total, rows: await reads.loadKept(keys), more: scripts - first };
+          const first = scripts();
+          return { total, rows: await reads.loadKept(keys), more: scripts() - first };
         });
         expect(exact).toBe(true);
-        return { ...value, scripts: scripts - before };
+        return { ...value, scripts: scripts() - before };
       };
       expect((await read()).more).toBeGreaterThan(0);
       const kept = await read();
@@ -173,6 +156,47 @@ function describeReads(url: string, shards: number): void {
       expect(seen.rows[7]).toEqual(changed);
       expect(seen.rows[9]).toBeUndefined();
       expect((await read()).more).toBe(0);
+    });
+
+    test('reads that begin together share scripts, and each has its own answer', async () => {
+      const { share, shards: all, connection } = await openScores(url, shards);
+      const rows = Array.from({ length: 50 }, (_, n) => row(`p${n}`, n));
+      await share.commit(...rows.map((one) => put(scores, one)));
+      const { shards: counted, scripts } = counting(connection, all);
+      const reader = redisReader(counted);
+      const answers = await Promise.all(
+        rows.map((one) =>
+          reader.read(async (reads) => ({
+            ...(await best(reads).counts([one.score as number])),
+            rows: await reads.load([{ table: 'scores', key: ['b', one.player as string] }]),
+          })),
+        ),
+      );
+      for (const [n, { value, exact, checkpoint }] of answers.entries()) {
+        expect({ exact, checkpoint }).toEqual({ exact: true, checkpoint: at(1) });
+        expect(value.counts).toEqual([{ before: 49 - n, through: 50 - n }]);
+        expect(value.rows).toEqual([rows[n]]);
+      }
+      // Each read asks twice; all that are asked for at the same time go to each shard in one script or two.
+      expect(scripts()).toBeLessThanOrEqual(4 * shards);
+    });
+
+    test('what is damaged fails whoever asks for it, and nobody who asks at the same time', async () => {
+      const { share, shards: all, connection } = await openScores(url, shards);
+      await share.commit(put(scores, row('p1', 5)));
+      const key = { table: 'scores', key: ['b', 'p1'] };
+      const { shard, bucket } = all.place(key);
+      await connection.call('SET', `${all.names[shard]?.tag}${bucket}`, 'no hash');
+      const reader = redisReader(all);
+      const [damaged, ...others] = await Promise.allSettled([
+        reader.read((reads) => reads.load([key])),
+        ...[5, 6].map((score) => reader.read((reads) => best(reads).counts([score]))),
+      ]);
+      expect(damaged).toMatchObject({ status: 'rejected', reason: { code: 'foreign-keys' } });
+      expect(others).toMatchObject([
+        { status: 'fulfilled', value: { value: { counts: [{ before: 0, through: 1 }] } } },
+        { status: 'fulfilled', value: { value: { counts: [{ before: 0, through: 0 }] } } },
+      ]);
     });
 
     test('while commits go on, what is exact is right at its checkpoint', async () => {

@@ -1,43 +1,34 @@
 import type { Cell, Row, RowKey } from '@annals/projection';
 import type { Borders } from './borders.ts';
 import type { Reply } from './connection.ts';
+import type { GatheredReads, ShardStamp, StampTaker, WritePart } from './gathered-reads.ts';
 import type { KeptRows } from './kept-rows.ts';
 import { rowsBy, type WantedFields } from './load.ts';
 import type { ShardNames } from './names.ts';
 import { OrderReads } from './order-reads.ts';
-import { KeyList, ListWriter } from './piece-writer.ts';
-import { partKinds, readScript } from './read-scripts.ts';
-import { listOf, someText, textOf } from './replies.ts';
+import { partKinds } from './read-scripts.ts';
+import { listOf } from './replies.ts';
 import type { Shards, WorkerStamp } from './shards.ts';
-
-/** Writes one part of a read into its script's arguments. */
-export type WritePart = (list: ListWriter, keys: KeyList) => void;
-
-interface Part {
-  readonly names: ShardNames;
-  readonly write: WritePart;
-  readonly answered: (reply: Reply) => void;
-  readonly failed: (error: unknown) => void;
-}
 
 /**
  * The reads of one attempt, with the stamps of all their answers. What is asked for without waiting
- * in between goes out together: one script for each shard, or one for all where one server has them,
+ * in between goes out together, also with what others ask for: one script for each shard, or one for all where one server has them,
  * which then shows them at one moment too.
  */
-export class StampedReads {
+export class StampedReads implements StampTaker {
   readonly shards: Shards;
   readonly stamps: (readonly WorkerStamp[])[] = [];
+  readonly #gathered: GatheredReads;
   readonly #kept: KeptRows;
   /** Marks of the tables by shard and table; undefined where two answers differed. */
   readonly #marks = new Map<string, string | undefined>();
-  #waiting: Part[] = [];
   /** Versions of the borders by which was asked, and those that the shards stood at as they answered. */
   readonly #asked = new Set<string>();
   readonly #met = new Set<string>();
 
-  constructor(shards: Shards, kept: KeptRows) {
+  constructor(shards: Shards, gathered: GatheredReads, kept: KeptRows) {
     this.shards = shards;
+    this.#gathered = gathered;
     this.#kept = kept;
   }
 
@@ -98,12 +89,16 @@ export class StampedReads {
   }
 
   async #askFields(names: ShardNames, { bucket, fields }: WantedFields): Promise<readonly Reply[]> {
-    const values = await this.ask(names, (list, keys) => {
-      list.end(list.begin(), 3);
-      list.number(partKinds.rows);
-      list.number(keys.numberOf(names.tag + bucket));
-      list.texts(fields);
-    });
+    const values = await this.ask(
+      names,
+      (list, keys) => {
+        list.end(list.begin(), 3);
+        list.number(partKinds.rows);
+        list.number(keys.numberOf(names.tag + bucket));
+        list.texts(fields);
+      },
+      Math.ceil(fields.length / rowsInCount),
+    );
     return listOf(values);
   }
 
@@ -116,56 +111,31 @@ export class StampedReads {
     return new OrderReads(this, { table, order, number, isRanged, key: order.keyOfGroup(group) });
   }
 
-  ask(names: ShardNames, write: WritePart): Promise<Reply> {
-    return new Promise((answered, failed) => {
-      if (this.#waiting.length === 0) queueMicrotask(() => this.#sendAll());
-      this.#waiting.push({ names, write, answered, failed });
-    });
+  /** Asks one shard. `weight`: how long Redis takes for it, in counts of a value. */
+  ask(names: ShardNames, write: WritePart, weight = 1): Promise<Reply> {
+    return this.#gathered.ask(this, [names], weight, write);
   }
 
-  #sendAll(): void {
-    const parts = this.#waiting;
-    this.#waiting = [];
-    const { isCluster } = this.shards.connection;
-    const together = isCluster ? [...Map.groupBy(parts, ({ names }) => names).values()] : [parts];
-    for (const some of together) void this.#send(some);
-  }
-
-  async #send(parts: readonly Part[]): Promise<void> {
-    try {
-      const tables = this.#kept.tables;
-      const shards = [...new Set(parts.map(({ names }) => names))];
-      const { keys, asked } = written(parts, shards, tables);
-      const args = [this.shards.spec.workers, asked];
-      const reply = await this.shards.runOver(readScript, keys, args);
-      const [, stamps = null, answers = null] = reply;
-      for (const [n, stamp] of listOf(stamps).entries()) {
-        this.#take(shards[n] as ShardNames, listOf(stamp), tables);
-      }
-      for (const [n, answer] of listOf(answers).entries()) parts[n]?.answered(answer);
-    } catch (error) {
-      for (const { failed } of parts) failed(error);
-    }
+  /** Asks all shards of one server for what is one answer there. */
+  askTogether(write: WritePart): Promise<Reply> {
+    const { names } = this.shards;
+    return this.#gathered.ask(this, names, names.length, write);
   }
 
   /** The stamp of one shard: how far each worker has come there, and which batches changed the tables. */
-  #take(names: ShardNames, said: readonly Reply[], tables: readonly number[]): void {
-    const { workers } = this.shards.spec;
-    const marksFrom = 1 + 3 * workers;
-    this.stamps.push(stampOf(said.slice(0, marksFrom)));
-    const [borders = null, moving = null] = said.slice(marksFrom + tables.length * workers);
-    this.#met.add(moving === null ? textOf(borders) : bordersMoving);
-    const shard = this.shards.names.indexOf(names);
-    for (const [n, table] of tables.entries()) {
-      const from = marksFrom + n * workers;
-      const mark = JSON.stringify(said.slice(from, from + workers).map(textOf));
+  take({ shard, workers, borders = bordersMoving, marks }: ShardStamp): void {
+    this.stamps.push(workers);
+    this.#met.add(borders);
+    for (const [table, mark] of marks) {
       const name = `${shard} ${table}`;
       const isOther = this.#marks.has(name) && this.#marks.get(name) !== mark;
       this.#marks.set(name, isOther ? undefined : mark);
-      this.#kept.marked(shard, table, mark);
     }
   }
 }
+
+/** Values of a hash that take as long as the counts of one value. */
+const rowsInCount = 4;
 
 /** No version of borders is called so. */
 const bordersMoving = 'moving';
@@ -174,30 +144,4 @@ interface KeptPlace {
   readonly shard: number;
   readonly table: number;
   readonly name: string;
-}
-
-function written(
-  parts: readonly Part[],
-  shards: readonly ShardNames[],
-  tables: readonly number[],
-): { readonly keys: string[]; readonly asked: Buffer } {
-  const keys = new KeyList(0);
-  const list = new ListWriter();
-  list.end(list.begin(), 3);
-  list.end(list.begin(), shards.length);
-  for (const { state } of shards) list.number(keys.numberOf(state));
-  list.end(list.begin(), parts.length);
-  for (const { write } of parts) write(list, keys);
-  list.end(list.begin(), tables.length);
-  for (const table of tables) list.number(table);
-  return { keys: keys.names, asked: list.cells.take() };
-}
-
-function stampOf(said: readonly Reply[]): WorkerStamp[] {
-  const workers: WorkerStamp[] = [];
-  for (let n = 1; n < said.length; n += 3) {
-    const [at = null, open, batch = null] = said.slice(n, n + 3);
-    workers.push({ at: textOf(at), open: someText(open), batch: textOf(batch) });
-  }
-  return workers;
 }
