@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { type Clock, systemClock } from '@annals/core';
+import { timingSafeEqual } from 'node:crypto';
+import { type Clock, sha256, systemClock } from '@annals/core';
 import { type Checkpoint, EventDecodeError, type EventLog } from '@annals/event-log';
 import { adminKeyProblem } from './admin-key.ts';
 import { apiKeyCategory, apiKeyEvents, noSubjects } from './events.ts';
@@ -118,7 +118,8 @@ class ApiKeyDirectory implements ApiKeys {
     this.#mustKnow(now);
     const key = this.#keys.get(parsed.keyId);
     // Equal hashes are compared in equal time, so that no answer's time tells how much of one is right.
-    const known = key && timingSafeEqual(hex(secretHash(parsed.secret)), hex(key.secretHash));
+    const known =
+      key && timingSafeEqual(bytesOf(secretHash(parsed.secret)), bytesOf(key.secretHash));
     if (!known) return { kind: 'rejected', reason: 'unknown' };
     const status = statusOf(key, now);
     if (status !== 'active') return { kind: 'rejected', reason: status };
@@ -198,10 +199,12 @@ class ApiKeyDirectory implements ApiKeys {
   }
 }
 
+/** Node gives hex digits several times quicker than bytes. */
 function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return bytesOf(sha256(text));
 }
 
-function hex(text: string): Buffer {
-  return Buffer.from(text, 'hex');
+/** Hex digits as bytes, to be compared. */
+function bytesOf(digits: string): Buffer {
+  return Buffer.from(digits, 'latin1');
 }

@@ -181,9 +181,11 @@ export function decidePeriod(
   | Refused<'unknown-board' | 'invalid-period'> {
   if (!board) return unknownBoard(id);
   const { settings } = board;
-  const named = period ?? periodOf(settings.reset, now);
-  if (periodStart(settings.reset, named) === undefined) return invalidPeriod(settings, named);
-  return { kind: 'period', period: named, settings };
+  if (period === undefined) {
+    return { kind: 'period', period: periodOf(settings.reset, now), settings };
+  }
+  if (periodStart(settings.reset, period) === undefined) return invalidPeriod(settings, period);
+  return { kind: 'period', period, settings };
 }
 
 function occurredAtProblem(time: number, now: number): string | undefined {

@@ -17,9 +17,23 @@ const names: { readonly [reset in Reset]: RegExp } = {
 /** The period a moment belongs to; `time` in milliseconds since 1970, years 0 to 9999. */
 export function periodOf(reset: Reset, time: number): string {
   if (reset === 'never') return 'all';
-  if (reset === 'weekly') return weekOf(time);
-  return new Date(time).toISOString().slice(0, reset === 'daily' ? 10 : 7);
+  const day = Math.floor(time / dayMs);
+  const known = lastNamed[reset];
+  if (known.day === day) return known.name;
+  const name =
+    reset === 'weekly'
+      ? weekOf(time)
+      : new Date(time).toISOString().slice(0, reset === 'daily' ? 10 : 7);
+  lastNamed[reset] = { day, name };
+  return name;
 }
+
+/** Every read asks for the period of now, and no period ends within a day: the last answer is kept. */
+const lastNamed: { [reset in Exclude<Reset, 'never'>]: { day: number; name: string } } = {
+  daily: { day: Number.NaN, name: '' },
+  weekly: { day: Number.NaN, name: '' },
+  monthly: { day: Number.NaN, name: '' },
+};
 
 /** When the period begins (milliseconds since 1970), or undefined when a board with this reset has no such period. */
 export function periodStart(reset: Reset, name: string): number | undefined {
