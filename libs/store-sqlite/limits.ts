@@ -21,6 +21,8 @@ export const limits = {
   stagedRowsMax: 1_000_000,
   /** Nodes of counted trees kept in memory by one connection (2 KB each). */
   treeNodesCachedMax: 8_192,
+  /** Groups of which a reader remembers where their tree begins. */
+  rootsCachedMax: 10_000,
   /** Statements kept by one reader, by their text. */
   statementsCachedMax: 500,
   /** Rows in one page of a snapshot. */

@@ -169,6 +169,8 @@ export interface RankedReads {
 export class RankedReader {
   readonly #nodes: SqliteNodes;
   readonly #groups: Groups;
+  /** Where the trees of groups begin, by table and group. */
+  readonly #roots = new Map<string, number>();
 
   constructor(database: DatabaseSync) {
     this.#nodes = new SqliteNodes(database);
@@ -177,11 +179,12 @@ export class RankedReader {
 
   forget(): void {
     this.#nodes.forget();
+    this.#roots.clear();
   }
 
   of(table: string, group: readonly Cell[]): RankedReads {
     const nodes = this.#nodes;
-    const root = this.#groups.root(table, cellsText(group));
+    const root = this.#rootOf(table, cellsText(group));
     return {
       total: () => treeTotals(nodes, root).count,
       distinctTotal: () => treeTotals(nodes, root).distinct,
@@ -195,6 +198,16 @@ export class RankedReader {
       fromTop: (place) => select(nodes, root, place, 'top'),
       fromBottom: (place) => select(nodes, root, place, 'bottom'),
     };
+  }
+
+  #rootOf(table: string, group: string): number {
+    const name = `${table} ${group}`;
+    const known = this.#roots.get(name);
+    if (known !== undefined) return known;
+    const root = this.#groups.root(table, group);
+    if (this.#roots.size >= limits.rootsCachedMax) this.#roots.clear();
+    this.#roots.set(name, root);
+    return root;
   }
 }
 

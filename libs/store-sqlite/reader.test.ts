@@ -1,9 +1,11 @@
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { setImmediate as turnOver } from 'node:timers/promises';
 import { StoreLostError } from '@annals/projection';
 import { at, entries, entry, putEntry, remove } from '@annals/projection/contract';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { SqliteStoreError } from './errors.ts';
 import { generationPath } from './generation-file.ts';
-import { openGenerationReader } from './reader.ts';
+import { openGenerationReader, type ReadTransaction } from './reader.ts';
 import {
   builtGeneration,
   openStoreIn,
@@ -19,6 +21,11 @@ function openReader(folder: string, generation = 1) {
 
 const topSql =
   'SELECT player, score FROM entries WHERE board = ? ORDER BY score DESC, player LIMIT 3';
+
+/** Rows, counted rows, and the checkpoint. */
+function seenOf(tx: ReadTransaction) {
+  return [tx.all(topSql, 'b').length, tx.ranked('entries', ['b']).total(), tx.checkpoint()];
+}
 
 describe('a generation reader', () => {
   test('sees what was committed, with the checkpoint it is good for', async () => {
@@ -62,6 +69,37 @@ describe('a generation reader', () => {
     await Promise.all(commits);
     expect(look()).toBe(2);
     await Promise.all(commits);
+  });
+
+  test('reads of one turn share a transaction, which sees nothing of a commit until the next one', async () => {
+    const { folder, share } = await builtGeneration();
+    await share.commit(putEntry(entry('b', 'ann', 5)));
+    const reader = openReader(folder);
+    const look = () => reader.readInTurn(seenOf);
+    expect(look()).toEqual([1, 1, at(1)]);
+    const committed = share.commit(putEntry(entry('b', 'bob', 7)));
+    expect(look()).toEqual([1, 1, at(1)]);
+    // Whoever reads by itself sees what is there now, and so does everybody after it.
+    await committed;
+    await turnOver();
+    expect(look()).toEqual([2, 2, at(2)]);
+    const more = share.commit(putEntry(entry('b', 'cid', 9)));
+    await more;
+    expect(reader.read(seenOf)).toEqual([3, 3, at(3)]);
+    expect(look()).toEqual([3, 3, at(3)]);
+  });
+
+  test('a turn that began is over when its reader is closed, and when a read of it breaks', async () => {
+    const { folder, share } = await builtGeneration();
+    const reader = openReader(folder);
+    expect(() => reader.readInTurn((tx) => tx.all('SELECT nothing FROM nowhere'))).toThrow(
+      SqliteStoreError,
+    );
+    await share.commit(putEntry(entry('b', 'ann', 5)));
+    expect(reader.readInTurn(seenOf)).toEqual([1, 1, at(1)]);
+    reader.close();
+    await turnOver();
+    expect(() => reader.readInTurn(seenOf)).toThrow(SqliteStoreError);
   });
 
   test('answers ranks: above, below, dense, by place', async () => {

@@ -45,6 +45,11 @@ export interface GenerationReader {
    * to be gone, SqliteStoreError on broken I/O.
    */
   read<T>(run: (transaction: ReadTransaction) => T): T;
+  /**
+   * The same in a transaction that all calls of one turn of the event loop share: what is committed during the turn is seen
+   * in the next one, or as soon as somebody calls `read`. Beginning and ending one takes as long as a few queries.
+   */
+  readInTurn<T>(run: (transaction: ReadTransaction) => T): T;
   /** False while the generation is filled for the first time: ranked counts and indexes are not there yet. */
   isBuilt(): boolean;
   /** Changes whenever another connection has committed since the last call. Takes microseconds. */
@@ -90,7 +95,7 @@ class SqliteGenerationReader implements GenerationReader, ReadTransaction {
   readonly path: string;
   readonly #database: DatabaseSync;
   readonly #identity: FileIdentity;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements = new Map<string, Query>();
   readonly #ranked: RankedReader;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
@@ -99,6 +104,8 @@ class SqliteGenerationReader implements GenerationReader, ReadTransaction {
   readonly #others: OtherWriters;
   /** Read once for all transactions that see the same. */
   #checkpoint: Checkpoint | undefined;
+  /** Whether the transaction of this turn is open. */
+  #isInTurn = false;
 
   constructor(path: string, database: DatabaseSync, identity: FileIdentity, spec: GenerationSpec) {
     this.path = path;
@@ -114,8 +121,8 @@ class SqliteGenerationReader implements GenerationReader, ReadTransaction {
   }
 
   read<T>(run: (transaction: ReadTransaction) => T): T {
-    if (!this.#database.isOpen) throw closedError(this.path);
-    try {
+    return this.#checked(() => {
+      this.#endTurn();
       this.#begin.run();
       try {
         this.#forgetWhatChanged();
@@ -123,6 +130,44 @@ class SqliteGenerationReader implements GenerationReader, ReadTransaction {
       } finally {
         this.#commit.run();
       }
+    });
+  }
+
+  readInTurn<T>(run: (transaction: ReadTransaction) => T): T {
+    return this.#checked(() => {
+      if (!this.#isInTurn) this.#beginTurn();
+      try {
+        return run(this);
+      } catch (error) {
+        // Broken I/O ends a transaction by itself: nobody else must go on in this one.
+        if (isSqliteError(error)) this.#endTurn();
+        throw error;
+      }
+    });
+  }
+
+  #beginTurn(): void {
+    this.#begin.run();
+    this.#isInTurn = true;
+    setImmediate(() => this.#endTurn());
+    try {
+      this.#forgetWhatChanged();
+    } catch (error) {
+      this.#endTurn();
+      throw error;
+    }
+  }
+
+  #endTurn(): void {
+    if (!this.#isInTurn) return;
+    this.#isInTurn = false;
+    if (this.#database.isOpen && this.#database.isTransaction) this.#commit.run();
+  }
+
+  #checked<T>(read: () => T): T {
+    if (!this.#database.isOpen) throw closedError(this.path);
+    try {
+      return read();
     } catch (error) {
       if (!isSqliteError(error)) throw error;
       if (!this.isSameFile()) throw lostError(this.path, error);
@@ -131,11 +176,15 @@ class SqliteGenerationReader implements GenerationReader, ReadTransaction {
   }
 
   all<Result>(sql: string, ...params: readonly Cell[]): Result[] {
-    return this.#statement(sql).all(...(params as SQLInputValue[])) as Result[];
+    const { statement, columns } = this.#query(sql);
+    const rows = statement.all(...(params as SQLInputValue[])) as unknown as Cell[][];
+    return rows.map((cells) => rowOf(columns, cells)) as Result[];
   }
 
   get<Result>(sql: string, ...params: readonly Cell[]): Result | undefined {
-    return this.#statement(sql).get(...(params as SQLInputValue[])) as Result | undefined;
+    const { statement, columns } = this.#query(sql);
+    const cells = statement.get(...(params as SQLInputValue[])) as unknown as Cell[] | undefined;
+    return cells && (rowOf(columns, cells) as Result);
   }
 
   ranked(table: string, group: readonly Cell[]): RankedReads {
@@ -176,14 +225,28 @@ class SqliteGenerationReader implements GenerationReader, ReadTransaction {
     return lowestCheckpoint(workers, this.spec.split);
   }
 
-  #statement(sql: string): StatementSync {
+  #query(sql: string): Query {
     const known = this.#statements.get(sql);
     if (known) return known;
     if (this.#statements.size >= limits.statementsCachedMax) this.#statements.clear();
     const statement = this.#database.prepare(sql);
-    this.#statements.set(sql, statement);
-    return statement;
+    statement.setReturnArrays(true);
+    const query = { statement, columns: statement.columns().map(({ name }) => name) };
+    this.#statements.set(sql, query);
+    return query;
   }
+}
+
+interface Query {
+  readonly statement: StatementSync;
+  readonly columns: readonly string[];
+}
+
+/** An object as code makes them; those of `node:sqlite` take twice as long to make, and longer to read. */
+function rowOf(columns: readonly string[], cells: readonly Cell[]): { [column: string]: Cell } {
+  const row: { [column: string]: Cell } = {};
+  for (let n = 0; n < cells.length; n += 1) row[columns[n] as string] = cells[n] as Cell;
+  return row;
 }
 
 function isSqliteError(error: unknown): boolean {

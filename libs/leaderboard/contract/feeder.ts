@@ -1,3 +1,4 @@
+import { setImmediate as turnOver } from 'node:timers/promises';
 import { idFromKey, type SubjectCipher } from '@annals/core';
 import { type Checkpoint, type MemoryEventLog, memoryEventLog } from '@annals/event-log';
 import type {
@@ -141,6 +142,8 @@ export class HistoryFeeder {
       throw new Error(`the batch was not applied: ${result.kind}`);
     }
     this.#checkpoint = page.checkpoint;
+    // A read model may answer all reads of a turn of the event loop from one moment.
+    await turnOver();
     return page.checkpoint;
   }
 

@@ -28,7 +28,7 @@ const work = { statements: 0, rows: 0 };
 const readModel = sqliteLeaderboardReadModel({
   current: () => ({
     kind: 'ready',
-    reader: { read: (run) => reader.read((transaction) => run(counted(transaction))) },
+    reader: { readInTurn: (run) => reader.readInTurn((transaction) => run(counted(transaction))) },
   }),
   waitFor: async () => 'reached',
 });

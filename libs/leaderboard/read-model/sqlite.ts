@@ -27,7 +27,7 @@ import {
 /** The live generation of the leaderboard's store: what an app makes of a `LiveReader` of `store-sqlite`. */
 export interface LiveGeneration {
   current():
-    | { readonly kind: 'ready'; readonly reader: Pick<GenerationReader, 'read'> }
+    | { readonly kind: 'ready'; readonly reader: Pick<GenerationReader, 'readInTurn'> }
     | { readonly kind: 'lost' };
   waitFor(
     checkpoint: Checkpoint,
@@ -57,7 +57,7 @@ function answer<T>(live: LiveGeneration, read: (reads: ReadTransaction) => T): A
   const current = live.current();
   if (current.kind === 'lost') return { kind: 'lost' };
   try {
-    return current.reader.read((reads) => ({
+    return current.reader.readInTurn((reads) => ({
       kind: 'answer',
       asOf: reads.checkpoint(),
       ...read(reads),
