@@ -157,7 +157,9 @@ class SqliteLiveReader implements LiveReader {
   ): Promise<'reached' | 'timeout' | 'lost'> {
     const live = this.current();
     if (live.kind === 'lost') return 'lost';
-    const reached = this.#reached(live);
+    // Whoever has just written comes too soon as a rule: a look of one's own is left to the poller.
+    const reached =
+      live.kind === 'ready' ? live.reader.readInTurn((tx) => tx.checkpoint()) : nothing;
     if (live.kind === 'ready' && coversAll(reached, checkpoint)) return 'reached';
     const { timeoutMs, signal } = options;
     if (timeoutMs <= 0 || signal?.aborted) return 'timeout';
@@ -186,14 +188,11 @@ class SqliteLiveReader implements LiveReader {
     for (const { reader } of this.#retired) reader.close();
   }
 
-  #reached(live: Live): Checkpoint {
-    return live.kind === 'ready' ? live.reader.read((tx) => tx.checkpoint()) : {};
-  }
-
   /** The one poller that serves all runs only while somebody waits or listens. */
   #startPolling(): void {
     this.#quietLooks = 0;
-    if (this.#polling) this.#wake?.abort();
+    // Without a reason an abort makes an error of its own, with its stack.
+    if (this.#polling) this.#wake?.abort(woken);
     else void this.#poll();
   }
 
@@ -228,7 +227,7 @@ class SqliteLiveReader implements LiveReader {
       if (live.kind !== 'ready') return `${live.kind} ${this.#liveId}`;
       const state = `${this.#opened} ${live.reader.dataVersion()}`;
       if (this.#line.size > 0 && state !== this.#advancedAt) {
-        this.#line.advance(this.#reached(live));
+        this.#line.advance(live.reader.read((tx) => tx.checkpoint()));
         this.#advancedAt = state;
       }
       return state;
@@ -251,6 +250,9 @@ class SqliteLiveReader implements LiveReader {
     this.#wake = undefined;
   }
 }
+
+const nothing: Checkpoint = {};
+const woken = 'somebody waits';
 
 /** Looks without a change after which the poller slows down by a millisecond. */
 const quietLooksInStep = 50;
