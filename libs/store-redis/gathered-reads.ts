@@ -82,11 +82,12 @@ export class GatheredReads {
     try {
       const tables = this.#kept.tables;
       const shards = [...new Set(parts.flatMap((part) => part.shards))];
-      const { keys, asked } = written(parts, shards, tables);
+      const { keys, asked, places } = written(parts, shards, tables);
       const args = [this.#shards.spec.workers, asked];
       const [, stamps = null, answers = null] = await this.#shards.runOver(readScript, keys, args);
       this.#tell(parts, shards, listOf(stamps), tables);
-      for (const [n, answer] of listOf(answers).entries()) parts[n]?.answered(answer);
+      const list = listOf(answers);
+      for (const [n, { answered }] of parts.entries()) answered(list[places[n] as number] ?? null);
     } catch (error) {
       const takers = Map.groupBy(parts, ({ taker }) => taker);
       if (takers.size > 1 && isOfOne(error)) {
@@ -176,15 +177,26 @@ function written(
   parts: readonly Part[],
   shards: readonly ShardNames[],
   tables: readonly number[],
-): { readonly keys: string[]; readonly asked: Buffer } {
+): { readonly keys: string[]; readonly asked: Buffer; readonly places: readonly number[] } {
   const keys = new KeyList(0);
   const list = new ListWriter();
+  /** What is asked twice is asked once: its text, and which of the answers it is. */
+  const known = new Map<string, number>();
   list.end(list.begin(), 3);
   list.end(list.begin(), shards.length);
   for (const { state } of shards) list.number(keys.numberOf(state));
-  list.end(list.begin(), parts.length);
-  for (const { write } of parts) write(list, keys);
+  const all = list.begin();
+  const places = parts.map(({ write }) => {
+    const start = list.cells.length;
+    write(list, keys);
+    const text = list.cells.view(start).toString('latin1');
+    const place = known.get(text) ?? known.size;
+    if (place < known.size) list.cells.cut(start);
+    else known.set(text, place);
+    return place;
+  });
+  list.end(all, known.size);
   list.end(list.begin(), tables.length);
   for (const table of tables) list.number(table);
-  return { keys: keys.names, asked: list.cells.take() };
+  return { keys: keys.names, asked: list.cells.take(), places };
 }

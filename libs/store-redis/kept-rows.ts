@@ -30,6 +30,11 @@ export class KeptRows {
     this.#tables.add(table);
   }
 
+  /** The mark that a shard told last. */
+  markOf(shard: number, table: number): string | undefined {
+    return this.#kept.get(`${shard} ${table}`)?.mark;
+  }
+
   /** Forgets what was read under another mark. */
   marked(shard: number, table: number, mark: string): void {
     const name = `${shard} ${table}`;

@@ -1,4 +1,4 @@
-import type { Cell } from '@annals/projection';
+import type { Cell, Row } from '@annals/projection';
 import { type Borders, highOf, lowOf, scoreText } from './borders.ts';
 import { CellWriter } from './cells.ts';
 import type { Reply } from './connection.ts';
@@ -33,6 +33,8 @@ export interface Surroundings {
 /** A row as its order sees it: where it stands, with those around it. */
 export interface Standing extends Surroundings {
   readonly row: OrderedRow;
+  /** All of its columns. */
+  readonly stored: Row;
 }
 
 interface Entry {
@@ -64,6 +66,8 @@ interface Answer {
   readonly range: readonly Entry[];
   /** The entry of the place; undefined where the row has none. */
   readonly entry: Entry | undefined;
+  /** What is stored of the row, where it was asked for. */
+  readonly value: Buffer | undefined;
 }
 
 /** Which set of which order. */
@@ -126,9 +130,11 @@ export class OrderReads {
     const counted = above > 0 || below > 0;
     const answers = await this.#askByKey({ key, above, below: below + 1, counted });
     const entry = answers[0]?.entry;
-    if (!entry) return { row: undefined, total: totalOf(answers) };
+    const value = answers.find((one) => one.value)?.value;
+    if (!entry || !value) return { row: undefined, total: totalOf(answers) };
     const around = await this.#surroundings(answers, entry, above, below);
-    return { row: this.#rowOf(entry), ...around };
+    const stored = this.#reads.shards.layout(this.#group.table).read(key, value);
+    return { row: this.#rowOf(entry), stored, ...around };
   }
 
   /** One server looks the row up for all shards; in a cluster its own shard tells the others where it stands. */
@@ -345,7 +351,7 @@ export class OrderReads {
       list.end(list.begin(), names.length);
       for (const { tag } of names) list.number(keys.numberOf(tag + this.#group.key));
       list.texts((asked.values ?? []).map(String));
-      this.#writePlace(asked.place, list, keys);
+      this.#writePlace(asked.place, true, list, keys);
     });
     return [answerOf(listOf(reply))];
   }
@@ -360,7 +366,7 @@ export class OrderReads {
         list.number(partKinds.order);
         list.number(keys.numberOf(names.tag + this.#group.key));
         list.texts((asked.values ?? []).map(String));
-        this.#writePlace(asked.place, list, keys);
+        this.#writePlace(asked.place, shard, list, keys);
         list.number(asked.place?.above ?? 0);
         list.number(asked.place?.below ?? 0);
         list.text(asked.range ? String(asked.range[0]) : '');
@@ -374,7 +380,13 @@ export class OrderReads {
     return answerOf(listOf(reply));
   }
 
-  #writePlace(place: Place | undefined, list: ListWriter, keys: KeyList): void {
+  /** `asked`: the shard that is asked; its own tells a row, too, and so does a server that has them all (`true`). */
+  #writePlace(
+    place: Place | undefined,
+    asked: number | true,
+    list: ListWriter,
+    keys: KeyList,
+  ): void {
     if (!place) list.end(list.begin(), 0);
     else if ('entry' in place) {
       list.end(list.begin(), 2);
@@ -383,10 +395,11 @@ export class OrderReads {
     } else {
       const { shards } = this.#reads;
       const { shard, bucket, field } = shards.place({ table: this.#group.table, key: place.key });
-      list.end(list.begin(), 3);
+      list.end(list.begin(), 4);
       list.number(keys.numberOf(`${shards.names[shard]?.tag}${bucket}`));
       list.text(field);
       list.number(this.#group.number + 1);
+      list.number(asked === true || asked === shard ? 1 : 0);
     }
   }
 
@@ -414,9 +427,20 @@ function weightOf({ values = [], place, range }: Asked): number {
   return 1 + values.length + Math.ceil(rows / rowsInCount) + (place?.counted ? searchWeight : 0);
 }
 
+/** Whoever asks the same at the same time is given the same reply: it is taken apart once. */
+const answers = new WeakMap<readonly Reply[], Answer>();
+
 function answerOf(reply: readonly Reply[]): Answer {
+  const known = answers.get(reply);
+  if (known) return known;
+  const answer = readAnswer(reply);
+  answers.set(reply, answer);
+  return answer;
+}
+
+function readAnswer(reply: readonly Reply[]): Answer {
   const [total = 0, counts = [], place = 0, above = [], below = [], range = []] = reply;
-  const [score, member] = reply.slice(6);
+  const [score, member, value] = reply.slice(6);
   return {
     total: Number(total),
     counts: listOf(counts).map(Number),
@@ -425,6 +449,7 @@ function answerOf(reply: readonly Reply[]): Answer {
     below: entriesOf(below),
     range: entriesOf(range),
     entry: member instanceof Buffer ? { score: Number(textOf(score ?? null)), member } : undefined,
+    value: value instanceof Buffer ? value : undefined,
   };
 }
 

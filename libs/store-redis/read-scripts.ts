@@ -18,8 +18,8 @@ const tiesPageMax = 16;
  *   whether rows before the place are counted one by one (takes a search among its ties), the scores that the
  *   shard has: above the one, up to the other (empty for all) }`:
  *   rows in all, for each value those before it and those up to it, the number of rows before the place,
- *   rows before, rows from it on, rows of the range (each as member and score), the place itself. A place
- *   is empty, or score and member, or the bucket, the field and the order's number of a row;
+ *   rows before, rows from it on, rows of the range (each as member and score), the place itself, the row. A place
+ *   is empty, or score and member, or the bucket, the field and the order's number of a row, and whether its value is wanted;
  * - `{ 3, sorted set, behind which, before which, how many }`: different scores in ascending order, each
  *   found by a jump over its ties;
  * - `{ 4, sorted sets, values to count, place }`: the same as the second, with the sums of these sets.
@@ -111,7 +111,7 @@ end
 local found = {}
 -- Where a row stands, from its value; looked up once for all shards.
 local function placeOf(place)
-  if #place < 3 then return place[1], place[2] end
+  if #place < 3 then return place[1], place[2], false end
   local name = place[1] .. ' ' .. place[2]
   if not found[name] then
     local value = redis.call('HGET', KEYS[place[1]], place[2])
@@ -119,9 +119,9 @@ local function placeOf(place)
     if value then
       for _ = 1, place[3] do score, member, at = entry(value, at) end
     end
-    found[name] = { score, member }
+    found[name] = { score, member, value }
   end
-  return found[name][1], found[name][2]
+  return found[name][1], found[name][2], place[4] == 1 and found[name][3]
 end
 local function bound(text)
   if text == '+inf' or text == '' then return math.huge end
@@ -132,7 +132,7 @@ local function orderOf(part)
   local total = redis.call('ZCARD', set)
   local low, high = part[10] == '' and -math.huge or bound(part[10]), bound(part[11])
   local values = part[3]
-  local score, member = placeOf(part[4])
+  local score, member, row = placeOf(part[4])
   if score then values[#values + 1] = score end
   for _, value in ipairs(values) do
     local number = tonumber(value)
@@ -154,11 +154,11 @@ local function orderOf(part)
     end
   end
   if part[7] ~= '' then range = redis.call('ZRANGE', set, part[7], part[8], 'WITHSCORES') end
-  return { total, counts, before, above, below, range, score or false, member or false }
+  return { total, counts, before, above, below, range, score or false, member or false, row or false }
 end
 local function sumsOf(part)
   local total, counts, values = 0, {}, part[3]
-  local score, member = placeOf(part[4])
+  local score, member, row = placeOf(part[4])
   if score then values[#values + 1] = score end
   for n = 1, 2 * #values do counts[n] = 0 end
   for _, key in ipairs(part[2]) do
@@ -169,7 +169,7 @@ local function sumsOf(part)
       counts[2 * n] = counts[2 * n] + redis.call('ZCOUNT', set, '-inf', value)
     end
   end
-  return { total, counts, 0, {}, {}, {}, score or false, member or false }
+  return { total, counts, 0, {}, {}, {}, score or false, member or false, row or false }
 end
 local function scoresOf(part)
   local after, scores = part[3], {}

@@ -4,8 +4,11 @@ import { GatheredReads } from './gathered-reads.ts';
 import { KeptRows } from './kept-rows.ts';
 import { limits } from './limits.ts';
 import type { OrderReads } from './order-reads.ts';
-import { areEqual, lowestOf, type Shards } from './shards.ts';
+import { areEqual, lowestOf, type Shards, type WorkerStamp } from './shards.ts';
 import { StampedReads } from './stamped-reads.ts';
+
+/** For each shard what each worker has reached there. */
+type Stamps = readonly (readonly WorkerStamp[])[];
 
 /** What was read, and what it is good for. */
 export interface Read<T> {
@@ -44,25 +47,43 @@ export interface RedisReads {
 export function redisReader(shards: Shards): RedisReader {
   const kept = new KeptRows(shards.names.length);
   const gathered = new GatheredReads(shards, kept);
+  const checkpointOf = rememberedCheckpoint(shards.spec);
   return {
     spec: shards.spec,
-    read: (run) => readTogether(shards, () => new StampedReads(shards, gathered, kept), run),
+    read: (run) =>
+      readTogether(
+        shards,
+        (attempt) => new StampedReads(shards, gathered, kept, { assumesMarks: attempt === 0 }),
+        checkpointOf,
+        run,
+      ),
     checkpoint: async () => lowestOf(shards.spec, await shards.stamps()),
   };
 }
 
 async function readTogether<T>(
   shards: Shards,
-  begin: () => StampedReads,
+  begin: (attempt: number) => StampedReads,
+  checkpointOf: (stamps: Stamps) => Checkpoint,
   run: (reads: RedisReads) => Promise<T>,
 ): Promise<Read<T>> {
   for (let attempt = 0; ; attempt += 1) {
-    const reads = begin();
+    const reads = begin(attempt);
     const value = await run(reads);
     const stamps = reads.stamps.length > 0 ? reads.stamps : await shards.stamps();
-    const exact = areEqual(stamps) && reads.haveBordersHeld();
+    const exact = areEqual(stamps) && reads.haveBordersHeld() && reads.hasAssumedRight();
     if (exact || attempt === limits.readRetriesMax) {
-      return { value, checkpoint: lowestOf(shards.spec, stamps), exact };
+      return { value, checkpoint: checkpointOf(stamps), exact };
     }
   }
+}
+
+/** Many reads in a row find the same stamps: what they say is read once. */
+function rememberedCheckpoint(spec: GenerationSpec) {
+  let last: { readonly said: string; readonly checkpoint: Checkpoint } | undefined;
+  return (stamps: Stamps): Checkpoint => {
+    const said = stamps.map((workers) => workers.map(({ at }) => at).join(' ')).join('\n');
+    if (last?.said !== said) last = { said, checkpoint: lowestOf(spec, stamps) };
+    return last.checkpoint;
+  };
 }

@@ -158,6 +158,49 @@ function describeReads(url: string, shards: number): void {
       expect((await read()).more).toBe(0);
     });
 
+    test('kept rows are used before their shard has spoken, and read again where it says that they changed', async () => {
+      const { share, shards: all, connection } = await openScores(url, shards);
+      await share.commit(put(scores, row('p1', 1)));
+      const { shards: counted, scripts } = counting(connection, all);
+      const reader = redisReader(counted);
+      const key = { table: 'scores', key: ['b', 'p1'] };
+      const read = async () => {
+        const before = scripts();
+        const { value, exact } = await reader.read(async (reads) => {
+          const [{ total }, rows] = await Promise.all([
+            best(reads).counts([]),
+            reads.loadKept([key]),
+          ]);
+          return { total, rows };
+        });
+        expect(exact).toBe(true);
+        return { ...value, scripts: scripts() - before };
+      };
+      await read();
+      const kept = await read();
+      expect(kept.rows).toEqual([row('p1', 1)]);
+      await share.commit(put(scores, row('p1', 2)));
+      const seen = await read();
+      expect(seen.rows).toEqual([row('p1', 2)]);
+      expect(seen.scripts).toBeGreaterThan(kept.scripts);
+      await share.commit(remove(scores, 'b', 'p1'));
+      expect(await read()).toMatchObject({ total: 0, rows: [undefined] });
+    });
+
+    test('what many ask at the same time is asked once, and all are answered', async () => {
+      const { share, shards: all } = await openScores(url, shards);
+      const rows = Array.from({ length: 20 }, (_, n) => row(`p${n}`, n));
+      await share.commit(...rows.map((one) => put(scores, one)));
+      const reader = redisReader(all);
+      const pages = await Promise.all(
+        Array.from({ length: 12 }, (_, n) => reader.read((reads) => best(reads).page(n % 3, 5))),
+      );
+      const model = sorted(rows);
+      for (const [n, { value }] of pages.entries()) {
+        expect(value).toEqual({ total: 20, rows: shown(model.slice(n % 3, (n % 3) + 5)) });
+      }
+    });
+
     test('reads that begin together share scripts, and each has its own answer', async () => {
       const { share, shards: all, connection } = await openScores(url, shards);
       const rows = Array.from({ length: 50 }, (_, n) => row(`p${n}`, n));

@@ -22,11 +22,22 @@ export class StampedReads implements StampTaker {
   readonly #kept: KeptRows;
   /** Marks of the tables by shard and table; undefined where two answers differed. */
   readonly #marks = new Map<string, string | undefined>();
+  /** Marks that were taken to be what they were last, by shard and table, until the shard says so. */
+  readonly #assumed = new Map<string, string>();
+  readonly #assumesMarks: boolean;
+  #wasMistaken = false;
   /** Versions of the borders by which was asked, and those that the shards stood at as they answered. */
   readonly #asked = new Set<string>();
   readonly #met = new Set<string>();
 
-  constructor(shards: Shards, gathered: GatheredReads, kept: KeptRows) {
+  /** `assumesMarks`: whether kept rows are used before their shard has said that they are what they were. */
+  constructor(
+    shards: Shards,
+    gathered: GatheredReads,
+    kept: KeptRows,
+    { assumesMarks }: { readonly assumesMarks: boolean },
+  ) {
+    this.#assumesMarks = assumesMarks;
     this.shards = shards;
     this.#gathered = gathered;
     this.#kept = kept;
@@ -37,6 +48,11 @@ export class StampedReads implements StampTaker {
       const answers = await Promise.all(wanted.map((some) => this.#askFields(names, some)));
       return answers.length === 1 ? (answers[0] as readonly Reply[]) : answers.flat();
     });
+  }
+
+  /** Whether every shard whose kept rows were used has said since that they are what they were. */
+  hasAssumedRight(): boolean {
+    return !this.#wasMistaken && this.#assumed.size === 0;
   }
 
   /** Whether all was asked by the borders that every shard had, and none was changing them. */
@@ -71,7 +87,7 @@ export class StampedReads implements StampTaker {
       const { shard, layout, bucket, field } = this.shards.place(key);
       this.#kept.add(layout.number);
       const place = { shard, table: layout.number, name: `${bucket} ${field}` };
-      const mark = this.#marks.get(`${shard} ${place.table}`);
+      const mark = this.#markOf(shard, place.table);
       const held =
         mark === undefined ? undefined : this.#kept.get(shard, place.table, mark, place.name);
       if (held) rows[at] = held.row;
@@ -86,6 +102,15 @@ export class StampedReads implements StampTaker {
       if (mark !== undefined) this.#kept.put(shard, table, mark, name, loaded[n]);
     }
     return rows;
+  }
+
+  #markOf(shard: number, table: number): string | undefined {
+    const name = `${shard} ${table}`;
+    const mark = this.#marks.get(name);
+    if (mark !== undefined || !this.#assumesMarks || this.#marks.has(name)) return mark;
+    const last = this.#kept.markOf(shard, table);
+    if (last !== undefined) this.#assumed.set(name, last);
+    return last;
   }
 
   async #askFields(names: ShardNames, { bucket, fields }: WantedFields): Promise<readonly Reply[]> {
@@ -128,6 +153,9 @@ export class StampedReads implements StampTaker {
     this.#met.add(borders);
     for (const [table, mark] of marks) {
       const name = `${shard} ${table}`;
+      const assumed = this.#assumed.get(name);
+      if (assumed !== undefined && assumed !== mark) this.#wasMistaken = true;
+      this.#assumed.delete(name);
       const isOther = this.#marks.has(name) && this.#marks.get(name) !== mark;
       this.#marks.set(name, isOther ? undefined : mark);
     }

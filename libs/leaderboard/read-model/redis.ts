@@ -112,12 +112,11 @@ async function standing(reads: RedisReads, query: StandingQuery): Promise<Standi
   const { order, userId, around, ties } = query;
   const board = orderOf(reads, query);
   // One row more above tells whether the first that is shown is tied with what is before it.
-  const [at, [own], [ownName]] = await Promise.all([
+  const [at, [ownName]] = await Promise.all([
     board.standing(scoreKey(query, userId).key, around === 0 ? 0 : around + 1, around),
-    reads.load([scoreKey(query, userId)]),
     namesOf(kept(reads), [{ user_id: userId }]),
   ]);
-  if (at.row === undefined || !own) {
+  if (at.row === undefined) {
     return { row: undefined, above: [], below: [], players: at.total };
   }
   const { total: players, value, below } = at;
@@ -144,7 +143,7 @@ async function standing(reads: RedisReads, query: StandingQuery): Promise<Standi
     row: {
       ...(row as RankedPlayer),
       percentile: percentileOf(players - value.through, players),
-      matches: own.matches as number,
+      matches: at.stored.matches as number,
     },
     above: rankedAbove,
     below: rankedBelow,
