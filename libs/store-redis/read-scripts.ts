@@ -44,9 +44,9 @@ for n, state in ipairs(asked[1]) do
   for at = 2, #fields do said[at] = said[at] or '' end
   stamps[n] = table.concat(said, '\\n')
 end
--- Bytes, as Redis compares them: Lua's own comparison follows the locale.
-local function isBefore(a, b)
-  for n = 1, math.min(#a, #b) do
+-- Bytes, as Redis compares them: Lua's own comparison follows the locale. The first few are known to be the same.
+local function isBefore(a, b, same)
+  for n = same + 1, math.min(#a, #b) do
     local x, y = string.byte(a, n), string.byte(b, n)
     if x ~= y then return x < y end
   end
@@ -57,8 +57,7 @@ local function measure(member, skip)
   local a, b, c, d, e, f = string.byte(member, skip + 1, skip + 6)
   return ((((((a or 0) * 256 + (b or 0)) * 256 + (c or 0)) * 256 + (d or 0)) * 256 + (e or 0)) * 256) + (f or 0)
 end
-local function sharedStart(a, b)
-  local n = 0
+local function sharedStart(a, b, n)
   while n < #a and n < #b and string.byte(a, n + 1) == string.byte(b, n + 1) do n = n + 1 end
   return n
 end
@@ -66,28 +65,32 @@ local function memberAt(set, at) return redis.call('ZRANGE', set, at, at)[1] end
 -- Members before one that is not there itself, among the ties from low to high. They are sorted by when
 -- they were reached, which is spread more or less evenly: its place is guessed from both ends of the
 -- window, and members on either side of the guess become the new ends. Every third step halves what is left.
-local function searchTies(set, low, high, member)
+-- Rows are dealt by hash: where its share of the ties is known from one shard, the others have about as much before it.
+local function searchTies(set, low, high, member, hint)
   local first, last = memberAt(set, low), memberAt(set, high - 1)
-  if not isBefore(first, member) then return low end
-  if isBefore(last, member) then return high end
+  if not isBefore(first, member, 0) then return low end
+  if isBefore(last, member, 0) then return high end
   low, high = low + 1, high - 1
   local step = 0
+  -- All that is between two members begins as both of them do, and so does the one that is looked for.
+  local skip = sharedStart(first, last, 0)
   while high - low > ${tiesPageMax} do
     step = step + 1
     local share, reach = 0.5, 0
     if step % 3 ~= 0 then
-      local skip = sharedStart(first, last)
+      skip = sharedStart(first, last, skip)
       local from, to = measure(first, skip), measure(last, skip)
       if to > from then share = (measure(member, skip) - from) / (to - from) end
       reach = math.ceil(0.7 * math.sqrt(high - low))
     end
+    if step == 1 and hint then share, reach = hint, math.ceil(math.sqrt(high - low)) end
     local at = low + math.floor((high - low - 1) * share)
     for _, probe in ipairs({ at - reach, at + reach }) do
       if probe < low then probe = low end
       if probe >= high then probe = high - 1 end
       if probe >= low then
         local found = memberAt(set, probe)
-        if isBefore(found, member) then low, first = probe + 1, found
+        if isBefore(found, member, skip) then low, first = probe + 1, found
         else high, last = probe, found end
       end
     end
@@ -97,16 +100,19 @@ local function searchTies(set, low, high, member)
   local to = #rest
   while from < to do
     local middle = math.floor((from + to) / 2)
-    if isBefore(rest[middle + 1], member) then from = middle + 1 else to = middle end
+    if isBefore(rest[middle + 1], member, skip) then from = middle + 1 else to = middle end
   end
   return low + from
 end
+local shares = {}
 -- Rows before a place, of which the counts of its score are known.
 local function countBefore(set, score, member, before, through)
   if before == through then return before end
-  local held = redis.call('ZSCORE', set, member)
-  if held and tonumber(held) == tonumber(score) then return redis.call('ZRANK', set, member) end
-  return searchTies(set, before, through, member)
+  local held, place = redis.call('ZSCORE', set, member), nil
+  if held and tonumber(held) == tonumber(score) then place = redis.call('ZRANK', set, member)
+  else place = searchTies(set, before, through, member, shares[member]) end
+  shares[member] = (place - before) / (through - before)
+  return place
 end
 local found = {}
 -- Where a row stands, from its value; looked up once for all shards.
