@@ -10,7 +10,7 @@ export interface FromBareFastify {
 
 const [answer = '{}'] = process.argv.slice(2);
 const app = fastify();
-for (const path of ['/v1/scores/:user_id', '/v1/payments/:checkout_id']) {
+for (const path of ['/v1/scores', '/v1/scores/:user_id', '/v1/payments/:checkout_id']) {
   app.get(path, (_request, reply) => reply.type('application/json').send(answer));
 }
 app.post<{ Body: { points: number } }>('/v1/scores', (request) => ({

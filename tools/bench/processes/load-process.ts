@@ -10,10 +10,10 @@ export interface Load {
   readonly port: number;
   readonly authorization: string;
   /**
-   * `standing`: GET of a random player. `score`: POST of a new match of a random player. `payment`: POST of the next payment
+   * `standing`: GET of a random player. `top`: GET of the best ten. `score`: POST of a new match of a random player. `payment`: POST of the next payment
    * to a random seller. `status`: GET of one of the first payments that a process like this one has sent.
    */
-  readonly request: 'standing' | 'score' | 'payment' | 'status';
+  readonly request: 'standing' | 'top' | 'score' | 'payment' | 'status';
   /** What follows the path of a GET. */
   readonly query?: string;
   /** How many there are to choose from: players, sellers or payments. */
@@ -94,8 +94,13 @@ class Connection {
 function requestOf({ port, authorization, request, query = '', players }: Load): string {
   const one = Math.floor(Math.random() * players);
   const host = `Host: 127.0.0.1:${port}\r\nAuthorization: ${authorization}\r\n`;
-  if (request === 'standing' || request === 'status') {
-    const path = request === 'standing' ? `scores/${playerId(one)}` : `payments/${paymentId(one)}`;
+  const read = {
+    standing: () => `scores/${playerId(one)}`,
+    top: () => 'scores',
+    status: () => `payments/${paymentId(one)}`,
+  };
+  if (request === 'standing' || request === 'top' || request === 'status') {
+    const path = read[request]();
     return `GET /v1/${path}${query} HTTP/1.1\r\n${host}\r\n`;
   }
   const number = posted;
