@@ -40,6 +40,24 @@ await describeOn('redis', 'A start on a Redis', (redis) => {
     expect(ended.err.trim().split('\n')).toHaveLength(1);
   });
 
+  test('that has no such database: nothing is written to another one', async () => {
+    const prefix = `test-${randomUUID()}`;
+    const store = `${redis.url}/99?prefix=${prefix}`;
+    const ended = await runMain(await settings({ ANNALS_LEADERBOARD_STORE: store })).ended;
+    expectRefused(
+      ended,
+      /^annals: cannot start: Redis refuses us: .* database .*\/99: ERR DB index is out of range\)$/,
+    );
+    expect(ended.err.trim().split('\n')).toHaveLength(1);
+    expect(await keysUnder(redis, prefix)).toEqual([]);
+    // One that it has is used, and no other.
+    const there = await settings({ ANNALS_LEADERBOARD_STORE: `${redis.url}/15?prefix=${prefix}` });
+    await (await openSite(siteConfigOf(configSchema.parse(there)))).close();
+    expect(await keysUnder(redis, prefix)).toEqual([]);
+    const remove = `redis.call('SELECT', 15) return redis.call('DEL', KEYS[1])`;
+    expect(await tellRedis(redis, `EVAL "${remove}" 1 ${prefix}:site`)).toBe(':1');
+  });
+
   test('where another site keeps its read models under the same prefix', async () => {
     const prefix = `test-${randomUUID()}`;
     const store = `${redis.url}?prefix=${prefix}`;

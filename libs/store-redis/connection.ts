@@ -120,6 +120,15 @@ export function connectRedis(url: string): RedisConnection {
   return new Connection(client, place);
 }
 
+/**
+ * The client would go on in database 0, which is somebody else's. It sends SELECT before all that waits for
+ * a connection, and again at each reconnect; one that fails must end the connection there.
+ */
+function isSelectRefused(error: Error): boolean {
+  const { command } = error as { command?: { readonly name?: string } };
+  return command?.name === 'select';
+}
+
 /** Attempts to reach any node of a cluster; then commands fail, and the next one begins anew. */
 const clusterAttemptsMax = 10;
 
@@ -131,6 +140,8 @@ class Connection implements RedisConnection {
   #gathering = false;
   #connecting: Promise<void> | undefined;
   #reason: Error | undefined;
+  /** What was answered to SELECT, until there is another connection. */
+  #refusal: Error | undefined;
 
   constructor(client: Redis | Cluster, place: string) {
     this.#client = client;
@@ -138,7 +149,14 @@ class Connection implements RedisConnection {
     this.place = place;
     // Why a connection does not come about is only told here; commands fail without the reason.
     client.on('error', (error: Error) => {
+      if (this.#refusal) return;
       this.#reason = error;
+      if (!isSelectRefused(error)) return;
+      this.#refusal = error;
+      client.disconnect(true);
+    });
+    client.on('connect', () => {
+      this.#refusal = undefined;
     });
     client.on('ready', () => {
       this.#reason = undefined;

@@ -22,7 +22,7 @@ export class RedisStoreError extends Error {
 const advice: { readonly [code in RedisStoreErrorCode]: string } = {
   unreachable: 'Redis does not answer: nothing is known of the last command',
   closed: 'the store is closed',
-  refused: 'Redis refuses us: check user, password and permissions',
+  refused: 'Redis refuses us: check user, password, permissions and the number of the database',
   evicts: 'Redis may drop keys when its memory is full: set maxmemory-policy noeviction',
   'foreign-keys': 'there are keys of somebody else under our prefix: choose another prefix',
   'another-site': 'another site keeps its read models under our prefix: choose another prefix',
@@ -32,7 +32,7 @@ const advice: { readonly [code in RedisStoreErrorCode]: string } = {
 };
 
 const byReply: readonly (readonly [RegExp, RedisStoreErrorCode])[] = [
-  [/^(?:NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH)/, 'refused'],
+  [/^(?:NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH|ERR DB index)/, 'refused'],
   [/^OOM/, 'out-of-memory'],
   [/^WRONGTYPE/, 'foreign-keys'],
   [/^(?:BUSY|TRYAGAIN)/, 'busy'],

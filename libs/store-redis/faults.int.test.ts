@@ -65,6 +65,38 @@ await describeOn('redis', 'A server', ({ url }) => {
     await expect(refused).rejects.not.toThrow('secret');
   });
 
+  test('that has no such database is refused: no other one is used', async () => {
+    const connection = connected(`${url}/99`);
+    const key = `${ownPrefix()}:key`;
+    for (let times = 1; times <= 2; times += 1) {
+      const set = connection.call('SET', key, '1');
+      await expect(set).rejects.toMatchObject({ code: 'refused' });
+      await expect(set).rejects.toThrow(/\/99: ERR DB index is out of range/);
+    }
+    expect(await connected(url).call('EXISTS', key)).toBe(0);
+  });
+
+  test('whose database is not ours any more when we come back is refused', async () => {
+    const admin = connected(url);
+    const user = ownPrefix();
+    await admin.call('ACL', 'SETUSER', user, 'on', '>secret', '~*', '+@all');
+    onTestFinished(async () => {
+      await admin.call('ACL', 'DELUSER', user);
+    });
+    const connection = connected(`${url.replace('://', `://${user}:secret@`)}/3`);
+    const key = `${ownPrefix()}:key`;
+    await connection.call('SET', key, '1', 'PX', 60_000);
+    await admin.call('ACL', 'SETUSER', user, '-select');
+    await admin.call('CLIENT', 'KILL', 'USER', user);
+    const set = connection.call('SET', key, '2', 'PX', 60_000);
+    await expect(set).rejects.toMatchObject({ code: 'refused' });
+    await expect(set).rejects.toThrow('/3: NOPERM');
+    expect(await admin.call('EXISTS', key)).toBe(0);
+    // Nothing has to be opened again once it may be used.
+    await admin.call('ACL', 'SETUSER', user, '+select');
+    expect(String(await connection.call('GET', key))).toBe('1');
+  });
+
   test('closed stores and readers say so', async () => {
     const { store, generation } = await openSample(url);
     await store.close();
