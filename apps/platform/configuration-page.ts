@@ -58,6 +58,9 @@ export function envExample(settings: readonly Setting[]): string {
 }
 
 const guide = [
+  'In a URL a user, a password and the value of a setting are percent-encoded: `/` is `%2F`, `?` `%3F`, `#` `%23`, `@`',
+  '`%40`, `:` `%3A` and `%` `%25`. Others are refused, and their URL is not repeated.',
+  '',
   '## Logs',
   '',
   '| URL | what |',

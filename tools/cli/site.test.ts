@@ -44,4 +44,28 @@ describe('where a command looks', () => {
     expect(err).toContain(message);
     expect(err).not.toContain('secret');
   });
+
+  it.each([
+    ['status', '--log'],
+    ['log verify', '--against'],
+    ['log copy --to sqlite:FOLDER', '--from'],
+    ['log copy --from sqlite:FOLDER', '--to'],
+  ])(
+    'annals %s %s never tells a password that must be percent-encoded',
+    async (command, option) => {
+      const folder = await temporaryFolder();
+      await appendScores(folder, 0, 1);
+      const argv = command.replace('FOLDER', folder).split(' ');
+      for (const scheme of ['kafka', 'esdb', 'kafak']) {
+        for (const mark of ['/', '?', '#', '@', ':']) {
+          const url = `${scheme}://ann:zq${mark}xj@127.0.0.1:1/t`;
+          const env = { ANNALS_DATA: folder };
+          const { code, out, err } = await annals([...argv, option, url], { env });
+          expect({ code, out }).toEqual({ code: exitCodes.usage, out: '' });
+          expect(err).toContain(scheme === 'kafak' ? 'is none of sqlite:FOLDER' : '%2F, %3F, %23');
+          expect(err).not.toMatch(/zq|xj/);
+        }
+      }
+    },
+  );
 });

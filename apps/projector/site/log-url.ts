@@ -3,6 +3,7 @@ import {
   badUrl,
   countIn,
   isBad,
+  misreadUser,
   sqliteFolder,
   urlParts,
   wordIn,
@@ -101,6 +102,8 @@ function kafkaPlace(url: string): KafkaLogPlace | BadUrl {
 
 /** All that is not ours is the client's to know. */
 function esdbPlace(url: string): EventStoreDBLogPlace | BadUrl {
+  const misread = misreadUser(url);
+  if (misread) return misread;
   const [address = '', query = '', ...more] = url.split('?');
   if (more.length > 0 || !/:\/\/[^/]*[^@/,]\/?$/.test(address)) {
     return badUrl('is not esdb://[user:password@]host:port?tls=true');

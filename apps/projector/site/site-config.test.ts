@@ -99,4 +99,37 @@ describe('where a site is', () => {
       problems: ['ANNALS_LEADERBOARD_STORE: has no host and port in "h:0"'],
     });
   });
+
+  const urlSettings = Object.keys(siteFields).filter((name) =>
+    /_(?:LOG|STORE|ARCHIVE|KEYS)$/.test(name),
+  );
+  const schemes = [
+    'kafka',
+    'esdb',
+    'esdb+discover',
+    ...['redis', 'rediss', 'redis-cluster', 'rediss-cluster', 'cassandra', 'cassandras'],
+  ];
+
+  it.each(urlSettings)('%s never tells a password that must be percent-encoded', (name) => {
+    expect(urlSettings.length).toBeGreaterThan(4);
+    let named = 0;
+    for (const scheme of schemes) {
+      for (const mark of ['/', '?', '#', '@', ':']) {
+        for (const password of [`zq${mark}xj`, `12${mark}zqxj`, `zq${mark}xj?x=1`]) {
+          const url = `${scheme}://ann:${password}@h:9092/t?datacenter=dc1`;
+          const { problems } = read({ [name]: url }) as { problems: readonly string[] };
+          const told = problems.join();
+          expect(told, url).toMatch(new RegExp(`^${name}: (?:is none of|has an "@" .*%2F, %3F)`));
+          expect(told, url).not.toMatch(/zq|xj/);
+          if (told.includes('%2F')) named += 1;
+        }
+      }
+    }
+    expect(named).toBeGreaterThan(0);
+  });
+
+  it('a password that is percent-encoded is taken', () => {
+    const taken = site({ ANNALS_LOG: 'kafka://ann:%2F%3F%23%40%3A@h:9092/t' });
+    expect(taken.log).toMatchObject({ login: { username: 'ann', password: '/?#@:' } });
+  });
 });

@@ -20,12 +20,14 @@ export interface UrlParts {
 }
 
 const urlPattern =
-  /^([a-z][a-z+-]*):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^@/?#]+)(?:\/([^?#]*))?(?:\?([^#]*))?$/;
+  /^([a-z][a-z+-]*):\/\/(?:([^:@/?#]*)(?::([^:@/?#]*))?@)?([^@/?#]+)(?:\/([^?#]*))?(?:\?([^#]*))?$/;
 const hostPattern = /^(?:\[[0-9a-f:]+\]|[^:[\]\s]+)(?::(\d{1,5}))?$/i;
 const portMax = 65_535;
 
 /** The parts of a URL with any number of hosts, whose settings are among `known`. */
 export function urlParts(url: string, known: readonly string[]): UrlParts | BadUrl {
+  const misread = misreadUser(url);
+  if (misread) return misread;
   const match = urlPattern.exec(url);
   if (!match) return badUrl('is not scheme://[user:password@]host:port');
   const [, scheme = '', user, password, hostList = '', path = '', query = ''] = match;
@@ -44,6 +46,19 @@ export function urlParts(url: string, known: readonly string[]): UrlParts | BadU
   } catch {
     return badUrl('has a % that is followed by no two hexadecimal digits');
   }
+}
+
+/**
+ * A part of a password would be taken for host, path or settings, and be told in what is refused of them: so
+ * an "@" stands before the hosts alone.
+ */
+export function misreadUser(url: string): BadUrl | undefined {
+  const [, who] = /^[^:]*:\/\/(.*)@/s.exec(url) ?? [];
+  if (who === undefined || /^[^:/?#@]*(?::[^:/?#@]*)?$/.test(who)) return undefined;
+  return badUrl(
+    'has an "@" behind a "/", "?", "#", "@" or second ":": in a user, a password or a setting these must be ' +
+      'percent-encoded, as %2F, %3F, %23, %40 and %3A',
+  );
 }
 
 function isHost(text: string): boolean {
