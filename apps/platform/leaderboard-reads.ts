@@ -6,6 +6,7 @@ import {
   redisLeaderboardReadModel,
   sqliteLeaderboardReadModel,
 } from '@annals/leaderboard';
+import { mismatchText, type VersionMismatch } from '@annals/projection';
 import type { SiteLive } from '@annals/projector';
 import { ChangeWatch } from './change-watch.ts';
 
@@ -31,14 +32,8 @@ export class ReadModelBuildingError extends Error {
 /** The live generation was made by another version of the projection: this program cannot tell what it holds. */
 export class ReadModelVersionError extends Error {
   readonly code = 'read-model-version';
-  constructor(version: number, codeVersion: number) {
-    const newer =
-      version > codeVersion
-        ? 'use a newer program'
-        : 'annals rebuild leaderboard, then annals promote leaderboard';
-    super(
-      `the read model was made by version ${version}, this program has version ${codeVersion}: ${newer}`,
-    );
+  constructor(mismatch: VersionMismatch) {
+    super(mismatchText(mismatch));
     this.name = 'ReadModelVersionError';
   }
 }

@@ -95,17 +95,27 @@ export function registerProjectionMetrics(registry: Registry, metrics: Projectio
   gauge('annals_projection_parked', 'Dead letters. Only where this process works on it.', (s) =>
     s.leased ? s.parked : undefined,
   );
-  gauge('annals_projection_up', '1 while this process keeps it up to date.', (s) =>
-    isUp(s) ? 1 : 0,
-  );
+  new Gauge({
+    name: 'annals_projection_up',
+    help: '1 while this process keeps it up to date.',
+    ...{ labelNames, registers },
+    collect() {
+      this.reset();
+      for (const share of shares()) this.set(labelsOf(share), isUp(share) ? 1 : 0);
+      for (const share of sharesLeftAlone(status())) this.set(labelsOf(share), 0);
+    },
+  });
   new Gauge({
     name: 'annals_projection_state',
-    help: '1 for the state it is in: live, catching-up, held, waiting (another process works on it), lost, halted, failing, starting, stopped.',
+    help: '1 for the state it is in: live, catching-up, held, waiting (another process works on it), lost, halted, failing, starting, stopped; version-mismatch where it is live and made by other code.',
     labelNames: [...labelNames, 'state'],
     registers,
     collect() {
       this.reset();
       for (const share of shares()) this.set({ ...labelsOf(share), state: share.state }, 1);
+      for (const share of sharesLeftAlone(status())) {
+        this.set({ ...labelsOf(share), state: 'version-mismatch' }, 1);
+      }
     },
   });
   registerLag(registry, metrics, shares);
@@ -169,7 +179,18 @@ function registerLag(
 /** They are read to be counted, on the thread that serves HTTP. */
 const lagEventsMax = limits.pageEventsDefault;
 
-function labelsOf({ projection, generation, worker }: ShareStatus) {
+type ShareName = Pick<ShareStatus, 'projection' | 'generation' | 'worker'>;
+
+/** Of generations that are live, and that this process must not follow. */
+function sharesLeftAlone(status: readonly GenerationStatus[]): readonly ShareName[] {
+  return status.flatMap((one) => {
+    if (one.kind !== 'version-mismatch' || !one.isLive) return [];
+    const { projection, generation, workers } = one;
+    return Array.from({ length: workers }, (_, worker) => ({ projection, generation, worker }));
+  });
+}
+
+function labelsOf({ projection, generation, worker }: ShareName) {
   return { projection, generation: `g${generation}`, worker: String(worker) };
 }
 

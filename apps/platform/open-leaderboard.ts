@@ -110,7 +110,11 @@ async function readsOf(
   const liveGeneration = () => {
     const live = generations.live(projection.name);
     if (!live || live.version === projection.version) return live;
-    throw new ReadModelVersionError(live.version, projection.version);
+    throw new ReadModelVersionError({
+      projection: projection.name,
+      version: live.version,
+      codeVersion: projection.version,
+    });
   };
   const { clock } = site;
   const live = leaderboardReads(site.liveFor(projection, { liveGeneration, diverged }), clock);

@@ -1,10 +1,10 @@
-import { newId } from '@annals/core';
 import { leaderboardProjection } from '@annals/leaderboard';
-import { promote, rebuild } from '@annals/projection';
-import { openEmbedded } from '@annals/projector';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { embeddedSite, openEmbedded } from '@annals/projector';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { newerProgram, olderProjectorTells } from './testing/newer-program.ts';
 import { type OpenPlatform, openPlatform } from './testing/open-platform.ts';
 import { operate } from './testing/operate.ts';
+import { temporaryFolder } from './testing/temporary-folder.ts';
 import { until } from './testing/until.ts';
 
 // A rebuild and its promotion, on a busy machine.
@@ -20,22 +20,10 @@ const post = (match_id: string) =>
   platform.call('POST /v1/scores', { body: { user_id: 'ann', points: 5, match_id } });
 const read = () => platform.call('GET /v1/scores/ann');
 
-/** A program with the next version of the projection rebuilds, and makes what it built live. */
-async function newerProgram(): Promise<void> {
-  const site = await openEmbedded({ dataFolder: platform.folder, mustExist: true });
-  const { log, cipher, clock } = site;
-  const projection = { ...leaderboardProjection, version: leaderboardProjection.version + 1 };
-  const store = site.storeFor(leaderboardProjection);
-  const means = { log, cipher, clock, projection, store, holder: `newer/${newId()}` };
-  expect(await rebuild(means)).toMatchObject({ kind: 'rebuilt' });
-  expect(await promote(means)).toMatchObject({ kind: 'promoted' });
-  await site.close();
-}
-
 describe('a service of an older version, when a newer generation becomes live', () => {
   it('does not read what it does not know: 503 that says what to do; writes go on', async () => {
     expect((await post('m1')).status).toBe(200);
-    await newerProgram();
+    await newerProgram(embeddedSite(platform.folder));
     const refused = await until('it hears of it', async () => {
       const answer = await read();
       return answer.status === 503 ? answer : undefined;
@@ -52,9 +40,15 @@ describe('a service of an older version, when a newer generation becomes live', 
   });
 
   it('its projector leaves the newer generation alone', async () => {
-    const { body } = await platform.call('GET /metrics');
-    expect(body).toContain('annals_projection_up{projection="leaderboard",generation="g1"');
-    expect(body).not.toContain('generation="g2"');
+    const up = (generation: string) =>
+      `annals_projection_up{projection="leaderboard",generation="${generation}",worker="0"}`;
+    const body = await until('its thread has told', async () => {
+      const text = String((await platform.call('GET /metrics')).body);
+      return text.includes(up('g2')) ? text : undefined;
+    });
+    expect(body).toContain(up('g1'));
+    expect(body).toContain(`${up('g2')} 0\n`);
+    expect(body).not.toMatch(/annals_projection_events_total\{.*generation="g2"/);
     const site = await openEmbedded({ dataFolder: platform.folder });
     const opened = await site.storeFor(leaderboardProjection).open(2);
     if (opened === 'lost') throw new Error('g2 is gone');
@@ -74,4 +68,10 @@ describe('a service of an older version, when a newer generation becomes live', 
     });
     expect(answer.body.user_info.score).toBe(10);
   });
+});
+
+it('a projector by itself says that the live generation is not followed: log, readiness, metrics, status', async () => {
+  const folder = await temporaryFolder();
+  onTestFinished(() => folder.remove());
+  await olderProjectorTells({ ANNALS_DATA: folder.path });
 });

@@ -11,7 +11,7 @@ import {
 import { leaderboardProjection } from '@annals/leaderboard';
 import { leaderboardErrors } from '@annals/leaderboard-api';
 import { paymentsErrors } from '@annals/payments-api';
-import { type GenerationDirectory, generationDirectory } from '@annals/projection';
+import { type GenerationDirectory, generationDirectory, mismatchText } from '@annals/projection';
 import {
   type LogProgress,
   openSite,
@@ -270,10 +270,16 @@ function readinessOfLogs({ logs }: Site): ReadinessCheck[] {
 function readinessOfProjector(projector: ProjectorThread): ReadinessCheck {
   return {
     name: 'projector',
-    check: () =>
-      projector.status().length > 0
-        ? { kind: 'ready' }
-        : { kind: 'not-ready', detail: 'the projector has not started' },
+    check: () => {
+      const generations = projector.status();
+      if (generations.length === 0) {
+        return { kind: 'not-ready', detail: 'the projector has not started' };
+      }
+      const unknown = generations.find((one) => one.isLive && one.kind === 'version-mismatch');
+      return unknown?.kind === 'version-mismatch'
+        ? { kind: 'degraded', detail: `${unknown.projection}: ${mismatchText(unknown)}` }
+        : { kind: 'ready' };
+    },
   };
 }
 

@@ -119,6 +119,7 @@ function followLog(
   const projector = runProjector({
     ...means,
     holder,
+    onLeftAlone: onTrouble,
     observe: (observation) => {
       if (observation.kind !== 'trouble') return;
       const { projection, detail } = observation.status;

@@ -29,6 +29,7 @@ export {
   type Verdict,
   verdictOf,
 } from './generations/state.ts';
+export { mismatchText, type VersionMismatch } from './generations/version-mismatch.ts';
 export { holdMsMax, isHolding } from './holds.ts';
 export { lowestCheckpoint } from './lowest-checkpoint.ts';
 export {

@@ -11,6 +11,7 @@ import {
 import {
   type GenerationHalt,
   type GenerationReport,
+  mismatchText,
   type Projection,
   type ProjectionReport,
   projectionStatus,
@@ -143,7 +144,11 @@ async function problemOf(
       : `its store is lost (${report.lost}): annals drop ${name} --generation g${report.generation}`;
   }
   if (report.kind === 'version-mismatch') {
-    return `made by version ${report.version}, this program has ${projection.version}: annals rebuild ${name}`;
+    return mismatchText({
+      projection: name,
+      version: report.version,
+      codeVersion: projection.version,
+    });
   }
   if (report.diverged !== undefined) {
     return `${report.diverged} (was the log restored from an older backup?): annals rebuild ${name}`;

@@ -274,7 +274,10 @@ describe('a projector', () => {
     await newer.stop();
     const before = await site.rows(1);
     await site.score('ann', 1);
-    const older = site.start([gameProjection({ version: 1 })]);
+    const told: string[] = [];
+    const older = site.start([gameProjection({ version: 1 })], {
+      onLeftAlone: (projection, detail) => told.push(`${projection}: ${detail}`),
+    });
     await site.clock.advance(5_000);
     expect(older.status()).toEqual([
       {
@@ -284,9 +287,17 @@ describe('a projector', () => {
         kind: 'version-mismatch',
         version: 2,
         codeVersion: 1,
+        workers: 1,
       },
     ]);
     expect(await site.rows(1)).toEqual(before);
+    // Once, though other generations come meanwhile.
+    const made = 'the read model was made by version 2, this program has version 1';
+    expect(told).toEqual([`game: g1 is live and not followed: ${made}: use a newer program`]);
+    const again = site.operation(gameProjection({ version: 2 }));
+    expect(await site.clock.until(rebuild(again))).toMatchObject({ kind: 'rebuilt' });
+    await site.clock.advance(5_000);
+    expect(told).toHaveLength(1);
     await older.stop();
   });
 

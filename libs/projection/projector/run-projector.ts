@@ -4,7 +4,13 @@ import { decideAndAppend, readControl } from '../generations/control-stream.ts';
 import { decideFirst, nextGeneration } from '../generations/decide.ts';
 import type { GenerationDirectory } from '../generations/directory.ts';
 import { finishBuilding, makeGeneration } from '../generations/make-generation.ts';
-import { type Generation, isFollowed, liveGeneration } from '../generations/state.ts';
+import {
+  type Generation,
+  isFollowed,
+  liveGeneration,
+  type ProjectionState,
+} from '../generations/state.ts';
+import { mismatchText } from '../generations/version-mismatch.ts';
 import type { Projection } from '../projection.ts';
 import type { ProjectionStore } from '../store.ts';
 import { messageOf } from './share-session.ts';
@@ -23,6 +29,8 @@ export interface ProjectorOptions {
   readonly holder: string;
   readonly signal: AbortSignal;
   readonly observe?: Observe;
+  /** A generation that is live was made by other code and is left alone: told once each time that one becomes live. */
+  readonly onLeftAlone?: (projection: string, detail: string) => void;
   /** Shares of the first generation of a projection; 1 unless told. */
   readonly workersOfFirst?: (projection: Projection) => number;
 }
@@ -38,7 +46,12 @@ export type GenerationStatus = {
   /** A point in time: it stays as it is. */
   | { readonly kind: 'frozen' }
   /** Made by another version of the projection's code. */
-  | { readonly kind: 'version-mismatch'; readonly version: number; readonly codeVersion: number }
+  | {
+      readonly kind: 'version-mismatch';
+      readonly version: number;
+      readonly codeVersion: number;
+      readonly workers: number;
+    }
 );
 
 export interface Projector {
@@ -65,6 +78,8 @@ class ProjectionRun {
   readonly #projection: Projection;
   readonly #store: ProjectionStore;
   readonly #followed = new Map<number, FollowedGeneration>();
+  /** The live generation that was told to be left alone. */
+  #toldOf: number | undefined;
 
   constructor(options: ProjectorOptions, projection: Projection) {
     this.#options = options;
@@ -87,7 +102,8 @@ class ProjectionRun {
   #kindOf(one: Generation) {
     const codeVersion = this.#projection.version;
     if (one.version !== codeVersion) {
-      return { kind: 'version-mismatch', version: one.version, codeVersion } as const;
+      const { version, workers } = one;
+      return { kind: 'version-mismatch', version, codeVersion, workers } as const;
     }
     if (one.until) return { kind: 'frozen' } as const;
     if (!one.rebuilt) return { kind: 'building' } as const;
@@ -168,6 +184,21 @@ class ProjectionRun {
       }
       if (!wanted && followed) void followed.stop();
     }
+    this.#tellOfMismatch(state);
+  }
+
+  #tellOfMismatch(state: ProjectionState): void {
+    const { name: projection, version: codeVersion } = this.#projection;
+    const live = state.generations.get(liveGeneration(state) ?? 0);
+    if (!live || live.version === codeVersion) {
+      this.#toldOf = undefined;
+      return;
+    }
+    if (this.#toldOf === live.generation) return;
+    this.#toldOf = live.generation;
+    const text = mismatchText({ projection, version: live.version, codeVersion });
+    const detail = `g${live.generation} is live and not followed: ${text}`;
+    this.#options.onLeftAlone?.(projection, detail);
   }
 
   #workOf(
