@@ -39,6 +39,9 @@ function fromStore(code: string, store: string): Problem | undefined {
       return unavailable(`the ${store} is busy`, 1);
     case 'catching-up':
       return unavailable(`the ${store} is catching up`, retryAfterSeconds);
+    case 'unreachable':
+    case 'refused':
+      return unavailable(`the ${store} does not answer`, retryAfterSeconds);
     case 'closed':
       return unavailable('the service is stopping', 1);
     default:

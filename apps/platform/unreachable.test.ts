@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import { openLogAt } from '@annals/projector';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCommand, runMain, runProjector } from './testing/platform-process.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
@@ -83,10 +84,22 @@ describe.concurrent('a log that is nowhere', () => {
     expectOneLine(err, 'annals: ', 1);
     expect(code).toBe(1);
   });
+});
 
-  it('ends a command', async () => {
-    const { code, err } = await runCommand(['log', 'head'], log());
-    expectOneLine(err, 'annals: ', 1);
-    expect(code).toBe(1);
+describe.concurrent.each(settings)('%s that is nowhere, for a command', (_what, setting, url) => {
+  const argv =
+    setting === 'ANNALS_KEYS'
+      ? ['subjects', 'erase', 'player:ann', '--yes']
+      : ['rebuild', 'leaderboard'];
+
+  it('ends it with the exit code of what cannot be used', async () => {
+    const settings = env(setting, url(1));
+    await (
+      await openLogAt(`sqlite:${settings.ANNALS_DATA}`, { dataFolder: settings.ANNALS_DATA })
+    ).log.close();
+    const { code, err } = await runCommand([...argv, '--json'], settings);
+    expect(JSON.parse(err)).toMatchObject({ code: 'unreachable', exit_code: 5 });
+    expectOneLine(JSON.parse(err).error, '', 1);
+    expect(code).toBe(5);
   });
 });

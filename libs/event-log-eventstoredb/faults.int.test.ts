@@ -147,7 +147,10 @@ await describeOn(
     test('says that no server answers, in bounded time', async () => {
       await server.act('kill', 1);
       const refused = open(server.url, freshPrefix());
-      await expect(refused).rejects.toMatchObject({ name: EventLogError.name, code: 'io' });
+      await expect(refused).rejects.toMatchObject({
+        name: EventLogError.name,
+        code: 'unreachable',
+      });
       await server.act('start', 1);
     });
   },

@@ -54,7 +54,7 @@ function sentOf(stream: string, error: unknown): Sent {
   }
   if (error instanceof AccessDeniedError) {
     const message = `the server does not let this user append to ${stream}`;
-    throw new EventLogError('io', message, { cause: error });
+    throw new EventLogError('refused', message, { cause: error });
   }
   return { kind: 'in-doubt', detail: error instanceof Error ? error.message : String(error) };
 }

@@ -27,8 +27,8 @@ export function hostsOf(connection: string): string {
 }
 
 /**
- * Resolves when a server has answered: one that is away at first is asked again for a while. Throws EventLogError `io`
- * when none does, and at once when it is one that this client must not use, or may not.
+ * Resolves when a server has answered: one that is away at first is asked again for a while. Throws EventLogError:
+ * `unreachable` when none does, `refused` at once when it is one that this client must not use, or may not.
  */
 export async function untilAnswered(client: EventStoreDBClient, hosts: string): Promise<void> {
   const deadline = Date.now() + limits.connectMsMax;
@@ -39,12 +39,12 @@ export async function untilAnswered(client: EventStoreDBClient, hosts: string): 
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal) {
-        throw new EventLogError('io', `EventStoreDB at ${hosts} ${refusal}`, { cause: error });
+        throw new EventLogError('refused', `EventStoreDB at ${hosts} ${refusal}`, { cause: error });
       }
       cause = error;
     }
     if (Date.now() > deadline) {
-      throw new EventLogError('io', `no EventStoreDB answers at ${hosts}`, { cause });
+      throw new EventLogError('unreachable', `no EventStoreDB answers at ${hosts}`, { cause });
     }
     await new Promise((resolve) => setTimeout(resolve, limits.pauseMsMin));
   }
@@ -85,7 +85,7 @@ export async function headOnServer(
   } catch (error) {
     if (error instanceof StreamNotFoundError) return -1;
     const message = `the server does not tell the head of ${stream}`;
-    throw new EventLogError('io', message, { cause: error });
+    throw new EventLogError('unreachable', message, { cause: error });
   }
   return head;
 }

@@ -47,7 +47,7 @@ await describeOn('eventstoredb-tls', 'the EventStoreDB log over TLS', ({ url }) 
     ['no user', url.replace(/\/\/[^@]+@/, '//')],
   ])('is refused with %s', async (_what, connection) => {
     const error = await refused(connection);
-    expect(error).toMatchObject({ name: 'EventLogError', code: 'io' });
+    expect(error).toMatchObject({ name: 'EventLogError', code: 'refused' });
     expect(error.message).toMatch(/^EventStoreDB at \S+:\d+ refuses us: check user and password$/);
   });
 

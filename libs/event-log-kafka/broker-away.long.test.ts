@@ -57,5 +57,5 @@ test('where no broker answers, opening says so in bounded time', async () => {
     topic: 'nothing',
     folder: freshFolder(),
   });
-  await expect(opening).rejects.toMatchObject({ name: 'EventLogError', code: 'io' });
+  await expect(opening).rejects.toMatchObject({ name: 'EventLogError', code: 'unreachable' });
 });

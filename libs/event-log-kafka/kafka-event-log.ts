@@ -241,7 +241,10 @@ class KafkaLog implements KafkaEventLog {
     const record = this.#encode(partition, undefined, { kind: 'barrier' });
     const answer = await this.#queue.send({ ...record, partition, isBarrier: true });
     if (answer.kind === 'seen') resolve();
-    else reject(new EventLogError('io', `the barrier was not read back in time: ${answer.kind}`));
+    else {
+      const message = `the barrier was not read back in time: ${answer.kind}`;
+      reject(new EventLogError('unreachable', message));
+    }
     return promise;
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventLogError } from '@annals/event-log/port';
 import type { Admin, Kafka } from 'kafkajs';
+import { connectionFault } from './connection-fault.ts';
 import { kafkaLimits } from './kafka-limits.ts';
 import { Brokers } from './wire/brokers.ts';
 import { topicIdOf } from './wire/topic-id.ts';
@@ -30,7 +31,8 @@ export interface Topic {
 
 /**
  * Finds the topic or makes it, and refuses one that would lose events or answer for less than it should.
- * Throws EventLogError: `io` when no broker answers, `not-a-log` when the settings are wrong.
+ * Throws EventLogError: `unreachable` when no broker answers, `refused` when one does not let us, `not-a-log` when the
+ * settings are wrong.
  */
 export async function openTopic(
   kafka: Kafka,
@@ -41,12 +43,10 @@ export async function openTopic(
   try {
     const opening = connectAndOpen(kafka, admin, settings);
     return await within(opening, kafkaLimits.openMsMax, () => {
-      throw new EventLogError('io', `no Kafka broker answers at ${brokers.join(', ')}`);
+      throw new EventLogError('unreachable', `no Kafka broker answers at ${brokers.join(', ')}`);
     });
   } catch (error) {
-    if (error instanceof EventLogError) throw error;
-    const { message } = error as Error;
-    throw new EventLogError('io', `Kafka at ${brokers.join(', ')}: ${message}`, { cause: error });
+    throw connectionFault(error, brokers);
   } finally {
     void admin.disconnect().catch(() => undefined);
   }
@@ -178,7 +178,8 @@ async function offsetsOf(
   const found = await admin.fetchTopicOffsets(topic);
   return Array.from({ length: partitions }, (_, partition) => {
     const one = found.find((offset) => offset.partition === partition);
-    if (!one) throw new EventLogError('io', `partition ${partition} of ${topic} has no leader`);
+    if (!one)
+      throw new EventLogError('unreachable', `partition ${partition} of ${topic} has no leader`);
     return { low: Number(one.low), end: Number(one.high) };
   });
 }

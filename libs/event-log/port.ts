@@ -174,6 +174,10 @@ export type EventLogErrorCode =
   | 'corrupt'
   /** What is read here is being made anew, or comes up too slowly: it passes by itself. */
   | 'catching-up'
+  /** The server that has the log does not answer; it passes when that is back. */
+  | 'unreachable'
+  /** The server does not let us: user, password, permissions, certificates. */
+  | 'refused'
   | 'io';
 
 /** Broken I/O or a log that must not be used; `code` is stable, `message` says what to do. */

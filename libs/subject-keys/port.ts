@@ -65,6 +65,10 @@ export type SubjectKeyStoreErrorCode =
   | 'disk-full'
   /** Another process held the files for too long; safe to repeat. */
   | 'busy'
+  /** The server that has the keys does not answer; it passes when that is back. */
+  | 'unreachable'
+  /** The server does not let us: user, password, permissions. */
+  | 'refused'
   | 'io';
 
 /** Broken I/O or a store that must not be used; `code` is stable, `message` says what to do. */

@@ -26,6 +26,11 @@ const unavailableCodes: ReadonlySet<string> = new Set([
   'rotation-unfinished',
   'store-lost',
   'read-model-building',
+  'unreachable',
+  'refused',
+  'another-site',
+  'foreign-keys',
+  'evicts',
 ]);
 
 export function failureOf(error: unknown): Failure {

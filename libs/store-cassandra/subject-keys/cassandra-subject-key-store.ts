@@ -140,6 +140,8 @@ const byCode: { readonly [code: string]: SubjectKeyStoreErrorCode } = {
   contended: 'busy',
   'unknown-outcome': 'busy',
   'newer-format': 'newer-format',
+  unreachable: 'unreachable',
+  refused: 'refused',
 };
 
 /** Errors of Cassandra, as those of a key store. */

@@ -1,0 +1,30 @@
+import { EventLogError } from '@annals/event-log/port';
+
+/** What kafkajs throws where a broker has answered, and said that we may not. */
+const refusals =
+  /^(?:KafkaJSSASLAuthenticationError|ILLEGAL_SASL_STATE|SASL_AUTHENTICATION_FAILED|UNSUPPORTED_SASL_MECHANISM|(?:TOPIC|CLUSTER|GROUP|TRANSACTIONAL_ID)_AUTHORIZATION_FAILED)$/;
+const unreachables =
+  /^KafkaJS(?:ConnectionError|ConnectionClosedError|RequestTimeoutError|BrokerNotFound|NumberOfRetriesExceeded)$/;
+
+/** What went wrong while brokers were asked: `refused`, `unreachable`, or `io` for what is neither. */
+export function connectionFault(error: unknown, brokers: readonly string[]): EventLogError {
+  if (error instanceof EventLogError) return error;
+  const names = namesOf(error);
+  const isOne = (pattern: RegExp) => names.some((name) => pattern.test(name));
+  const code = isOne(refusals) ? 'refused' : isOne(unreachables) ? 'unreachable' : 'io';
+  const said = error instanceof Error ? error.message : String(error);
+  return new EventLogError(code, `Kafka at ${brokers.join(', ')}: ${said}`, { cause: error });
+}
+
+/** The client wraps what it has given up on: the name and type of each error within. */
+function namesOf(error: unknown): readonly string[] {
+  const names: string[] = [];
+  let inner = error;
+  for (let depth = 0; inner instanceof Error && depth < 8; depth += 1) {
+    const { name, cause } = inner;
+    const { type, originalError } = inner as { readonly type?: string; originalError?: unknown };
+    names.push(name, ...(type === undefined ? [] : [type]));
+    inner = originalError ?? cause;
+  }
+  return names;
+}
