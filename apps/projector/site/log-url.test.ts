@@ -35,6 +35,9 @@ describe('the URL of a log', () => {
       connection: 'esdb://h:2113?tls=false',
       prefix: 'games-',
     });
+    expect(parseLogUrl('esdb://h?tlsCAFile=/a%20b/ca%2B.pem&prefix=g')).toMatchObject({
+      connection: 'esdb://h?tlsCAFile=%2Fa%20b%2Fca%2B.pem',
+    });
     const plain = 'esdb+discover://admin:changeit@h1:2113,h2:2113';
     expect(parseLogUrl(plain)).toMatchObject({ connection: plain, prefix: '' });
   });
@@ -45,13 +48,13 @@ describe('the URL of a log', () => {
     ['mysql://h:1/t', 'is none of sqlite:FOLDER'],
     ['sqlite:', 'is not sqlite:FOLDER'],
     ['sqlite://data', 'is not sqlite:FOLDER'],
-    ['kafka://', 'is not scheme://'],
+    ['kafka://', 'is not kafka://'],
     ['kafka://h:0/t', 'has no host and port in "h:0"'],
     ['kafka://h:65536/t', 'has no host and port in "h:65536"'],
     ['kafka://h:1,/t', 'has no host and port in ""'],
     ['kafka://h:1/a b', 'has a topic with other characters'],
     ['kafka://h:1/a/b', 'has a topic with other characters'],
-    ['kafka://h:1/t?partitons=3', 'knows no setting "partitons"; there is partitions,'],
+    ['kafka://h:1/t?partitons=3', 'knows no setting "partitons": is it partitions? There is'],
     ['kafka://h:1/t?partitions=0', 'has partitions=0, which is no number from 1 to'],
     ['kafka://h:1/t?partitions=8&partitions=9', 'has partitions twice'],
     ['kafka://h:1/t?bodies=0', 'has bodies=0, which is no number from 1 to'],
@@ -61,8 +64,19 @@ describe('the URL of a log', () => {
     ['kafka://ann:%zz@h:1/t', 'has a % that is followed by no two hexadecimal digits'],
     ['esdb://', 'is not esdb://'],
     ['esdb://user@', 'is not esdb://'],
+    ['esdb://user@h', 'has a user without a password'],
+    ['esdb://h/games', 'has a path, and an EventStoreDB has none'],
     ['esdb://h:2113?throwOnAppendFailure=false', 'has throwOnAppendFailure=false'],
-  ])('%s is refused', (url, problem) => {
+    ['esdb://h?prefx=a', 'knows no setting "prefx": is it prefix? There is prefix, tls,'],
+    ['esdb://h?TLS=false', 'knows no setting "TLS": is it tls? There is'],
+    ['esdb://h?tlsCaFile=/ca', 'knows no setting "tlsCaFile": is it tlsCAFile? There is'],
+    ['esdb://h?tls=no', 'has tls=no, which is none of true, false'],
+    ['esdb://h?prefix=a&prefix=b', 'has prefix twice'],
+    ...['%24ce', '', 'a%20b', '-a', 'a'.repeat(65)].map((prefix) => [
+      `esdb://h?prefix=${prefix}`,
+      'has a prefix that is not a letter or digit',
+    ]),
+  ])('%s is refused', (url = '', problem) => {
     const parsed = parseLogUrl(url);
     expect(parsed).toMatchObject({ kind: 'bad-url' });
     expect(parsed).toHaveProperty('problem', expect.stringContaining(problem));

@@ -3,7 +3,6 @@ import {
   badUrl,
   countIn,
   isBad,
-  misreadUser,
   sqliteFolder,
   urlParts,
   wordIn,
@@ -100,20 +99,39 @@ function kafkaPlace(url: string): KafkaLogPlace | BadUrl {
   };
 }
 
-/** All that is not ours is the client's to know. */
+/** Settings of the client, as its parseConnectionString.js has them. */
+const esdbClientSettings = [
+  ...['tls', 'tlsCAFile', 'userCertFile', 'userKeyFile', 'connectionName', 'nodePreference'],
+  ...['maxDiscoverAttempts', 'discoveryInterval', 'gossipTimeout', 'defaultDeadline'],
+  ...['keepAliveInterval', 'keepAliveTimeout', 'throwOnAppendFailure'],
+];
+/** What the server writes for itself begins with "$". */
+const streamPrefixPattern = /^[a-zA-Z0-9][a-zA-Z0-9._:~-]{0,63}$/;
+
 function esdbPlace(url: string): EventStoreDBLogPlace | BadUrl {
-  const misread = misreadUser(url);
-  if (misread) return misread;
-  const [address = '', query = '', ...more] = url.split('?');
-  if (more.length > 0 || !/:\/\/[^/]*[^@/,]\/?$/.test(address)) {
-    return badUrl('is not esdb://[user:password@]host:port?tls=true');
-  }
-  const settings = new URLSearchParams(query);
-  const prefix = settings.get('prefix') ?? '';
-  if (/throwOnAppendFailure=false/i.test(query)) {
+  const parts = urlParts(url, ['prefix', ...esdbClientSettings]);
+  if (isBad(parts)) return parts;
+  const { settings, user, password, path } = parts;
+  if (path !== '')
+    return badUrl('has a path, and an EventStoreDB has none: prefix sets logs apart');
+  if (user !== undefined && !password) return badUrl('has a user without a password');
+  const tls = wordIn(parts, 'tls', ['true', 'false']);
+  if (isBad(tls)) return tls;
+  const tells = wordIn(parts, 'throwOnAppendFailure', ['true', 'false']);
+  if (isBad(tells)) return tells;
+  if (tells === 'false') {
     return badUrl('has throwOnAppendFailure=false, with which wrong results are told');
   }
-  settings.delete('prefix');
-  const rest = settings.size > 0 ? `?${settings}` : '';
-  return { kind: 'esdb', url, connection: `${address}${rest}`, prefix };
+  const prefix = settings.get('prefix');
+  if (prefix !== undefined && !streamPrefixPattern.test(prefix)) {
+    return badUrl(
+      'has a prefix that is not a letter or digit and up to 63 more of those and ".", "_", ":", "~", "-"',
+    );
+  }
+  const rest = [...settings]
+    .filter(([name]) => name !== 'prefix')
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  const [address = ''] = url.split('?');
+  const connection = rest.length > 0 ? `${address}?${rest.join('&')}` : address;
+  return { kind: 'esdb', url, connection, prefix: prefix ?? '' };
 }

@@ -29,7 +29,10 @@ export function urlParts(url: string, known: readonly string[]): UrlParts | BadU
   const misread = misreadUser(url);
   if (misread) return misread;
   const match = urlPattern.exec(url);
-  if (!match) return badUrl('is not scheme://[user:password@]host:port');
+  if (!match) {
+    const [named = 'scheme'] = /^[a-z][a-z+-]*(?=:\/\/)/.exec(url) ?? [];
+    return badUrl(`is not ${named}://[user:password@]host:port`);
+  }
   const [, scheme = '', user, password, hostList = '', path = '', query = ''] = match;
   const hosts = hostList.split(',');
   const wrong = hosts.find((host) => !isHost(host));
@@ -52,7 +55,7 @@ export function urlParts(url: string, known: readonly string[]): UrlParts | BadU
  * A part of a password would be taken for host, path or settings, and be told in what is refused of them: so
  * an "@" stands before the hosts alone.
  */
-export function misreadUser(url: string): BadUrl | undefined {
+function misreadUser(url: string): BadUrl | undefined {
   const [, who] = /^[^:]*:\/\/(.*)@/s.exec(url) ?? [];
   if (who === undefined || /^[^:/?#@]*(?::[^:/?#@]*)?$/.test(who)) return undefined;
   return badUrl(
@@ -72,13 +75,36 @@ function settingsIn(query: string, known: readonly string[]): Map<string, string
   const settings = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(query)) {
     if (!known.includes(name)) {
-      const knows = known.length > 0 ? `; there is ${known.join(', ')}` : '';
+      const meant = nearestOf(known, name);
+      const knows = meant === undefined ? '' : `: is it ${meant}? There is ${known.join(', ')}`;
       return badUrl(`knows no setting ${JSON.stringify(name)}${knows}`);
     }
     if (settings.has(name)) return badUrl(`has ${name} twice`);
     settings.set(name, value);
   }
   return settings;
+}
+
+/** The word that is most like `name`: with the fewest letters to put in, leave out or change. */
+function nearestOf(words: readonly string[], name: string): string | undefined {
+  const distances = words.map((word) => [word, editsBetween(word, name)] as const);
+  return distances.sort(([, one], [, other]) => one - other)[0]?.[0];
+}
+
+/** Levenshtein's distance, whatever the case of the letters. */
+function editsBetween(one: string, other: string): number {
+  const letters = [...other.toLowerCase()];
+  let row = Array.from({ length: letters.length + 1 }, (_, column) => column);
+  for (const letter of one.toLowerCase()) {
+    const above = row;
+    row = [(above[0] as number) + 1];
+    for (const [column, own] of letters.entries()) {
+      const change = (above[column] as number) + (own === letter ? 0 : 1);
+      const left = (row[column] as number) + 1;
+      row.push(Math.min(change, left, (above[column + 1] as number) + 1));
+    }
+  }
+  return row.at(-1) as number;
 }
 
 /** A setting that is a whole number from 1 to `max`; undefined when it is not there. */
