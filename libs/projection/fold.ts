@@ -1,5 +1,14 @@
+import { FoldTable, type Slot } from './fold-table.ts';
 import { KeyFilter } from './key-filter.ts';
-import type { AnyRecordedEvent, Cell, Projection, Row, Rows, Table } from './projection.ts';
+import type {
+  AnyRecordedEvent,
+  Cell,
+  Projection,
+  Row,
+  RowAddress,
+  Rows,
+  Table,
+} from './projection.ts';
 import type { RowChange, RowKey } from './store.ts';
 import { sameCell, sameKey, sameRow, type TableShape, tableShape } from './table-shape.ts';
 
@@ -56,30 +65,6 @@ export const foldLimits = {
   loadKeysMax: 10_000,
 } as const;
 
-/** One row in memory. `row` is its newest state, `stored` what the store holds. */
-interface Slot {
-  readonly shape: TableShape;
-  readonly key: readonly Cell[];
-  readonly text: string;
-  row: Row | undefined;
-  stored: Row | undefined;
-  /** Put or deleted since the last commit, and not undone. Only asked of write-only tables. */
-  written: boolean;
-  queued: boolean;
-  /** The age in which it was touched last. */
-  age: number;
-}
-
-/**
- * Rows are kept in two ages: those touched in this age, and those touched in the one before. A row of a
- * write-only table is not kept beyond its batch.
- */
-interface FoldTable {
-  readonly shape: TableShape;
-  young: Map<string, Slot>;
-  old: Map<string, Slot>;
-}
-
 /**
  * Applies events to rows in memory. The rows an event touches are loaded first, a batch at a time;
  * then the handlers run in order; `changes` gives the absolute new state of each changed row, once.
@@ -103,8 +88,7 @@ export class Fold {
     const tables = [...options.projection.tables, ...(options.tables ?? [])];
     this.#ageRowsMax = Math.max(1, Math.floor((options.rowsMax ?? foldLimits.rowsMax) / 2));
     for (const table of tables) {
-      const shape = tableShape(table);
-      this.#tables.set(table.name, { shape, young: new Map(), old: new Map() });
+      this.#tables.set(table.name, new FoldTable(tableShape(table)));
     }
     this.#rows = new EventRows(this.#tables, this.#queue);
   }
@@ -120,10 +104,7 @@ export class Fold {
     this.#startedEmpty = startedEmpty;
     this.#evicted.clear();
     this.#queue.length = 0;
-    for (const { young, old } of this.#tables.values()) {
-      young.clear();
-      old.clear();
-    }
+    for (const table of this.#tables.values()) table.clear();
   }
 
   /**
@@ -138,7 +119,9 @@ export class Fold {
     for (let index = 0; index < events.length; index += 1) {
       const event = events[index] as AnyRecordedEvent;
       try {
-        for (const { table, key } of this.#projection.touches(event)) {
+        const addresses = this.#projection.touches(event);
+        for (let n = 0; n < addresses.length; n += 1) {
+          const { table, key } = addresses[n] as RowAddress;
           touched.push(this.#touch(table, key, event, missing));
         }
       } catch (error) {
@@ -208,9 +191,10 @@ export class Fold {
     }
     this.#queue.length = 0;
     let rows = 0;
-    for (const { shape, young } of this.#tables.values()) {
-      if (shape.table.writeOnly) young.clear();
-      rows += young.size;
+    for (const table of this.#tables.values()) {
+      // A row of a write-only table is not kept beyond its batch.
+      if (table.shape.table.writeOnly) table.clearYoung();
+      rows += table.young;
     }
     // Only here may rows be forgotten: in the midst of a batch the store knows less than they do. Those of the
     // batch that is sealed now were touched in this age, so they stay until the next one is.
@@ -220,12 +204,7 @@ export class Fold {
   /** Forgets what was not touched in this age, and begins the next. */
   #grow(): void {
     for (const table of this.#tables.values()) {
-      const { shape, young, old } = table;
-      for (const { age, text } of old.values()) {
-        if (age < this.#age) this.#evicted.add(shape.table.name, text);
-      }
-      table.old = young;
-      table.young = new Map();
+      for (const { age, hash } of table.grow()) if (age < this.#age) this.#evicted.add(hash);
     }
     this.#age += 1;
   }
@@ -233,22 +212,16 @@ export class Fold {
   #touch(name: string, key: readonly Cell[], event: AnyRecordedEvent, missing: Slot[]): Slot {
     const table = this.#tables.get(name);
     if (!table) throw new UntouchedRowError(name, key, event);
-    const { shape, young, old } = table;
-    const text = shape.keyText(key);
-    const held = young.get(text);
-    if (held) return held;
-    let slot = old.get(text);
-    if (!slot) {
-      slot = newSlot(shape, key, text);
-      if (!shape.table.writeOnly && !this.#knownAbsent(name, text)) missing.push(slot);
+    const slot = table.touch(key, this.#age);
+    if (slot.age < 0) {
+      slot.age = this.#age;
+      if (!table.shape.table.writeOnly && !this.#knownAbsent(slot)) missing.push(slot);
     }
-    slot.age = this.#age;
-    young.set(text, slot);
     return slot;
   }
 
-  #knownAbsent(table: string, text: string): boolean {
-    return this.#startedEmpty && !this.#evicted.mayHold(table, text);
+  #knownAbsent({ hash }: Slot): boolean {
+    return this.#startedEmpty && !this.#evicted.mayHold(hash);
   }
 
   async #fill(missing: readonly Slot[]): Promise<void> {
@@ -264,23 +237,10 @@ export class Fold {
       }
     } catch (error) {
       // A slot that was never filled must not be taken for a row that is not there.
-      for (const slot of missing) this.#tables.get(slot.shape.table.name)?.young.delete(slot.text);
+      for (const slot of missing) this.#tables.get(slot.shape.table.name)?.forget(slot);
       throw error;
     }
   }
-}
-
-function newSlot(shape: TableShape, key: readonly Cell[], text: string): Slot {
-  return {
-    shape,
-    key,
-    text,
-    row: undefined,
-    stored: undefined,
-    written: false,
-    queued: false,
-    age: 0,
-  };
 }
 
 function differs(slot: Slot): boolean {
@@ -293,6 +253,13 @@ function differs(slot: Slot): boolean {
 /** Up to this many touched rows are searched one by one; beyond it by their key's text. */
 const searchedRowsMax = 8;
 
+/** A row as it was before the event whose turn it is. */
+interface Before {
+  slot: Slot;
+  row: Row | undefined;
+  written: boolean;
+}
+
 /** The rows of the event whose turn it is. One object serves all events: nothing is made for each. */
 class EventRows implements Rows {
   readonly #tables: ReadonlyMap<string, FoldTable>;
@@ -302,7 +269,9 @@ class EventRows implements Rows {
   #start = 0;
   #end = 0;
   #byText: Map<TableShape, Map<string, Slot>> | undefined;
-  readonly #before: { slot: Slot; row: Row | undefined; written: boolean }[] = [];
+  /** What the event changed, of which so many count: the objects are used again and again. */
+  readonly #before: Before[] = [];
+  #changed = 0;
 
   constructor(tables: ReadonlyMap<string, FoldTable>, queue: Slot[]) {
     this.#tables = tables;
@@ -315,12 +284,14 @@ class EventRows implements Rows {
     this.#start = start;
     this.#end = end;
     this.#byText = undefined;
-    this.#before.length = 0;
+    this.#changed = 0;
   }
 
   /** Puts back what the event changed so far, newest first. */
   undo(): void {
-    for (let change = this.#before.pop(); change; change = this.#before.pop()) {
+    while (this.#changed > 0) {
+      this.#changed -= 1;
+      const change = this.#before[this.#changed] as Before;
       change.slot.row = change.row;
       change.slot.written = change.written;
     }
@@ -344,13 +315,21 @@ class EventRows implements Rows {
   }
 
   write(table: string, key: readonly Cell[], row: Row | undefined): void {
-    this.#before.length = 0;
+    this.#changed = 0;
     this.#start = this.#end;
     this.#set(this.#unread(table, key), row);
   }
 
   #set(slot: Slot, row: Row | undefined): void {
-    this.#before.push({ slot, row: slot.row, written: slot.written });
+    const before = this.#before[this.#changed];
+    if (before) {
+      before.slot = slot;
+      before.row = slot.row;
+      before.written = slot.written;
+    } else {
+      this.#before.push({ slot, row: slot.row, written: slot.written });
+    }
+    this.#changed += 1;
     slot.row = row;
     slot.written = true;
     if (slot.queued) return;
@@ -362,13 +341,7 @@ class EventRows implements Rows {
   #unread(name: string, key: readonly Cell[]): Slot {
     const table = this.#tables.get(name);
     if (!table?.shape.table.writeOnly) throw this.#untouched(name, key);
-    const text = table.shape.keyText(key);
-    let slot = table.young.get(text);
-    if (!slot) {
-      slot = newSlot(table.shape, key, text);
-      table.young.set(text, slot);
-    }
-    return slot;
+    return table.touch(key, 0);
   }
 
   #find(name: string, key: readonly Cell[]): Slot | undefined {
@@ -401,7 +374,7 @@ class EventRows implements Rows {
     const index = new Map<TableShape, Map<string, Slot>>();
     for (const slot of this.#touched.slice(this.#start, this.#end)) {
       const byText = index.get(slot.shape) ?? new Map<string, Slot>();
-      index.set(slot.shape, byText.set(slot.text, slot));
+      index.set(slot.shape, byText.set(slot.shape.keyText(slot.key), slot));
     }
     return index;
   }

@@ -122,6 +122,7 @@ export function defineProjection<T extends AnyEventType>(
       // What changes no row is not read: most of all, what is sealed in it is not opened.
       const isRead = (event: StoredEvent) =>
         handlers[event.type as T['name']] !== 'ignored' || !types.knows(event);
+      if (events.every(isRead)) return types.decode(events, cipher);
       const read = await types.decode(events.filter(isRead), cipher);
       let next = 0;
       return events.map((event) =>

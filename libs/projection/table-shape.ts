@@ -1,4 +1,4 @@
-import type { Cell, Row, Table } from './projection.ts';
+import type { Cell, ColumnType, Row, Table } from './projection.ts';
 
 /** A row that does not fit its table: a bug of the projection. */
 export class RowShapeError extends Error {
@@ -23,6 +23,7 @@ export interface TableShape {
 export function tableShape(table: Table): TableShape {
   const columns = Object.keys(table.columns);
   const only = table.key.length === 1 ? (table.key[0] as string) : undefined;
+  const kinds = columns.map((column) => table.columns[column] as ColumnType);
   return {
     table,
     columns,
@@ -31,7 +32,7 @@ export function tableShape(table: Table): TableShape {
       only === undefined
         ? (row) => table.key.map((column) => row[column] as Cell)
         : (row) => [row[only] as Cell],
-    check: (row) => checkRow(table, columns, row),
+    check: (row) => checkRow(table, columns, kinds, row),
   };
 }
 
@@ -42,7 +43,7 @@ function textOfCell(cell: Cell): string {
 }
 
 /** Texts are length-prefixed, so that no two keys run into the same text. */
-function textOfCells(key: readonly Cell[]): string {
+export function textOfCells(key: readonly Cell[]): string {
   let text = '';
   for (const cell of key) {
     if (typeof cell === 'string') text += `${cell.length}:${cell}`;
@@ -51,17 +52,23 @@ function textOfCells(key: readonly Cell[]): string {
   return text;
 }
 
-function blobText(cell: Uint8Array | null): string {
+export function blobText(cell: Uint8Array | null): string {
   return cell === null
     ? 'null'
     : Buffer.from(cell.buffer, cell.byteOffset, cell.length).toString('hex');
 }
 
-function checkRow(table: Table, columns: readonly string[], row: Row): void {
-  for (const column of columns) {
+function checkRow(
+  table: Table,
+  columns: readonly string[],
+  kinds: readonly ColumnType[],
+  row: Row,
+): void {
+  for (let n = 0; n < columns.length; n += 1) {
+    const column = columns[n] as string;
     const cell = row[column];
-    if (fits(cell, table.columns[column])) continue;
-    throw new RowShapeError(table.name, `column ${column} is not ${table.columns[column]} or null`);
+    if (fits(cell, kinds[n] as ColumnType)) continue;
+    throw new RowShapeError(table.name, `column ${column} is not ${kinds[n]} or null`);
   }
   let cells = 0;
   for (const column in row) {
@@ -70,15 +77,16 @@ function checkRow(table: Table, columns: readonly string[], row: Row): void {
       throw new RowShapeError(table.name, `has no column ${column}, or was given one too many`);
     }
   }
-  for (const column of table.key) {
+  for (let n = 0; n < table.key.length; n += 1) {
+    const column = table.key[n] as string;
     if (row[column] === null) throw new RowShapeError(table.name, `key column ${column} is null`);
   }
 }
 
-function fits(cell: Cell | undefined, type: string | undefined): boolean {
+function fits(cell: Cell | undefined, kind: ColumnType): boolean {
   if (cell === null) return true;
-  if (type === 'text') return typeof cell === 'string';
-  if (type === 'integer') return Number.isSafeInteger(cell);
+  if (kind === 'text') return typeof cell === 'string';
+  if (kind === 'integer') return Number.isSafeInteger(cell);
   return cell instanceof Uint8Array;
 }
 
