@@ -35,8 +35,31 @@ export const partition = 0;
 const positionDigits = 16;
 const positionPattern = /^\d{16}$/;
 
+const digits = Buffer.alloc(positionDigits);
+
+/** Made of its bytes: a text that is put together keeps its parts, and is put together again by whoever compares it. */
 export function encodePosition(position: number): Position {
-  return String(position).padStart(positionDigits, '0');
+  let rest = position;
+  for (let at = positionDigits - 1; at >= 0; at -= 1) {
+    const digit = rest % 10;
+    digits[at] = 0x30 + digit;
+    rest = (rest - digit) / 10;
+  }
+  return digits.toString('latin1');
+}
+
+const idLength = 36;
+const dash = 0x2d;
+const id = Buffer.alloc(idLength);
+
+/** The id that the first 32 hex digits are; made of its bytes, as above. */
+function idOf(hex: string): string {
+  let from = 0;
+  for (let at = 0; at < idLength; at += 1) {
+    if (at === 8 || at === 13 || at === 18 || at === 23) id[at] = dash;
+    else id[at] = hex.charCodeAt(from++);
+  }
+  return id.toString('latin1');
 }
 
 /** Throws a RangeError for text that no SQLite log gave out: a bug of the caller, or a checkpoint of another engine. */
@@ -73,7 +96,7 @@ export function storedEvent(
     throw new EventLogError('corrupt', `the id or hash of event ${position} has a wrong length`);
   }
   return {
-    id: `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`,
+    id: idOf(hex),
     type: kind.type,
     schemaVersion,
     data,

@@ -159,21 +159,22 @@ export class EventTypes<T extends AnyEventType> {
 
   /** Stored events as today's domain events. Throws EventDecodeError at the first one it cannot read. */
   async decode(events: readonly StoredEvent[], cipher: SubjectCipher): Promise<RecordedEvent<T>[]> {
-    const parsed = events.map((event) => {
-      const type = this.#byName.get(event.type);
-      if (!type) throw new EventDecodeError('unknown-type', event, 'no such type is declared here');
-      return { event, type, data: parseData(event) };
-    });
-    const subjects = new Set<string>();
-    for (const { data } of parsed) {
+    const parsed: JsonObject[] = [];
+    let subjects: Set<string> | undefined;
+    for (const event of events) {
+      if (!this.#byName.has(event.type)) {
+        throw new EventDecodeError('unknown-type', event, 'no such type is declared here');
+      }
+      const data = parseData(event);
+      parsed.push(data);
       const sealed = data[sealedMember] as Sealed | undefined;
-      if (sealed) subjects.add(sealed.subject);
+      if (sealed) subjects = (subjects ?? new Set()).add(sealed.subject);
     }
-    const keyring =
-      subjects.size === 0 ? undefined : await cipher.keyring([...subjects], { create: false });
-    return parsed.map(
-      ({ event, type, data }) => decodeOne(event, type, data, keyring) as RecordedEvent<T>,
-    );
+    const keyring = subjects && (await cipher.keyring([...subjects], { create: false }));
+    return events.map((event, n) => {
+      const type = this.#byName.get(event.type) as AnyEventType;
+      return decodeOne(event, type, parsed[n] as JsonObject, keyring) as RecordedEvent<T>;
+    });
   }
 
   #typeNamed(name: string): AnyEventType {
