@@ -49,23 +49,43 @@ export class CellWriter {
     this.#end += bytes.length;
   }
 
-  text(text: string): void {
-    const { length } = text;
-    this.#reserve(length * 3);
-    if (length > shortText) {
-      this.#end += this.#bytes.write(text, this.#end, 'utf8');
-      return;
-    }
-    // For short texts the call into the encoder takes longer than to copy them; most are ASCII.
-    for (let at = 0; at < length; at += 1) {
-      const unit = text.charCodeAt(at);
-      if (unit > 0x7f) {
-        this.#end += this.#bytes.write(text, this.#end, 'utf8');
-        return;
-      }
-      this.#bytes[this.#end + at] = unit;
+  /** What another writer has from `start` to `end`. */
+  copy(from: CellWriter, start: number, end: number): void {
+    const length = end - start;
+    this.#reserve(length);
+    if (length > shortText) from.#bytes.copy(this.#bytes, this.#end, start, end);
+    else {
+      const bytes = this.#bytes;
+      const to = this.#end;
+      for (let at = 0; at < length; at += 1) bytes[to + at] = from.#bytes[start + at] as number;
     }
     this.#end += length;
+  }
+
+  /** Whether another writer has the same from `start` to `end` as was written here since `since`. */
+  same(since: number, other: CellWriter, start: number, end: number): boolean {
+    if (this.#end - since !== end - start) return false;
+    return this.#bytes.compare(other.#bytes, start, end, since, this.#end) === 0;
+  }
+
+  text(text: string): void {
+    this.#reserve(text.length * 3);
+    if (!this.#ascii(text, 0)) this.#end += this.#bytes.write(text, this.#end, 'utf8');
+  }
+
+  /** Writes a short text of ASCII from `least` on, and nothing else: for those a call into the encoder takes longer. */
+  #ascii(text: string, least: number): boolean {
+    const { length } = text;
+    if (length > shortText) return false;
+    const bytes = this.#bytes;
+    const end = this.#end;
+    for (let at = 0; at < length; at += 1) {
+      const unit = text.charCodeAt(at);
+      if (unit > 0x7f || unit < least) return false;
+      bytes[end + at] = unit;
+    }
+    this.#end = end + length;
+    return true;
   }
 
   /** Makes room for a number of four bytes that is known later; gives its place. */
@@ -77,12 +97,17 @@ export class CellWriter {
 
   /** Writes into a gap how much was written behind it, or `value`. */
   fill(gap: number, value = this.#end - gap - 4): void {
-    this.#bytes.writeUInt32BE(value, gap);
+    const bytes = this.#bytes;
+    bytes[gap] = value >>> 24;
+    bytes[gap + 1] = value >>> 16;
+    bytes[gap + 2] = value >>> 8;
+    bytes[gap + 3] = value;
   }
 
   /** The same for a gap of two bytes: whether it fits in. */
   fillShort(gap: number, value = this.#end - gap - 2): void {
-    this.#bytes.writeUInt16BE(value, gap);
+    this.#bytes[gap] = value >>> 8;
+    this.#bytes[gap + 1] = value;
   }
 
   /** Inverts what was written from `start` on: it then sorts the other way round. */
@@ -96,12 +121,27 @@ export class CellWriter {
     if (cell === null) this.byte(packedNull);
     else if (typeof cell === 'number') this.#packInteger(cell);
     else if (typeof cell === 'string') {
+      if (this.#packShort(cell)) return;
       this.#packLength(packedText, Buffer.byteLength(cell));
       this.text(cell);
     } else {
       this.#packLength(packedBlob, cell.length);
       this.raw(cell);
     }
+  }
+
+  /** A short text of ASCII, whose length is known before it is looked at: that takes one byte. */
+  #packShort(text: string): boolean {
+    const { length } = text;
+    if (length === 0 || length > shortText) return false;
+    this.#reserve(length + 2);
+    const start = this.#end;
+    this.#bytes[start] = packedText + 1;
+    this.#bytes[start + 1] = length;
+    this.#end = start + 2;
+    if (this.#ascii(text, 0)) return true;
+    this.#end = start;
+    return false;
   }
 
   #packInteger(value: number): void {
@@ -135,10 +175,17 @@ export class CellWriter {
       this.#magnitude(Math.abs(cell), size, cell < 0);
       return;
     }
-    if (typeof cell === 'string' && !cell.includes('\0')) this.text(cell);
-    else if (cell !== null) this.#escaped(typeof cell === 'string' ? Buffer.from(cell) : cell);
+    if (typeof cell === 'string') this.#orderedText(cell);
+    else if (cell !== null) this.#escaped(cell);
     this.byte(0);
     this.byte(cell === null ? orderedNull : orderedEnd);
+  }
+
+  #orderedText(text: string): void {
+    this.#reserve(text.length);
+    if (this.#ascii(text, 1)) return;
+    if (text.includes('\0')) this.#escaped(Buffer.from(text));
+    else this.text(text);
   }
 
   /** A nul is followed by 255, so that only the end has something lower there. */

@@ -75,7 +75,8 @@ export class Order {
   }
 
   writeMember(row: Row, to: CellWriter): void {
-    for (const [n, { column, descending }] of this.#rest.entries()) {
+    for (let n = 0; n < this.#rest.length; n += 1) {
+      const { column, descending } = this.#rest[n] as RestColumn;
       const cell = row[column] as Cell;
       if (this.#lastIsRaw && n === this.#rest.length - 1) to.text(cell as string);
       else {

@@ -2,7 +2,7 @@ import type { Row, RowChange } from '@annals/projection';
 import { CellWriter } from './cells.ts';
 import { limits } from './limits.ts';
 import type { Order } from './orders.ts';
-import type { SetPlace, TableLayout } from './table-layout.ts';
+import type { SetPlace, TableLayout, WrittenEntry } from './table-layout.ts';
 
 /** What one script is given: keys without the shard's tag, and lists as MessagePack. */
 export interface Piece {
@@ -54,6 +54,13 @@ export class ListWriter {
     const list = this.begin();
     for (const text of texts) this.text(text);
     this.end(list, texts.length);
+  }
+
+  /** What `cells` holds from `start` to `end`, as a string. */
+  span(cells: CellWriter, start: number, end: number): void {
+    const gap = this.beginBytes();
+    this.cells.copy(cells, start, end);
+    this.cells.fill(gap, end - start);
   }
 
   bytes(bytes: Uint8Array): void {
@@ -167,9 +174,7 @@ export class ShardChanges {
         writer.begin(bucket);
         put = writer.puts(bucket.layout, bucket.puts, put);
         deleted = writer.deletes(bucket.deleted, deleted);
-        const from = placed;
-        placed = writer.puts(bucket.layout, bucket.placed, placed);
-        writer.place(bucket, from, placed);
+        placed = writer.puts(bucket.layout, bucket.placed, placed, writer.placesOf(bucket));
       }
     }
     writer.rowsEnd();
@@ -210,10 +215,13 @@ function* cutMoves(
 class Places extends ListWriter {
   length = 0;
 
-  member(order: Order, row: Row): void {
-    const start = this.beginBytes();
+  /** Gives where it begins. */
+  member(order: Order, row: Row): number {
+    const gap = this.beginBytes();
+    const start = this.cells.length;
     order.writeMember(row, this.cells);
-    this.cells.fill(start);
+    this.cells.fill(gap);
+    return start;
   }
 }
 
@@ -222,25 +230,25 @@ class PlaceMoves {
   readonly come = new Places();
   readonly gone = new Places();
 
-  /** A row of which it is known what it was before. */
-  add(order: Order, row: Row, before: Row | null): void {
+  /** A row of which it is known what it was before; its `entry` was just written to `cells`. */
+  add(order: Order, before: Row | null, row: Row, cells: CellWriter, entry: WrittenEntry): void {
     const { come, gone } = this;
-    const score = order.scoreOf(row);
+    const { score, member, end } = entry;
     const former = before ? order.scoreOf(before) : undefined;
-    const comeFrom = come.cells.length;
-    const goneFrom = gone.cells.length;
-    if (score !== undefined) come.text(String(score));
-    const memberFrom = come.cells.length;
-    if (score !== undefined) come.member(order, row);
-    if (before && former !== undefined) gone.member(order, before);
-    const stays =
-      score !== undefined &&
-      former !== undefined &&
-      gone.cells.view(goneFrom).equals(come.cells.view(memberFrom));
-    if (stays) gone.cells.cut(goneFrom);
-    else if (former !== undefined) gone.length += 1;
-    if (stays && score === former) come.cells.cut(comeFrom);
-    else if (score !== undefined) come.length += 2;
+    if (before && former !== undefined) {
+      const from = gone.cells.length;
+      const text = gone.member(order, before);
+      if (end > score && gone.cells.same(text, cells, member, end)) {
+        gone.cells.cut(from);
+        if (former === order.scoreOf(row)) return;
+      } else {
+        gone.length += 1;
+      }
+    }
+    if (end === score) return;
+    come.span(cells, score, member - 1);
+    come.span(cells, member, end);
+    come.length += 2;
   }
 }
 
@@ -307,16 +315,30 @@ class PieceWriter {
     return end;
   }
 
-  /** Writes rows from `from` on, until the piece is full; gives where it stopped. */
-  puts(layout: TableLayout, { changes, fields }: Puts, from: number): number {
+  /**
+   * Writes rows from `from` on, until the piece is full; gives where it stopped. Where it is known what they
+   * were before, notes how they move in the orders of `places`.
+   */
+  puts(
+    layout: TableLayout,
+    { changes, fields }: Puts,
+    from: number,
+    places: readonly PlaceMoves[] = [],
+  ): number {
     const list = this.#list;
+    const { cells } = list;
     const pairs = list.begin();
     let at = from;
     for (; at < fields.length && !this.isFull; at += 1) {
+      const { row, before = null } = changes[at] as RowChange;
       list.text(fields[at] as string);
       const value = list.beginBytes();
-      layout.write(changes[at]?.row as NonNullable<RowChange['row']>, list.cells);
-      list.cells.fill(value);
+      layout.write(row as Row, cells);
+      cells.fill(value);
+      for (let n = 0; n < places.length; n += 1) {
+        const entry = layout.written[n] as WrittenEntry;
+        places[n]?.add(layout.orders[n] as Order, before, row as Row, cells, entry);
+      }
       this.#rows += 1;
     }
     list.end(pairs, 2 * (at - from));
@@ -336,22 +358,18 @@ class PieceWriter {
     return at;
   }
 
-  /** Notes how these rows of a bucket move in its orders. */
-  place({ layout, name, placed }: Bucket, from: number, to: number): void {
-    if (layout.orders.length === 0) return;
-    const keys = layout.orderKeys(name);
-    for (const [order, key] of keys.entries()) {
+  /** How rows of a bucket move, for each of its orders. */
+  placesOf({ layout, name }: Bucket): readonly PlaceMoves[] {
+    if (layout.orders.length === 0) return [];
+    return layout.orderKeys(name).map((key) => {
       const number = this.#keys.numberOf(key);
       let moves = this.#places.get(number);
       if (!moves) {
         moves = new PlaceMoves();
         this.#places.set(number, moves);
       }
-      for (let at = from; at < to; at += 1) {
-        const { row, before = null } = placed.changes[at] as RowChange;
-        moves.add(layout.orders[order] as Order, row as Row, before);
-      }
-    }
+      return moves;
+    });
   }
 
   #writePlaces(): void {

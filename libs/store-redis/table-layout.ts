@@ -24,6 +24,16 @@ export interface RowPlace {
 interface Prefix {
   readonly text: string;
   readonly hash: number;
+  /** The run that was asked for last, and its hash's name: most rows of a batch follow one another. */
+  run: number;
+  bucket: string;
+}
+
+/** Where the parts of one entry of a value begin in what was written; `end` is `score` where the row has no place. */
+export interface WrittenEntry {
+  score: number;
+  member: number;
+  end: number;
 }
 
 /**
@@ -39,10 +49,14 @@ export class TableLayout {
   readonly columns: readonly string[];
   /** For each order whether its places are dealt to shards by their score, and not with their rows. */
   readonly ranged: readonly boolean[];
+  /** Where `write` has put the entries of the last row, one for each order. */
+  readonly written: readonly WrittenEntry[];
+  readonly #types: readonly ColumnType[];
   readonly #keyTypes: readonly ColumnType[];
   readonly #lastType: ColumnType;
   readonly #prefixes = new Map<string, Prefix>();
-  #lastPrefix: Prefix = { text: '', hash: 0 };
+  #lastKey: readonly Cell[] = [];
+  #lastPrefix: Prefix = { text: '', hash: 0, run: Number.NaN, bucket: '' };
   /** Columns of the value where the first order holds the row, and where it does not. */
   readonly #packed: readonly string[];
   readonly #packedWhole: readonly string[];
@@ -51,9 +65,11 @@ export class TableLayout {
     this.table = table;
     this.number = number;
     this.columns = Object.keys(table.columns);
+    this.#types = this.columns.map((column) => table.columns[column] as ColumnType);
     this.#keyTypes = table.key.map((column) => table.columns[column] as ColumnType);
     this.#lastType = this.#keyTypes.at(-1) as ColumnType;
     this.orders = ordersOf(table, number);
+    this.written = this.orders.map(() => ({ score: 0, member: 0, end: 0 }));
     this.ranged = this.orders.map((order) => hasRanges && order.score !== undefined);
     const held = new Set(this.orders[0]?.columns);
     this.#packedWhole = this.columns.filter((column) => !table.key.includes(column));
@@ -75,27 +91,38 @@ export class TableLayout {
       const shard = shards === 1 ? 0 : hashOf(field, prefix.hash) % shards;
       return { layout: this, shard, bucket: prefix.text, field };
     }
-    const bucket = `${prefix.text}#${Math.floor((last as number) / runLength)}`;
+    const run = Math.floor((last as number) / runLength);
+    if (prefix.run !== run) {
+      prefix.run = run;
+      prefix.bucket = `${prefix.text}#${run}`;
+    }
+    const { bucket } = prefix;
     const shard = shards === 1 ? 0 : hashOf(bucket) % shards;
     return { layout: this, shard, bucket, field: String((last as number) + 0) };
   }
 
-  /** The beginning that all keys with the same cells but for the last one share; those of one text are remembered. */
+  /** The beginning that all keys with the same cells but for the last one share; the last, and those of one text, are remembered. */
   #prefixOf(key: readonly Cell[]): Prefix {
+    const lead = key.length - 1;
+    let isSame = this.#lastKey.length === key.length;
+    for (let n = 0; isSame && n < lead; n += 1) isSame = key[n] === this.#lastKey[n];
+    if (isSame) return this.#lastPrefix;
+    this.#lastKey = key;
     const [first] = key;
-    const isShort = key.length === 2 && typeof first === 'string';
-    const known = isShort ? this.#prefixes.get(first) : undefined;
-    if (known) return known;
+    const name = lead === 1 && typeof first === 'string' ? first : undefined;
+    const known = name === undefined ? undefined : this.#prefixes.get(name);
+    this.#lastPrefix = known ?? this.#newPrefix(key);
+    if (!known && name !== undefined) {
+      if (this.#prefixes.size >= limits.keptPrefixesMax) this.#prefixes.clear();
+      this.#prefixes.set(name, this.#lastPrefix);
+    }
+    return this.#lastPrefix;
+  }
+
+  #newPrefix(key: readonly Cell[]): Prefix {
     let text = `r${this.number}:`;
     for (let n = 0; n < key.length - 1; n += 1) text += cellText(key[n] as Cell);
-    if (text === this.#lastPrefix.text) return this.#lastPrefix;
-    const prefix = { text, hash: hashOf(text) };
-    this.#lastPrefix = prefix;
-    if (isShort) {
-      if (this.#prefixes.size >= limits.keptPrefixesMax) this.#prefixes.clear();
-      this.#prefixes.set(first, prefix);
-    }
-    return prefix;
+    return { text, hash: hashOf(text), run: Number.NaN, bucket: '' };
   }
 
   /** The key cells of a row, from the bucket and field it lies in. */
@@ -122,11 +149,11 @@ export class TableLayout {
   /** Throws a TypeError unless the row has all columns, each of its type, and this key. */
   check(key: readonly Cell[], row: Row): void {
     const { table } = this;
-    for (const column of this.columns) {
+    for (let n = 0; n < this.columns.length; n += 1) {
+      const column = this.columns[n] as string;
       const cell = row[column];
-      if (cell !== null && !fits(cell, table.columns[column])) {
-        throw this.#bad(column, `${table.columns[column]}`);
-      }
+      if (cell !== null && !fits(cell, this.#types[n]))
+        throw this.#bad(column, `${this.#types[n]}`);
     }
     for (let n = 0; n < key.length; n += 1) {
       const cell = row[table.key[n] as string];
@@ -139,10 +166,12 @@ export class TableLayout {
   write(row: Row, to: CellWriter): void {
     let isHeld = false;
     for (let n = 0; n < this.orders.length; n += 1) {
-      const written = this.#writeEntry(this.orders[n] as Order, row, to);
-      if (n === 0) isHeld = written;
+      const entry = this.written[n] as WrittenEntry;
+      this.#writeEntry(this.orders[n] as Order, row, to, entry);
+      if (n === 0) isHeld = entry.end > entry.score;
     }
-    for (const column of isHeld ? this.#packed : this.#packedWhole) to.pack(row[column] as Cell);
+    const columns = isHeld ? this.#packed : this.#packedWhole;
+    for (let n = 0; n < columns.length; n += 1) to.pack(row[columns[n] as string] as Cell);
   }
 
   /** The places of a row in the orders. */
@@ -165,28 +194,33 @@ export class TableLayout {
       const entry = value.subarray(at + 2, at + 2 + length);
       at += 2 + length;
       if (length === 0) return undefined;
-      const blank = entry.indexOf(0x20);
+      const blankAt = entry.indexOf(blank);
       return {
-        score: Number(entry.toString('latin1', 0, blank)),
-        member: entry.subarray(blank + 1),
+        score: Number(entry.toString('latin1', 0, blankAt)),
+        member: entry.subarray(blankAt + 1),
       };
     });
   }
 
-  /** The place in an order: two bytes of length, the score in digits, a blank, the member. Whether it has one. */
-  #writeEntry(order: Order, row: Row, to: CellWriter): boolean {
-    to.raw(noEntry);
+  /** The place in an order: two bytes of length, the score in digits, a blank, the member. */
+  #writeEntry(order: Order, row: Row, to: CellWriter, entry: WrittenEntry): void {
+    to.byte(0);
+    to.byte(0);
     const score = order.scoreOf(row);
-    if (score === undefined) return false;
     const start = to.length;
-    to.text(`${score} `);
+    entry.score = start;
+    entry.end = start;
+    if (score === undefined) return;
+    to.text(String(score));
+    to.byte(blank);
+    entry.member = to.length;
     order.writeMember(row, to);
-    const length = to.length - start;
+    entry.end = to.length;
+    const length = entry.end - start;
     if (length > limits.memberBytesMax) {
       throw new TypeError(`${this.table.name}: a row is too long to be sorted by ${order.name}`);
     }
     to.fillShort(start - 2);
-    return true;
   }
 
   read(key: readonly Cell[], value: Buffer): Row {
@@ -201,8 +235,8 @@ export class TableLayout {
       at += 2 + length;
       if (n !== 0 || length === 0) continue;
       isHeld = true;
-      const blank = entry.indexOf(0x20);
-      order.read(Number(entry.toString('latin1', 0, blank)), entry.subarray(blank + 1), row);
+      const blankAt = entry.indexOf(blank);
+      order.read(Number(entry.toString('latin1', 0, blankAt)), entry.subarray(blankAt + 1), row);
     }
     const cells = new CellReader(value, at);
     for (const column of isHeld ? this.#packed : this.#packedWhole) row[column] = cells.unpack();
@@ -226,7 +260,7 @@ export class TableLayout {
   }
 }
 
-const noEntry = Buffer.from([0, 0]);
+const blank = 0x20;
 
 function sameBytes(a: Uint8Array, b: Cell | undefined): boolean {
   return b instanceof Uint8Array && Buffer.compare(a, b) === 0;
