@@ -10,6 +10,7 @@ import {
   configFrom,
   fileProblem,
   hmacSha256,
+  idFromHex,
   idFromKey,
   isId,
   newId,
@@ -20,6 +21,14 @@ import {
 describe('ids', () => {
   test('the same key gives the same id, on every machine', () => {
     expect(idFromKey('score', 'default', 'm1', 'ann')).toBe('e1557cf3-5a7f-586b-ba1b-a5626550583c');
+  });
+
+  test('hex digits and the id they are go back and forth', () => {
+    fc.assert(
+      fc.property(fc.uuid(), fc.constantFrom('', 'ab'), (id, rest) => {
+        expect(idFromHex(id.replaceAll('-', '') + rest)).toBe(id);
+      }),
+    );
   });
 
   test('an id is the UUIDv5 of the parts with their lengths', () => {

@@ -6,6 +6,13 @@ const namespace = Buffer.from(parse(v5('annals', v5.DNS)));
 /** The namespace, and room for a name behind it: most ids are made without another buffer. */
 const scratch = Buffer.concat([namespace, Buffer.alloc(1_008)]);
 
+const idLength = 36;
+const idBytes = Buffer.alloc(idLength);
+const dash = 0x2d;
+const version5 = 0x35;
+/** What may stand where a UUID tells its variant: 8, 9, a and b. */
+const variants = Buffer.from('89ab');
+
 /**
  * A UUIDv5 (RFC 9562 §5.5) of a business key: the same parts give the same id, on every machine.
  * Parts are length-prefixed, so `['a', 'bc']` and `['ab', 'c']` differ.
@@ -16,8 +23,25 @@ export function idFromKey(...parts: readonly string[]): string {
   if (!name.isWellFormed()) throw new URIError('a part of a key holds half a character');
   // Made many times for each request: `v5` of uuid takes several times as long.
   const digest = hash('sha1', inNamespace(name), 'hex');
-  const variant = '89ab'.charAt(Number.parseInt(digest.charAt(16), 16) % 4);
-  return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-5${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`;
+  writeId(digest);
+  idBytes[14] = version5;
+  idBytes[19] = variants[Number.parseInt(digest.charAt(16), 16) % 4] as number;
+  return idBytes.toString('latin1');
+}
+
+/** The id whose 32 hex digits a text begins with. */
+export function idFromHex(hex: string): string {
+  writeId(hex);
+  return idBytes.toString('latin1');
+}
+
+/** An id that is put together from slices keeps its parts until somebody reads it: 400 bytes, and it is made again then. */
+function writeId(hex: string): void {
+  let from = 0;
+  for (let at = 0; at < idLength; at += 1) {
+    if (at === 8 || at === 13 || at === 18 || at === 23) idBytes[at] = dash;
+    else idBytes[at] = hex.charCodeAt(from++);
+  }
 }
 
 function inNamespace(name: string): Uint8Array {

@@ -1,3 +1,4 @@
+import { idFromHex } from '@annals/core/ids';
 import {
   EventLogError,
   type Metadata,
@@ -48,20 +49,6 @@ export function encodePosition(position: number): Position {
   return digits.toString('latin1');
 }
 
-const idLength = 36;
-const dash = 0x2d;
-const id = Buffer.alloc(idLength);
-
-/** The id that the first 32 hex digits are; made of its bytes, as above. */
-function idOf(hex: string): string {
-  let from = 0;
-  for (let at = 0; at < idLength; at += 1) {
-    if (at === 8 || at === 13 || at === 18 || at === 23) id[at] = dash;
-    else id[at] = hex.charCodeAt(from++);
-  }
-  return id.toString('latin1');
-}
-
 /** Throws a RangeError for text that no SQLite log gave out: a bug of the caller, or a checkpoint of another engine. */
 export function decodePosition(position: Position): number {
   if (positionPattern.test(position)) return Number(position);
@@ -96,7 +83,7 @@ export function storedEvent(
     throw new EventLogError('corrupt', `the id or hash of event ${position} has a wrong length`);
   }
   return {
-    id: idOf(hex),
+    id: idFromHex(hex),
     type: kind.type,
     schemaVersion,
     data,

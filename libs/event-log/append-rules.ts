@@ -57,7 +57,8 @@ export function checkAppend(stream: string, events: readonly NewEvent[]): Checke
   }
   const ids = new Set<string>();
   let bytes = 0;
-  for (const [index, event] of events.entries()) {
+  for (let index = 0; index < events.length; index += 1) {
+    const event = events[index] as NewEvent;
     const problem = eventProblem(event) ?? (ids.has(event.id) ? 'its id comes twice' : undefined);
     if (problem !== undefined) return refused('invalid-event', `event ${index}: ${problem}`);
     const dataBytes = Buffer.byteLength(event.data);

@@ -3,6 +3,7 @@ import type {
   AppendResult,
   Checkpoint,
   Expected,
+  Metadata,
   NewEvent,
   Position,
   StoredEvent,
@@ -103,7 +104,7 @@ export class MemoryStorage {
       schemaVersion: event.schemaVersion,
       data: event.data,
       contentHash: event.contentHash,
-      metadata: Object.freeze(storedMetadata(event.metadata)),
+      metadata: event.metadata ? Object.freeze(storedMetadata(event.metadata)) : noMetadata,
       occurredAt: event.occurredAt,
       recordedAt: event.recordedAt ?? recordedAt,
       stream: name,
@@ -116,6 +117,8 @@ export class MemoryStorage {
     stream.known.set(event.id, { revision, contentHash: event.contentHash });
   }
 }
+
+const noMetadata: Metadata = Object.freeze({});
 
 /** The index of the first event of `log` whose position is `position` or later. */
 export function indexAtOrAfter(log: readonly StoredEvent[], position: Position): number {
