@@ -78,7 +78,8 @@ export class Fold {
   readonly #rows: EventRows;
   readonly #queue: Slot[] = [];
   readonly #evicted = new KeyFilter();
-  readonly #ageRowsMax: number;
+  readonly #rowsMax: number;
+  #ageRowsMax: number;
   #age = 0;
   #load: RowLoader = () => Promise.resolve([]);
   #startedEmpty = false;
@@ -86,7 +87,8 @@ export class Fold {
   constructor(options: FoldOptions) {
     this.#projection = options.projection;
     const tables = [...options.projection.tables, ...(options.tables ?? [])];
-    this.#ageRowsMax = Math.max(1, Math.floor((options.rowsMax ?? foldLimits.rowsMax) / 2));
+    this.#rowsMax = options.rowsMax ?? foldLimits.rowsMax;
+    this.#ageRowsMax = ageRowsOf(this.#rowsMax);
     for (const table of tables) {
       this.#tables.set(table.name, new FoldTable(tableShape(table)));
     }
@@ -98,8 +100,12 @@ export class Fold {
     return this.#queue.length;
   }
 
-  /** Forgets everything. `startedEmpty`: the share begins at the beginning, so no row of its is there. */
-  reset(load: RowLoader, startedEmpty: boolean): void {
+  /**
+   * Forgets everything. `startedEmpty`: the share begins at the beginning, so no row of its is there. `rowsMax`:
+   * how many rows are kept from here on, where that is not what was told.
+   */
+  reset(load: RowLoader, startedEmpty: boolean, rowsMax = this.#rowsMax): void {
+    this.#ageRowsMax = ageRowsOf(rowsMax);
     this.#load = load;
     this.#startedEmpty = startedEmpty;
     this.#evicted.clear();
@@ -241,6 +247,10 @@ export class Fold {
       throw error;
     }
   }
+}
+
+function ageRowsOf(rowsMax: number): number {
+  return Math.max(1, Math.floor(rowsMax / 2));
 }
 
 function differs(slot: Slot): boolean {

@@ -40,6 +40,7 @@ export class RedisGeneration implements GenerationStore {
   readonly spec: GenerationSpec;
   /** What is one script in each shard: nothing need be kept to take back the pieces of a batch that was cut off. */
   readonly batchRowsMax: number;
+  readonly keptRowsMax = limits.foldedRowsMax;
   readonly #shards: Shards;
   readonly #prefix: string;
   readonly #marker: string;

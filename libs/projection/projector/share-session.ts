@@ -168,7 +168,9 @@ export class ShareSession {
     const { fold } = this.#memory;
     const { from } = this.#pending;
     const startedEmpty = partitionsOf(from).length === 0;
-    fold.reset((keys) => this.#store.load(keys), startedEmpty);
+    // A rebuild meets most rows for the first time, and what it keeps costs memory beside the service.
+    const rowsMax = this.#work.mode === 'follow' ? this.#store.keptRowsMax : undefined;
+    fold.reset((keys) => this.#store.load(keys), startedEmpty, rowsMax);
     this.#parked.reset(startedEmpty ? [] : await readDeadLetters(this.#store, this.#inShare));
     this.#report({ checkpoint: from, parked: this.#parked.letters });
     await this.#choosePartitions();
