@@ -12,3 +12,4 @@ export type {
 export { partitionOf } from './partition-of.ts';
 export type { Compression } from './produce-line.ts';
 export { type RelayOptions, relayLog } from './relay.ts';
+export type { RelayTopic } from './relay-topic.ts';

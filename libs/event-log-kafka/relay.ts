@@ -1,16 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type Checkpoint,
-  type EventLog,
-  EventLogError,
-  type Filter,
-  type StoredEvent,
-} from '@annals/event-log';
-import type { Kafka, Message } from 'kafkajs';
+import type { Checkpoint, EventLog, Filter, StoredEvent } from '@annals/event-log';
+import type { Message } from 'kafkajs';
 import { type KafkaConnection, kafkaClient, type OnReport } from './kafka-connection.ts';
 import { kafkaLimits } from './kafka-limits.ts';
 import { partitionOf } from './partition-of.ts';
 import { ProduceLine } from './produce-line.ts';
+import { findRelayTopic, type RelayTopic } from './relay-topic.ts';
 
 export interface RelayOptions {
   /** Any log: SQLite, Kafka, EventStoreDB. */
@@ -19,13 +14,23 @@ export interface RelayOptions {
   /** A topic for others to read, made by whoever runs the cluster: never the topic of a log. */
   readonly topic: string;
   readonly filter?: Filter;
-  /** What `onRelayed` was told last; `{}` for the beginning. */
-  readonly from: Checkpoint;
+  /**
+   * What `onRelayed` was told last; `{}` for the beginning. Or who says so once the topic was found: what it throws
+   * ends the relay before anything is sent.
+   */
+  readonly from: Checkpoint | ((topic: RelayTopic) => Promise<Checkpoint>);
   /** `head`: ends once everything is relayed that was there; `follow`: goes on until `signal`. */
   readonly until: 'head' | 'follow';
   readonly signal?: AbortSignal;
-  /** All events up to `checkpoint` are in the topic. Awaited: keep it, and a restart goes on from there. */
-  onRelayed(checkpoint: Checkpoint, events: number): Promise<void> | void;
+  /**
+   * All events up to `checkpoint` are in the topic. Awaited: keep it, and a restart goes on from there. `events` is how many
+   * were sent by this call, `relayed` those that came since it was told last.
+   */
+  onRelayed(
+    checkpoint: Checkpoint,
+    events: number,
+    relayed: readonly StoredEvent[],
+  ): Promise<void> | void;
   readonly onReport?: OnReport;
 }
 
@@ -38,23 +43,25 @@ export async function relayLog(options: RelayOptions): Promise<number> {
   const { log, connection, topic, filter, from, signal, onReport = () => undefined } = options;
   const bounds = { requestMsMax: kafkaLimits.connectMsMax, retries: 3 };
   const kafka = kafkaClient(connection, bounds, onReport);
-  const partitions = await partitionsOf(kafka, topic);
+  const found = await findRelayTopic(kafka, topic);
+  const start = typeof from === 'function' ? await from(found) : from;
   const line = new ProduceLine(kafka, topic, 'none', onReport);
   let events = 0;
   try {
     const limit = kafkaLimits.batchRecordsMax;
     for await (const delivery of log.subscribe(
-      from,
+      start,
       filter,
       signal ? { limit, signal } : { limit },
     )) {
       if (delivery.kind === 'events') {
-        for (const batch of batchesOf(delivery.events, partitions)) {
+        for (const batch of batchesOf(delivery.events, found.partitions)) {
           if (!(await sendUntilTaken(line, batch, signal))) return events;
         }
         events += delivery.events.length;
       }
-      await options.onRelayed(delivery.checkpoint, events);
+      const relayed = delivery.kind === 'events' ? delivery.events : [];
+      await options.onRelayed(delivery.checkpoint, events, relayed);
       if (delivery.kind === 'caught-up' && options.until === 'head') break;
     }
     return events;
@@ -108,23 +115,4 @@ function messageOf(event: StoredEvent, partitions: number): Message {
     headers: { 'event-id': id, 'event-type': type, revision: String(revision) },
     timestamp: String(event.recordedAt),
   };
-}
-
-/** Throws EventLogError: `io` when no broker answers, `not-a-log` when the topic is not there. */
-async function partitionsOf(kafka: Kafka, topic: string): Promise<number> {
-  const admin = kafka.admin();
-  try {
-    await admin.connect();
-    const there = await admin.listTopics();
-    if (!there.includes(topic)) {
-      throw new EventLogError('not-a-log', `topic ${topic} is not there: make it first`);
-    }
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-    return topics[0]?.partitions.length ?? 1;
-  } catch (error) {
-    if (error instanceof EventLogError) throw error;
-    throw new EventLogError('io', `Kafka: ${(error as Error).message}`, { cause: error });
-  } finally {
-    await admin.disconnect().catch(() => undefined);
-  }
 }

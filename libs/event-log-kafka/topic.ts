@@ -62,13 +62,14 @@ async function connectAndOpen(kafka: Kafka, admin: Admin, settings: TopicSetting
     await make(admin, settings, brokers.length);
   }
   return onceKnown(async () => {
-    const [partitions, id] = await Promise.all([check(admin, settings), idOf(kafka, topic)]);
+    const [partitions, id] = await Promise.all([check(admin, settings), topicIdNow(kafka, topic)]);
     const offsets = await offsetsOf(admin, topic, partitions);
     return { name: `${clusterId}/${topic}`, id, partitions, offsets };
   });
 }
 
-async function idOf(kafka: Kafka, topic: string): Promise<string | undefined> {
+/** The id of the topic that has this name now. */
+export async function topicIdNow(kafka: Kafka, topic: string): Promise<string | undefined> {
   const brokers = new Brokers(kafka, topic);
   try {
     const [first] = await brokers.leaders([0]);

@@ -106,6 +106,7 @@ export {
   type Split,
   type Table,
 } from './projection.ts';
+export { divergence, LogTail, tailAt } from './projector/log-tail.ts';
 export {
   type GenerationStatus,
   type Projector,

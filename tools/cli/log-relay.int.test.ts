@@ -2,40 +2,106 @@ import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeOn } from '@annals/core/testing';
-import { kafkaEventLog } from '@annals/event-log-kafka';
+import { plainTopic, removeTopic } from '@annals/event-log-kafka/testing';
 import { expect, it } from 'vitest';
 import { exitCodes } from './exit-codes.ts';
 import { annals, annalsJson, temporaryFolder } from './testing/cli.ts';
 import { appendScores, scoredFolder } from './testing/data-folder.ts';
 
 await describeOn('kafka', 'log relay', (kafka) => {
+  const brokers = kafka.addresses;
+  const relayTo = (topic: string, progress: string, ...more: string[]) => [
+    ...['log', 'relay', '--to-topic', topic, '--brokers', brokers.join(',')],
+    ...['--progress', progress, ...more],
+  ];
+
   it('sends what is new since the last time, and keeps how far it came', async () => {
     const folder = await scoredFolder(30);
-    const topic = `cli-${randomUUID()}`;
     const progress = join(folder, 'relay.checkpoint');
-    const brokers = kafka.addresses.join(',');
-    const argv = ['log', 'relay', '--to-topic', topic, '--brokers', brokers];
-    argv.push('--progress', progress, '--data', folder);
-    const missing = await annals(argv);
-    expect(missing.code).not.toBe(exitCodes.ok);
-    expect(missing.err).toContain('make it first');
-    // Any topic will do: this is a quick way to have one made.
-    const replica = await temporaryFolder();
-    const connection = { brokers: kafka.addresses };
-    const made = await kafkaEventLog({ connection, topic, folder: replica, partitions: 2 });
+    const nowhere = await annals(relayTo(`none-${randomUUID()}`, progress, '--data', folder));
+    expect(nowhere.code).not.toBe(exitCodes.ok);
+    expect(nowhere.err).toContain('make it first');
+    const { topic, relayed } = await plainTopic(brokers);
+    const argv = relayTo(topic, progress, '--data', folder);
     expect(await annalsJson(argv)).toEqual({ topic, events: 30 });
-    expect(await readFile(progress, 'utf8')).toMatch(/^0:0+30\n$/);
+    expect(JSON.parse(await readFile(progress, 'utf8'))).toMatchObject({
+      topic: expect.stringContaining(`/${topic}`),
+      events: 30,
+      checkpoint: expect.stringMatching(/^0:0+30$/),
+      last: expect.stringMatching(/^0:0+30:\d+:[0-9a-f-]{36}$/),
+    });
     expect(await annalsJson(argv)).toEqual({ topic, events: 0 });
     await appendScores(folder, 30, 35);
     expect(await annalsJson(argv)).toEqual({ topic, events: 5 });
-    // To a log they are records of others: all of them arrived, and it skips each.
-    const foreign = () => made.status().reduce((sum, one) => sum + one.foreign, 0);
-    await expect.poll(foreign, { timeout: 20_000 }).toBe(35);
-    await made.close();
-    await writeFile(progress, 'yesterday\n');
-    const broken = await annals(argv);
-    expect(broken).toMatchObject({ code: exitCodes.usage });
-    expect(broken.err).toContain('holds no checkpoint');
+    expect(new Set((await relayed()).map((one) => one.id)).size).toBe(35);
+    for (const text of ['yesterday\n', '0:0000000000000030\n', '{"topic":"x"}']) {
+      await writeFile(progress, text);
+      const broken = await annals(argv);
+      expect(broken).toMatchObject({ code: exitCodes.usage });
+      expect(broken.err).toContain('holds no progress of a relay');
+    }
+  }, 120_000);
+
+  it('refuses the progress of another log, topic or choice: nothing is left out in silence', async () => {
+    const folder = await scoredFolder(40);
+    const progress = join(folder, 'relay.checkpoint');
+    const { topic, size } = await plainTopic(brokers);
+    await annalsJson(relayTo(topic, progress, '--data', folder));
+    const kept = await readFile(progress, 'utf8');
+    const refusal = async (argv: string[]) => {
+      const { code, err } = await annals(argv);
+      expect({ code, err }).toMatchObject({ code: exitCodes.refused });
+      expect(err).toContain('Nothing was sent');
+      expect(await readFile(progress, 'utf8')).toBe(kept);
+      return err;
+    };
+    const longer = await temporaryFolder();
+    await appendScores(longer, 1_000, 1_100);
+    const other = await refusal(relayTo(topic, progress, '--data', longer));
+    expect(other).toContain('is of another log than this one');
+    expect(other).toContain('--moved-from');
+    const shorter = await refusal(relayTo(topic, progress, '--data', await scoredFolder(10)));
+    expect(shorter).toContain('went on to');
+    const elsewhere = await plainTopic(brokers);
+    const err = await refusal(relayTo(elsewhere.topic, progress, '--data', folder));
+    expect(err).toContain('give each topic a file of its own');
+    const chosen = relayTo(topic, progress, '--data', folder, '--category', 'scores');
+    expect(await refusal(chosen)).toContain('other categories (all)');
+    expect([await size(), await elsewhere.size()]).toEqual([40, 0]);
+    await removeTopic(brokers, topic);
+    await plainTopic(brokers, {}, topic);
+    expect(await refusal(relayTo(topic, progress, '--data', folder))).toContain('made anew since');
+  }, 120_000);
+
+  it('after the log was copied it goes on where it was, told the old log: nothing is left out', async () => {
+    const folder = await scoredFolder(200);
+    const progress = join(folder, 'relay.checkpoint');
+    const { topic, relayed } = await plainTopic(brokers);
+    await annalsJson(relayTo(topic, progress, '--data', folder));
+    const moveTo = async (from: string, to: string) => {
+      await annalsJson(['log', 'copy', '--from', `sqlite:${from}`, '--to', `sqlite:${to}`]);
+      return relayTo(topic, progress, '--data', to, '--moved-from', `sqlite:${from}`);
+    };
+    const second = await temporaryFolder();
+    const moving = await moveTo(folder, second);
+    await appendScores(second, 200, 220);
+    // All of the old log was sent: nothing comes again.
+    expect(await annalsJson(moving)).toEqual({ topic, events: 20 });
+    await appendScores(second, 220, 225);
+    const going = relayTo(topic, progress, '--data', second);
+    expect(await annalsJson(going)).toEqual({ topic, events: 5 });
+    expect((await relayed()).map((one) => one.id)).toHaveLength(225);
+    // These are in the second log, and not sent; a copy has them in another order between streams.
+    await appendScores(second, 225, 255);
+    const third = await temporaryFolder();
+    const again = await moveTo(second, third);
+    await appendScores(third, 255, 275);
+    await annalsJson(again);
+    const ids = new Set((await relayed()).map((one) => one.id));
+    expect(ids.size).toBe(275);
+    const none = ['--data', await scoredFolder(9), '--moved-from', `sqlite:${third}`];
+    const refused = await annals(relayTo(topic, progress, ...none));
+    expect(refused).toMatchObject({ code: exitCodes.refused });
   }, 120_000);
 });
 

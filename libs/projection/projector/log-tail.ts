@@ -66,11 +66,11 @@ export class LogTail {
 
 /**
  * Why this log is not the one that a share has read up to its checkpoint, as the end of a sentence;
- * undefined when it is. A few reads of one event each.
+ * undefined when it is. A few reads of one event each. Without `categories` all events were read.
  */
 export async function divergence(
   log: Pick<EventLog, 'head' | 'read'>,
-  categories: readonly string[],
+  categories: readonly string[] | undefined,
   { checkpoint, tail }: { readonly checkpoint: Checkpoint; readonly tail: string },
 ): Promise<string | undefined> {
   const partitions = partitionsOf(checkpoint);
@@ -83,12 +83,30 @@ export async function divergence(
       const end = head[partition] ?? 'the beginning';
       return `the log ends at ${end}, and it was made from one that went on to ${position}`;
     }
-    const filter = { categories, partitions: [partition] };
-    const found = await lastUpTo(log, filter, partition, position);
+    const found = await lastUpTo(log, filterOf(categories, partition), partition, position);
     if (read.isLast(partition, found)) continue;
     return `the log has other events up to ${position} than those it was made from`;
   }
   return undefined;
+}
+
+/** The tail of one who has read the log up to `checkpoint`. */
+export async function tailAt(
+  log: Pick<EventLog, 'read'>,
+  categories: readonly string[] | undefined,
+  checkpoint: Checkpoint,
+): Promise<LogTail> {
+  const tail = new LogTail('');
+  for (const partition of partitionsOf(checkpoint)) {
+    const filter = filterOf(categories, partition);
+    const last = await lastUpTo(log, filter, partition, checkpoint[partition] as Position);
+    if (last) tail.take([last]);
+  }
+  return tail;
+}
+
+function filterOf(categories: readonly string[] | undefined, partition: number): Filter {
+  return { ...(categories ? { categories } : {}), partitions: [partition] };
 }
 
 /** The last event at or before `position`: the one before the next. */

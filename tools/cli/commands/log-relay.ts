@@ -1,12 +1,15 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { type Checkpoint, encodeCheckpoint } from '@annals/event-log';
+import type { Checkpoint, EventLog } from '@annals/event-log';
+import { LogTail, tailAt } from '@annals/projection';
+import { openLogAt } from '@annals/projector';
 import type { Command } from 'commander';
-import { type CommandContext, withLog } from '../context.ts';
+import { type CommandContext, openingOf, withLog } from '../context.ts';
 import { withExamples } from '../examples.ts';
-import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
-import { brokerList, checkpointText } from '../option-values.ts';
+import { type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
+import { brokerList } from '../option-values.ts';
 import { plural } from '../output.ts';
 import type { Act } from '../program.ts';
+import { placeInCopy } from '../relay-place.ts';
+import { keptProgress, mustBeOf, type Relayed, RelayProgress, refused } from '../relay-progress.ts';
 
 interface RelayOptions {
   readonly toTopic: string;
@@ -14,6 +17,7 @@ interface RelayOptions {
   readonly progress: string;
   readonly category?: readonly string[];
   readonly follow?: boolean;
+  readonly movedFrom?: string;
 }
 
 export function addLogRelay(log: Command, act: Act): void {
@@ -25,9 +29,16 @@ export function addLogRelay(log: Command, act: Act): void {
       )
       .requiredOption('--to-topic <topic>', 'a topic that is there, and is not the topic of a log')
       .requiredOption('--brokers <list>', 'host:port of some brokers, with commas', brokerList)
-      .requiredOption('--progress <file>', 'where it is kept how far the relay came')
+      .requiredOption(
+        '--progress <file>',
+        'where it is kept how far the relay came: of one log and one topic',
+      )
       .option('--category <names...>', 'only streams of these categories')
       .option('--follow', 'goes on with new events')
+      .option(
+        '--moved-from <url>',
+        'the log that the progress is of, where this one is a copy of it: goes on exactly behind what was sent',
+      )
       .action(act(relay)),
     [
       'annals log relay --to-topic accounting --brokers kafka-1:9092 --progress accounting.checkpoint',
@@ -37,21 +48,29 @@ export function addLogRelay(log: Command, act: Act): void {
       'annals log relay --to-topic wins --brokers kafka-1:9092 --progress wins.checkpoint --category scores --follow',
       'scores, until Ctrl-C',
     ],
+    [
+      'annals log relay --to-topic accounting --brokers kafka-1:9092 --progress accounting.checkpoint --log kafka://kafka-1:9092/annals --moved-from sqlite:./data',
+      'once, after the log was moved with annals log copy',
+    ],
   );
 }
 
 async function relay(context: CommandContext, options: RelayOptions): Promise<ExitCode> {
-  const { toTopic, brokers, progress, category, follow = false } = options;
+  const { toTopic, brokers, category, follow = false } = options;
   const { signal } = context.io;
-  const from = await keptIn(progress);
   // Loaded where it is used: no other command needs a Kafka client.
   const { relayLog } = await import('@annals/event-log-kafka');
   return withLog(context, async (log) => {
+    let progress: RelayProgress | undefined;
     const events = await relayLog({
-      ...{ log, connection: { brokers }, topic: toTopic, from, signal },
+      ...{ log, connection: { brokers }, topic: toTopic, signal },
       ...(category ? { filter: { categories: category } } : {}),
       until: follow ? 'follow' : 'head',
-      onRelayed: (checkpoint) => keep(progress, checkpoint),
+      from: async (topic) => {
+        progress = await beginning(context, log, options, { topic, categories: category });
+        return progress.checkpoint;
+      },
+      onRelayed: (checkpoint, _, relayed) => progress?.keep(checkpoint, relayed),
       onReport: ({ level, message }) => {
         if (level !== 'info') context.output.remark(message);
       },
@@ -64,27 +83,61 @@ async function relay(context: CommandContext, options: RelayOptions): Promise<Ex
   });
 }
 
-async function keptIn(file: string): Promise<Checkpoint> {
-  let text: string;
-  try {
-    text = (await readFile(file, 'utf8')).trim();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
+/** Where the relay goes on. Throws CommandError for the progress of another topic or another log. */
+async function beginning(
+  context: CommandContext,
+  log: EventLog,
+  { progress: file, movedFrom }: RelayOptions,
+  relayed: Relayed,
+): Promise<RelayProgress> {
+  const kept = await keptProgress(file, relayed);
+  if (!kept) {
+    if (movedFrom === undefined) return new RelayProgress(file, relayed);
+    throw refused('no-relay-progress', file, 'is not there, so nothing was sent of the old log');
   }
-  try {
-    return checkpointText(text);
-  } catch {
-    const message = `${file} holds no checkpoint: nothing was sent`;
-    throw new CommandError(exitCodes.usage, 'not-a-checkpoint', message);
+  const { events, checkpoint, last } = kept;
+  if (movedFrom === undefined) {
+    await mustBeOf(file, log, kept, otherLogFix);
+    return new RelayProgress(file, relayed, { events, checkpoint, tail: new LogTail(last) });
   }
+  const place = await movedPlace(context, log, { file, kept, movedFrom, relayed });
+  const tail = await tailAt(log, relayed.categories, place);
+  const moved = new RelayProgress(file, relayed, { events, checkpoint: place, tail });
+  await moved.keep(place);
+  return moved;
 }
 
-/** The file is whole at any moment: the old checkpoint or the new one. */
-async function keep(file: string, checkpoint: Checkpoint): Promise<void> {
-  const text = encodeCheckpoint(checkpoint);
-  if (text === '') return;
-  const draft = `${file}.${process.pid}.partial`;
-  await writeFile(draft, `${text}\n`, { flush: true });
-  await rename(draft, file);
+const otherLogFix =
+  'Where the log was copied to here by annals log copy, --moved-from with the URL of the old log goes on exactly; ' +
+  'a new file sends everything';
+
+/** Where in `log`, a copy of another one, everything was sent up to. */
+async function movedPlace(
+  context: CommandContext,
+  log: EventLog,
+  moved: {
+    readonly file: string;
+    readonly kept: NonNullable<Awaited<ReturnType<typeof keptProgress>>>;
+    readonly movedFrom: string;
+    readonly relayed: Relayed;
+  },
+): Promise<Checkpoint> {
+  const { file, kept, movedFrom, relayed } = moved;
+  const { dataFolder } = context.site;
+  const opening = { ...openingOf(context), dataFolder, readOnly: true };
+  const old = await openLogAt(movedFrom, opening);
+  try {
+    await mustBeOf(file, old.log, kept, '--moved-from names the log that the relay has read');
+    const place = await placeInCopy(old.log, log, relayed.categories, kept.checkpoint);
+    if ('problem' in place) {
+      throw refused(
+        'no-copy',
+        file,
+        `cannot go on here: this is no copy of ${old.shown}, ${place.problem}`,
+      );
+    }
+    return place;
+  } finally {
+    await old.log.close();
+  }
 }
