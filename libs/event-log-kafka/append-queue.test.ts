@@ -143,3 +143,34 @@ test('a copy that comes behind the void of an append that is stored takes nothin
   await requests[1]?.answer('acknowledged');
   expect(await doubtful).toEqual(stored);
 });
+
+test('a request that is refused is sent in halves: who is to blame is refused once its void came first', async () => {
+  const { queue, requests, send, read } = openQueue();
+  const refused = { kind: 'refused', isTooLarge: true, reason: 'it is too large' } as const;
+  const [, , large, after] = send(1, 2, 3, 4);
+  await nextTurn();
+  await requests[0]?.answer(refused);
+  await requests[1]?.answer('acknowledged');
+  await requests[2]?.answer(refused);
+  await requests[3]?.answer(refused);
+  await requests[4]?.answer('acknowledged');
+  expect(requests.slice(0, 5).map(({ numbers }) => numbers)).toEqual([
+    [1, 2, 3, 4],
+    [1, 2],
+    [3, 4],
+    [3],
+    [4],
+  ]);
+  read(1, 2, 4);
+  expect(await after).toEqual({ kind: 'seen' });
+  await expect.poll(() => requests.length, { interval: 1 }).toBe(6);
+  expect(requests[5]?.numbers).toEqual([1_003]);
+  expect(queue.depth).toBe(2);
+  read(1_003);
+  await requests[5]?.answer('acknowledged');
+  expect(await large).toEqual({
+    kind: 'refused',
+    reason: 'append-too-large',
+    detail: 'Kafka refuses it: it is too large. Nothing was stored',
+  });
+});

@@ -2,7 +2,7 @@ import type { AppendResult } from '@annals/event-log/port';
 import type { Message } from 'kafkajs';
 import { kafkaLimits } from './kafka-limits.ts';
 import type { Outcome } from './partition-follower.ts';
-import type { Produced } from './produce-line.ts';
+import { isRefused, type Produced, type RefusedRequest } from './produce-line.ts';
 import { systemTimers, type Timer, type Timers } from './timers.ts';
 
 /** How a record that was sent is answered in the end. */
@@ -22,6 +22,8 @@ interface Sent {
   acknowledged: boolean;
   /** What the follower read. */
   read: Outcome['result'] | undefined;
+  /** The broker has said that it does not take it. */
+  refused: RefusedRequest | undefined;
   /** By when it is answered, by the clock of the timers. */
   deadline: number;
   answer(answer: Answer): void;
@@ -89,7 +91,7 @@ export class AppendQueue {
     return new Promise((answer) => {
       const sent: Sent = {
         ...record,
-        ...{ settles: undefined, acknowledged: false, read: undefined, answer },
+        ...{ settles: undefined, acknowledged: false, read: undefined, refused: undefined, answer },
         deadline: this.#timers.nowMs() + kafkaLimits.answerMsMax,
       };
       this.#add(sent);
@@ -157,12 +159,27 @@ export class AppendQueue {
     this.#linger = undefined;
     do {
       const batch = this.#takeBatch();
-      const produced = await this.#options.send(batch.map((sent) => sent.message));
-      for (const sent of batch) this.#afterSending(sent, produced);
+      const produced = await this.#sendBatch(batch);
       if (produced !== 'acknowledged' && this.#waiting.length > 0) await this.#pause();
     } while (this.#isDue());
     this.#pumping = false;
     this.#lookSoon();
+  }
+
+  /**
+   * A refused request may have one record to blame, or be too large where each of them is not: so its halves are sent again. What
+   * is in the topic already comes there twice, and the first counts.
+   */
+  async #sendBatch(batch: readonly Sent[]): Promise<Produced> {
+    const produced = await this.#options.send(batch.map((sent) => sent.message));
+    if (isRefused(produced) && batch.length > 1) {
+      const half = batch.length >> 1;
+      const first = await this.#sendBatch(batch.slice(0, half));
+      const second = await this.#sendBatch(batch.slice(half));
+      return first === 'acknowledged' ? second : first;
+    }
+    for (const sent of batch) this.#afterSending(sent, produced);
+    return produced;
   }
 
   /** The first of those that wait, as far as one request holds them. */
@@ -191,6 +208,8 @@ export class AppendQueue {
     } else if (sent.isBarrier || produced === 'not-sent') {
       this.#end(sent, refused('no Kafka broker takes it: nothing was stored'));
     } else {
+      // Also what was refused: an attempt of kafkajs before the one that was answered may have been taken.
+      if (isRefused(produced)) sent.refused = produced;
       sent.deadline = this.#timers.nowMs() + kafkaLimits.settleMsMax;
       this.#settle(sent);
     }
@@ -208,6 +227,7 @@ export class AppendQueue {
     const settling: Sent = {
       ...this.#options.voidOf(sent),
       ...{ partition, settles: sent, isBarrier: false, acknowledged: false, read: undefined },
+      refused: undefined,
       deadline: Number.POSITIVE_INFINITY,
       answer: () => undefined,
     };
@@ -226,7 +246,7 @@ export class AppendQueue {
       settles.read ??= { kind: 'void' };
       this.#answerIfKnown(settles);
     } else if (read.kind === 'void') {
-      this.#end(sent, refused('Kafka did not take it in time: nothing was stored'));
+      this.#end(sent, neverStored(sent.refused));
     } else this.#end(sent, read);
   }
 
@@ -263,4 +283,11 @@ const deadlineLookMs = 250;
 
 function refused(detail: string): AppendResult {
   return { kind: 'refused', reason: 'overloaded', detail };
+}
+
+/** The answer to an append whose void came first. */
+function neverStored(by: RefusedRequest | undefined): AppendResult {
+  if (!by) return refused('Kafka did not take it in time: nothing was stored');
+  const detail = `Kafka refuses it: ${by.reason}. Nothing was stored`;
+  return by.isTooLarge ? { kind: 'refused', reason: 'append-too-large', detail } : refused(detail);
 }

@@ -12,4 +12,5 @@ export type {
 export { partitionOf } from './partition-of.ts';
 export type { Compression } from './produce-line.ts';
 export { type RelayOptions, relayLog } from './relay.ts';
+export { RelayRefusedError } from './relay-sender.ts';
 export type { RelayTopic } from './relay-topic.ts';

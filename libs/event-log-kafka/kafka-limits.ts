@@ -26,6 +26,10 @@ export const kafkaLimits = {
   answerMsMax: 30_000,
   /** Pause before a broker that was away is asked again. */
   retryPauseMs: 100,
+  /** The longest such pause of a relay, each of which is twice the one before. */
+  relayPauseMsMax: 5_000,
+  /** How long a relay to the head tries to have one request taken. */
+  relayTriesMsMax: 60_000,
   /** How long opening may take until the topic was found or made. */
   openMsMax: 20_000,
   /** A refused append id stays refused for copies of its record up to so many offsets on. Part of format 1. */

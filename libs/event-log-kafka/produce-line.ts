@@ -7,7 +7,23 @@ import { within } from './within.ts';
  * What became of one request. `not-sent`: no broker could be reached, so nothing of it will ever be in
  * the topic. `in-doubt`: it may be there, or come there later.
  */
-export type Produced = 'acknowledged' | 'not-sent' | 'in-doubt';
+export type Produced = 'acknowledged' | 'not-sent' | 'in-doubt' | RefusedRequest;
+
+/**
+ * A broker has answered that it does not take it, and would not if it were sent again. What the request had for other
+ * partitions may be in the topic.
+ */
+export interface RefusedRequest {
+  readonly kind: 'refused';
+  /** Fewer or smaller records would be taken. */
+  readonly isTooLarge: boolean;
+  /** The broker's words. */
+  readonly reason: string;
+}
+
+export function isRefused(produced: Produced): produced is RefusedRequest {
+  return typeof produced === 'object';
+}
 
 export type Compression = 'none' | 'gzip';
 
@@ -48,6 +64,11 @@ export class ProduceLine {
       this.#report(`no answer within ${kafkaLimits.produceMsMax} ms`);
     } catch (error) {
       this.#report((error as Error).message);
+      const refused = refusedBy(error as Error);
+      if (refused) {
+        this.#drop(producer);
+        return refused;
+      }
     }
     this.#drop(producer);
     return 'in-doubt';
@@ -93,4 +114,27 @@ export class ProduceLine {
 
 function ended(producer: Producer): Promise<void> {
   return producer.disconnect().catch(() => undefined);
+}
+
+const tooLarge: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
+
+/** Answers about what was asked, or about who asks. Others (of the producer's number, say) tell nothing of the records. */
+const refusals: ReadonlySet<string> = new Set([
+  ...tooLarge,
+  'INVALID_RECORD',
+  'INVALID_TIMESTAMP',
+  'INVALID_TOPIC_EXCEPTION',
+  'POLICY_VIOLATION',
+  'UNSUPPORTED_COMPRESSION_TYPE',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+]);
+
+function refusedBy(error: Error): RefusedRequest | undefined {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const { type } = at as { readonly type?: unknown };
+    if (typeof type !== 'string' || !refusals.has(type)) continue;
+    return { kind: 'refused', isTooLarge: tooLarge.has(type), reason: at.message };
+  }
+  return undefined;
 }

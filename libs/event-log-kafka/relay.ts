@@ -5,6 +5,7 @@ import { type KafkaConnection, kafkaClient, type OnReport } from './kafka-connec
 import { kafkaLimits } from './kafka-limits.ts';
 import { partitionOf } from './partition-of.ts';
 import { ProduceLine } from './produce-line.ts';
+import { RelaySender } from './relay-sender.ts';
 import { findRelayTopic, type RelayTopic } from './relay-topic.ts';
 
 export interface RelayOptions {
@@ -37,7 +38,8 @@ export interface RelayOptions {
 /**
  * Publishes events to a topic for consumers that are not ours: only accepted events, in order for each
  * stream, at least once. The key is the stream; the header `event-id` tells a repetition. Resolves with
- * the number of events. What cannot be sent is tried again for as long as `signal` allows.
+ * the number of events. What cannot be sent is tried again: for as long as `signal` allows where it follows, else for
+ * `relayTriesMsMax`. Throws EventLogError `io` after that, and RelayRefusedError for an event that the topic does not take.
  */
 export async function relayLog(options: RelayOptions): Promise<number> {
   const { log, connection, topic, filter, from, signal, onReport = () => undefined } = options;
@@ -46,6 +48,12 @@ export async function relayLog(options: RelayOptions): Promise<number> {
   const found = await findRelayTopic(kafka, topic);
   const start = typeof from === 'function' ? await from(found) : from;
   const line = new ProduceLine(kafka, topic, 'none', onReport);
+  const sender = new RelaySender({
+    ...{ line, topic, signal, isPatient: options.until === 'follow' },
+    nowMs: () => performance.now(),
+    // Who is told to stop does not wait for the end of a pause.
+    sleep: (ms) => sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined),
+  });
   let events = 0;
   try {
     const limit = kafkaLimits.batchRecordsMax;
@@ -56,7 +64,7 @@ export async function relayLog(options: RelayOptions): Promise<number> {
     )) {
       if (delivery.kind === 'events') {
         for (const batch of batchesOf(delivery.events, found.partitions)) {
-          if (!(await sendUntilTaken(line, batch, signal))) return events;
+          if (!(await sender.send(batch))) return events;
         }
         events += delivery.events.length;
       }
@@ -68,19 +76,6 @@ export async function relayLog(options: RelayOptions): Promise<number> {
   } finally {
     await line.close();
   }
-}
-
-/** False when `signal` ended it. The next batch is never sent before this one was taken. */
-async function sendUntilTaken(
-  line: ProduceLine,
-  batch: Message[],
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  while (signal?.aborted !== true) {
-    if ((await line.send(batch)) === 'acknowledged') return true;
-    await sleep(kafkaLimits.retryPauseMs);
-  }
-  return false;
 }
 
 function* batchesOf(events: readonly StoredEvent[], partitions: number): Generator<Message[]> {

@@ -48,6 +48,9 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof BadLogUrlError) {
     return failure(exitCodes.usage, error.code, error.message);
   }
+  if ('code' in error && error.code === 'event-refused') {
+    return failure(exitCodes.refused, error.code, error.message);
+  }
   if (error instanceof ChangedEventError) {
     const message = `${error.message}. annals log verify finds all such events`;
     return failure(exitCodes.different, error.code, message);

@@ -1,12 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { newId } from '@annals/core';
 import { describeOn } from '@annals/core/testing';
+import { sampleEvent } from '@annals/event-log/contract';
 import { plainTopic, removeTopic } from '@annals/event-log-kafka/testing';
+import { sqliteEventLog } from '@annals/event-log-sqlite';
+import { dataLayout } from '@annals/projector';
 import { expect, it } from 'vitest';
 import { exitCodes } from './exit-codes.ts';
 import { annals, annalsJson, temporaryFolder } from './testing/cli.ts';
 import { appendScores, scoredFolder } from './testing/data-folder.ts';
+
+const largeId = newId();
+
+async function appendLarge(folder: string): Promise<void> {
+  const log = await sqliteEventLog({ folder: dataLayout(folder).log });
+  const event = sampleEvent({ data: { text: 'x'.repeat(5_000) } }, { id: largeId });
+  await log.append('sample-1', [event], { expected: 'any' });
+  await log.close();
+}
 
 await describeOn('kafka', 'log relay', (kafka) => {
   const brokers = kafka.addresses;
@@ -102,6 +115,27 @@ await describeOn('kafka', 'log relay', (kafka) => {
     const none = ['--data', await scoredFolder(9), '--moved-from', `sqlite:${third}`];
     const refused = await annals(relayTo(topic, progress, ...none));
     expect(refused).toMatchObject({ code: exitCodes.refused });
+  }, 120_000);
+
+  it('ends at an event that the topic does not take, and goes on once it does', async () => {
+    const folder = await scoredFolder(3);
+    await appendLarge(folder);
+    await appendScores(folder, 3, 6);
+    const progress = join(folder, 'relay.checkpoint');
+    const { topic, alter, relayed } = await plainTopic(brokers, { 'max.message.bytes': '1000' });
+    const began = performance.now();
+    const { code, err, out } = await annals(relayTo(topic, progress, '--data', folder, '--json'));
+    expect({ code, out }).toEqual({ code: exitCodes.refused, out: '' });
+    expect(err).toContain(largeId);
+    expect(err).toContain(`raise max.message.bytes of ${topic}`);
+    expect(performance.now() - began).toBeLessThan(20_000);
+    await alter({ 'max.message.bytes': '100000' });
+    await expect
+      .poll(async () => (await annals(relayTo(topic, progress, '--data', folder))).code, {
+        timeout: 20_000,
+      })
+      .toBe(exitCodes.ok);
+    expect(new Set((await relayed()).map((one) => one.id)).size).toBe(7);
   }, 120_000);
 });
 
