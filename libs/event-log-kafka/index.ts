@@ -13,4 +13,4 @@ export { partitionOf } from './partition-of.ts';
 export type { Compression } from './produce-line.ts';
 export { type RelayOptions, relayLog } from './relay.ts';
 export { RelayRefusedError } from './relay-sender.ts';
-export type { RelayTopic } from './relay-topic.ts';
+export { type RelayTopic, TopicOfLogError } from './relay-topic.ts';

@@ -109,6 +109,7 @@ interface Parts {
 
 class KafkaLog implements KafkaEventLog {
   readonly folder: string;
+  readonly topicName: string;
   readonly partitions: number;
   readonly #options: KafkaEventLogOptions & { readonly onReport: OnReport };
   readonly #parts: Parts;
@@ -122,6 +123,7 @@ class KafkaLog implements KafkaEventLog {
   constructor(options: KafkaEventLogOptions & { readonly onReport: OnReport }, parts: Parts) {
     const { engine, task, line, bodies } = parts;
     this.folder = options.folder;
+    this.topicName = task.topic.name;
     this.partitions = task.topic.partitions;
     this.#options = options;
     this.#parts = parts;

@@ -57,6 +57,8 @@ export interface PartitionStatus {
 /** The port, and what an operator wants to know of it. */
 export interface KafkaEventLog extends EventLog {
   readonly folder: string;
+  /** Cluster and name. */
+  readonly topicName: string;
   readonly partitions: number;
   /** Resolves when all that was acknowledged in the stream's partition before the call has been read here. */
   barrier(stream: string): Promise<void>;

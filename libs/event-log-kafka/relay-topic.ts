@@ -1,6 +1,8 @@
 import { EventLogError } from '@annals/event-log/port';
 import type { Kafka } from 'kafkajs';
-import { topicIdNow } from './topic.ts';
+import { readRecord, recordFormats } from './record-formats.ts';
+import { offsetsOf, topicIdNow } from './topic.ts';
+import { TopicReader } from './topic-reader.ts';
 
 /** The topic that a relay writes to, as its cluster tells it. */
 export interface RelayTopic {
@@ -11,8 +13,26 @@ export interface RelayTopic {
   readonly partitions: number;
 }
 
-/** Throws EventLogError: `io` when no broker answers, `not-a-log` when the topic is not there. */
-export async function findRelayTopic(kafka: Kafka, topic: string): Promise<RelayTopic> {
+/** A topic that a log is kept in, where whatever else is written stays for good. */
+export class TopicOfLogError extends Error {
+  readonly code = 'topic-of-a-log';
+  constructor(topic: string) {
+    super(
+      `topic ${topic} holds a log, where events for others would stay for good: name a topic that is made for the relay`,
+    );
+    this.name = 'TopicOfLogError';
+  }
+}
+
+/**
+ * Throws EventLogError: `io` when no broker answers, `not-a-log` when the topic is not there; and TopicOfLogError for one that
+ * holds records of a log, or is `ownTopic` (cluster and name).
+ */
+export async function findRelayTopic(
+  kafka: Kafka,
+  topic: string,
+  ownTopic?: string,
+): Promise<RelayTopic> {
   const admin = kafka.admin();
   try {
     await admin.connect();
@@ -23,11 +43,42 @@ export async function findRelayTopic(kafka: Kafka, topic: string): Promise<Relay
     const { clusterId } = await admin.describeCluster();
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
     const partitions = topics[0]?.partitions.length ?? 1;
-    return { name: `${clusterId}/${topic}`, id: await topicIdNow(kafka, topic), partitions };
+    const name = `${clusterId}/${topic}`;
+    const id = await topicIdNow(kafka, topic);
+    if (name === ownTopic) throw new TopicOfLogError(topic);
+    const offsets = await offsetsOf(admin, topic, partitions);
+    const reader = new TopicReader(kafka, topic, id);
+    try {
+      for (const [partition, { low, end }] of offsets.entries()) {
+        if (await holdsLog(reader, partition, low, end)) throw new TopicOfLogError(topic);
+      }
+    } finally {
+      await reader.close();
+    }
+    return { name, id, partitions };
   } catch (error) {
-    if (error instanceof EventLogError) throw error;
+    if (error instanceof EventLogError || error instanceof TopicOfLogError) throw error;
     throw new EventLogError('io', `Kafka: ${(error as Error).message}`, { cause: error });
   } finally {
     await admin.disconnect().catch(() => undefined);
   }
 }
+
+/** Somebody may have written something else before, or behind it by mistake. */
+async function holdsLog(
+  reader: TopicReader,
+  partition: number,
+  low: number,
+  end: number,
+): Promise<boolean> {
+  if (low >= end) return false;
+  for (const offset of new Set([low, Math.max(low, end - lastRecordsLookedAt)])) {
+    const records = await reader.read(partition, offset);
+    const isOurs = ({ key, value }: (typeof records)[number]) =>
+      readRecord(recordFormats, value, key).kind !== 'foreign';
+    if (records.some(isOurs)) return true;
+  }
+  return false;
+}
+
+const lastRecordsLookedAt = 100;

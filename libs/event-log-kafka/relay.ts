@@ -3,6 +3,7 @@ import type { Checkpoint, EventLog, Filter, StoredEvent } from '@annals/event-lo
 import type { Message } from 'kafkajs';
 import { type KafkaConnection, kafkaClient, type OnReport } from './kafka-connection.ts';
 import { kafkaLimits } from './kafka-limits.ts';
+import type { KafkaEventLog } from './kafka-log-options.ts';
 import { partitionOf } from './partition-of.ts';
 import { ProduceLine } from './produce-line.ts';
 import { RelaySender } from './relay-sender.ts';
@@ -12,7 +13,7 @@ export interface RelayOptions {
   /** Any log: SQLite, Kafka, EventStoreDB. */
   readonly log: EventLog;
   readonly connection: KafkaConnection;
-  /** A topic for others to read, made by whoever runs the cluster: never the topic of a log. */
+  /** A topic for others to read, made by whoever runs the cluster. That of a log is refused: TopicOfLogError. */
   readonly topic: string;
   readonly filter?: Filter;
   /**
@@ -45,7 +46,7 @@ export async function relayLog(options: RelayOptions): Promise<number> {
   const { log, connection, topic, filter, from, signal, onReport = () => undefined } = options;
   const bounds = { requestMsMax: kafkaLimits.connectMsMax, retries: 3 };
   const kafka = kafkaClient(connection, bounds, onReport);
-  const found = await findRelayTopic(kafka, topic);
+  const found = await findRelayTopic(kafka, topic, ownTopicOf(log));
   const start = typeof from === 'function' ? await from(found) : from;
   const line = new ProduceLine(kafka, topic, 'none', onReport);
   const sender = new RelaySender({
@@ -76,6 +77,11 @@ export async function relayLog(options: RelayOptions): Promise<number> {
   } finally {
     await line.close();
   }
+}
+
+/** Cluster and name of the topic that the log is in, if it is in one. */
+function ownTopicOf(log: EventLog | KafkaEventLog): string | undefined {
+  return 'topicName' in log ? log.topicName : undefined;
 }
 
 function* batchesOf(events: readonly StoredEvent[], partitions: number): Generator<Message[]> {

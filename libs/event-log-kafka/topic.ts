@@ -171,7 +171,7 @@ const topicResource = 2;
 /** A batch, and the frame Kafka puts around it. */
 const messageBytesMin = 1_000_000;
 
-async function offsetsOf(
+export async function offsetsOf(
   admin: Admin,
   topic: string,
   partitions: number,

@@ -48,7 +48,8 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof BadLogUrlError) {
     return failure(exitCodes.usage, error.code, error.message);
   }
-  if ('code' in error && error.code === 'event-refused') {
+  // Of the relay, whose package is loaded only where it is used.
+  if ('code' in error && (error.code === 'event-refused' || error.code === 'topic-of-a-log')) {
     return failure(exitCodes.refused, error.code, error.message);
   }
   if (error instanceof ChangedEventError) {

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { newId } from '@annals/core';
 import { describeOn } from '@annals/core/testing';
 import { sampleEvent } from '@annals/event-log/contract';
+import { kafkaEventLog } from '@annals/event-log-kafka';
 import { plainTopic, removeTopic } from '@annals/event-log-kafka/testing';
 import { sqliteEventLog } from '@annals/event-log-sqlite';
 import { dataLayout } from '@annals/projector';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { exitCodes } from './exit-codes.ts';
 import { annals, annalsJson, temporaryFolder } from './testing/cli.ts';
 import { appendScores, scoredFolder } from './testing/data-folder.ts';
@@ -115,6 +116,30 @@ await describeOn('kafka', 'log relay', (kafka) => {
     const none = ['--data', await scoredFolder(9), '--moved-from', `sqlite:${third}`];
     const refused = await annals(relayTo(topic, progress, ...none));
     expect(refused).toMatchObject({ code: exitCodes.refused });
+  }, 120_000);
+
+  it('refuses the topic of a log, its own or another one, and writes nothing into it', async () => {
+    const folder = await scoredFolder(5);
+    const env = { ANNALS_DATA: await temporaryFolder() };
+    const topic = `cli-${randomUUID()}`;
+    onTestFinished(() => removeTopic(brokers, topic));
+    const connection = { brokers };
+    const made = await kafkaEventLog({ connection, topic, folder: await temporaryFolder() });
+    onTestFinished(() => made.close());
+    const progress = join(folder, 'relay.checkpoint');
+    const url = `kafka://${brokers.join(',')}/${topic}`;
+    const refused = async (...more: string[]) => {
+      const { code, err } = await annals(relayTo(topic, progress, ...more), { env });
+      expect({ code, err }).toMatchObject({ code: exitCodes.refused });
+      expect(err).toContain('holds a log');
+    };
+    // Without any record yet only the log itself can tell.
+    await refused('--log', url);
+    await made.append('sample-1', [sampleEvent()], { expected: 'any' });
+    await refused('--log', url);
+    await refused('--data', folder);
+    await made.barrier('sample-1');
+    expect(made.status().reduce((sum, one) => sum + one.foreign, 0)).toBe(0);
   }, 120_000);
 
   it('ends at an event that the topic does not take, and goes on once it does', async () => {
