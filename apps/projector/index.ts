@@ -39,6 +39,7 @@ export { type LogPlace, logUrlForms, parseLogUrl } from './site/log-url.ts';
 export { maskedUrl } from './site/masked-url.ts';
 export {
   BadLogUrlError,
+  kafkaConnectionTo,
   type LogFigures,
   type LogProgress,
   NoDataFolderError,

@@ -5,7 +5,7 @@ import { type KafkaConnection, kafkaClient, type OnReport } from './kafka-connec
 import { kafkaLimits } from './kafka-limits.ts';
 import type { KafkaEventLog } from './kafka-log-options.ts';
 import { partitionOf } from './partition-of.ts';
-import { ProduceLine } from './produce-line.ts';
+import { type Compression, ProduceLine } from './produce-line.ts';
 import { RelaySender } from './relay-sender.ts';
 import { findRelayTopic, type RelayTopic } from './relay-topic.ts';
 
@@ -15,6 +15,8 @@ export interface RelayOptions {
   readonly connection: KafkaConnection;
   /** A topic for others to read, made by whoever runs the cluster. That of a log is refused: TopicOfLogError. */
   readonly topic: string;
+  /** `none` unless told. */
+  readonly compression?: Compression;
   readonly filter?: Filter;
   /**
    * What `onRelayed` was told last; `{}` for the beginning. Or who says so once the topic was found: what it throws
@@ -48,7 +50,7 @@ export async function relayLog(options: RelayOptions): Promise<number> {
   const kafka = kafkaClient(connection, bounds, onReport);
   const found = await findRelayTopic(kafka, topic, ownTopicOf(log));
   const start = typeof from === 'function' ? await from(found) : from;
-  const line = new ProduceLine(kafka, topic, 'none', onReport);
+  const line = new ProduceLine(kafka, topic, options.compression ?? 'none', onReport);
   const sender = new RelaySender({
     ...{ line, topic, signal, isPatient: options.until === 'follow' },
     nowMs: () => performance.now(),

@@ -7,7 +7,7 @@ import { sampleEvent } from '@annals/event-log/contract';
 import { kafkaEventLog } from '@annals/event-log-kafka';
 import { plainTopic, removeTopic } from '@annals/event-log-kafka/testing';
 import { sqliteEventLog } from '@annals/event-log-sqlite';
-import { dataLayout } from '@annals/projector';
+import { dataLayout, kafkaConnectionTo, parseLogUrl } from '@annals/projector';
 import { expect, it, onTestFinished } from 'vitest';
 import { exitCodes } from './exit-codes.ts';
 import { annals, annalsJson, temporaryFolder } from './testing/cli.ts';
@@ -164,10 +164,41 @@ await describeOn('kafka', 'log relay', (kafka) => {
   }, 120_000);
 });
 
-it('wrong brokers are refused before anything is opened', async () => {
+await describeOn('kafka-sasl', 'log relay to a Kafka that asks for a password', (kafka) => {
+  it('has a user and a password in the URL, and shows no password', async () => {
+    const folder = await scoredFolder(12);
+    const place = parseLogUrl(kafka.url);
+    if (place.kind !== 'kafka') throw new Error(`${kafka.url} is no Kafka`);
+    const { topic, size } = await plainTopic(kafkaConnectionTo(place));
+    const relayTo = (url: string, ...more: string[]) => {
+      const progress = join(folder, 'relay.checkpoint');
+      return ['log', 'relay', '--brokers', url, '--progress', progress, '--data', folder, ...more];
+    };
+    const wrong = await annals(
+      relayTo(kafka.url.replace(':annals@', ':secret@'), '--to-topic', topic),
+    );
+    expect(wrong.code).not.toBe(exitCodes.ok);
+    expect(wrong.err).toMatch(/[Aa]uthentication/);
+    expect(wrong.err).not.toContain('secret');
+    const named = kafka.url.replace('?', `/${topic}?`);
+    expect(await annalsJson(relayTo(named))).toEqual({ topic, events: 12 });
+    expect(await annalsJson(relayTo(kafka.url, '--to-topic', topic))).toEqual({ topic, events: 0 });
+    expect(await size()).toBe(12);
+  }, 120_000);
+});
+
+it.each([
+  ['http://kafka', 'host:port'],
+  ['kafka', 'host:port'],
+  ['kafka://ann:secret@h:x', 'has no host and port in "h:x"'],
+  ['kafka://ann:secret@h:1/other', '--to-topic is x, and --brokers names other'],
+  ['kafka://ann:secret@h:1?sasl=digest', 'has sasl=digest, which is none of'],
+  ['kafka://ann:secret@h:1?partitions=3&bodies=9', 'has partitions, bodies, which only a log has'],
+])('brokers %s are refused before anything is opened', async (brokers, problem) => {
   const folder = await temporaryFolder();
   const argv = ['log', 'relay', '--to-topic', 'x', '--progress', join(folder, 'p')];
-  const { code, err } = await annals([...argv, '--brokers', 'http://kafka', '--data', folder]);
+  const { code, err } = await annals([...argv, '--brokers', brokers, '--data', folder]);
   expect({ code, err }).toMatchObject({ code: exitCodes.usage });
-  expect(err).toContain('host:port');
+  expect(err).toContain(problem);
+  expect(err).not.toContain('secret');
 });

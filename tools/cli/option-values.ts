@@ -24,13 +24,6 @@ export function checkpointText(text: string): Checkpoint {
   throw new InvalidArgumentError('A checkpoint looks as annals log head prints it.');
 }
 
-/** `host:port` of one or more brokers, with commas between. */
-export function brokerList(text: string): readonly string[] {
-  const brokers = text.split(',');
-  if (brokers.every((broker) => /^[^\s:,/]+:\d{1,5}$/.test(broker))) return brokers;
-  throw new InvalidArgumentError('Brokers are written host:port, with commas between.');
-}
-
 /** One more value of an option that may come several times. */
 export function another(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];

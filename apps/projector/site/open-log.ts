@@ -2,6 +2,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
+import type { KafkaConnection } from '@annals/event-log-kafka';
 import { sqliteEventLog } from '@annals/event-log-sqlite';
 import { dataLayout } from './data-layout.ts';
 import {
@@ -138,15 +139,20 @@ async function openSqlite(place: SqliteLogPlace, options: OpenLogOptions): Promi
   return { log, place, shown: maskedUrl(place.url), figures: () => log.statistics() };
 }
 
+/** How to reach the brokers of a URL. */
+export function kafkaConnectionTo({ brokers, tls, login }: KafkaLogPlace): KafkaConnection {
+  return { brokers, ssl: tls, ...(login ? { sasl: login } : {}) };
+}
+
 async function openKafka(place: KafkaLogPlace, options: OpenLogOptions): Promise<OpenedLog> {
   const { dataFolder, clock = systemClock, mustExist = false, onProgress, onReport } = options;
   // Loaded where it is used: nothing else needs a Kafka client.
   const { kafkaEventLog } = await import('@annals/event-log-kafka');
-  const { brokers, topic, tls, login, partitions, replicationFactor, minInSyncReplicas } = place;
+  const { topic, partitions, replicationFactor, minInSyncReplicas } = place;
   const replicas = join(dataLayout(dataFolder).replicas, `kafka-${topic}`);
   const log = await withReplica(replicas, (folder) =>
     kafkaEventLog({
-      connection: { brokers, ssl: tls, ...(login ? { sasl: login } : {}) },
+      connection: kafkaConnectionTo(place),
       ...{ topic, folder, clock, create: !mustExist },
       ...(partitions === undefined ? {} : { partitions }),
       ...(replicationFactor === undefined ? {} : { replicationFactor }),

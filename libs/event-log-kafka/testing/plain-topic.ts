@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Kafka } from 'kafkajs';
 import { expect, onTestFinished } from 'vitest';
-import { kafkaClient } from '../kafka-connection.ts';
-import { removeTopic } from './remove-topic.ts';
+import { type KafkaConnection, kafkaClient } from '../kafka-connection.ts';
 
 /** An event as consumers of a relay get it. */
 export interface RelayedEvent {
@@ -23,16 +22,18 @@ export interface PlainTopic {
 }
 
 export async function plainTopic(
-  brokers: readonly string[],
+  where: readonly string[] | KafkaConnection,
   config: { readonly [name: string]: string } = {},
   topic = `plain-${randomUUID()}`,
 ): Promise<PlainTopic> {
-  const client = kafkaClient({ brokers }, { requestMsMax: 10_000, retries: 3 }, () => undefined);
+  const connection = 'brokers' in where ? where : { brokers: where };
+  const client = kafkaClient(connection, { requestMsMax: 10_000, retries: 3 }, () => undefined);
   const admin = client.admin();
   await admin.connect();
   onTestFinished(async () => {
+    const there = await admin.listTopics();
+    if (there.includes(topic)) await admin.deleteTopics({ topics: [topic] });
     await admin.disconnect();
-    await removeTopic(brokers, topic);
   });
   const configEntries = entriesOf(config);
   const made = { topic, numPartitions: 3, configEntries };

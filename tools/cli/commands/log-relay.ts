@@ -5,15 +5,15 @@ import type { Command } from 'commander';
 import { type CommandContext, openingOf, withLog } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
-import { brokerList } from '../option-values.ts';
 import { plural } from '../output.ts';
 import type { Act } from '../program.ts';
 import { placeInCopy } from '../relay-place.ts';
 import { keptProgress, mustBeOf, type Relayed, RelayProgress, refused } from '../relay-progress.ts';
+import { relayTarget } from '../relay-target.ts';
 
 interface RelayOptions {
-  readonly toTopic: string;
-  readonly brokers: readonly string[];
+  readonly toTopic?: string;
+  readonly brokers: string;
   readonly progress: string;
   readonly category?: readonly string[];
   readonly follow?: boolean;
@@ -27,8 +27,12 @@ export function addLogRelay(log: Command, act: Act): void {
       .description(
         'publishes events to a Kafka topic for other consumers: in order for each stream, at least once',
       )
-      .requiredOption('--to-topic <topic>', 'a topic that is there, and is not the topic of a log')
-      .requiredOption('--brokers <list>', 'host:port of some brokers, with commas', brokerList)
+      .option('--to-topic <topic>', 'a topic that is there, and is not the topic of a log')
+      .requiredOption(
+        '--brokers <list>',
+        'host:port of some brokers, with commas; or kafka://[user:password@]host:port,.../topic?tls=true&sasl=scram-sha-512 ' +
+          'as for a log, where they ask who we are',
+      )
       .requiredOption(
         '--progress <file>',
         'where it is kept how far the relay came: of one log and one topic',
@@ -56,14 +60,15 @@ export function addLogRelay(log: Command, act: Act): void {
 }
 
 async function relay(context: CommandContext, options: RelayOptions): Promise<ExitCode> {
-  const { toTopic, brokers, category, follow = false } = options;
+  const { category, follow = false } = options;
   const { signal } = context.io;
+  const target = relayTarget(options.brokers, options.toTopic);
   // Loaded where it is used: no other command needs a Kafka client.
   const { relayLog } = await import('@annals/event-log-kafka');
   return withLog(context, async (log) => {
     let progress: RelayProgress | undefined;
     const events = await relayLog({
-      ...{ log, connection: { brokers }, topic: toTopic, signal },
+      ...{ log, ...target, signal },
       ...(category ? { filter: { categories: category } } : {}),
       until: follow ? 'follow' : 'head',
       from: async (topic) => {
@@ -77,8 +82,9 @@ async function relay(context: CommandContext, options: RelayOptions): Promise<Ex
     });
     if (signal.aborted)
       throw interrupted(`stopped after ${plural(events, 'event')}: call it again`);
-    const document = { topic: toTopic, events };
-    await context.output.result(document, () => `${plural(events, 'event')} sent to ${toTopic}`);
+    const { topic } = target;
+    const document = { topic, events };
+    await context.output.result(document, () => `${plural(events, 'event')} sent to ${topic}`);
     return exitCodes.ok;
   });
 }
