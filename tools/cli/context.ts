@@ -5,6 +5,7 @@ import type { Projection } from '@annals/projection';
 import {
   checkSiteSettings,
   dataLayout,
+  type LogProgress,
   maskedUrl,
   NoDataFolderError,
   type OpenLogOptions,
@@ -24,6 +25,7 @@ import { CommandError, exitCodes } from './exit-codes.ts';
 import type { Io } from './io.ts';
 import { Output } from './output.ts';
 import { printable } from './printable.ts';
+import { type Progress, progress } from './progress.ts';
 
 /** What every command is given. */
 export interface CommandContext {
@@ -83,7 +85,7 @@ export async function withSite<T>(
   context: CommandContext,
   work: (site: Site) => Promise<T>,
 ): Promise<T> {
-  const site = await openSite(context.site, openingOf(context));
+  const site = await opened(context, (opening) => openSite(context.site, opening));
   try {
     return await work(site);
   } finally {
@@ -102,6 +104,31 @@ export function openingOf({ io, output }: CommandContext) {
   } as const satisfies Partial<OpenLogOptions>;
 }
 
+const quietOpeningMs = 500;
+
+/**
+ * What `open` opens, as a command does; a replica that takes its time to catch up is shown. Not for while something else is
+ * shown.
+ */
+export async function opened<T>(
+  context: CommandContext,
+  open: (opening: Partial<OpenLogOptions> & ReturnType<typeof openingOf>) => Promise<T>,
+): Promise<T> {
+  const { io, json } = context;
+  const beganAt = io.clock.now();
+  let shown: Progress | undefined;
+  const onProgress = ({ records, recordsTotal }: LogProgress) => {
+    if (io.clock.now() - beganAt < quietOpeningMs) return;
+    shown ??= progress(io, 'reading the log', { unit: 'records', quiet: json });
+    shown.update(records, recordsTotal);
+  };
+  try {
+    return await open({ ...openingOf(context), onProgress });
+  } finally {
+    shown?.stop();
+  }
+}
+
 /** Opens the log alone, which must be there; for reading only, unless told to `write`. */
 export async function withLog<T>(
   context: CommandContext,
@@ -110,7 +137,9 @@ export async function withLog<T>(
 ): Promise<T> {
   const { dataFolder, log: place } = context.site;
   const readOnly = !options.write;
-  const { log } = await openLogAt(place, { ...openingOf(context), dataFolder, readOnly });
+  const { log } = await opened(context, (opening) =>
+    openLogAt(place, { ...opening, dataFolder, readOnly }),
+  );
   try {
     return await work(log);
   } finally {

@@ -1,6 +1,6 @@
 import { hashLog, type LogHash } from '@annals/event-log';
 import { type OpenedLog, openLogAt } from '@annals/projector';
-import { type CommandContext, openingOf } from './context.ts';
+import { type CommandContext, opened } from './context.ts';
 import { interrupted } from './exit-codes.ts';
 import { eventsIn } from './log-head.ts';
 import { progress } from './progress.ts';
@@ -28,10 +28,12 @@ export async function hashOfLogAt(
   url: string,
 ): Promise<{ readonly shown: string; readonly hash: LogHash }> {
   const { dataFolder } = context.site;
-  const opened = await openLogAt(url, { ...openingOf(context), dataFolder, readOnly: true });
+  const found = await opened(context, (opening) =>
+    openLogAt(url, { ...opening, dataFolder, readOnly: true }),
+  );
   try {
-    return { shown: opened.shown, hash: await hashOfLog(context, opened) };
+    return { shown: found.shown, hash: await hashOfLog(context, found) };
   } finally {
-    await opened.log.close();
+    await found.log.close();
   }
 }

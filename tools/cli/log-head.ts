@@ -1,4 +1,4 @@
-import { type EventLog, encodeCheckpoint } from '@annals/event-log';
+import { type EventLog, encodeCheckpoint, type Filter } from '@annals/event-log';
 import { time } from './output.ts';
 
 /** Where a log stands, as JSON shows it. */
@@ -20,9 +20,9 @@ export async function logHead(log: EventLog): Promise<LogHead> {
   };
 }
 
-/** How many events a log holds. */
-export async function eventsIn(log: EventLog): Promise<number> {
+/** How many events a log holds, of some categories or all. */
+export async function eventsIn(log: EventLog, filter: Filter = {}): Promise<number> {
   let events = 0;
-  for (const count of (await log.count()).values()) events += count;
+  for (const count of (await log.count(filter)).values()) events += count;
   return events;
 }

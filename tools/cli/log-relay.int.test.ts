@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { newId } from '@annals/core';
+import { type Clock, newId, systemClock } from '@annals/core';
 import { describeOn } from '@annals/core/testing';
 import { sampleEvent } from '@annals/event-log/contract';
 import { kafkaEventLog } from '@annals/event-log-kafka';
@@ -140,6 +140,32 @@ await describeOn('kafka', 'log relay', (kafka) => {
     await refused('--data', folder);
     await made.barrier('sample-1');
     expect(made.status().reduce((sum, one) => sum + one.foreign, 0)).toBe(0);
+  }, 120_000);
+
+  it('shows how far it came on a terminal, of the catching up and of the relay; never with --json', async () => {
+    const folder = await scoredFolder(3_000);
+    const url = `kafka://${brokers.join(',')}/cli-${randomUUID()}?partitions=1`;
+    await annalsJson(['log', 'copy', '--from', `sqlite:${folder}`, '--to', url]);
+    onTestFinished(() => removeTopic(brokers, new URL(url).pathname.slice(1)));
+    // A clock on which everything takes long.
+    let now = Date.now();
+    const clock: Clock = { ...systemClock, now: () => (now += 1_000) };
+    const run = async (argv: string[], isTerminal: boolean) => {
+      const env = { ANNALS_DATA: await temporaryFolder(), ANNALS_LOG: url };
+      return annals(argv, { env, isTerminal, clock });
+    };
+    const head = await run(['log', 'head'], true);
+    expect(head.code).toBe(exitCodes.ok);
+    expect(head.err).toMatch(/reading the log .*100%/);
+    const { topic } = await plainTopic(brokers);
+    const progress = () => join(folder, `${randomUUID()}.checkpoint`);
+    const relayed = await run(relayTo(topic, progress()), true);
+    expect(relayed.err).toMatch(/relaying .*100% \| 3,000\/3,000 events/);
+    for (const argv of [['log', 'head'], relayTo(topic, progress())]) {
+      const quiet = await run([...argv, '--json'], true);
+      expect({ code: quiet.code, err: quiet.err }).toEqual({ code: exitCodes.ok, err: '' });
+      JSON.parse(quiet.out);
+    }
   }, 120_000);
 
   it('ends at an event that the topic does not take, and goes on once it does', async () => {

@@ -18,14 +18,14 @@ import {
   verdictOf,
 } from '@annals/projection';
 import { openReadModels, projectionsOf, type ReadModels } from '@annals/projector';
-import { type CommandContext, openingOf } from './context.ts';
+import { type CommandContext, opened } from './context.ts';
 
 /** Logs and read models, for looking only. */
 export async function withReadModels<T>(
   context: CommandContext,
   work: (models: ReadModels) => Promise<T>,
 ): Promise<T> {
-  const models = await openReadModels(context.site, openingOf(context));
+  const models = await opened(context, (opening) => openReadModels(context.site, opening));
   try {
     return await work(models);
   } finally {

@@ -7,7 +7,7 @@ import {
 } from '@annals/event-log';
 import { type OpenedLog, openLogAt } from '@annals/projector';
 import { type Command, Option } from 'commander';
-import { type CommandContext, openingOf } from '../context.ts';
+import { type CommandContext, opened } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { hashOfLog } from '../hash-of-log.ts';
@@ -60,14 +60,17 @@ export function addLogCopy(log: Command, act: Act): void {
 
 async function copy(context: CommandContext, options: LogCopyOptions): Promise<ExitCode> {
   const { dataFolder } = context.site;
-  const opening = { ...openingOf(context), dataFolder };
-  const from = await openLogAt(options.from, { ...opening, readOnly: true });
+  const from = await opened(context, (opening) =>
+    openLogAt(options.from, { ...opening, dataFolder, readOnly: true }),
+  );
   try {
     if (from.place.url === options.to) {
       const message = '--from and --to are the same log';
       throw new CommandError(exitCodes.usage, 'same-log', message);
     }
-    const to = await openLogAt(options.to, { ...opening, mustExist: false });
+    const to = await opened(context, (opening) =>
+      openLogAt(options.to, { ...opening, dataFolder, mustExist: false }),
+    );
     try {
       return await copyBetween(context, from, to, options);
     } finally {

@@ -13,7 +13,7 @@ import {
 } from '@annals/event-log';
 import { dataLayout, openLogAt, projectionsOf } from '@annals/projector';
 import type { Command } from 'commander';
-import { type CommandContext, openingOf } from '../context.ts';
+import { type CommandContext, opened, openingOf } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { CommandError, type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { count, plural } from '../output.ts';
@@ -47,8 +47,8 @@ async function importFrom(context: CommandContext, file: string): Promise<ExitCo
   }
   let log: EventLog | undefined;
   const open = async () => {
-    const opened = await openLogAt(place, { ...openingOf(context), dataFolder, mustExist: false });
-    log = opened.log;
+    const opening = { ...openingOf(context), dataFolder, mustExist: false };
+    log = (await openLogAt(place, opening)).log;
     return log;
   };
   try {
@@ -72,12 +72,15 @@ async function rehearse(
   const { dataFolder, log: place } = context.site;
   // A topic is made where there is none: an empty one is the place to go.
   const mustExist = place.kind === 'sqlite';
-  const opening = { ...openingOf(context), dataFolder, mustExist, readOnly: true };
-  const real = isNew ? undefined : (await openLogAt(place, opening)).log;
+  const real = isNew
+    ? undefined
+    : await opened(context, (opening) =>
+        openLogAt(place, { ...opening, dataFolder, mustExist, readOnly: true }),
+      );
   try {
-    return await importLines(context, file, async () => rehearsalLog(real), 'checking');
+    return await importLines(context, file, async () => rehearsalLog(real?.log), 'checking');
   } finally {
-    await real?.close();
+    await real?.log.close();
   }
 }
 

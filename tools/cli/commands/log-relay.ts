@@ -2,11 +2,13 @@ import type { Checkpoint, EventLog } from '@annals/event-log';
 import { LogTail, tailAt } from '@annals/projection';
 import { openLogAt } from '@annals/projector';
 import type { Command } from 'commander';
-import { type CommandContext, openingOf, withLog } from '../context.ts';
+import { type CommandContext, opened, withLog } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
+import { eventsIn } from '../log-head.ts';
 import { plural } from '../output.ts';
 import type { Act } from '../program.ts';
+import { type Progress, progress } from '../progress.ts';
 import { placeInCopy } from '../relay-place.ts';
 import { keptProgress, mustBeOf, type Relayed, RelayProgress, refused } from '../relay-progress.ts';
 import { relayTarget } from '../relay-target.ts';
@@ -66,20 +68,27 @@ async function relay(context: CommandContext, options: RelayOptions): Promise<Ex
   // Loaded where it is used: no other command needs a Kafka client.
   const { relayLog } = await import('@annals/event-log-kafka');
   return withLog(context, async (log) => {
-    let progress: RelayProgress | undefined;
-    const events = await relayLog({
+    let kept: RelayProgress | undefined;
+    let shown: Progress | undefined;
+    const total = await eventsIn(log, category ? { categories: category } : {});
+    const relaying = relayLog({
       ...{ log, ...target, signal },
       ...(category ? { filter: { categories: category } } : {}),
       until: follow ? 'follow' : 'head',
       from: async (topic) => {
-        progress = await beginning(context, log, options, { topic, categories: category });
-        return progress.checkpoint;
+        kept = await beginning(context, log, options, { topic, categories: category });
+        shown = progress(context.io, 'relaying', { unit: 'events', quiet: context.json });
+        return kept.checkpoint;
       },
-      onRelayed: (checkpoint, _, relayed) => progress?.keep(checkpoint, relayed),
+      onRelayed: async (checkpoint, _, relayed) => {
+        await kept?.keep(checkpoint, relayed);
+        if (kept) shown?.update(kept.events, Math.max(total, kept.events));
+      },
       onReport: ({ level, message }) => {
         if (level !== 'info') context.output.remark(message);
       },
     });
+    const events = await relaying.finally(() => shown?.stop());
     if (signal.aborted)
       throw interrupted(`stopped after ${plural(events, 'event')}: call it again`);
     const { topic } = target;
@@ -130,8 +139,9 @@ async function movedPlace(
 ): Promise<Checkpoint> {
   const { file, kept, movedFrom, relayed } = moved;
   const { dataFolder } = context.site;
-  const opening = { ...openingOf(context), dataFolder, readOnly: true };
-  const old = await openLogAt(movedFrom, opening);
+  const old = await opened(context, (opening) =>
+    openLogAt(movedFrom, { ...opening, dataFolder, readOnly: true }),
+  );
   try {
     await mustBeOf(file, old.log, kept, '--moved-from names the log that the relay has read');
     const place = await placeInCopy(old.log, log, relayed.categories, kept.checkpoint);

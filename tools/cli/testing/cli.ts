@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
-import { systemClock } from '@annals/core';
+import { type Clock, systemClock } from '@annals/core';
 import { onTestFinished } from 'vitest';
 import { type ExitCode, type Io, run } from '../index.ts';
 
@@ -19,18 +19,21 @@ export interface RunOptions {
   readonly stdin?: Uint8Array | string;
   readonly signal?: AbortSignal;
   readonly onOut?: (text: string) => void;
+  /** Whether standard error is a terminal. */
+  readonly isTerminal?: boolean;
+  readonly clock?: Clock;
 }
 
 /** Runs a command in this process. */
 export async function annals(argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const out = new Collected(options.onOut);
-  const err = new Collected();
+  const err = options.isTerminal ? terminal(new Collected()) : new Collected();
   const code = await run(argv, {
     stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
     out,
     err,
     env: options.env ?? {},
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     signal: options.signal ?? new AbortController().signal,
   });
   return { code, out: out.text, err: err.text };
@@ -57,6 +60,12 @@ class Collected extends Writable {
     this.#onText?.(this.text);
     done();
   }
+}
+
+/** As much of a terminal as a progress bar asks for. */
+function terminal(collected: Collected): Collected {
+  const able = { cursorTo: () => true, clearLine: () => true, moveCursor: () => true };
+  return Object.assign(collected, { isTTY: true, columns: 200, ...able });
 }
 
 /** A folder that is gone after the test. */
