@@ -35,6 +35,7 @@ export {
 } from './run-site-projector.ts';
 export { catchUpLines } from './site/catch-up-lines.ts';
 export { dataLayout } from './site/data-layout.ts';
+export { HeldReports } from './site/held-reports.ts';
 export { type LogPlace, logUrlForms, parseLogUrl } from './site/log-url.ts';
 export { maskedUrl } from './site/masked-url.ts';
 export {

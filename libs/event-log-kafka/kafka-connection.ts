@@ -41,10 +41,25 @@ export function kafkaClient(
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => {
       const { message, timestamp: _, logger: __, ...fields } = entry.log;
-      const level = levelOf(entry.level);
-      onReport({ level, message: `${entry.namespace}: ${message}`, fields });
+      const isKnown = harmless.some((known) => message.startsWith(known));
+      const level = isKnown ? 'info' : levelOf(entry.level);
+      onReport({ level, message: `${entry.namespace}: ${message}${reasonIn(fields)}`, fields });
     },
   });
+}
+
+/** What kafkajs warns of that is as we want it. */
+const harmless = [
+  // Retries are bounded so that an outcome is in doubt in bounded time; then the producer is replaced.
+  'Limiting retries for the idempotent producer',
+  // An answer that came after its request was given up: what became of it is found out in another way.
+  'Response without match',
+];
+
+/** Many messages say only what was tried. */
+function reasonIn({ error }: { readonly error?: unknown }): string {
+  const text = error instanceof Error ? error.message : error;
+  return typeof text === 'string' && text !== '' ? `: ${text}` : '';
 }
 
 function levelOf(level: logLevel): ClientReport['level'] {

@@ -37,7 +37,8 @@ await describeOn('kafka', 'log relay', (kafka) => {
     expect(nowhere.err).toContain('make it first');
     const { topic, relayed } = await plainTopic(brokers);
     const argv = relayTo(topic, progress, '--data', folder);
-    expect(await annalsJson(argv)).toEqual({ topic, events: 30 });
+    const first = await annals(argv);
+    expect(first).toEqual({ code: exitCodes.ok, out: `30 events sent to ${topic}\n`, err: '' });
     expect(JSON.parse(await readFile(progress, 'utf8'))).toMatchObject({
       topic: expect.stringContaining(`/${topic}`),
       events: 30,
@@ -212,6 +213,14 @@ await describeOn('kafka-sasl', 'log relay to a Kafka that asks for a password', 
     expect(await size()).toBe(12);
   }, 120_000);
 });
+
+it('says in one line that no broker is there', async () => {
+  const folder = await scoredFolder(3);
+  const argv = ['log', 'relay', '--to-topic', 'x', '--brokers', '127.0.0.1:1'];
+  const { code, err } = await annals([...argv, '--progress', join(folder, 'p'), '--data', folder]);
+  expect(code).not.toBe(exitCodes.ok);
+  expect(err).toMatch(/^annals: Kafka: .*127\.0\.0\.1:1.*\n$/);
+}, 60_000);
 
 it.each([
   ['http://kafka', 'host:port'],

@@ -5,6 +5,7 @@ import type { EventLog } from '@annals/event-log';
 import type { KafkaConnection } from '@annals/event-log-kafka';
 import { sqliteEventLog } from '@annals/event-log-sqlite';
 import { dataLayout } from './data-layout.ts';
+import { HeldReports, type TellReport } from './held-reports.ts';
 import {
   type EventStoreDBLogPlace,
   type KafkaLogPlace,
@@ -27,7 +28,7 @@ export interface OpenLogOptions {
   /** While a replica catches up, before the log is open. */
   readonly onProgress?: (progress: LogProgress) => void;
   /** What an engine's client has to say: connections that were lost, a replica that is made anew. */
-  readonly onReport?: (level: 'error' | 'warn' | 'info', message: string) => void;
+  readonly onReport?: TellReport;
 }
 
 export interface LogProgress {
@@ -98,29 +99,6 @@ function openPlace(place: LogPlace, options: OpenLogOptions): Promise<OpenedLog>
       return openKafka(place, options);
     case 'esdb':
       return openEventStoreDB(place, options);
-  }
-}
-
-const heldReportsMax = 100;
-
-/** What a client reports while it tries to connect is told when it has: else the error that it throws says it all. */
-class HeldReports {
-  readonly #tell: OpenLogOptions['onReport'];
-  readonly #held: Parameters<Required<OpenLogOptions>['onReport']>[] = [];
-  #isHolding = true;
-
-  constructor(tell: OpenLogOptions['onReport']) {
-    this.#tell = tell;
-  }
-
-  readonly report: Required<OpenLogOptions>['onReport'] = (...report) => {
-    if (!this.#isHolding) this.#tell?.(...report);
-    else if (this.#held.length < heldReportsMax) this.#held.push(report);
-  };
-
-  release(): void {
-    this.#isHolding = false;
-    for (const report of this.#held) this.#tell?.(...report);
   }
 }
 

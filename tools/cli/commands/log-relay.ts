@@ -1,8 +1,8 @@
 import type { Checkpoint, EventLog } from '@annals/event-log';
 import { LogTail, tailAt } from '@annals/projection';
-import { openLogAt } from '@annals/projector';
+import { HeldReports, openLogAt } from '@annals/projector';
 import type { Command } from 'commander';
-import { type CommandContext, opened, withLog } from '../context.ts';
+import { type CommandContext, opened, openingOf, withLog } from '../context.ts';
 import { withExamples } from '../examples.ts';
 import { type ExitCode, exitCodes, interrupted } from '../exit-codes.ts';
 import { eventsIn } from '../log-head.ts';
@@ -68,6 +68,7 @@ async function relay(context: CommandContext, options: RelayOptions): Promise<Ex
   // Loaded where it is used: no other command needs a Kafka client.
   const { relayLog } = await import('@annals/event-log-kafka');
   return withLog(context, async (log) => {
+    const held = new HeldReports(openingOf(context).onReport);
     let kept: RelayProgress | undefined;
     let shown: Progress | undefined;
     const total = await eventsIn(log, category ? { categories: category } : {});
@@ -76,6 +77,7 @@ async function relay(context: CommandContext, options: RelayOptions): Promise<Ex
       ...(category ? { filter: { categories: category } } : {}),
       until: follow ? 'follow' : 'head',
       from: async (topic) => {
+        held.release();
         kept = await beginning(context, log, options, { topic, categories: category });
         shown = progress(context.io, 'relaying', { unit: 'events', quiet: context.json });
         return kept.checkpoint;
@@ -84,9 +86,7 @@ async function relay(context: CommandContext, options: RelayOptions): Promise<Ex
         await kept?.keep(checkpoint, relayed);
         if (kept) shown?.update(kept.events, Math.max(total, kept.events));
       },
-      onReport: ({ level, message }) => {
-        if (level !== 'info') context.output.remark(message);
-      },
+      onReport: ({ level, message }) => held.report(level, message),
     });
     const events = await relaying.finally(() => shown?.stop());
     if (signal.aborted)
