@@ -70,7 +70,7 @@ const guide = [
   '| `esdb://[user:password@]host:port?tls=true` | EventStoreDB, as its clients take it (`tlsCAFile`: the authority of its certificate, where that is none of the public ones), and `prefix`: what the streams of this log begin with on the server |',
   '',
   'Settings of a topic, behind `?`: `partitions`, `replicas` and `min-in-sync` (of one that is made; one that is there',
-  'must have as many), `compression` (`none`, `gzip`), `tls` (`true`), `sasl` (`plain`, `scram-sha-256`, `scram-sha-512`),',
+  'must have as many partitions, and at least as many of the others), `compression` (`none`, `gzip`), `tls` (`true`), `sasl` (`plain`, `scram-sha-256`, `scram-sha-512`),',
   '`bodies` (of how many records of each partition a replica keeps the data; all unless it is set).',
   '',
   'Of a log on Kafka or EventStoreDB each process keeps a replica, in `replicas` below `ANNALS_DATA`: as many as have it',

@@ -12,8 +12,15 @@ export function connectionFault(error: unknown, brokers: readonly string[]): Eve
   const names = namesOf(error);
   const isOne = (pattern: RegExp) => names.some((name) => pattern.test(name));
   const code = isOne(refusals) ? 'refused' : isOne(unreachables) ? 'unreachable' : 'io';
-  const said = error instanceof Error ? error.message : String(error);
-  return new EventLogError(code, `Kafka at ${brokers.join(', ')}: ${said}`, { cause: error });
+  const where = `Kafka at ${brokers.join(', ')}`;
+  return new EventLogError(code, `${where}: ${reasonOf(error)}`, { cause: error });
+}
+
+/** Of several errors kafkajs says only that there were some. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { message, errors = [] } = error as Error & { readonly errors?: readonly Error[] };
+  return [message, ...new Set(errors.map((one) => one.message))].join(': ');
 }
 
 /** The client wraps what it has given up on: the name and type of each error within. */

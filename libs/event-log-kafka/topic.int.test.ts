@@ -53,7 +53,29 @@ await describeOn('kafka', 'the topic', (kafka) => {
       await expect(kafkaEventLog({ ...options, partitions: 3 })).rejects.toThrow(
         'has 2 partitions, and 3 are configured',
       );
-      await (await kafkaEventLog({ ...options, partitions: 2 })).close();
+      await (await kafkaEventLog({ ...options, partitions: 2, replicationFactor: 1 })).close();
+    });
+
+    test('fewer replicas than are configured', async () => {
+      const topic = `test-${randomUUID()}`;
+      onTestFinished(() => removeTopic(brokers, topic));
+      await make(topic, good);
+      const options = { connection: { brokers }, topic, folder: freshFolder() };
+      await expect(kafkaEventLog({ ...options, replicationFactor: 3 })).rejects.toMatchObject({
+        code: 'not-a-log',
+        message: expect.stringMatching(
+          /has 1 replicas, and 3 are configured.*kafka-reassign-partitions\.sh, or configure 1$/,
+        ),
+      });
+    });
+
+    test('one that cannot be made says why', async () => {
+      const options = { connection: { brokers }, topic: `test-${randomUUID()}` };
+      const opening = kafkaEventLog({ ...options, folder: freshFolder(), replicationFactor: 3 });
+      await expect(opening).rejects.toMatchObject({
+        code: 'io',
+        message: expect.stringMatching(/: Replication.?factor/i),
+      });
     });
   });
 

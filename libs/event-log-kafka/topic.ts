@@ -11,7 +11,7 @@ export interface TopicSettings {
   readonly topic: string;
   /** Fixed when the topic is made. Undefined: as many as it has, `partitionsDefault` for a new one. */
   readonly partitions?: number | undefined;
-  /** Of a topic that is made; 3, or as many as there are brokers. */
+  /** Of a topic that is made: 3, or as many as there are brokers, unless told. One that is there must have at least as many. */
   readonly replicationFactor?: number | undefined;
   /** What the topic must have at least; 2 where it has three replicas, else 1. */
   readonly minInSyncReplicas?: number | undefined;
@@ -137,6 +137,13 @@ async function check(admin: Admin, settings: TopicSettings): Promise<number> {
     );
   }
   const replicas = Math.min(...metadata.map((one) => one.replicas.length));
+  if (settings.replicationFactor !== undefined && replicas < settings.replicationFactor) {
+    throw wrong(
+      topic,
+      `has ${replicas} replicas, and ${settings.replicationFactor} are configured: it would be lost with fewer brokers than was meant`,
+      `add them with kafka-reassign-partitions.sh, or configure ${replicas}`,
+    );
+  }
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: [{ type: topicResource, name: topic }],
