@@ -11,6 +11,7 @@ export type {
 } from './kafka-log-options.ts';
 export { partitionOf } from './partition-of.ts';
 export type { Compression } from './produce-line.ts';
+export { recordFormats } from './record-formats.ts';
 export { type RelayOptions, relayLog } from './relay.ts';
 export { RelayRefusedError } from './relay-sender.ts';
 export { type RelayTopic, TopicOfLogError } from './relay-topic.ts';

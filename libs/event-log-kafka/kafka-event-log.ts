@@ -79,6 +79,11 @@ async function open(
     create: options.create ?? true,
   });
   const all = Array.from({ length: topic.partitions }, (_, partition) => partition);
+  const absent = options.served?.find((partition) => !all.includes(partition));
+  if (absent !== undefined || options.served?.length === 0) {
+    const problem = `partition ${absent ?? 'none'} is to be served, and topic ${topicName} has 0 to ${topic.partitions - 1}`;
+    throw new EventLogError('not-a-log', problem);
+  }
   const task: FollowerTask = {
     ...{ connection, topicName, topic, folder },
     served: options.served ?? all,

@@ -51,6 +51,9 @@ function settingsOfLogs(place: Extract<LogPlace, { kind: 'kafka' }>): string[] {
     replicas: place.replicationFactor,
     'min-in-sync': place.minInSyncReplicas,
     bodies: place.bodies,
+    served: place.served,
+    reads: place.reads,
+    format: place.format,
   };
   return Object.entries(settings).flatMap(([name, value]) => (value === undefined ? [] : [name]));
 }

@@ -24,6 +24,9 @@ describe('the URL of a log', () => {
       ...{ partitions: 8, replicationFactor: 3, minInSyncReplicas: 2 },
       ...{ compression: 'gzip', bodies: 2_000_000, tls: true },
     });
+    expect(
+      parseLogUrl('kafka://k1:9092/t?served=7,0-3,2&reads=linearizable&format=1'),
+    ).toMatchObject({ served: [0, 1, 2, 3, 7], reads: 'linearizable', format: 1 });
     expect(parseLogUrl('kafka://ann:secret@k1:9092/t')).toMatchObject({
       login: { mechanism: 'plain' },
     });
@@ -58,6 +61,15 @@ describe('the URL of a log', () => {
     ['kafka://h:1/t?partitions=0', 'has partitions=0, which is no number from 1 to'],
     ['kafka://h:1/t?partitions=8&partitions=9', 'has partitions twice'],
     ['kafka://h:1/t?bodies=0', 'has bodies=0, which is no number from 1 to'],
+    ['kafka://h:1/t?served=', 'has served=, which is no list like 0-3,7'],
+    ['kafka://h:1/t?served=3-1', 'has served=3-1, which is no list like 0-3,7'],
+    ['kafka://h:1/t?served=0,x', 'has served=0,x, which is no list like 0-3,7'],
+    [
+      'kafka://h:1/t?partitions=4&served=0-4',
+      'has served=0-4, which is no list like 0-3,7 of numbers up to 3',
+    ],
+    ['kafka://h:1/t?reads=fast', 'has reads=fast, which is none of replica, linearizable'],
+    ['kafka://h:1/t?format=0', 'has format=0, which is no number from 1 to 255'],
     ['kafka://h:1/t?compression=zip', 'has compression=zip, which is none of none, gzip'],
     ['kafka://h:1/t?sasl=plain', 'has sasl, and no user and password'],
     ['kafka://ann@h:1/t', 'has a user without a password'],

@@ -3,6 +3,7 @@ import {
   badUrl,
   countIn,
   isBad,
+  numbersIn,
   sqliteFolder,
   urlParts,
   wordIn,
@@ -37,6 +38,12 @@ export interface KafkaLogPlace {
   readonly compression: 'none' | 'gzip' | undefined;
   /** Of how many records of each partition a replica keeps bodies; all when it is undefined. */
   readonly bodies: number | undefined;
+  /** The partitions that this process follows, ascending; all when it is undefined. */
+  readonly served: readonly number[] | undefined;
+  /** Undefined: from the replica as it is. */
+  readonly reads: 'replica' | 'linearizable' | undefined;
+  /** The record format that is written; the newest of this program when it is undefined. */
+  readonly format: number | undefined;
 }
 
 export interface EventStoreDBLogPlace {
@@ -65,10 +72,24 @@ const topicDefault = 'annals';
 const partitionsMax = 10_000;
 const replicasMax = 100;
 const bodiesMax = 1_000_000_000;
+/** One byte of a record. */
+const formatMax = 255;
+const kafkaSettings = [
+  ...[
+    'partitions',
+    'replicas',
+    'min-in-sync',
+    'compression',
+    'bodies',
+    'served',
+    'reads',
+    'format',
+  ],
+  ...['tls', 'sasl'],
+];
 
 function kafkaPlace(url: string): KafkaLogPlace | BadUrl {
-  const known = ['partitions', 'replicas', 'min-in-sync', 'compression', 'bodies', 'tls', 'sasl'];
-  const parts = urlParts(url, known);
+  const parts = urlParts(url, kafkaSettings);
   if (isBad(parts)) return parts;
   const topic = parts.path || topicDefault;
   if (!topicPattern.test(topic)) {
@@ -84,6 +105,12 @@ function kafkaPlace(url: string): KafkaLogPlace | BadUrl {
   if (isBad(compression)) return compression;
   const bodies = countIn(parts, 'bodies', bodiesMax);
   if (isBad(bodies)) return bodies;
+  const served = numbersIn(parts, 'served', (partitions ?? partitionsMax) - 1);
+  if (isBad(served)) return served;
+  const reads = wordIn(parts, 'reads', ['replica', 'linearizable']);
+  if (isBad(reads)) return reads;
+  const format = countIn(parts, 'format', formatMax);
+  if (isBad(format)) return format;
   const tls = wordIn(parts, 'tls', ['true', 'false']);
   if (isBad(tls)) return tls;
   const mechanism = wordIn(parts, 'sasl', ['plain', 'scram-sha-256', 'scram-sha-512']);
@@ -93,7 +120,7 @@ function kafkaPlace(url: string): KafkaLogPlace | BadUrl {
   if (username && !password) return badUrl('has a user without a password');
   return {
     ...{ kind: 'kafka', url, brokers, topic, partitions, replicationFactor, minInSyncReplicas },
-    ...{ compression, bodies, tls: tls === 'true' },
+    ...{ compression, bodies, served, reads, format, tls: tls === 'true' },
     login:
       username && password ? { mechanism: mechanism ?? 'plain', username, password } : undefined,
   };

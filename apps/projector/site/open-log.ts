@@ -125,7 +125,11 @@ export function kafkaConnectionTo({ brokers, tls, login }: KafkaLogPlace): Kafka
 async function openKafka(place: KafkaLogPlace, options: OpenLogOptions): Promise<OpenedLog> {
   const { dataFolder, clock = systemClock, mustExist = false, onProgress, onReport } = options;
   // Loaded where it is used: nothing else needs a Kafka client.
-  const { kafkaEventLog } = await import('@annals/event-log-kafka');
+  const { kafkaEventLog, recordFormats } = await import('@annals/event-log-kafka');
+  if (place.format !== undefined && !recordFormats.has(place.format)) {
+    const known = [...recordFormats.keys()].join(', ');
+    throw new BadLogUrlError(place.url, `has format=${place.format}; this program knows ${known}`);
+  }
   const { topic, partitions, replicationFactor, minInSyncReplicas } = place;
   const replicas = join(dataLayout(dataFolder).replicas, `kafka-${topic}`);
   const log = await withReplica(replicas, (folder) =>
@@ -137,6 +141,9 @@ async function openKafka(place: KafkaLogPlace, options: OpenLogOptions): Promise
       ...(minInSyncReplicas === undefined ? {} : { minInSyncReplicas }),
       ...(place.compression === undefined ? {} : { compression: place.compression }),
       ...(place.bodies === undefined ? {} : { bodyRecordsMax: place.bodies }),
+      ...(place.served === undefined ? {} : { served: place.served }),
+      ...(place.reads === 'linearizable' ? { linearizableReads: true } : {}),
+      ...(place.format === undefined ? {} : { writtenFormat: place.format }),
       ...(onProgress ? { onProgress } : {}),
       onReport: ({ level, message }) => onReport?.(level, message),
     }),

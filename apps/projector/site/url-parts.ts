@@ -120,6 +120,25 @@ export function countIn(
   return badUrl(`has ${name}=${text}, which is no number from 1 to ${max}`);
 }
 
+/** A setting like `0-3,7`: whole numbers from 0 to `max`, ascending, each once; undefined when it is not there. */
+export function numbersIn(
+  { settings }: UrlParts,
+  name: string,
+  max: number,
+): readonly number[] | undefined | BadUrl {
+  const text = settings.get(name);
+  if (text === undefined) return undefined;
+  const numbers = new Set<number>();
+  for (const part of text.split(',')) {
+    const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(part) ?? [];
+    if (first === undefined || Number(first) > Number(last) || Number(last) > max) {
+      return badUrl(`has ${name}=${text}, which is no list like 0-3,7 of numbers up to ${max}`);
+    }
+    for (let number = Number(first); number <= Number(last); number += 1) numbers.add(number);
+  }
+  return [...numbers].sort((a, b) => a - b);
+}
+
 /** A setting that is one of a few words; undefined when it is not there. */
 export function wordIn<Word extends string>(
   { settings }: UrlParts,
