@@ -76,7 +76,8 @@ export function checkAppend(stream: string, events: readonly NewEvent[]): Checke
 
 /**
  * What becomes of an append that `checkAppend` let through. The duplicate check comes first, so
- * that a resend gets its first answer however the stream has moved on and whatever it expects now.
+ * that a resend gets its first answer however the stream has moved on and whatever it expects now. Records that are stored
+ * in Kafka are judged by this again whenever somebody reads them: it never changes (a recorded history there tells).
  */
 export function judgeAppend(
   view: StreamView,
