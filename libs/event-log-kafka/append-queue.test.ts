@@ -174,3 +174,24 @@ test('a request that is refused is sent in halves: who is to blame is refused on
     detail: 'Kafka refuses it: it is too large. Nothing was stored',
   });
 });
+
+test('who has won is told after those who lost to it, so that they come before it the next time', async () => {
+  const { queue, requests, send } = openQueue();
+  const told: number[] = [];
+  const answers = send(1, 2, 3).map((answer, index) => answer.then(() => told.push(index + 1)));
+  await nextTurn();
+  queue.read({
+    number: 1,
+    result: {
+      ...({ kind: 'stored', revision: 0, partition: 0, position: '1', recordedAt: 1 } as const),
+      duplicate: false,
+    },
+  });
+  for (const number of [2, 3]) {
+    const result = { kind: 'conflict', expected: 'no-stream', actual: 0 } as const;
+    queue.read({ number, result });
+  }
+  await requests[0]?.answer('acknowledged');
+  await Promise.all(answers);
+  expect(told).toEqual([2, 3, 1]);
+});

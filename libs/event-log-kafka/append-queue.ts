@@ -253,7 +253,10 @@ export class AppendQueue {
   #end(sent: Sent, answer: Answer): void {
     if (!this.#underWay.delete(sent.number)) return;
     this.#bytes -= sent.bytes;
-    sent.answer(answer);
+    // Who has won is told after those who lost to it, so that they are before it when all come again: else the same
+    // one would be first each time, and the others would starve.
+    if (answer.kind === 'stored') queueMicrotask(() => sent.answer(answer));
+    else sent.answer(answer);
     if (this.#waiting.length > 0) this.#lookSoon();
     if (this.#underWay.size > 0) return;
     this.#timer?.cancel();
