@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { cp } from 'node:fs/promises';
 import { describeOn, engine } from '@annals/core/testing';
+import { topicSize } from '@annals/event-log-kafka/testing';
 import { dataLayout } from '@annals/projector';
 import { expect, it } from 'vitest';
 import { annals, annalsJson, startAnnals, temporaryFolder } from './testing/cli.ts';
@@ -54,18 +55,46 @@ await describeOn('kafka', 'log copy', (kafka) => {
     expect(await replayed(last)).toEqual(await replayed(first));
   }, 240_000);
 
+  it('a log is not copied to itself, whatever the broker is called', async () => {
+    const url = kafkaUrl();
+    const env = { ANNALS_DATA: await temporaryFolder() };
+    await annalsJson(['log', 'copy', '--from', `sqlite:${await scoredFolder(3)}`, '--to', url], {
+      env,
+    });
+    for (const to of [`${url}&compression=gzip`, url.replace('127.0.0.1', 'localhost')]) {
+      const { code, err } = await annals(['log', 'copy', '--from', url, '--to', to], { env });
+      expect({ code, err }).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('the same log'),
+      });
+    }
+  }, 120_000);
+
   it('a live move: killed on the way, run again while scores come, cut over when they end', async () => {
-    const folder = await scoredFolder(3_000);
+    const total = 20_000;
+    const folder = await scoredFolder(total);
     const to = kafkaUrl();
+    const topic = new URL(to).pathname.slice(1);
     const argv = ['log', 'copy', '--from', `sqlite:${folder}`, '--to', to];
     const env = { ANNALS_DATA: await temporaryFolder() };
     const victim = startAnnals(argv, env);
-    setTimeout(() => victim.child.kill('SIGKILL'), 1_500);
-    await victim.ended;
+    const size = () => topicSize(kafka.addresses, topic);
+    await expect.poll(size, { timeout: 60_000, interval: 10 }).toBeGreaterThan(0);
+    victim.child.kill('SIGKILL');
+    expect((await victim.ended).code).toBeNull();
+    const copied = await annalsJson<{ readonly events: number }>(['log', 'head', '--log', to], {
+      env: { ANNALS_DATA: await temporaryFolder() },
+    });
+    expect(copied.events).toBeGreaterThan(0);
+    expect(copied.events).toBeLessThan(total);
     const running = annalsJson<Copied>([...argv, '--cut-over', '3'], { env });
-    for (let from = 3_000; from < 3_500; from += 100) await appendScores(folder, from, from + 100);
-    const { events, hash } = await running;
-    expect(events).toBe(3_500);
+    for (let from = total; from < total + 500; from += 100) {
+      await appendScores(folder, from, from + 100);
+    }
+    const { events, added, hash } = await running;
+    expect(events).toBe(total + 500);
+    // What was there before was not copied again.
+    expect(added).toBeLessThan(total + 500);
     const verify = ['log', 'verify', '--data', folder];
     expect(await annalsJson(verify)).toMatchObject({ sound: true, hash });
     // A topic that holds another log is refused.

@@ -1,3 +1,4 @@
+import { basename, join, relative } from 'node:path';
 import { hashLog } from '@annals/event-log';
 import { sqliteEventLog } from '@annals/event-log-sqlite';
 import { dataLayout } from '@annals/projector';
@@ -129,3 +130,17 @@ async function eventsIn(folder: string): Promise<number> {
     return -1;
   }
 }
+
+it('refuses to copy a folder to itself, however it is written', async () => {
+  const folder = await scoredFolder(5);
+  for (const to of [
+    folder,
+    `${folder}/`,
+    join(folder, '..', basename(folder)),
+    relative('.', folder),
+  ]) {
+    const { code, err } = await annals(copyOf(folder, to));
+    expect({ code, err }).toMatchObject({ code: exitCodes.usage });
+    expect(err).toContain('--from and --to are the same log');
+  }
+});

@@ -5,7 +5,7 @@ import {
   coversAll,
   type EventLog,
 } from '@annals/event-log';
-import { type OpenedLog, openLogAt } from '@annals/projector';
+import { type OpenedLog, openLogAt, parseLogUrl } from '@annals/projector';
 import { type Command, Option } from 'commander';
 import { type CommandContext, opened } from '../context.ts';
 import { withExamples } from '../examples.ts';
@@ -16,6 +16,7 @@ import { wholeNumber } from '../option-values.ts';
 import { count, plural } from '../output.ts';
 import type { Act } from '../program.ts';
 import { progress } from '../progress.ts';
+import { isSameLog, isSamePlace } from '../same-log.ts';
 
 interface LogCopyOptions {
   readonly from: string;
@@ -64,14 +65,13 @@ async function copy(context: CommandContext, options: LogCopyOptions): Promise<E
     openLogAt(options.from, { ...opening, dataFolder, readOnly: true }),
   );
   try {
-    if (from.place.url === options.to) {
-      const message = '--from and --to are the same log';
-      throw new CommandError(exitCodes.usage, 'same-log', message);
-    }
+    const place = parseLogUrl(options.to);
+    if (place.kind !== 'bad-url' && isSamePlace(from.place, place)) throw sameLog();
     const to = await opened(context, (opening) =>
       openLogAt(options.to, { ...opening, dataFolder, mustExist: false }),
     );
     try {
+      if (isSameLog(from, to)) throw sameLog();
       return await copyBetween(context, from, to, options);
     } finally {
       await to.log.close();
@@ -79,6 +79,10 @@ async function copy(context: CommandContext, options: LogCopyOptions): Promise<E
   } finally {
     await from.log.close();
   }
+}
+
+function sameLog(): CommandError {
+  return new CommandError(exitCodes.usage, 'same-log', '--from and --to are the same log');
 }
 
 async function copyBetween(
