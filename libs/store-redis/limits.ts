@@ -8,7 +8,7 @@ export const limits = {
   pieceBytesMax: 1_000_000,
   /** Pieces sent to one shard before the first of them is answered. */
   piecesInFlightMax: 4,
-  /** Rows that a projector that follows keeps in memory: about 90 MB for each share and generation where there are as many. */
+  /** Rows that a projector that follows keeps in memory: about 80 MB for each share and generation where there are as many. */
   foldedRowsMax: 200_000,
   /** Keys looked up by one script. */
   loadKeysMax: 2_000,
