@@ -1,17 +1,18 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { isPassedOver } from '@annals/event-log/filter';
 import { pageLimit } from '@annals/event-log/page-limit';
 import {
   type Checkpoint,
   type Direction,
   EventLogError,
+  type EventMark,
   type Filter,
-  type Page,
   type Revision,
   type StoredEvent,
   type StreamPage,
 } from '@annals/event-log/port';
+import type { Wanted, WantedPage } from '@annals/event-log/subscription';
 import {
-  decodePosition,
   type EventRow,
   encodePosition,
   eventColumns,
@@ -19,12 +20,17 @@ import {
   storedEvent,
   dataUnits as unitsOf,
 } from './event-rows.ts';
+import {
+  decodeCheckpointPosition,
+  type KindChoice,
+  letsThrough,
+  type Range,
+  startOf,
+  windowOf,
+} from './page-range.ts';
 import { type RecentEvent, RecentEvents } from './recent-events.ts';
 import { toEventLogError } from './sqlite-errors.ts';
 import { sqliteLimits } from './sqlite-limits.ts';
-
-/** The kinds a filter lets through; `all` when nothing is left out. */
-type KindChoice = 'all' | readonly number[];
 
 export interface LogReaderOptions {
   /** Which partition the file holds. */
@@ -97,7 +103,7 @@ export class LogReader {
     from: Checkpoint | 'start' | 'end',
     filter: Filter,
     options: { readonly direction?: Direction; readonly limit?: number },
-  ): Page {
+  ): WantedPage {
     const limit = pageLimit(options.limit);
     return this.#guarded(() => {
       const head = this.#head();
@@ -133,24 +139,63 @@ export class LogReader {
     this.#db.close();
   }
 
-  #pageForward(from: Checkpoint, filter: Filter, limit: number, head: number): Page {
+  #pageForward(from: Checkpoint, filter: Wanted, limit: number, head: number): WantedPage {
     const after = decodeCheckpointPosition(from, this.partition);
     const choice = this.#choose(filter);
-    if (choice !== 'all' && after < head && head - after <= this.#scannedShortMax) {
+    const unlessPassed = this.#unlessPassed(filter);
+    if (
+      unlessPassed === '' &&
+      choice !== 'all' &&
+      after < head &&
+      head - after <= this.#scannedShortMax
+    ) {
       const recent = this.#recent.range(after, head, choice);
       if (recent) return this.#pageOfRecent(from, head, recent, limit);
     }
     const { rows, exhausted, scanned } = this.#fetch(
-      { after, last: head, descending: false },
+      { after, last: head, descending: false, unlessPassed },
       choice,
       limit,
     );
     const reached = exhausted ? Math.max(after, head) : scanned;
-    return {
+    const page = {
       events: rows.map((row) => this.#event(row)),
       checkpoint: reached === 0 ? from : { ...from, [this.partition]: encodePosition(reached) },
       end: reached >= head,
     };
+    if (unlessPassed === '') return page;
+    const passed = this.#lastIn(rows.at(-1)?.[0] ?? after, reached, choice);
+    return passed ? { ...page, passed: [passed] } : page;
+  }
+
+  /** The last event of these kinds in a range, of which every one was passed over. */
+  #lastIn(after: number, last: number, choice: KindChoice): EventMark | undefined {
+    if (after >= last || choice.length === 0) return undefined;
+    const kinds = choice === 'all' ? '' : `AND kind_id IN (${choice.join(', ')})`;
+    const sql = `SELECT ${eventColumns} FROM events NOT INDEXED
+      WHERE position > ? AND position <= ? ${kinds} ORDER BY position DESC LIMIT 1`;
+    const row = this.#row<EventRow>(sql, after, last);
+    if (!row) return undefined;
+    const { partition, position, id, recordedAt } = this.#event(row);
+    return { partition, position, id, recordedAt };
+  }
+
+  /** Kinds that are to be passed over are told by id and version, the first columns of a row: its data is not touched. */
+  #unlessPassed({ passOver }: Wanted): string {
+    if (!passOver) return '';
+    if (this.#knownKind > this.#lastKind) this.#loadNewKinds();
+    const byVersion = new Map<number, number[]>();
+    for (const { id, type } of this.#kinds.values()) {
+      const version = passOver[type];
+      if (version === undefined || !isPassedOver(passOver, { type, schemaVersion: 1 })) continue;
+      byVersion.set(version, [...(byVersion.get(version) ?? []), id]);
+    }
+    return [...byVersion]
+      .map(
+        ([version, ids]) =>
+          `AND NOT (kind_id IN (${ids.join(', ')}) AND schema_version <= ${version})`,
+      )
+      .join(' ');
   }
 
   /** A page at the end of the log, out of what is read once for all who ask. */
@@ -159,7 +204,7 @@ export class LogReader {
     head: number,
     recent: readonly RecentEvent[],
     limit: number,
-  ): Page {
+  ): WantedPage {
     const taken = recent.slice(0, limit);
     const cut = taken.length < recent.length ? taken.at(-1)?.position : undefined;
     const checkpoint = { ...from, [this.partition]: encodePosition(cut ?? head) };
@@ -188,7 +233,7 @@ export class LogReader {
     filter: Filter,
     limit: number,
     head: number,
-  ): Page {
+  ): WantedPage {
     const before =
       from === 'end'
         ? head + 1
@@ -196,7 +241,7 @@ export class LogReader {
           ? 0
           : decodeCheckpointPosition(from, this.partition);
     const { rows, exhausted, scanned } = this.#fetch(
-      { after: 0, last: Math.min(head, before - 1), descending: true },
+      { after: 0, last: Math.min(head, before - 1), descending: true, unlessPassed: '' },
       this.#choose(filter),
       limit,
     );
@@ -209,7 +254,7 @@ export class LogReader {
 
   /** Up to `limit` rows of a range of positions; `scanned` is the last position looked at. */
   #fetch(
-    range: { readonly after: number; readonly last: number; readonly descending: boolean },
+    range: Range,
     choice: KindChoice,
     limit: number,
   ): { rows: EventRow[]; exhausted: boolean; scanned: number } {
@@ -221,8 +266,8 @@ export class LogReader {
       if (after >= last || choice.length === 0)
         return { rows, exhausted: true, scanned: scanned() };
       const count = Math.min(limit - rows.length, sqliteLimits.fetchRowsMax);
-      const window = windowOf(after, last, range.descending, choice, this.#scannedPositionsMax);
-      const fetched = this.#query(window, range.descending, choice, count);
+      const window = windowOf({ ...range, after, last }, choice, this.#scannedPositionsMax);
+      const fetched = this.#query({ ...range, ...window }, choice, count);
       for (const row of fetched) {
         rows.push(row);
         dataUnits += unitsOf(row[9]);
@@ -238,15 +283,15 @@ export class LogReader {
   }
 
   #query(
-    { after, last }: { readonly after: number; readonly last: number },
-    descending: boolean,
+    { after, last, descending, unlessPassed }: Range,
     choice: KindChoice,
     count: number,
   ): EventRow[] {
     const order = `ORDER BY 1 ${descending ? 'DESC' : 'ASC'} LIMIT ? + 0`;
-    const inRange = `SELECT ${eventColumns} FROM events NOT INDEXED WHERE position > ? AND position <= ?`;
+    const inRange = `SELECT ${eventColumns} FROM events NOT INDEXED
+      WHERE position > ? AND position <= ? ${unlessPassed}`;
     if (choice === 'all') return this.#rows(`${inRange} ${order}`, after, last, count);
-    if (choice.length > sqliteLimits.mergedKindsMax) {
+    if (unlessPassed !== '' || choice.length > sqliteLimits.mergedKindsMax) {
       const sql = `${inRange} AND kind_id IN (SELECT value FROM json_each(?)) ${order}`;
       return this.#rows(sql, after, last, JSON.stringify(choice), count);
     }
@@ -347,39 +392,4 @@ export class LogReader {
       throw toEventLogError(error, this.#path);
     }
   }
-}
-
-/** The part of a range one query looks at: all of it, but where the filter makes it scan. */
-function windowOf(
-  after: number,
-  last: number,
-  descending: boolean,
-  choice: KindChoice,
-  scannedMax: number,
-): { after: number; last: number; cut: boolean } {
-  const scans = choice !== 'all' && choice.length > sqliteLimits.mergedKindsMax;
-  if (!scans || last - after <= scannedMax) {
-    return { after, last, cut: false };
-  }
-  return descending
-    ? { after: last - scannedMax, last, cut: true }
-    : { after, last: after + scannedMax, cut: true };
-}
-
-function letsThrough(filter: Filter, kind: Kind): boolean {
-  return (
-    (filter.categories?.includes(kind.category) ?? true) &&
-    (filter.types?.includes(kind.type) ?? true)
-  );
-}
-
-function startOf(from: Checkpoint | 'start' | 'end', partition: number, head: number): Checkpoint {
-  if (from === 'start') return {};
-  if (from === 'end') return head === 0 ? {} : { [partition]: encodePosition(head) };
-  return from;
-}
-
-function decodeCheckpointPosition(from: Checkpoint, partition: number): number {
-  const position = from[partition];
-  return position === undefined ? 0 : decodePosition(position);
 }

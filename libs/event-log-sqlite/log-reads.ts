@@ -6,6 +6,7 @@ import {
   type Direction,
   type EventLog,
   EventLogError,
+  type EventMark,
   type Filter,
   type Page,
   type Position,
@@ -13,7 +14,7 @@ import {
   type StoredEvent,
   type StreamPage,
 } from '@annals/event-log/port';
-import { subscription } from '@annals/event-log/subscription';
+import { subscription, type Wanted, type WantedPage } from '@annals/event-log/subscription';
 import { encodePosition, isDropped, dataUnits as unitsOf } from './event-rows.ts';
 import type { HeadWatch } from './head-watch.ts';
 import type { LogReader } from './log-reader.ts';
@@ -190,10 +191,11 @@ export class LogReads {
    * Every partition gets its share of the page first, so that a busy one does not keep the others
    * back; what they leave goes to those that have more.
    */
-  #pageForward(from: Checkpoint, filter: Filter, limit: number): Page {
+  #pageForward(from: Checkpoint, filter: Wanted, limit: number): WantedPage {
     const [only] = this.#readers;
     if (only && this.#readers.length === 1) return only.page(from, filter, { limit });
     const events: StoredEvent[] = [];
+    const passed = new Map<number, EventMark>();
     let checkpoint = from;
     let dataUnits = 0;
     let cut = false;
@@ -206,6 +208,8 @@ export class LogReads {
         if (asked === 0 || dataUnits > sqliteLimits.pageDataUnitsMax) return pageOf(false);
         const page = reader.page(checkpoint, filter, { limit: asked });
         checkpoint = page.checkpoint;
+        if (page.events.length > 0) passed.delete(reader.partition);
+        for (const mark of page.passed ?? []) passed.set(mark.partition, mark);
         for (const event of page.events) {
           events.push(event);
           dataUnits += unitsOf(event.data);
@@ -219,8 +223,9 @@ export class LogReads {
     }
     return pageOf(open.length === 0 && !cut);
 
-    function pageOf(end: boolean): Page {
-      return { events, checkpoint, end };
+    function pageOf(end: boolean): WantedPage {
+      const page = { events, checkpoint, end };
+      return passed.size === 0 ? page : { ...page, passed: [...passed.values()] };
     }
   }
 

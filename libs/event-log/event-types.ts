@@ -151,6 +151,11 @@ export class EventTypes<T extends AnyEventType> {
     };
   }
 
+  /** The version of a type that is written today. Throws a TypeError for a type that is not declared. */
+  versionOf(name: string): number {
+    return this.#typeNamed(name).schemaVersion;
+  }
+
   /** Whether a stored event is of a type and a version that this program knows. */
   knows({ type, schemaVersion }: Pick<StoredEvent, 'type' | 'schemaVersion'>): boolean {
     const known = this.#byName.get(type);

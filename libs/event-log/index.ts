@@ -53,5 +53,11 @@ export { MemoryStorage } from './memory-storage.ts';
 export { pageLimit } from './page-limit.ts';
 export * from './port.ts';
 export { categoryOf, streamNameProblem } from './stream-name.ts';
-export { type Look, type LookAfter, subscription } from './subscription.ts';
+export {
+  type Look,
+  type LookAfter,
+  subscription,
+  type Wanted,
+  type WantedPage,
+} from './subscription.ts';
 export type { Manifest } from './transfer-format.ts';

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '@annals/core';
 import { checkAppend } from './append-rules.ts';
-import { matches } from './filter.ts';
+import { isPassedOver, matches } from './filter.ts';
 import { indexAtOrAfter, justAfter, MemoryStorage } from './memory-storage.ts';
 import { pageLimit } from './page-limit.ts';
 import {
@@ -18,7 +18,7 @@ import {
   type StoredEvent,
   type StreamPage,
 } from './port.ts';
-import { type LookAfter, subscription } from './subscription.ts';
+import { type LookAfter, subscription, type Wanted, type WantedPage } from './subscription.ts';
 
 /** What befalls one append. `stored` and `not-stored` say what the caller cannot know. */
 export type AppendFault =
@@ -247,7 +247,7 @@ class MemoryLog implements MemoryEventLog {
     }
   }
 
-  #pageForward(from: Checkpoint, filter: Filter, limit: number): Page {
+  #pageForward(from: Checkpoint, filter: Wanted, limit: number): WantedPage {
     const checkpoint: { [partition: number]: Position } = { ...from };
     const cursors = this.#partitionsIn(filter).map((partition) => ({
       partition,
@@ -256,6 +256,7 @@ class MemoryLog implements MemoryEventLog {
       end: this.#visible(partition),
     }));
     const events: StoredEvent[] = [];
+    const passed = new Map<number, StoredEvent>();
     let open = cursors.filter((cursor) => cursor.next < cursor.end);
     while (open.length > 0 && events.length < limit) {
       for (const cursor of open) {
@@ -263,11 +264,18 @@ class MemoryLog implements MemoryEventLog {
         const event = cursor.log[cursor.next] as StoredEvent;
         cursor.next += 1;
         checkpoint[cursor.partition] = event.position;
-        if (matches(filter, event)) events.push(event);
+        if (!matches(filter, event)) continue;
+        if (isPassedOver(filter.passOver, event)) {
+          passed.set(cursor.partition, event);
+          continue;
+        }
+        passed.delete(cursor.partition);
+        events.push(event);
       }
       open = open.filter((cursor) => cursor.next < cursor.end);
     }
-    return { events, checkpoint, end: open.length === 0 };
+    const page = { events, checkpoint, end: open.length === 0 };
+    return passed.size === 0 ? page : { ...page, passed: [...passed.values()] };
   }
 
   #pageBackward(from: Checkpoint | 'start' | 'end', filter: Filter, limit: number): Page {

@@ -92,6 +92,14 @@ export interface Filter {
   readonly partitions?: readonly number[];
 }
 
+/** Event types, and of each the highest schema version that is meant. */
+export interface PassOver {
+  readonly [type: string]: number;
+}
+
+/** Which event stands somewhere, without what it says. */
+export type EventMark = Pick<StoredEvent, 'partition' | 'position' | 'id' | 'recordedAt'>;
+
 export type Direction = 'forward' | 'backward';
 
 export interface StreamPage {
@@ -114,9 +122,14 @@ export type Delivery =
       readonly kind: 'events';
       readonly events: readonly StoredEvent[];
       readonly checkpoint: Checkpoint;
+      readonly passed?: readonly EventMark[];
     }
   /** Everything stored when it was looked for has been delivered (or left out by the filter) up to `checkpoint`. Said again after each catching up. */
-  | { readonly kind: 'caught-up'; readonly checkpoint: Checkpoint };
+  | {
+      readonly kind: 'caught-up';
+      readonly checkpoint: Checkpoint;
+      readonly passed?: readonly EventMark[];
+    };
 
 export interface EventLog {
   /**
@@ -148,11 +161,18 @@ export interface EventLog {
   /**
    * Catches up from `from`, says `caught-up`, and goes on with new events. Pulled: nothing is read
    * ahead of the consumer beyond one page. Ends quietly when `signal` is aborted or the log closed.
+   * `passOver`: events of these types, up to these versions, are left out unread. A delivery's `passed` then names
+   * the last event of a partition that was left out so, where none that the filter lets through is behind it up to
+   * `checkpoint`.
    */
   subscribe(
     from: Checkpoint,
     filter?: Filter,
-    options?: { readonly signal?: AbortSignal; readonly limit?: number },
+    options?: {
+      readonly signal?: AbortSignal;
+      readonly limit?: number;
+      readonly passOver?: PassOver;
+    },
   ): AsyncIterable<Delivery>;
 
   /** How many stored events match, by type; for progress bars and dry runs. May scan, holds nothing in memory. */

@@ -130,6 +130,39 @@ function describeCatchingUp(openers: LogOpeners): void {
     expect(ids(eventsOf(deliveries))).toEqual([rare.id]);
   });
 
+  test('what is to be passed over is left out up to its version, and the last of it is named', async () => {
+    const { log } = await openFresh(openers);
+    const append = async (stream: string, type: string, schemaVersion = 1) => {
+      const event = { ...sampleEvent({ type }), schemaVersion };
+      stored(await log.append(stream, [event], { expected: 'any' }));
+    };
+    for (let n = 0; n < 40; n += 1) {
+      await append(`sample-${n % 5}`, n % 7 === 0 ? 'wanted' : 'passed', n % 11 === 0 ? 2 : 1);
+      await append(`other-${n % 3}`, n % 2 === 0 ? 'passed' : 'wanted');
+    }
+    const filter = { categories: ['sample'] };
+    const all = await readAll(log, filter);
+    const left = all.filter(({ type, schemaVersion }) => type === 'wanted' || schemaVersion === 2);
+    for (const limit of [2, 1_000]) {
+      const passOver = { passed: 1, 'not-there': 3 };
+      const deliveries = await pullUntil(log.subscribe({}, filter, { limit, passOver }), caughtUp);
+      expect(sortedIds(eventsOf(deliveries))).toEqual(sortedIds(left));
+      expect(sameCheckpoint(deliveries.at(-1)!.checkpoint, await log.head())).toBe(true);
+      // Whoever remembers the last that was delivered or named knows the last event there is, at every checkpoint.
+      const last = new Map<number, string>();
+      for (const delivery of deliveries) {
+        if (delivery.kind === 'events')
+          for (const one of delivery.events) last.set(one.partition, one.id);
+        for (const one of delivery.passed ?? []) last.set(one.partition, one.id);
+        for (const partition of Object.keys(delivery.checkpoint).map(Number)) {
+          const upTo = delivery.checkpoint[partition] as string;
+          const own = all.filter((one) => one.partition === partition && one.position <= upTo);
+          expect(last.get(partition)).toBe(own.at(-1)?.id);
+        }
+      }
+    }
+  });
+
   test('by partition: subscriptions over all partitions together deliver each event once', async () => {
     const log = await openWith(openers, 20);
     const all = await readAll(log);
