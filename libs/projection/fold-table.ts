@@ -1,5 +1,6 @@
 import { cellHash, textHash } from './key-filter.ts';
 import type { Cell, Row } from './projection.ts';
+import { SummedRow } from './summed-row.ts';
 import { blobText, type TableShape, textOfCells } from './table-shape.ts';
 
 /** One row in memory. `row` is its newest state, `stored` what the store holds. */
@@ -10,13 +11,19 @@ export interface Slot {
   readonly last: Part;
   /** Of table and key, 32 bits; 0 in a write-only table, where nobody asks for it. */
   readonly hash: number;
-  row: Row | undefined;
+  row: Row | SummedRow | undefined;
   stored: Row | undefined;
   /** Put or deleted since the last commit, and not undone. Only asked of write-only tables. */
   written: boolean;
   queued: boolean;
   /** The age in which it was touched last; -1 where it was only just made. */
   age: number;
+}
+
+/** The newest state of a row, as its table has it. */
+export function rowIn(slot: Slot): Row | undefined {
+  if (slot.row instanceof SummedRow) slot.row = slot.row.row(slot.shape, slot.key);
+  return slot.row;
 }
 
 /** A part of a key: equal parts and only equal ones are the same value, which a blob is not. */

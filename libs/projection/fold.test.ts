@@ -59,6 +59,34 @@ function add(one: AnyRecordedEvent, rows: Rows): void {
   rows.put('log', { id: one.revision });
 }
 
+const sums: Table = {
+  name: 'sums',
+  columns: { name: 'text', sum: 'text', last: 'text', count: 'integer' },
+  key: ['name'],
+  sums: ['sum', 'count'],
+};
+const notes: Table = {
+  name: 'notes',
+  columns: { note: 'integer' },
+  key: ['note'],
+  ...{ writeOnly: true, putOnce: true },
+};
+
+/** Adds to the sum of its name, and notes that it did; then it fails where it is told to. */
+function summing(): Projection {
+  return {
+    ...projection(),
+    tables: [totals, sums, notes],
+    touches: (one) => [{ table: 'sums', key: [(one.data as { name: string }).name] }],
+    apply: (one, rows, [row]) => {
+      const { amount, fails } = one.data as { amount: bigint; fails: boolean };
+      rows.put('notes', { note: one.revision });
+      rows.add('sums', row?.key ?? [], [amount, 1], { last: one.id });
+      if (fails) throw new Error('told to fail');
+    },
+  };
+}
+
 /** A store of rows that counts what it is asked. */
 class RowStore {
   readonly rows = new Map<string, Row>();
@@ -291,6 +319,73 @@ describe('a fold', () => {
     fold.reset(() => Promise.resolve([]), true);
     await fold.add([event(0, { player: 'a', points: 1 })]);
     expect(fold.changes()).toHaveLength(50);
+  });
+
+  test('sums are exact at any size and any cut into batches, and a failing handler adds nothing', async () => {
+    const amount = fc.oneof(
+      fc.bigInt({ min: -3n, max: 3n }),
+      fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }),
+      fc.constantFrom(2n ** 53n - 1n, 2n ** 53n, -(2n ** 53n), 1n - 2n ** 53n),
+    );
+    const made = fc.array(
+      fc.record({
+        name: fc.constantFrom('a', 'b', 'c'),
+        amount,
+        fails: fc.boolean(),
+        cut: fc.boolean(),
+      }),
+      { maxLength: 40 },
+    );
+    await fc.assert(
+      fc.asyncProperty(made, fc.integer({ min: 1, max: 4 }), async (moves, rowsMax) => {
+        const naive = new Map<string, { sum: bigint; count: number; last: string }>();
+        const store = new RowStore();
+        const fold = new Fold({ projection: summing(), rowsMax });
+        fold.reset(store.load, rowsMax > 2);
+        for (const [n, { name, amount, fails, cut }] of moves.entries()) {
+          const move = { ...event(n, { player: name, points: 0 }), data: { name, amount, fails } };
+          await fold.add([move], { skip: () => false, failed: () => true });
+          if (cut) store.commit(fold);
+          if (fails) continue;
+          const { sum, count } = naive.get(name) ?? { sum: 0n, count: 0 };
+          naive.set(name, { sum: sum + amount, count: count + 1, last: move.id });
+        }
+        store.commit(fold);
+        const rows = [...store.rows.values()].filter((row) => 'sum' in row);
+        const told = new Map(rows.map(({ name, ...rest }) => [name, rest]));
+        const expected = [...naive].map(([name, row]) => [name, { ...row, sum: String(row.sum) }]);
+        expect(told).toEqual(new Map(expected as [string, Row][]));
+        const notes = [...store.rows.values()].filter((row) => 'note' in row);
+        expect(notes.map(({ note }) => note)).toEqual(
+          moves.flatMap(({ fails }, n) => (fails ? [] : [n])),
+        );
+      }),
+    );
+  });
+
+  test.each<[string, (rows: Rows) => void, string]>([
+    [
+      'an addition to a row not touched',
+      (rows) => rows.add('sums', ['z'], [1n, 1]),
+      'untouched-row',
+    ],
+    ['one to a table without sums', (rows) => rows.add('totals', ['b', 'a'], [1]), 'untouched-row'],
+    ['an addend too few', (rows) => rows.add('sums', ['a'], [1n], { last: '' }), 'row-shape'],
+    ['a new row without the rest of it', (rows) => rows.add('sums', ['a'], [1n, 1]), 'row-shape'],
+    [
+      'an integer sum beyond the safe ones',
+      (rows) => rows.add('sums', ['a'], [1n, 2 ** 53], { last: '' }),
+      'row-shape',
+    ],
+    ['a deletion of what is put once', (rows) => rows.delete('notes', [1]), 'untouched-row'],
+  ])('%s is a bug of the projection, by name', async (_, bug, code) => {
+    const fold = new Fold({
+      projection: { ...summing(), apply: (_event, rows) => void bug(rows) },
+    });
+    fold.reset(() => Promise.resolve([]), true);
+    const move = { ...event(0, { player: 'a', points: 0 }), data: { name: 'a', amount: 1n } };
+    await expect(fold.add([move])).rejects.toMatchObject({ cause: { code } });
+    expect(fold.changes()).toEqual([]);
   });
 
   test('reset forgets what was not committed', async () => {

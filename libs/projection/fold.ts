@@ -1,28 +1,9 @@
-import { FoldTable, type Slot } from './fold-table.ts';
+import { EventRows, noAddresses, type Places, UntouchedRowError } from './event-rows.ts';
+import { FoldTable, rowIn, type Slot } from './fold-table.ts';
 import { KeyFilter } from './key-filter.ts';
-import type {
-  AnyRecordedEvent,
-  Cell,
-  Projection,
-  Row,
-  RowAddress,
-  Rows,
-  Table,
-} from './projection.ts';
+import type { AnyRecordedEvent, Cell, Projection, Row, RowAddress, Table } from './projection.ts';
 import type { RowChange, RowKey } from './store.ts';
-import { sameCell, sameKey, sameRow, type TableShape, tableShape } from './table-shape.ts';
-
-/** A handler asked for a row that its `touches` did not name: a bug of the projection. */
-export class UntouchedRowError extends Error {
-  readonly code = 'untouched-row';
-  constructor(table: string, key: readonly Cell[], event: AnyRecordedEvent) {
-    super(
-      `the handler of ${event.type} (${event.stream}@${event.revision}) asked for ` +
-        `${table} ${JSON.stringify(key)}, which its touches do not name`,
-    );
-    this.name = 'UntouchedRowError';
-  }
-}
+import { sameRow, tableShape } from './table-shape.ts';
 
 /** The handler of one event threw. Its own changes are undone, those of the events before it stand. */
 export class HandlerError extends Error {
@@ -97,7 +78,7 @@ export class Fold {
 
   /** Rows that would be written now, as an upper bound. */
   get dirtyRows(): number {
-    return this.#queue.length;
+    return this.#queue.length + this.#rows.once.length;
   }
 
   /**
@@ -110,6 +91,7 @@ export class Fold {
     this.#startedEmpty = startedEmpty;
     this.#evicted.clear();
     this.#queue.length = 0;
+    this.#rows.once.length = 0;
     for (const table of this.#tables.values()) table.clear();
   }
 
@@ -119,46 +101,48 @@ export class Fold {
    */
   async add(events: readonly AnyRecordedEvent[], gate?: FoldGate): Promise<void> {
     const touched: Slot[] = [];
-    const ends: number[] = [];
+    const named: (readonly RowAddress[])[] = [];
     const missing: Slot[] = [];
     const failures = new Map<number, unknown>();
     for (let index = 0; index < events.length; index += 1) {
       const event = events[index] as AnyRecordedEvent;
+      const start = touched.length;
+      let addresses: readonly RowAddress[] = noAddresses;
       try {
-        const addresses = this.#projection.touches(event);
+        addresses = this.#projection.touches(event);
         for (let n = 0; n < addresses.length; n += 1) {
           const { table, key } = addresses[n] as RowAddress;
           touched.push(this.#touch(table, key, event, missing));
         }
       } catch (error) {
         failures.set(index, error);
-        touched.length = ends.at(-1) ?? 0;
+        touched.length = start;
+        addresses = noAddresses;
       }
-      ends.push(touched.length);
+      named.push(addresses);
     }
     if (missing.length > 0) await this.#fill(missing);
     let start = 0;
     for (let index = 0; index < events.length; index += 1) {
-      const end = ends[index] as number;
-      this.#applyOne(events[index] as AnyRecordedEvent, index, touched, start, end, gate, failures);
-      start = end;
+      const addresses = named[index] as readonly RowAddress[];
+      const event = events[index] as AnyRecordedEvent;
+      this.#applyOne(event, index, { addresses, touched, start }, gate, failures);
+      start += addresses.length;
     }
   }
 
   #applyOne(
     event: AnyRecordedEvent,
     index: number,
-    touched: readonly Slot[],
-    start: number,
-    end: number,
+    places: Places,
     gate: FoldGate | undefined,
     failures: ReadonlyMap<number, unknown>,
   ): void {
     if (gate?.skip(event, index)) return;
     try {
-      this.#rows.begin(event, touched, start, end);
+      this.#rows.begin(event, places);
       if (failures.size > 0 && failures.has(index)) throw failures.get(index);
-      this.#projection.apply(event, this.#rows);
+      this.#projection.apply(event, this.#rows, places.addresses);
     } catch (error) {
       this.#rows.undo();
       if (!gate?.failed(event, index, error)) throw new HandlerError(event, index, error);
@@ -174,12 +158,16 @@ export class Fold {
   changes(): RowChange[] {
     const changes: RowChange[] = [];
     for (const slot of this.#queue) {
-      if (!differs(slot)) continue;
-      const { shape, key, row = null, stored = null } = slot;
+      const row = rowIn(slot) ?? null;
+      if (!differs(slot, row)) continue;
+      const { shape, key, stored = null } = slot;
       const table = shape.table.name;
       changes.push(
         shape.table.writeOnly ? { table, key, row } : { table, key, row, before: stored },
       );
+    }
+    for (const { shape, row } of this.#rows.once) {
+      changes.push({ table: shape.table.name, key: shape.keyOf(row), row });
     }
     return changes;
   }
@@ -191,11 +179,12 @@ export class Fold {
    */
   sealed(): void {
     for (const slot of this.#queue) {
-      slot.stored = slot.row;
+      slot.stored = rowIn(slot);
       slot.queued = false;
       slot.written = false;
     }
     this.#queue.length = 0;
+    this.#rows.once.length = 0;
     let rows = 0;
     for (const table of this.#tables.values()) {
       // A row of a write-only table is not kept beyond its batch.
@@ -253,152 +242,8 @@ function ageRowsOf(rowsMax: number): number {
   return Math.max(1, Math.floor(rowsMax / 2));
 }
 
-function differs(slot: Slot): boolean {
-  if (slot.shape.table.writeOnly) return slot.written;
-  if (slot.row === slot.stored) return false;
-  if (!slot.row || !slot.stored) return true;
-  return !sameRow(slot.shape, slot.row, slot.stored);
-}
-
-/** Up to this many touched rows are searched one by one; beyond it by their key's text. */
-const searchedRowsMax = 8;
-
-/** A row as it was before the event whose turn it is. */
-interface Before {
-  slot: Slot;
-  row: Row | undefined;
-  written: boolean;
-}
-
-/** The rows of the event whose turn it is. One object serves all events: nothing is made for each. */
-class EventRows implements Rows {
-  readonly #tables: ReadonlyMap<string, FoldTable>;
-  readonly #queue: Slot[];
-  #event: AnyRecordedEvent | undefined;
-  #touched: readonly Slot[] = [];
-  #start = 0;
-  #end = 0;
-  #byText: Map<TableShape, Map<string, Slot>> | undefined;
-  /** What the event changed, of which so many count: the objects are used again and again. */
-  readonly #before: Before[] = [];
-  #changed = 0;
-
-  constructor(tables: ReadonlyMap<string, FoldTable>, queue: Slot[]) {
-    this.#tables = tables;
-    this.#queue = queue;
-  }
-
-  begin(event: AnyRecordedEvent, touched: readonly Slot[], start: number, end: number): void {
-    this.#event = event;
-    this.#touched = touched;
-    this.#start = start;
-    this.#end = end;
-    this.#byText = undefined;
-    this.#changed = 0;
-  }
-
-  /** Puts back what the event changed so far, newest first. */
-  undo(): void {
-    while (this.#changed > 0) {
-      this.#changed -= 1;
-      const change = this.#before[this.#changed] as Before;
-      change.slot.row = change.row;
-      change.slot.written = change.written;
-    }
-  }
-
-  get(table: string, key: readonly Cell[]): Row | undefined {
-    const slot = this.#find(table, key);
-    if (!slot || slot.shape.table.writeOnly) throw this.#untouched(table, key);
-    return slot.row;
-  }
-
-  put(table: string, row: Row): void {
-    const shape = this.#tables.get(table)?.shape;
-    if (!shape) throw this.#untouched(table, []);
-    shape.check(row);
-    this.#set(this.#findRow(shape, row) ?? this.#unread(table, shape.keyOf(row)), row);
-  }
-
-  delete(table: string, key: readonly Cell[]): void {
-    this.#set(this.#find(table, key) ?? this.#unread(table, key), undefined);
-  }
-
-  write(table: string, key: readonly Cell[], row: Row | undefined): void {
-    this.#changed = 0;
-    this.#start = this.#end;
-    this.#set(this.#unread(table, key), row);
-  }
-
-  #set(slot: Slot, row: Row | undefined): void {
-    const before = this.#before[this.#changed];
-    if (before) {
-      before.slot = slot;
-      before.row = slot.row;
-      before.written = slot.written;
-    } else {
-      this.#before.push({ slot, row: slot.row, written: slot.written });
-    }
-    this.#changed += 1;
-    slot.row = row;
-    slot.written = true;
-    if (slot.queued) return;
-    slot.queued = true;
-    this.#queue.push(slot);
-  }
-
-  /** The slot of a row that was not touched: there is one only in a write-only table. */
-  #unread(name: string, key: readonly Cell[]): Slot {
-    const table = this.#tables.get(name);
-    if (!table?.shape.table.writeOnly) throw this.#untouched(name, key);
-    return table.touch(key, 0);
-  }
-
-  #find(name: string, key: readonly Cell[]): Slot | undefined {
-    if (this.#end - this.#start > searchedRowsMax) return this.#findByText(name, key);
-    for (let index = this.#start; index < this.#end; index += 1) {
-      const slot = this.#touched[index] as Slot;
-      if (slot.shape.table.name === name && sameKey(slot.key, key)) return slot;
-    }
-    return undefined;
-  }
-
-  #findRow(shape: TableShape, row: Row): Slot | undefined {
-    if (this.#end - this.#start > searchedRowsMax) {
-      return this.#findByText(shape.table.name, shape.keyOf(row));
-    }
-    for (let index = this.#start; index < this.#end; index += 1) {
-      const slot = this.#touched[index] as Slot;
-      if (slot.shape === shape && keyIs(slot, row)) return slot;
-    }
-    return undefined;
-  }
-
-  #findByText(name: string, key: readonly Cell[]): Slot | undefined {
-    this.#byText ??= this.#indexTouched();
-    const shape = this.#tables.get(name)?.shape;
-    return shape && this.#byText.get(shape)?.get(shape.keyText(key));
-  }
-
-  #indexTouched(): Map<TableShape, Map<string, Slot>> {
-    const index = new Map<TableShape, Map<string, Slot>>();
-    for (const slot of this.#touched.slice(this.#start, this.#end)) {
-      const byText = index.get(slot.shape) ?? new Map<string, Slot>();
-      index.set(slot.shape, byText.set(slot.shape.keyText(slot.key), slot));
-    }
-    return index;
-  }
-
-  #untouched(table: string, key: readonly Cell[]): Error {
-    if (!this.#event) return new Error(`no event is being applied that could touch ${table}`);
-    return new UntouchedRowError(table, key, this.#event);
-  }
-}
-
-function keyIs(slot: Slot, row: Row): boolean {
-  const columns = slot.shape.table.key;
-  for (let index = 0; index < columns.length; index += 1) {
-    if (!sameCell(slot.key[index], row[columns[index] as string])) return false;
-  }
-  return true;
+function differs({ shape, stored, written }: Slot, row: Row | null): boolean {
+  if (shape.table.writeOnly) return written;
+  if (row === (stored ?? null)) return false;
+  return !row || !stored || !sameRow(shape, row, stored);
 }

@@ -5,7 +5,8 @@ export {
   readDeadLetters,
 } from './dead-letters.ts';
 export { ElapsedTime } from './elapsed-time.ts';
-export { Fold, type FoldGate, foldLimits, HandlerError, UntouchedRowError } from './fold.ts';
+export { UntouchedRowError } from './event-rows.ts';
+export { Fold, type FoldGate, foldLimits, HandlerError } from './fold.ts';
 export type { RefusalReason, Refused } from './generations/decide.ts';
 export {
   type DirectoryOptions,
@@ -92,6 +93,7 @@ export {
 } from './operations/verify.ts';
 export { PolledLine } from './polled-line.ts';
 export {
+  type Addend,
   type AnyRecordedEvent,
   type Cell,
   type ColumnType,
@@ -132,4 +134,5 @@ export {
   type ShareProgress,
   StoreLostError,
 } from './store.ts';
+export { addedRow, asAddend, exactSum } from './summed-row.ts';
 export { type Waiter, WaitingLine } from './waiting-line.ts';

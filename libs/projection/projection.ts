@@ -1,5 +1,11 @@
 import type { SubjectCipher } from '@annals/core';
-import type { EventType, EventTypes, RecordedEvent, StoredEvent } from '@annals/event-log';
+import type {
+  EventType,
+  EventTypes,
+  PassOver,
+  RecordedEvent,
+  StoredEvent,
+} from '@annals/event-log';
 
 /** One value in a row. Integers are safe integers. */
 export type Cell = string | number | null | Uint8Array;
@@ -19,9 +25,27 @@ export interface Table {
    * score" takes O(log n) however many rows there are.
    */
   readonly ranked?: { readonly group: readonly string[]; readonly score: string };
+  /**
+   * Columns that hold sums of integers, in the order of the columns: `integer`, or `text` where they may go beyond the
+   * safe integers. A handler adds to them without reading them.
+   */
+  readonly sums?: readonly string[];
   /** Rows are only ever put, never read by a handler: the projector does not load them first. */
   readonly writeOnly?: boolean;
+  /**
+   * Each row is put by one event only, and once: write-only rows that stand for what an event says. The fold keeps
+   * none of them in memory.
+   */
+  readonly putOnce?: boolean;
+  /**
+   * The key begins with the partition and the position of the event that puts the row: a store that sorts what
+   * it puts aside while building need not, it comes in order.
+   */
+  readonly inLogOrder?: boolean;
 }
+
+/** What is added to a sum: an integer, as a bigint where it is no safe one. */
+export type Addend = number | bigint;
 
 /** The key of one row: a table's name and its key cells in the order of `Table.key`. */
 export interface RowAddress {
@@ -35,6 +59,11 @@ export interface Rows {
   /** Writes the whole row, absolute values; its key is in its columns. */
   put(table: string, row: Row): void;
   delete(table: string, key: readonly Cell[]): void;
+  /**
+   * Adds to the sums of a row, one addend for each of `Table.sums`; a row that is not there has sums of 0. `rest` gives
+   * the columns that are neither key nor sum; left out, they stay as they are. Exact, whatever the size.
+   */
+  add(table: string, key: readonly Cell[], addends: readonly Addend[], rest?: Row): void;
 }
 
 /**
@@ -76,21 +105,25 @@ export interface Projection {
    */
   readonly shareKey?: (stream: string) => string;
   readonly onFailure: FailurePolicy;
+  /** Event types that change no row, and up to which schema version that is known. */
+  readonly passOver?: PassOver;
   decode(
     events: readonly StoredEvent[],
     cipher: SubjectCipher,
   ): Promise<readonly AnyRecordedEvent[]>;
   touches(event: AnyRecordedEvent): readonly RowAddress[];
-  apply(event: AnyRecordedEvent, rows: Rows): void;
+  /** `touched` is what `touches` gave for this event. */
+  apply(event: AnyRecordedEvent, rows: Rows, touched: readonly RowAddress[]): void;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: EventType is invariant in its schema; this is "any of them".
 type AnyEventType = EventType<string, any, any>;
 
 /** What to do with one event type: which rows it touches, and the fold. Pure; knows no clock and no I/O. */
-export interface Handler<Event> {
-  readonly touches: (event: Event) => readonly RowAddress[];
-  readonly apply: (event: Event, rows: Rows) => void;
+export interface Handler<Event, Address extends RowAddress = RowAddress> {
+  readonly touches: (event: Event) => readonly Address[];
+  /** `touched` is what `touches` gave: what it has worked out goes along with the addresses. */
+  apply(event: Event, rows: Rows, touched: readonly Address[]): void;
 }
 
 export interface ProjectionDefinition<T extends AnyEventType>
@@ -118,6 +151,11 @@ export function defineProjection<T extends AnyEventType>(
     handlers[event.type as T['name']] as Handler<AnyRecordedEvent> | 'ignored';
   return {
     ...described,
+    passOver: Object.fromEntries(
+      types.names
+        .filter((name) => handlers[name as T['name']] === 'ignored')
+        .map((name) => [name, types.versionOf(name)]),
+    ),
     decode: async (events, cipher) => {
       // What changes no row is not read: most of all, what is sealed in it is not opened.
       const isRead = (event: StoredEvent) =>
@@ -133,9 +171,9 @@ export function defineProjection<T extends AnyEventType>(
       const handler = handlerOf(event);
       return handler === 'ignored' ? [] : handler.touches(event);
     },
-    apply: (event, rows) => {
+    apply: (event, rows, touched) => {
       const handler = handlerOf(event);
-      if (handler !== 'ignored') handler.apply(event, rows);
+      if (handler !== 'ignored') handler.apply(event, rows, touched);
     },
   };
 }
@@ -151,7 +189,7 @@ const columnPattern = /^[a-z][a-z0-9_]*$/;
 const reservedTable = 'dead_letters';
 
 function definitionProblem(
-  described: Omit<Projection, 'decode' | 'touches' | 'apply'>,
+  described: Omit<Projection, 'decode' | 'touches' | 'apply' | 'passOver'>,
 ): string | undefined {
   const { name, version, categories, tables, split, onFailure } = described;
   if (!namePattern.test(name)) return 'its name is not lower-case words joined by -';
@@ -169,7 +207,7 @@ function definitionProblem(
 }
 
 function tableProblem(table: Table): string | undefined {
-  const { name, columns, key, indexes = {}, ranked } = table;
+  const { name, columns, key, indexes = {}, ranked, writeOnly, putOnce } = table;
   const bad = [name, ...Object.keys(columns)].find((one) => !columnPattern.test(one));
   if (bad !== undefined) return `${bad} is no name for a table or a column`;
   if (key.length === 0) return `table ${name} has no key`;
@@ -179,8 +217,14 @@ function tableProblem(table: Table): string | undefined {
   const counted = ranked ? [...ranked.group, ranked.score] : [];
   const unknown = [...key, ...ordered, ...counted].find((column) => !(column in columns));
   if (unknown !== undefined) return `table ${name} has no column ${unknown}`;
+  const { sums = [] } = table;
+  const summed = Object.keys(columns).filter((column) => sums.includes(column));
+  if (summed.join() !== sums.join() || sums.some((one) => key.includes(one))) {
+    return `the sums of table ${name} are not columns beside its key, in their order`;
+  }
   if (ranked && columns[ranked.score] !== 'integer') {
     return `table ${name}: the score ${ranked.score} is not an integer`;
   }
+  if (putOnce && !writeOnly) return `table ${name} is put once and not write-only`;
   return undefined;
 }

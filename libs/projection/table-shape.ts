@@ -13,26 +13,51 @@ export class RowShapeError extends Error {
 export interface TableShape {
   readonly table: Table;
   readonly columns: readonly string[];
+  readonly cells: readonly CellShape[];
+  /** The columns of `Table.sums`, in the order of the columns. */
+  readonly sums: readonly CellShape[];
   /** A text for a key: equal keys and only equal keys have the same. */
   readonly keyText: (key: readonly Cell[]) => string;
   readonly keyOf: (row: Row) => readonly Cell[];
   /** Throws RowShapeError unless the row has exactly the table's columns, each of its type. */
   readonly check: (row: Row) => void;
+  /** The same of a row that is given by its key and by the columns that are neither key nor sum. */
+  readonly checkRest: (key: readonly Cell[], rest: Row) => void;
+}
+
+export interface CellShape {
+  readonly column: string;
+  readonly type: ColumnType;
+  readonly isKey: boolean;
+  /** Its place in the key; -1 for none. */
+  readonly keyPlace: number;
+  readonly isSum: boolean;
 }
 
 export function tableShape(table: Table): TableShape {
   const columns = Object.keys(table.columns);
+  const cells = columns.map((column): CellShape => {
+    return {
+      column,
+      type: table.columns[column] as ColumnType,
+      isKey: table.key.includes(column),
+      keyPlace: table.key.indexOf(column),
+      isSum: table.sums?.includes(column) ?? false,
+    };
+  });
   const only = table.key.length === 1 ? (table.key[0] as string) : undefined;
-  const kinds = columns.map((column) => table.columns[column] as ColumnType);
   return {
     table,
     columns,
+    cells,
+    sums: cells.filter(({ isSum }) => isSum),
     keyText: only === undefined ? textOfCells : (key) => textOfCell(key[0] as Cell),
     keyOf:
       only === undefined
         ? (row) => table.key.map((column) => row[column] as Cell)
         : (row) => [row[only] as Cell],
-    check: (row) => checkRow(table, columns, kinds, row),
+    check: (row) => checkRow(table, cells, row),
+    checkRest: (key, rest) => checkRest(table, cells, key, rest),
   };
 }
 
@@ -58,17 +83,15 @@ export function blobText(cell: Uint8Array | null): string {
     : Buffer.from(cell.buffer, cell.byteOffset, cell.length).toString('hex');
 }
 
-function checkRow(
-  table: Table,
-  columns: readonly string[],
-  kinds: readonly ColumnType[],
-  row: Row,
-): void {
-  for (let n = 0; n < columns.length; n += 1) {
-    const column = columns[n] as string;
+function checkRow(table: Table, columns: readonly CellShape[], row: Row): void {
+  for (const { column, type, isKey } of columns) {
     const cell = row[column];
-    if (fits(cell, kinds[n] as ColumnType)) continue;
-    throw new RowShapeError(table.name, `column ${column} is not ${kinds[n]} or null`);
+    if (!fits(cell, type)) {
+      throw new RowShapeError(table.name, `column ${column} is not ${type} or null`);
+    }
+    if (isKey && cell === null) {
+      throw new RowShapeError(table.name, `key column ${column} is null`);
+    }
   }
   let cells = 0;
   for (const column in row) {
@@ -77,16 +100,30 @@ function checkRow(
       throw new RowShapeError(table.name, `has no column ${column}, or was given one too many`);
     }
   }
-  for (let n = 0; n < table.key.length; n += 1) {
-    const column = table.key[n] as string;
-    if (row[column] === null) throw new RowShapeError(table.name, `key column ${column} is null`);
+}
+
+function checkRest(
+  table: Table,
+  columns: readonly CellShape[],
+  key: readonly Cell[],
+  rest: Row,
+): void {
+  for (const { column, type, keyPlace, isSum } of columns) {
+    if (isSum) continue;
+    const cell = keyPlace < 0 ? rest[column] : key[keyPlace];
+    if (!fits(cell, type)) {
+      throw new RowShapeError(table.name, `column ${column} is not ${type} or null`);
+    }
+    if (keyPlace >= 0 && cell === null) {
+      throw new RowShapeError(table.name, `key column ${column} is null`);
+    }
   }
 }
 
-function fits(cell: Cell | undefined, kind: ColumnType): boolean {
+function fits(cell: Cell | undefined, type: ColumnType): boolean {
   if (cell === null) return true;
-  if (kind === 'text') return typeof cell === 'string';
-  if (kind === 'integer') return Number.isSafeInteger(cell);
+  if (type === 'text') return typeof cell === 'string';
+  if (type === 'integer') return Number.isSafeInteger(cell);
   return cell instanceof Uint8Array;
 }
 

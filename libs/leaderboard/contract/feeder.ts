@@ -128,10 +128,10 @@ export class HistoryFeeder {
   async commit(): Promise<Checkpoint> {
     const page = await this.log.read(this.#checkpoint, { categories }, { limit: 10_000 });
     const events = await leaderboardEvents.decode(page.events, this.#cipher);
-    const addresses = events.flatMap((event) => leaderboardProjection.touches(event));
-    const rows = await BatchRows.load(this.#generation, addresses);
-    for (const event of events) {
-      leaderboardProjection.apply(event, rows);
+    const touched = events.map((event) => leaderboardProjection.touches(event));
+    const rows = await BatchRows.load(this.#generation, touched.flat());
+    for (const [n, event] of events.entries()) {
+      leaderboardProjection.apply(event, rows, touched[n] ?? []);
       this.naive.apply(event);
     }
     const { checkpoint: to } = page;
@@ -195,6 +195,10 @@ class BatchRows implements Rows {
 
   delete(table: string, key: readonly Cell[]): void {
     this.#rows.set(textOf({ table, key }), { key: { table, key }, row: undefined, changed: true });
+  }
+
+  add(table: string): void {
+    throw new TypeError(`${table} of the leaderboard has no sums`);
   }
 
   changes(): RowChange[] {

@@ -63,7 +63,7 @@ export function describeRebuildEqualsLive(
 function frozenRows(projection: Projection): Projection {
   return {
     ...projection,
-    apply: (event, rows) => {
+    apply: (event, rows, touched) => {
       const frozen: Rows = {
         get: (table, key) => {
           const row = rows.get(table, key);
@@ -71,8 +71,10 @@ function frozenRows(projection: Projection): Projection {
         },
         put: (table, row) => rows.put(table, Object.freeze(row)),
         delete: (table, key) => rows.delete(table, key),
+        add: (table, key, addends, rest) =>
+          rows.add(table, key, addends, rest && Object.freeze(rest)),
       };
-      projection.apply(event, frozen);
+      projection.apply(event, frozen, touched);
     },
   };
 }
