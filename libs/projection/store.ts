@@ -94,6 +94,8 @@ export interface GenerationStore {
   readonly spec: GenerationSpec;
   /** A batch of at most so many rows is one step of the store; larger ones cost it more. Absent where they do not. */
   readonly batchRowsMax?: number;
+  /** The same while the generation is built, where another size is better then. */
+  readonly buildBatchRowsMax?: number;
   /** So many rows a projector that follows keeps in memory, where loading one again takes a round trip; absent elsewhere. */
   readonly keptRowsMax?: number;
 

@@ -197,11 +197,15 @@ async function finish(
   return { checkpoint };
 }
 
-async function progressOf({ log, projection, onProgress }: RebuildOptions, generation: number) {
+async function progressOf(
+  { log, projection, until, onProgress }: RebuildOptions,
+  generation: number,
+) {
   let events = 0;
   const filter = { categories: projection.categories };
   const counts = onProgress ? await log.count(filter) : new Map<string, number>();
-  const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const applied = [...counts].filter(([type]) => until || !(type in (projection.passOver ?? {})));
+  const total = applied.reduce((sum, [, count]) => sum + count, 0);
   const observe = ({ kind, status }: Observation) => {
     if (kind !== 'committed') return;
     events += status.lastBatchEvents;

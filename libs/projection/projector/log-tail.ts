@@ -2,6 +2,7 @@ import {
   type Checkpoint,
   covers,
   type EventLog,
+  type EventMark,
   type Filter,
   type Position,
   partitionsOf,
@@ -37,7 +38,7 @@ export class LogTail {
   }
 
   /** Events in the order of the log. */
-  take(events: readonly StoredEvent[]): void {
+  take(events: readonly EventMark[]): void {
     for (const event of events) this.#last.set(event.partition, event);
   }
 

@@ -58,6 +58,12 @@ const scoresTwice = async (site: GameSite) => {
   await site.score('bob', 1);
 };
 
+async function shares(site: GameSite) {
+  const opened = await site.openStore().open(1);
+  if (opened === 'lost') throw new Error('g1 is lost');
+  return opened.shares();
+}
+
 function shareOf(projector: ProjectorProcess) {
   const status = projector.status().find((one) => one.generation === 1);
   return status?.kind === 'followed' ? status.shares[0] : undefined;
@@ -167,6 +173,34 @@ describe('a log that was restored from an older backup, under its read models', 
       await projector.stop();
     },
   );
+
+  test('a rebuild that passes over what ends the log knows that log again, and no other', async () => {
+    const site = new GameSite();
+    await site.score('ann', 1);
+    const notes = 3;
+    for (let n = 0; n < notes; n += 1) await site.append('game-ann', { type: 'noted', data: {} });
+    const rebuilt = await site.clock.until(rebuild(site.operation(game)));
+    expect(rebuilt).toMatchObject({ kind: 'rebuilt', generation: 1, events: 1 });
+    expect(await site.checkpoint(1)).not.toEqual({});
+    const scores = (await allEvents(site.log)).filter(({ stream }) => stream.startsWith('game-'));
+    expect(scores).toHaveLength(1 + notes);
+    // Others stand now where those were that changed no row: what comes in their place would be missed.
+    const control = (await allEvents(site.log)).filter((one) => !scores.includes(one));
+    const other = memoryEventLog({ storage: new MemoryStorage(), clock: site.clock });
+    const [first] = scores as [StoredEvent];
+    for (const { stream, ...event } of [first, ...control]) {
+      await other.append(stream, [event], { expected: 'any' });
+    }
+    const checkpoint = await site.checkpoint(1);
+    const tail = (await shares(site))[0]?.tail ?? '';
+    const lease = { checkpoint, tail };
+    expect(await divergence(site.log, ['game'], lease)).toBeUndefined();
+    expect(await divergence(other, ['game'], lease)).toMatch(/the log/);
+    const projector = site.start([game]);
+    await site.clock.advance(2_000);
+    expect(shareOf(projector)).toMatchObject({ state: 'live' });
+    await projector.stop();
+  });
 
   test('a rebuild that was cut off begins anew', async () => {
     const before = await filled(async (site) => {

@@ -5,6 +5,7 @@ import {
   coversAll,
   type Delivery,
   EventDecodeError,
+  type EventMark,
   encodeCheckpoint,
   partitionsOf,
   type StoredEvent,
@@ -108,10 +109,14 @@ export class ShareSession {
     this.#inShare = shareOf(work.projection, work.worker, work.workers);
     this.#parked = new ParkedStreams(memory.fold);
     this.#tail = new LogTail(lease.tail);
-    this.#batchRowsMax = Math.min(projectorLimits.batchRowsMax, store.batchRowsMax ?? Infinity);
+    const isBuilding = work.mode === 'build';
+    this.#batchRowsMax = Math.min(
+      projectorLimits.batchRowsMax,
+      (isBuilding ? store.buildBatchRowsMax : undefined) ?? store.batchRowsMax ?? Infinity,
+    );
     // Most events write a row or two: a page of them is to fit in a batch.
     this.#pageEventsMax = Math.min(
-      projectorLimits.pageEventsMax,
+      isBuilding ? projectorLimits.buildPageEventsMax : projectorLimits.pageEventsMax,
       Math.ceil(this.#batchRowsMax / 2),
     );
     this.#end = work.until && new End(work.until);
@@ -194,7 +199,13 @@ export class ShareSession {
     if (partitions?.length === 0) return;
     if (until && this.#end?.isReached(this.#pending.to, this.#head)) return;
     const filter = { categories: projection.categories, ...(partitions ? { partitions } : {}) };
-    const options = { signal: this.#abort.signal, limit: this.#pageEventsMax };
+    // Who follows is told of every event, for readers wait for positions; a build that ends by time must see each one.
+    const passes = this.#work.mode === 'build' && !until && projection.passOver !== undefined;
+    const options = {
+      signal: this.#abort.signal,
+      limit: this.#pageEventsMax,
+      ...(passes ? { passOver: projection.passOver } : {}),
+    };
     this.#iterator = log.subscribe(this.#pending.to, filter, options)[Symbol.asyncIterator]();
     this.#pull();
   }
@@ -266,8 +277,9 @@ export class ShareSession {
       : await this.#nothingLeft(delivery);
   }
 
-  async #nothingLeft({ checkpoint }: Delivery): Promise<SessionEnd | undefined> {
-    const { to } = this.#include([], checkpoint);
+  async #nothingLeft(delivery: Delivery): Promise<SessionEnd | undefined> {
+    const { to } = this.#include([], delivery.checkpoint);
+    this.#tail.take(this.#freshOf(delivery));
     const { ceiling } = this.#memory;
     if (this.#caughtUp && this.#sent && !ceiling) {
       this.#pending.to = to;
@@ -324,8 +336,15 @@ export class ShareSession {
     return this.#end ? this.#end.include(fresh, reached, to) : { events: fresh, to };
   }
 
+  /** What was passed over and is not behind us: a delivery may come again. */
+  #freshOf({ passed = [] }: Delivery): readonly EventMark[] {
+    const reached = this.#pending.to;
+    return passed.filter(({ partition, position }) => !covers(reached, partition, position));
+  }
+
   async #take(delivery: Delivery & { kind: 'events' }): Promise<SessionEnd | undefined> {
     const included = this.#include(delivery.events, delivery.checkpoint);
+    const passed = this.#freshOf(delivery);
     const full = delivery.events.length >= this.#pageEventsMax;
     if (full && this.#caughtUp) {
       this.#caughtUp = false;
@@ -338,13 +357,20 @@ export class ShareSession {
     const now = included.events.filter(under);
     const reached = ceiling ? bounded(this.#pending.to, included.to, ceiling) : included.to;
     const end = await this.#apply(now, reached);
-    if (end || now.length === included.events.length) return end ?? this.#commitIfDue(!full);
+    if (end) return end;
+    if (now.length === included.events.length) {
+      this.#tail.take(passed);
+      return this.#commitIfDue(!full);
+    }
     // The rest lies beyond the hold: what is below it goes first, the rest waits until it is let go.
     const held = await this.#commit();
     if (held) return held;
     this.#memory.ceiling = undefined;
     const later = included.events.filter((event) => !under(event));
-    return (await this.#apply(later, included.to)) ?? (await this.#commit());
+    const endLater = await this.#apply(later, included.to);
+    if (endLater) return endLater;
+    this.#tail.take(passed);
+    return this.#commit();
   }
 
   /**
