@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import type { GenerationStore, RowChange } from '@annals/projection';
+import type { GenerationStore, RowChange, Table } from '@annals/projection';
 import {
   at,
   cells,
@@ -68,6 +68,37 @@ describe('while a generation is built', () => {
     expect(inFile(folder, 'SELECT count(*) FROM entries')).toEqual([0]);
     expect(inFile(folder, indexes)).toEqual([]);
     expect(inFile(folder, nodes)).toEqual([0]);
+  });
+
+  test('rows that come in the order of their key go to their places at once; a batch that fails leaves none', async () => {
+    const folder = temporaryFolder();
+    const store = openStoreIn(folder);
+    const facts: Table = {
+      name: 'facts',
+      columns: { partition: 'integer', position: 'text', said: 'text' },
+      key: ['partition', 'position'],
+      ...{ writeOnly: true, putOnce: true, inLogOrder: true },
+    };
+    await store.create({ ...sampleSpec, tables: [facts] });
+    const generation = await reopen(folder);
+    const share = await Share.take(generation);
+    const fact = (n: number, said = `fact ${n}`) =>
+      put(facts, { partition: 0, position: String(n).padStart(4, '0'), said });
+    await share.commit(...Array.from({ length: 100 }, (_, n) => fact(n)));
+    expect(inFile(folder, 'SELECT count(*) FROM annals_staged_facts')).toEqual([0]);
+    expect(inFile(folder, 'SELECT count(*) FROM facts')).toEqual([100]);
+    const bad = { ...fact(101), row: { partition: 0, position: '0101', said: 1 } };
+    await expect(share.commit(fact(100), bad)).rejects.toThrow('said must be text');
+    expect(inFile(folder, 'SELECT count(*) FROM facts')).toEqual([100]);
+    // One that comes late or again is as right, only slower.
+    await share.commit(fact(200), fact(150), fact(3, 'again'), remove(facts, 0, '0004'));
+    await generation.finishBuilding?.();
+    const rows = (await rowsOf(generation, facts)).map(
+      ({ position, said }) => `${position} ${said}`,
+    );
+    expect(rows).toHaveLength(101);
+    expect(rows.slice(2, 5)).toEqual(['0002 fact 2', '0003 again', '0005 fact 5']);
+    expect(rows.slice(-2)).toEqual(['0150 fact 150', '0200 fact 200']);
   });
 
   test('of several rows put aside for one key the last one counts, also over one that has its place', async () => {

@@ -36,6 +36,7 @@ interface WorkerState {
 /** An open generation: one connection for writing, on one file. Everything runs on the caller's thread. */
 export class SqliteGeneration implements GenerationStore {
   readonly spec: GenerationSpec;
+  readonly buildBatchRowsMax = limits.buildBatchRowsMax;
   readonly path: string;
   readonly #database: DatabaseSync;
   readonly #identity: FileIdentity;
@@ -275,7 +276,7 @@ export class SqliteGeneration implements GenerationStore {
         return result;
       } catch (error) {
         this.#counts.rollback();
-        for (const rows of this.#tables.values()) rows.forgetStaged();
+        for (const rows of this.#tables.values()) rows.forgetWritten();
         if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
         throw error;
       }
@@ -337,14 +338,11 @@ export class SqliteGeneration implements GenerationStore {
     const written = new Set<TableRows>();
     for (const change of changes) {
       const rows = this.#table(change.table);
-      if (!written.has(rows)) rows.staged.begin();
+      if (!written.has(rows)) rows.beginBuilding();
       written.add(rows);
-      rows.stage(change);
+      rows.writeBuilding(change);
     }
-    for (const { staged } of written) {
-      staged.flush();
-      if (staged.count() >= limits.stagedRowsMax) staged.merge();
-    }
+    for (const rows of written) rows.endBuilding();
   }
 
   /** Merges what is put aside in these tables; whether there was any. */

@@ -1,10 +1,8 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Cell, Table } from '@annals/projection';
+import { ManyRows } from './many-rows.ts';
 import { columnsOf, quoted, stageName, stagesTable } from './schema.ts';
 import { StagedIndex } from './staged-index.ts';
-
-/** Rows written by one statement: a third of the time goes into running a statement, whatever it writes. */
-const rowsInStatement = 16;
 
 /** What is put aside for a key: its newest cells, or that it was deleted; `unsure` when only merging can tell. */
 export type Staged = readonly Cell[] | 'deleted' | 'absent' | 'unsure';
@@ -23,8 +21,7 @@ export class StagedRows {
   readonly #database: DatabaseSync;
   readonly #last: StatementSync;
   readonly #merges: StatementSync;
-  readonly #put: StatementSync;
-  readonly #putMany: StatementSync;
+  readonly #rows: ManyRows;
   readonly #putDeleted: StatementSync;
   readonly #at: StatementSync;
   readonly #keysAfter: StatementSync;
@@ -37,9 +34,6 @@ export class StagedRows {
   /** How often the table had been merged, and up to which sequence what came since is in the index. */
   #indexed = { merges: -1, sequence: 0 };
   readonly #keyPlaces: readonly number[];
-  readonly #columns: number;
-  /** Sequences and cells of rows that wait until they fill a statement. */
-  readonly #waiting: SQLInputValue[] = [];
   #next = 1;
 
   constructor(database: DatabaseSync, table: Table) {
@@ -48,7 +42,6 @@ export class StagedRows {
     this.#index = table.writeOnly ? undefined : new StagedIndex();
     const stage = stageName(table);
     const columns = columnsOf(table);
-    this.#columns = columns.length;
     this.#keyPlaces = table.key.map((column) => columns.indexOf(column));
     const all = columns.map(quoted).join(', ');
     const key = table.key.map(quoted).join(', ');
@@ -61,9 +54,7 @@ export class StagedRows {
     this.#last = prepare(`SELECT max(annals_sequence) FROM ${stage}`);
     this.#merges = prepare(`SELECT merges FROM ${stagesTable} WHERE name = ?`);
     const into = `INSERT INTO ${stage} (annals_sequence, ${all}) VALUES`;
-    const row = `(${marks(columns.length + 1)})`;
-    this.#put = prepare(`${into} ${row}`);
-    this.#putMany = prepare(`${into} ${Array(rowsInStatement).fill(row).join(', ')}`);
+    this.#rows = new ManyRows(database, into, columns.length + 1);
     this.#putDeleted = prepare(
       `INSERT INTO ${stage} (annals_sequence, annals_deleted, ${key}) VALUES (?, 1, ${marks(table.key.length)})`,
     );
@@ -99,22 +90,13 @@ export class StagedRows {
   }
 
   put(key: readonly Cell[], cells: readonly SQLInputValue[]): void {
-    const waiting = this.#waiting;
-    waiting.push(this.#next);
-    for (let n = 0; n < cells.length; n += 1) waiting.push(cells[n] as SQLInputValue);
+    this.#rows.add(cells, this.#next);
     this.#appended(key);
-    if (waiting.length < rowsInStatement * (cells.length + 1)) return;
-    this.#putMany.run(...waiting);
-    waiting.length = 0;
   }
 
   /** At the end of a writing transaction: writes the rows that did not fill a statement. */
   flush(): void {
-    const values = this.#columns + 1;
-    for (let start = 0; start < this.#waiting.length; start += values) {
-      this.#put.run(...this.#waiting.slice(start, start + values));
-    }
-    this.#waiting.length = 0;
+    this.#rows.flush();
   }
 
   putDeleted(key: readonly Cell[]): void {
@@ -153,7 +135,7 @@ export class StagedRows {
   forget(): void {
     this.#index?.clear();
     this.#indexed = { merges: -1, sequence: 0 };
-    this.#waiting.length = 0;
+    this.#rows.forget();
     this.#next = 1;
   }
 

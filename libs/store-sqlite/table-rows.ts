@@ -1,5 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { Cell, ColumnType, Row, RowChange, Table } from '@annals/projection';
+import { limits } from './limits.ts';
+import { ManyRows } from './many-rows.ts';
 import type { RankedWriter } from './ranked-index.ts';
 import { cellsText, columnsOf, quoted } from './schema.ts';
 import { StagedRows } from './staged-rows.ts';
@@ -17,6 +19,7 @@ export class TableRows {
   readonly #cells: SQLInputValue[];
   readonly #database: DatabaseSync;
   #staged: StagedRows | undefined;
+  #appended: ManyRows | undefined;
 
   constructor(database: DatabaseSync, table: Table) {
     this.table = table;
@@ -55,8 +58,10 @@ export class TableRows {
     return this.#staged;
   }
 
-  forgetStaged(): void {
+  /** The transaction that wrote them is rolled back. */
+  forgetWritten(): void {
     this.#staged?.forget();
+    this.#appended?.forget();
   }
 
   load(key: readonly Cell[]): Row | undefined {
@@ -85,10 +90,39 @@ export class TableRows {
     else this.#put.run(...this.#checked(change.row));
   }
 
-  /** Puts one change aside while the generation is built. */
-  stage({ key, row }: RowChange): void {
-    if (row === null) this.staged.putDeleted(key);
+  /** Before the changes of a batch while the generation is built. */
+  beginBuilding(): void {
+    if (!this.table.inLogOrder) this.staged.begin();
+  }
+
+  /** Puts one change aside while the generation is built; what comes in the order of its key goes to its place at once. */
+  writeBuilding({ key, row }: RowChange): void {
+    if (this.table.inLogOrder) this.#append(key, row);
+    else if (row === null) this.staged.putDeleted(key);
     else this.staged.put(key, this.#checked(row));
+  }
+
+  /** After the changes of a batch: all of it is written, and merged where it has become much. */
+  endBuilding(): void {
+    this.#appended?.flush();
+    if (this.table.inLogOrder) return;
+    this.staged.flush();
+    if (this.staged.count() >= limits.stagedRowsMax) this.staged.merge();
+  }
+
+  #append(key: readonly Cell[], row: Row | null): void {
+    this.#appended ??= new ManyRows(this.#database, this.#appendSql(), this.#columns.length);
+    if (row) {
+      this.#appended.add(this.#checked(row));
+      return;
+    }
+    this.#appended.flush();
+    this.#delete.run(...(key as SQLInputValue[]));
+  }
+
+  #appendSql(): string {
+    const all = this.#columns.map(quoted).join(', ');
+    return `INSERT OR REPLACE INTO ${quoted(this.table.name)} (${all}) VALUES`;
   }
 
   /**
