@@ -2,9 +2,17 @@
 
 export const dayMs = 24 * 60 * 60 * 1_000;
 
-/** The day of a time. */
+/** The day that was asked for last: events that follow each other are mostly of one day. */
+const last = { number: Number.NaN, day: '' };
+
+/** The day of a time. Throws a RangeError for what is none. */
 export function dayOf(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
+  const number = daysTo(time);
+  if (number !== last.number) {
+    last.day = new Date(time).toISOString().slice(0, 10);
+    last.number = number;
+  }
+  return last.day;
 }
 
 /** When a day begins; NaN where it is none. */

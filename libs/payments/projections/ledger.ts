@@ -1,10 +1,19 @@
-import { defineProjection, type RowAddress, type Rows, type Table } from '@annals/projection';
+import {
+  type Addend,
+  asAddend,
+  defineProjection,
+  exactSum,
+  type RowAddress,
+  type Rows,
+  type Table,
+} from '@annals/projection';
 import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
 import { financeCategory } from '../finance/events.ts';
-import { type JournalEntry, journalOf, type Posting, postingTable } from '../journal.ts';
+import { type JournalEntry, journalOf, postingTable } from '../journal.ts';
 import { checkoutCategory, sellerCategory, settlementCategory } from '../streams.ts';
 import { dayOf } from '../utc-days.ts';
 import { forEveryType } from './every-type.ts';
+import { postingsText } from './postings-text.ts';
 import { revenueOf } from './revenue.ts';
 
 /**
@@ -21,12 +30,14 @@ const sums = {
 } as const;
 
 /**
- * `corrects`: the id of the event whose entry this one corrects; empty for all others. `lines`: the number of its
- * postings.
+ * `corrects`: the id of the event whose entry this one corrects; empty for all others. `postings`: the lines of the entry
+ * as `postingsText` writes them.
  */
 const entries: Table = {
   name: 'entries',
   columns: {
+    partition: 'integer',
+    position: 'text',
     stream: 'text',
     revision: 'integer',
     event_id: 'text',
@@ -34,43 +45,41 @@ const entries: Table = {
     currency: 'text',
     occurred_at: 'integer',
     recorded_at: 'integer',
-    partition: 'integer',
-    position: 'text',
     corrects: 'text',
     day: 'text',
-    lines: 'integer',
+    postings: 'text',
   },
-  key: ['stream', 'revision'],
+  key: ['partition', 'position'],
   indexes: {
     time: ['day', 'recorded_at', 'event_id', 'stream'],
     place: ['partition', 'position'],
   },
-  writeOnly: true,
+  ...{ writeOnly: true, putOnce: true, inLogOrder: true },
 };
 
-/** `line` counts from 0 within the entry. */
-const postings: Table = {
-  name: 'postings',
+/** Which entries an account is in, in the order they were recorded in. */
+const accountEntries: Table = {
+  name: 'account_entries',
   columns: {
-    stream: 'text',
-    revision: 'integer',
-    line: 'integer',
     account: 'text',
-    balance: 'text',
-    side: 'text',
-    amount: 'text',
-    event_id: 'text',
     recorded_at: 'integer',
+    event_id: 'text',
+    stream: 'text',
+    partition: 'integer',
+    position: 'text',
   },
-  key: ['stream', 'revision', 'line'],
-  indexes: { account: ['account', 'recorded_at', 'event_id', 'stream', 'revision'] },
-  writeOnly: true,
+  key: ['account', 'recorded_at', 'event_id', 'stream', 'partition', 'position'],
+  indexes: {
+    account: ['account', 'recorded_at', 'event_id', 'stream', 'partition', 'position'],
+  },
+  ...{ writeOnly: true, putOnce: true },
 };
 
 const accounts: Table = {
   name: 'accounts',
   columns: { account: 'text', currency: 'text', partition: 'integer', ...sums },
   key: ['account', 'currency', 'partition'],
+  sums: Object.keys(sums),
   indexes: { name: ['account'] },
 };
 
@@ -89,6 +98,7 @@ const days: Table = {
     ...sums,
   },
   key: ['day', 'kind', 'currency', 'partition'],
+  sums: Object.keys(sums),
   indexes: { day: ['day'] },
 };
 
@@ -107,6 +117,7 @@ const revenue: Table = {
     refunds: 'text',
   },
   key: ['day', 'seller_account', 'currency', 'partition'],
+  sums: ['captures', 'gross', 'platform_fees', 'psp_fees', 'refunds'],
   indexes: { day: ['day', 'seller_account'] },
 };
 
@@ -116,118 +127,112 @@ export function kindOf(account: string): string {
   return colon < 0 ? account : account.slice(0, colon);
 }
 
-function touchedBy(event: RecordedPaymentsEvent): readonly RowAddress[] {
+interface Booked extends RowAddress {
+  readonly entry: JournalEntry;
+  /** What is added to the sums of the row, one for each of its columns. */
+  readonly addends: Addend[];
+}
+
+/** The rows of accounts, then those of their kinds, then the revenue: each with what the event adds to it. */
+function touchedBy(event: RecordedPaymentsEvent): readonly Booked[] {
   const entry = journalOf(event);
-  if (!entry) return [];
+  if (!entry) return nothingBooked;
   const { currency } = entry;
   const { partition } = event;
+  const booked: Booked[] = [];
+  for (const { account, balance, side, amount } of entry.postings) {
+    let row = booked.find(({ key }) => key[0] === account);
+    if (!row) {
+      row = {
+        table: 'accounts',
+        key: [account, currency, partition],
+        entry,
+        addends: [0, 0, 0, 0],
+      };
+      booked.push(row);
+    }
+    const place = sumPlaces[balance][side];
+    row.addends[place] = exactSum(row.addends[place] as Addend, asAddend(amount));
+  }
   const day = dayOf(event.recordedAt);
-  const names = new Set(entry.postings.map(({ account }) => account));
-  const kinds = new Set([...names].map(kindOf));
-  return [
-    ...[...names].map((name) => ({ table: 'accounts', key: [name, currency, partition] })),
-    ...[...kinds].map((kind) => ({ table: 'days', key: [day, kind, currency, partition] })),
-    ...(revenueOf(event)
-      ? [{ table: 'revenue', key: [day, sellerOf(event), currency, partition] }]
-      : []),
-  ];
+  const accountRows = booked.length;
+  for (let n = 0; n < accountRows; n += 1) {
+    const { key, addends } = booked[n] as Booked;
+    const kind = kindOf(key[0] as string);
+    const known = booked.find(({ table, key: [, one] }) => table === 'days' && one === kind);
+    if (known)
+      addends.forEach((one, place) => {
+        known.addends[place] = exactSum(known.addends[place] as Addend, one);
+      });
+    else
+      booked.push({
+        table: 'days',
+        key: [day, kind, currency, partition],
+        entry,
+        addends: [...addends],
+      });
+  }
+  const revenue = revenueOf(event, entry);
+  if (revenue) {
+    const { captures, gross, platformFees, pspFees, refunds } = revenue;
+    const addends = [captures, ...[gross, platformFees, pspFees, refunds].map(asAddend)];
+    booked.push({
+      table: 'revenue',
+      key: [day, sellerOf(event), currency, partition],
+      entry,
+      addends,
+    });
+  }
+  return booked;
 }
+
+const nothingBooked: readonly Booked[] = [];
+
+/** Where in `sums` each posting is added. */
+const sumPlaces = {
+  posted: { debit: 0, credit: 1 },
+  pending: { debit: 2, credit: 3 },
+} as const;
 
 /** Empty for what is no seller's. */
 function sellerOf({ data }: RecordedPaymentsEvent): string {
   return (data as { readonly seller_account?: string }).seller_account ?? '';
 }
 
-function book(event: RecordedPaymentsEvent, rows: Rows): void {
-  const entry = journalOf(event);
+function book(event: RecordedPaymentsEvent, rows: Rows, touched: readonly Booked[]): void {
+  const entry = touched[0]?.entry;
   if (!entry) return;
   const { id: event_id, stream, revision, type, partition, position } = event;
   const { recordedAt: recorded_at, occurredAt: occurred_at } = event;
   const { currency, corrects = '' } = entry;
-  const at = { stream, revision, event_id, recorded_at };
-  const day = dayOf(recorded_at);
-  const lines = entry.postings.length;
-  const row = { ...at, type, currency, occurred_at, partition, position, corrects, day, lines };
-  rows.put('entries', row);
-  entry.postings.forEach((posting, line) => {
-    const { account, balance, side, amount } = posting;
-    rows.put('postings', { ...at, line, account, balance, side, amount: String(amount) });
-    addPosting(rows, 'accounts', { account, currency, partition }, posting);
-    const kind = kindOf(account);
-    addPosting(rows, 'days', { day, kind, currency, partition }, posting, { last: position });
+  rows.put('entries', {
+    partition,
+    position,
+    stream,
+    revision,
+    event_id,
+    type,
+    currency,
+    occurred_at,
+    recorded_at,
+    corrects,
+    day: dayOf(recorded_at),
+    postings: postingsText(entry.postings),
   });
-  addRevenue(rows, event, entry, day);
-}
-
-type SumColumn = keyof typeof sums;
-
-function addPosting(
-  rows: Rows,
-  table: 'accounts' | 'days',
-  key: { readonly [column: string]: string | number },
-  { balance, side, amount }: Posting,
-  more: { readonly last?: string } = {},
-): void {
-  const before = rows.get(table, Object.values(key)) as
-    | { readonly [Column in SumColumn]: string }
-    | undefined;
-  const column: SumColumn = `${balance}_${side}`;
-  const sum = String(BigInt(before?.[column] ?? '0') + amount);
-  rows.put(table, { ...nothing, ...before, ...key, ...more, [column]: sum });
-}
-
-const nothing = {
-  posted_debit: '0',
-  posted_credit: '0',
-  pending_debit: '0',
-  pending_credit: '0',
-} as const;
-
-interface RevenueRow {
-  readonly captures: number;
-  readonly gross: string;
-  readonly platform_fees: string;
-  readonly psp_fees: string;
-  readonly refunds: string;
-}
-
-const noRevenue: RevenueRow = {
-  captures: 0,
-  gross: '0',
-  platform_fees: '0',
-  psp_fees: '0',
-  refunds: '0',
-};
-
-function addRevenue(
-  rows: Rows,
-  event: RecordedPaymentsEvent,
-  entry: JournalEntry,
-  day: string,
-): void {
-  const change = revenueOf(event);
-  if (!change) return;
-  const { currency } = entry;
-  const { partition } = event;
-  const seller_account = sellerOf(event);
-  const key = [day, seller_account, currency, partition];
-  const row = (rows.get('revenue', key) as RevenueRow | undefined) ?? noRevenue;
-  const plus = (before: string, more: bigint) => String(BigInt(before) + more);
-  rows.put('revenue', {
-    ...{ day, seller_account, currency, partition },
-    captures: row.captures + change.captures,
-    gross: plus(row.gross, change.gross),
-    platform_fees: plus(row.platform_fees, change.platformFees),
-    psp_fees: plus(row.psp_fees, change.pspFees),
-    refunds: plus(row.refunds, change.refunds),
-  });
+  const last = { last: position };
+  for (const { table, key, addends } of touched) {
+    rows.add(table, key, addends, table === 'days' ? last : undefined);
+    if (table !== 'accounts') continue;
+    const account = key[0] as string;
+    rows.put('account_entries', { account, recorded_at, event_id, stream, partition, position });
+  }
 }
 
 export const ledgerProjection = defineProjection({
   name: 'ledger',
-  version: 4,
+  version: 5,
   categories: [checkoutCategory, sellerCategory, settlementCategory, financeCategory],
-  tables: [entries, postings, accounts, days, revenue],
+  tables: [entries, accountEntries, accounts, days, revenue],
   split: 'partition',
   onFailure: 'halt',
   types: paymentsEvents,

@@ -1,4 +1,4 @@
-import { journalOf, signed } from '../journal.ts';
+import { type JournalEntry, signed } from '../journal.ts';
 
 /** What one event adds to the summary report of its day, seller and currency. Minor units. */
 export interface RevenueChange {
@@ -14,13 +14,11 @@ const none: RevenueChange = { captures: 0, gross: 0n, platformFees: 0n, pspFees:
 
 type Members = { readonly [member: string]: unknown };
 
-export function revenueOf({
-  type,
-  data,
-}: {
-  readonly type: string;
-  readonly data: unknown;
-}): RevenueChange | undefined {
+/** `entry` is what `journalOf` says of the event. */
+export function revenueOf(
+  { type, data }: { readonly type: string; readonly data: unknown },
+  entry: JournalEntry,
+): RevenueChange | undefined {
   const members = data as Members;
   const amount = (member: string) => BigInt(members[member] as string);
   switch (type) {
@@ -42,7 +40,7 @@ export function revenueOf({
     case 'break-corrected':
     case 'break-resolved':
     case 'manual-entry-booked': {
-      const pspFees = bookedFees({ type, data });
+      const pspFees = bookedFees(entry);
       return pspFees === 0n ? undefined : { ...none, pspFees };
     }
     default:
@@ -51,8 +49,7 @@ export function revenueOf({
 }
 
 /** Fees that only the provider's file has told, less those it took back. */
-function bookedFees(event: { readonly type: string; readonly data: unknown }): bigint {
-  const postings = journalOf(event)?.postings ?? [];
+function bookedFees({ postings }: JournalEntry): bigint {
   const fees = postings.filter(({ account }) => account === 'psp_fees');
   return fees.reduce((sum, posting) => sum + signed(posting), 0n);
 }

@@ -1,4 +1,12 @@
-import { defineProjection, type RowAddress, type Rows, type Table } from '@annals/projection';
+import {
+  type Addend,
+  asAddend,
+  defineProjection,
+  exactSum,
+  type RowAddress,
+  type Rows,
+  type Table,
+} from '@annals/projection';
 import { paymentsEvents, type RecordedPaymentsEvent, sellerEvents } from '../events.ts';
 import { financeCategory } from '../finance/events.ts';
 import { journalOf, postingTable, signed } from '../journal.ts';
@@ -21,6 +29,7 @@ const wallets: Table = {
     disputed: 'text',
   },
   key: ['seller_account', 'currency', 'partition'],
+  sums: ['pending', 'available', 'reserved', 'disputed'],
   indexes: { seller: ['seller_account', 'currency'], name: ['seller_account'] },
 };
 
@@ -65,26 +74,30 @@ export function walletChangesOf(event: { readonly type: string; readonly data: u
   return { currency: entry?.currency ?? '', changes };
 }
 
-function touchedBy(event: RecordedPaymentsEvent): readonly RowAddress[] {
-  const { currency, changes } = walletChangesOf(event);
-  const named = new Set(changes.map(({ seller }) => seller));
-  const { partition } = event;
-  return [...named].map((seller) => ({ table: 'wallets', key: [seller, currency, partition] }));
+interface Changed extends RowAddress {
+  /** What is added to each part. */
+  readonly addends: Addend[];
 }
 
-type WalletRow = { readonly [Part in WalletPart]: string };
-const empty: WalletRow = { pending: '0', available: '0', reserved: '0', disputed: '0' };
-
-function apply(event: RecordedPaymentsEvent, rows: Rows): void {
+function touchedBy(event: RecordedPaymentsEvent): readonly Changed[] {
   const { currency, changes } = walletChangesOf(event);
-  const { partition, stream, revision } = event;
+  const { partition } = event;
+  const changed: Changed[] = [];
   for (const { seller, part, amount } of changes) {
-    const row = rows.get('wallets', [seller, currency, partition]) as WalletRow | undefined;
-    const before = row ?? empty;
-    const sum = String(BigInt(before[part]) + amount);
-    const key = { seller_account: seller, currency, partition };
-    rows.put('wallets', { ...before, ...key, [part]: sum });
+    let row = changed.find(({ key }) => key[0] === seller);
+    if (!row) {
+      row = { table: 'wallets', key: [seller, currency, partition], addends: [0, 0, 0, 0] };
+      changed.push(row);
+    }
+    const place = walletParts.indexOf(part);
+    row.addends[place] = exactSum(row.addends[place] as Addend, asAddend(amount));
   }
+  return changed;
+}
+
+function apply(event: RecordedPaymentsEvent, rows: Rows, touched: readonly Changed[]): void {
+  for (const { table, key, addends } of touched) rows.add(table, key, addends);
+  const { stream, revision } = event;
   if (!stream.startsWith(`${sellerCategory}-`)) return;
   rows.put('sellers', { seller_account: stream.slice(sellerCategory.length + 1), revision });
 }

@@ -1,5 +1,6 @@
-import { assertBalanced, type Posting } from '../journal.ts';
+import { assertBalanced } from '../journal.ts';
 import { kindOf } from '../projections/ledger.ts';
+import { readPostings } from '../projections/postings-text.ts';
 import {
   type AccountSums,
   assertBooksBalance,
@@ -21,12 +22,10 @@ export interface AccountRow {
   readonly pending_credit: string;
 }
 
-export interface PostingRow extends Omit<Posting, 'amount'> {
-  readonly amount: string;
-}
-
-export interface BookedRow extends PostingRow {
+/** `postings` as `readPostings` reads them. */
+export interface BookedRow {
   readonly currency: string;
+  readonly postings: string;
 }
 
 export interface PlaceRow {
@@ -36,9 +35,8 @@ export interface PlaceRow {
   readonly revision: number;
 }
 
-export interface EntryRow extends PlaceRow {
+export interface EntryRow extends PlaceRow, BookedRow {
   readonly type: string;
-  readonly currency: string;
   readonly occurred_at: number;
   readonly corrects: string;
 }
@@ -70,8 +68,16 @@ export class Books {
     sum.pendingCredit += BigInt(row.pending_credit);
   }
 
-  post({ account, currency, balance, side, amount }: BookedRow, sign: 1n | -1n): void {
-    this.#of(kindOf(account), currency)[sumNames[`${balance}_${side}`]] += sign * BigInt(amount);
+  /** Adds the postings of an entry, or takes them off: those of the kinds of account that are asked for. */
+  post(
+    { currency, postings }: BookedRow,
+    sign: 1n | -1n,
+    isAsked: (kind: string) => boolean = () => true,
+  ): void {
+    for (const { account, balance, side, amount } of readPostings(postings)) {
+      const kind = kindOf(account);
+      if (isAsked(kind)) this.#of(kind, currency)[sumNames[`${balance}_${side}`]] += sign * amount;
+    }
   }
 
   rows(): AccountSums[] {
@@ -100,11 +106,9 @@ export class Books {
 }
 
 /** Throws UnbalancedEntryError. */
-export function entryOf(row: EntryRow, rows: readonly PostingRow[]): LedgerEntry {
+export function entryOf(row: EntryRow): LedgerEntry {
   const { stream, revision, type, currency, corrects } = row;
-  const postings = rows.map(({ account, balance, side, amount }) => {
-    return { account, balance, side, amount: BigInt(amount) };
-  });
+  const postings = readPostings(row.postings);
   assertBalanced(type, { currency, postings });
   const { recorded_at: recordedAt, occurred_at: occurredAt, event_id: eventId } = row;
   const place = { recordedAt, eventId, stream, revision, type, occurredAt, currency };

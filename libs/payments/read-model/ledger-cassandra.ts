@@ -1,7 +1,6 @@
 import { type Checkpoint, coversAll } from '@annals/event-log';
 import type { Cell, Row } from '@annals/projection';
 import type { CassandraReads } from '@annals/store-cassandra';
-import { kindOf } from '../projections/ledger.ts';
 import { dayOf } from '../utc-days.ts';
 import {
   type AccountRow,
@@ -10,7 +9,6 @@ import {
   type EntryRow,
   entriesPageOf,
   entryOf,
-  type PostingRow,
   summedAccounts,
 } from './books.ts';
 import type {
@@ -116,6 +114,9 @@ async function* daysFrom(reads: CassandraReads, first: string): AsyncGenerator<s
   }
 }
 
+/** What tells entries apart that an order has under one first column: when, which event, and where in the log. */
+const sortedByTime = ['recorded_at', 'event_id', 'stream', 'partition', 'position'] as const;
+
 /** Where entries are, in the order they were recorded in. */
 async function* placesOf(
   reads: CassandraReads,
@@ -125,17 +126,11 @@ async function* placesOf(
   const place = start ? [start.recordedAt, start.eventId, start.stream] : [from, '', ''];
   const first = { after: place };
   const pageRows = limit + 1;
+  const sorted = sortedByTime;
   if (account !== undefined) {
-    const sorted = ['recorded_at', 'event_id', 'stream', 'revision', 'line'];
-    const order = reads.order('postings', 'account', [account]);
-    let last: Row | undefined;
-    for await (const row of rowsOf(order, sorted, first, pageRows)) {
-      if (row.stream !== last?.stream || row.revision !== last?.revision) yield row;
-      last = row;
-    }
+    yield* rowsOf(reads.order('account_entries', 'account', [account]), sorted, first, pageRows);
     return;
   }
-  const sorted = ['recorded_at', 'event_id', 'stream', 'revision'];
   for await (const day of daysFrom(reads, dayOf(place[0] as number))) {
     yield* rowsOf(reads.order('entries', 'time', [day]), sorted, first, pageRows);
   }
@@ -161,14 +156,13 @@ async function entriesPage(
   return entriesPageOf(entries, limit);
 }
 
-const entryKey = ['stream', 'revision'] as const;
+const entryKey = ['partition', 'position'] as const;
 
 /** As the ledger of a cluster reads it. */
 interface StoredEntry extends EntryRow {
   readonly partition: number;
   readonly position: string;
   readonly day: string;
-  readonly lines: number;
 }
 
 /** The entries that are covered. Those that are not may be half written. */
@@ -177,31 +171,13 @@ async function coveredRows(
   places: readonly Row[],
   asOf: Checkpoint,
 ): Promise<readonly StoredEntry[]> {
-  const keys = places.map((place) => ({ stream: place.stream, revision: place.revision }) as Row);
-  const rows = (await loaded(reads, 'entries', entryKey, keys)) as unknown as StoredEntry[];
-  return rows.filter(({ partition, position }) => position <= (asOf[partition] ?? ''));
-}
-
-async function postingsOf(
-  reads: CassandraReads,
-  entries: readonly StoredEntry[],
-): Promise<readonly (readonly PostingRow[])[]> {
-  const keys = entries.flatMap(({ stream, revision, lines }) =>
-    Array.from({ length: lines }, (_, line) => ({
-      table: 'postings',
-      key: [stream, revision, line],
-    })),
-  );
-  const rows = keys.length === 0 ? [] : await reads.load(keys);
-  let next = 0;
-  return entries.map(({ stream, revision, lines }) => {
-    const own = rows.slice(next, next + lines);
-    next += lines;
-    if (own.includes(undefined)) {
-      throw new Error(`the ledger has an entry ${stream}@${revision}, and not all of its postings`);
-    }
-    return own as unknown as PostingRow[];
-  });
+  const isCovered = ({ partition, position }: Row) =>
+    (position as string) <= (asOf[partition as number] ?? '');
+  const keys = places
+    .filter(isCovered)
+    .map(({ partition, position }) => ({ partition, position }) as Row);
+  const rows = await loaded(reads, 'entries', entryKey, keys);
+  return rows as unknown as StoredEntry[];
 }
 
 async function entriesAt(
@@ -209,26 +185,18 @@ async function entriesAt(
   places: readonly Row[],
   asOf: Checkpoint,
 ): Promise<readonly LedgerEntry[]> {
-  const rows = await coveredRows(reads, places, asOf);
-  const postings = await postingsOf(reads, rows);
-  return rows.map((row, n) => entryOf(row, postings[n] ?? []));
+  return (await coveredRows(reads, places, asOf)).map(entryOf);
 }
 
-/** Entries whose postings are read at once. */
+/** Entries that are read at once. */
 const bookedAtOnce = 200;
 
 async function* bookedAt(
   reads: CassandraReads,
   places: AsyncIterable<Row>,
   asOf: Checkpoint,
-): AsyncGenerator<readonly (BookedRow & Pick<StoredEntry, 'partition' | 'position' | 'day'>)[]> {
-  const booked = async (at: readonly Row[]) => {
-    const rows = await coveredRows(reads, at, asOf);
-    const postings = await postingsOf(reads, rows);
-    return rows.flatMap(({ currency, partition, position, day }, n) =>
-      (postings[n] ?? []).map((one) => ({ ...one, currency, partition, position, day })),
-    );
-  };
+): AsyncGenerator<readonly StoredEntry[]> {
+  const booked = (at: readonly Row[]) => coveredRows(reads, at, asOf);
   let some: Row[] = [];
   for await (const place of places) {
     some.push(place);
@@ -245,7 +213,7 @@ function placesAfter(
   position: string,
 ): AsyncGenerator<Row> {
   const order = reads.order('entries', 'place', [partition]);
-  return rowsOf(order, ['position', 'stream', 'revision'], { after: [position] });
+  return rowsOf(order, ['position'], { after: [position] });
 }
 
 /** All that a partition has booked behind a position, for whoever reads all of it at one moment. */
@@ -298,14 +266,14 @@ async function trialBalance(
     const later = placesAfter(reads, partition, until[partition] ?? '');
     for await (const booked of bookedAt(reads, later, reached)) {
       for (const row of booked) {
-        const key = JSON.stringify([row.day, kindOf(row.account), row.currency, partition]);
-        if (row.position <= (lasts.get(key) ?? '')) books.post(row, -1n);
+        const lastOf = (kind: string) =>
+          lasts.get(JSON.stringify([row.day, kind, row.currency, partition])) ?? '';
+        books.post(row, -1n, (kind) => row.position <= lastOf(kind));
       }
     }
   }
   if (query.at === 'time' && end !== undefined) {
-    const sorted = ['recorded_at', 'event_id', 'stream', 'revision'];
-    const ofDay = rowsOf(reads.order('entries', 'time', [end]), sorted);
+    const ofDay = rowsOf(reads.order('entries', 'time', [end]), sortedByTime);
     for await (const booked of bookedAt(reads, before(ofDay, query.before), asOf)) {
       for (const row of booked) books.post(row, 1n);
     }

@@ -8,8 +8,6 @@ import {
   type EntryRow,
   entriesPageOf,
   entryOf,
-  type PlaceRow,
-  type PostingRow,
   summedAccounts,
 } from './books.ts';
 import type {
@@ -55,6 +53,7 @@ export function sqliteLedgerReadModel(live: LiveGeneration): LedgerReadModel {
 
 const sums = 'posted_debit, posted_credit, pending_debit, pending_credit';
 const place = 'recorded_at, event_id, stream';
+const entry = `${place}, revision, type, currency, occurred_at, corrects, postings`;
 
 /** Every query of this read model. A test asks SQLite for its plan: all search an index. */
 export const ledgerSql = {
@@ -66,22 +65,15 @@ export const ledgerSql = {
       ORDER BY account, currency LIMIT ? + 0) k
     CROSS JOIN accounts a ON a.account = k.account AND a.currency = k.currency
     ORDER BY a.account, a.currency`,
-  entries: `SELECT ${place}, revision, type, currency, occurred_at, corrects FROM entries
+  entries: `SELECT ${entry} FROM entries
     WHERE (day, ${place}) > (?, ?, ?, ?) AND (day, recorded_at) < (?, ?)
     ORDER BY day, ${place} LIMIT ? + 0`,
-  entriesOf: `SELECT DISTINCT ${place}, revision FROM postings
+  entriesOf: `SELECT partition, position FROM account_entries
     WHERE account = ? AND (${place}) > (?, ?, ?) AND recorded_at < ? ORDER BY ${place} LIMIT ? + 0`,
-  entry: `SELECT ${place}, revision, type, currency, occurred_at, corrects FROM entries
-    WHERE stream = ? AND revision = ?`,
-  postings: `SELECT account, balance, side, amount FROM postings
-    WHERE stream = ? AND revision = ? ORDER BY line`,
+  entry: `SELECT ${entry} FROM entries WHERE partition = ? AND position = ?`,
   days: `SELECT kind AS account, currency, ${sums} FROM days WHERE day < ?`,
-  booked: `SELECT e.currency, p.account, p.balance, p.side, p.amount FROM entries e
-    CROSS JOIN postings p ON p.stream = e.stream AND p.revision = e.revision
-    WHERE e.day = ? AND e.recorded_at < ?`,
-  bookedAfter: `SELECT e.currency, p.account, p.balance, p.side, p.amount FROM entries e
-    CROSS JOIN postings p ON p.stream = e.stream AND p.revision = e.revision
-    WHERE e.partition = ? AND e.position > ?`,
+  booked: 'SELECT currency, postings FROM entries WHERE day = ? AND recorded_at < ?',
+  bookedAfter: 'SELECT currency, postings FROM entries WHERE partition = ? AND position > ?',
 } as const;
 
 function accountsPage(reads: ReadTransaction, { after, limit }: AccountsQuery): AccountSums[] {
@@ -104,18 +96,20 @@ function entriesPage(reads: ReadTransaction, query: EntriesQuery): EntriesPage {
     account === undefined
       ? reads.all<EntryRow>(ledgerSql.entries, days[0], ...begin, days[1], before, limit + 1)
       : reads
-          .all<PlaceRow>(ledgerSql.entriesOf, account, ...begin, before, limit + 1)
+          .all<InLogRow>(ledgerSql.entriesOf, account, ...begin, before, limit + 1)
           .map((row) => entryAt(reads, row));
-  const entries = rows.map((row) => {
-    const { stream, revision } = row;
-    return entryOf(row, reads.all<PostingRow>(ledgerSql.postings, stream, revision));
-  });
-  return entriesPageOf(entries, limit);
+  return entriesPageOf(rows.map(entryOf), limit);
 }
 
-function entryAt(reads: ReadTransaction, { stream, revision }: PlaceRow): EntryRow {
-  const row = reads.get<EntryRow>(ledgerSql.entry, stream, revision);
-  if (!row) throw new Error(`the ledger has postings of ${stream}@${revision}, and no entry`);
+/** Where in the log the event of an entry stands. */
+interface InLogRow {
+  readonly partition: number;
+  readonly position: string;
+}
+
+function entryAt(reads: ReadTransaction, { partition, position }: InLogRow): EntryRow {
+  const row = reads.get<EntryRow>(ledgerSql.entry, partition, position);
+  if (!row) throw new Error(`the ledger names an entry of ${partition}/${position}, and has none`);
   return row;
 }
 

@@ -1,6 +1,7 @@
 import { type Checkpoint, encodeCheckpoint } from '@annals/event-log';
 import type { ReadTransaction } from '@annals/store-sqlite';
 import { signed } from '../journal.ts';
+import { readPostings } from '../projections/postings-text.ts';
 import { walletAccounts, walletParts } from '../projections/wallets.ts';
 import type { BookedRow } from '../read-model/books.ts';
 import { ledgerSql } from '../read-model/ledger-sqlite.ts';
@@ -176,11 +177,15 @@ export function takeBack(
   { from, until }: Pick<AccountsAt, 'from' | 'until'>,
   booked: readonly BookedRow[],
 ): void {
-  for (const { account, currency, balance, side, amount } of booked) {
-    const colon = account.indexOf(':');
-    const [part, seller] = [walletAccounts[account.slice(0, colon)], account.slice(colon + 1)];
-    if (!part || balance !== 'posted' || !isAfter(seller, from) || isAfter(seller, until)) continue;
-    addBalance(balances, { seller, currency, part }, signed({ side, amount: BigInt(amount) }));
+  for (const { currency, postings } of booked) {
+    for (const posting of readPostings(postings)) {
+      const { account, balance } = posting;
+      const colon = account.indexOf(':');
+      const [part, seller] = [walletAccounts[account.slice(0, colon)], account.slice(colon + 1)];
+      if (!part || balance !== 'posted' || !isAfter(seller, from) || isAfter(seller, until))
+        continue;
+      addBalance(balances, { seller, currency, part }, signed(posting));
+    }
   }
 }
 

@@ -4,10 +4,18 @@ import {
   paymentsProjection,
   walletsProjection,
 } from '@annals/payments';
-import type { AnyRecordedEvent, Cell, Projection, Row, Rows } from '@annals/projection';
+import {
+  type AnyRecordedEvent,
+  addedRow,
+  type Cell,
+  type Projection,
+  type Row,
+  type Rows,
+} from '@annals/projection';
 import { InvariantError } from '../trace.ts';
 import { sameSums } from './invariants.ts';
 import { type Fact, NaiveMarket } from './naive-market.ts';
+import { postingsIn } from './twin-entries.ts';
 import { openCipher, type World } from './world.ts';
 
 const categories = /^(?:checkout|seller|settlement)-/;
@@ -51,8 +59,14 @@ class RowsAt implements Rows {
     this.table(table).delete(text);
   }
 
+  add(...[table, key, addends, rest]: Parameters<Rows['add']>): void {
+    const shape = this.#projection.tables.find(({ name }) => name === table);
+    if (!shape) throw new TypeError(`there is no table ${table}`);
+    this.put(table, addedRow(shape, key, this.get(table, key), addends, rest));
+  }
+
   apply(event: AnyRecordedEvent): void {
-    this.#projection.apply(event, this);
+    this.#projection.apply(event, this, this.#projection.touches(event));
   }
 }
 
@@ -106,8 +120,9 @@ export async function checkEveryPosition(world: World): Promise<void> {
   const [booked, held] = [new Sums(), new Sums()];
   let entry = 0n;
   const ledger = new RowsAt(ledgerProjection, (table, before, after) => {
-    if (table === 'postings' && after) {
-      entry += BigInt(String(after.amount)) * (after.side === 'debit' ? 1n : -1n);
+    if (table === 'entries' && after) {
+      for (const { side, amount } of postingsIn([after]))
+        entry += side === 'debit' ? amount : -amount;
     }
     if (table !== 'accounts') return;
     booked.account(before, -1n);

@@ -8,6 +8,7 @@ import {
 } from '@annals/projection';
 import { InvariantError } from '../trace.ts';
 import type { NaiveMarket } from './naive-market.ts';
+import { postingsIn } from './twin-entries.ts';
 import { rowsOf } from './twin-reads.ts';
 import type { ProjectionName, World } from './world.ts';
 
@@ -43,9 +44,10 @@ export async function checkReadModels(world: World, directory: GenerationDirecto
 /** I1: each entry and the whole are in balance; every account holds what the events by hand say. */
 async function checkLedger(market: NaiveMarket, snapshot: GenerationSnapshot): Promise<void> {
   const entries = new Map<string, bigint>();
-  for (const { stream, revision, balance, side, amount } of await rowsOf(snapshot, 'postings')) {
+  for (const one of postingsIn(await rowsOf(snapshot, 'entries'))) {
+    const { stream, revision, balance, side, amount } = one;
     const key = `${stream}@${revision} ${balance}`;
-    const signed = side === 'debit' ? BigInt(String(amount)) : -BigInt(String(amount));
+    const signed = side === 'debit' ? amount : -amount;
     entries.set(key, (entries.get(key) ?? 0n) + signed);
   }
   for (const [key, off] of entries) must(off === 0n, 'balanced', `${key} is off by ${off}`);

@@ -1,5 +1,6 @@
 import type { AccountSums, EntriesPage, LedgerReadModel, Posting } from '@annals/payments';
 import type { Row } from '@annals/projection';
+import { postingsIn } from './twin-entries.ts';
 import { inOrder, type TwinReads } from './twin-reads.ts';
 import { twinReports } from './twin-reports.ts';
 
@@ -39,8 +40,9 @@ export function twinLedger(reads: TwinReads): LedgerReadModel {
       }),
     entries: ({ account, from = 0, before = Number.POSITIVE_INFINITY, after, limit }) =>
       reads.answer(async (rows) => {
-        const postings = postingsByEntry(await rows('postings'));
-        const wanted = ((await rows('entries')) as unknown as EntryRow[]).filter((entry) => {
+        const all = await rows('entries');
+        const postings = postingsByEntry(all);
+        const wanted = (all as unknown as EntryRow[]).filter((entry) => {
           if (entry.recorded_at < from || entry.recorded_at >= before) return false;
           const own = postings.get(placeOf(entry)) ?? [];
           return account === undefined || own.some((posting) => posting.account === account);
@@ -75,13 +77,11 @@ function placeOf({ stream, revision }: Pick<EntryRow, 'stream' | 'revision'>): s
   return `${stream}@${revision}`;
 }
 
-function postingsByEntry(rows: readonly Row[]): ReadonlyMap<string, readonly Posting[]> {
+function postingsByEntry(entries: readonly Row[]): ReadonlyMap<string, readonly Posting[]> {
   const postings = new Map<string, Posting[]>();
-  for (const row of rows) {
-    const place = `${row.stream}@${row.revision}`;
-    const { account, balance, side } = row;
-    const posting = { account, balance, side, amount: BigInt(String(row.amount)) } as Posting;
-    postings.set(place, [...(postings.get(place) ?? []), posting]);
+  for (const { account, balance, side, amount, ...place } of postingsIn(entries)) {
+    const own = postings.get(placeOf(place)) ?? [];
+    postings.set(placeOf(place), [...own, { account, balance, side, amount }]);
   }
   return postings;
 }

@@ -7,7 +7,7 @@ import {
   walletBalances,
 } from '@annals/payments/reconciliation';
 import type { Row } from '@annals/projection';
-import { currencyByEntry, isBookedAt } from './twin-entries.ts';
+import { isBookedAt, type PostingOfEntry, postingsIn } from './twin-entries.ts';
 import { inOrder, type TwinReads } from './twin-reads.ts';
 
 type FoundMovement = Extract<
@@ -68,7 +68,7 @@ export function twinBooksComparison(ledger: TwinReads, wallets: TwinReads): Book
     accounts: ({ from, until, checkpoint }) =>
       ledger.answer(async (rows) => {
         const entries = (await rows('entries')).filter((one) => isBookedAt(one, checkpoint));
-        const cells = walletCells(entries, await rows('postings'));
+        const cells = walletCells(postingsIn(entries));
         const isAsked = ({ seller_account: seller = '' }: WalletCells) =>
           seller > from && seller <= until;
         return { balances: walletBalances(cells.filter(isAsked)) };
@@ -78,13 +78,11 @@ export function twinBooksComparison(ledger: TwinReads, wallets: TwinReads): Book
 }
 
 /** What postings add to wallets, each as a row of its own. */
-function walletCells(entries: readonly Row[], postings: readonly Row[]): WalletCells[] {
-  const currencies = currencyByEntry(entries);
-  return postings.flatMap(({ stream, revision, account, balance, side, amount }) => {
-    const currency = currencies.get(`${stream}@${revision}`);
-    const [kind = '', ...seller] = String(account).split(':');
+function walletCells(postings: readonly PostingOfEntry[]): WalletCells[] {
+  return postings.flatMap(({ currency, account, balance, side, amount }) => {
+    const [kind = '', ...seller] = account.split(':');
     const part = parts[kind];
-    if (currency === undefined || part === undefined || balance !== 'posted') return [];
+    if (part === undefined || balance !== 'posted') return [];
     const signed = side === 'credit' ? String(amount) : `-${amount}`;
     return [{ seller_account: seller.join(':'), currency, [part]: signed }];
   });

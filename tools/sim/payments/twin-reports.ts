@@ -1,7 +1,7 @@
 import { type Checkpoint, coversAll } from '@annals/event-log';
 import type { LedgerReadModel } from '@annals/payments';
 import type { Row } from '@annals/projection';
-import { currencyByEntry, isBookedAt } from './twin-entries.ts';
+import { isBookedAt, type PostingOfEntry, postingsIn } from './twin-entries.ts';
 import type { TwinReads } from './twin-reads.ts';
 
 /** What reports are asked of: `trialBalance` and `summary` of the ledger. */
@@ -14,9 +14,8 @@ export function twinReports(reads: TwinReads): Reports {
   return {
     trialBalance: async (query) => {
       const found = await reads.answer(async (rows, asOf) => {
-        const postings = await rows('postings');
         const entries = (await rows('entries')).filter((entry) => isAsked(entry, query));
-        const rowsOf = trialBalanceOf(entries, postings);
+        const rowsOf = trialBalanceOf(postingsIn(entries));
         return { rows: rowsOf, isAhead: isAhead(query, asOf) };
       });
       if (found.kind !== 'answer') return found;
@@ -40,16 +39,13 @@ function isAsked(entry: Row, query: TrialBalanceQuery): boolean {
 
 const nothing = { postedDebit: 0n, postedCredit: 0n, pendingDebit: 0n, pendingCredit: 0n };
 
-function trialBalanceOf(entries: readonly Row[], postings: readonly Row[]) {
-  const currencies = currencyByEntry(entries);
+function trialBalanceOf(postings: readonly PostingOfEntry[]) {
   const sums = new Map<string, typeof nothing & { kind: string; currency: string }>();
-  for (const { stream, revision, account, balance, side, amount } of postings) {
-    const currency = currencies.get(`${stream}@${revision}`);
-    if (currency === undefined) continue;
-    const [kind = ''] = String(account).split(':');
+  for (const { currency, account, balance, side, amount } of postings) {
+    const [kind = ''] = account.split(':');
     const sum = sums.get(`${kind} ${currency}`) ?? { kind, currency, ...nothing };
     const column = `${balance}${side === 'debit' ? 'Debit' : 'Credit'}` as keyof typeof nothing;
-    sum[column] += BigInt(String(amount));
+    sum[column] += amount;
     sums.set(`${kind} ${currency}`, sum);
   }
   return [...sums.values()];
