@@ -14,6 +14,8 @@ export type FromRebuild =
       readonly kind: 'rebuilt';
       readonly events: number;
       readonly elapsedMs: number;
+      /** What all threads of the process took of the processor meanwhile, user and system. */
+      readonly cpuMs: number;
       /** How far the process's resident size grew at most, from just before the rebuild. */
       readonly grownBytes: number;
     };
@@ -46,6 +48,7 @@ if (process.connected) process.disconnect();
 async function rebuildOnce(): Promise<void> {
   let told = false;
   const residentBytes = process.memoryUsage.rss();
+  const cpuBefore = process.cpuUsage();
   const started = performance.now();
   const outcome = await rebuild({
     ...operation,
@@ -57,9 +60,11 @@ async function rebuildOnce(): Promise<void> {
     },
   });
   const elapsedMs = performance.now() - started;
+  const { user, system } = process.cpuUsage(cpuBefore);
   if (outcome.kind === 'rebuilt') {
     const grownBytes = process.resourceUsage().maxRSS * 1_024 - residentBytes;
-    tell({ kind: 'rebuilt', events: outcome.events, elapsedMs, grownBytes });
+    const cpuMs = (user + system) / 1_000;
+    tell({ kind: 'rebuilt', events: outcome.events, elapsedMs, cpuMs, grownBytes });
   } else if (outcome.kind !== 'interrupted') {
     throw new Error(`the rebuild ended: ${JSON.stringify(outcome)}`);
   }

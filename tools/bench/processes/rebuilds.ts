@@ -13,6 +13,7 @@ export const nodeOptions = ['--max-semi-space-size=16'];
 export interface Rebuilt {
   readonly perSecond: number;
   readonly elapsedMs: number;
+  readonly cpuMs: number;
   readonly grownBytes: number;
 }
 
@@ -26,9 +27,9 @@ export async function rebuildOnce(
   for (;;) {
     const message = await child.next();
     if (message.kind !== 'rebuilt') continue;
-    const { events, elapsedMs, grownBytes } = message;
+    const { events, elapsedMs, cpuMs, grownBytes } = message;
     await child.end();
-    return { perSecond: (events * 1_000) / elapsedMs, elapsedMs, grownBytes };
+    return { perSecond: (events * 1_000) / elapsedMs, elapsedMs, cpuMs, grownBytes };
   }
 }
 
@@ -54,7 +55,7 @@ export async function besideRebuild<T>(
 /** One scan of the log with node:sqlite alone. */
 export async function scanOnce(dataFolder: string): Promise<FromScan & { perSecond: number }> {
   const child = new Child<FromScan>(scanScript, [dataLayout(dataFolder).log]);
-  const { events, elapsedMs } = await child.next();
+  const { events, elapsedMs, cpuMs } = await child.next();
   await child.end();
-  return { events, elapsedMs, perSecond: (events * 1_000) / elapsedMs };
+  return { events, elapsedMs, cpuMs, perSecond: (events * 1_000) / elapsedMs };
 }

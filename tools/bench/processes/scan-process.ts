@@ -8,10 +8,13 @@ import { DatabaseSync } from 'node:sqlite';
 export interface FromScan {
   readonly events: number;
   readonly elapsedMs: number;
+  /** What the process took of the processor meanwhile, user and system. */
+  readonly cpuMs: number;
 }
 
 const [folder = ''] = process.argv.slice(2);
 using db = new DatabaseSync(join(folder, 'events.sqlite'), { readOnly: true });
+const cpuBefore = process.cpuUsage();
 const started = performance.now();
 const rows = db.prepare(
   `SELECT position, stream_id, revision, kind_id, schema_version, occurred_at, recorded_at,
@@ -24,6 +27,7 @@ for (const row of rows.iterate() as unknown as Iterable<unknown[]>) {
   if (typeof JSON.parse(row[10] as string) === 'object') events += 1;
 }
 const elapsedMs = performance.now() - started;
-const message: FromScan = { events, elapsedMs };
+const { user, system } = process.cpuUsage(cpuBefore);
+const message: FromScan = { events, elapsedMs, cpuMs: (user + system) / 1_000 };
 process.send?.(message);
 process.disconnect();
