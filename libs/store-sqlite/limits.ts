@@ -18,7 +18,7 @@ export const limits = {
   /** Rows changed in a live generation from which that thread writes the WAL back: a few pages each. */
   checkpointRows: 2_000,
   /** Changed rows in a batch of a rebuild: appending them is as quick as in larger ones, which outlive their collection as garbage. */
-  buildBatchRowsMax: 4_000,
+  buildBatchRowsMax: 2_000,
   /** Rows put aside unsorted while building, per table; then they are merged in. */
   stagedRowsMax: 1_000_000,
   /** Nodes of counted trees kept in memory by one connection (2 KB each). */

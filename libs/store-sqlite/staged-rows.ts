@@ -53,8 +53,9 @@ export class StagedRows {
     const marks = (count: number) => Array(count).fill('?').join(', ');
     this.#last = prepare(`SELECT max(annals_sequence) FROM ${stage}`);
     this.#merges = prepare(`SELECT merges FROM ${stagesTable} WHERE name = ?`);
-    const into = `INSERT INTO ${stage} (annals_sequence, ${all}) VALUES`;
-    this.#rows = new ManyRows(database, into, columns.length + 1);
+    // Where no index in memory names them, SQLite numbers the rows itself, each one behind the last.
+    const into = `INSERT INTO ${stage} (${this.#index ? 'annals_sequence, ' : ''}${all}) VALUES`;
+    this.#rows = new ManyRows(database, into, columns.length + (this.#index ? 1 : 0));
     this.#putDeleted = prepare(
       `INSERT INTO ${stage} (annals_sequence, annals_deleted, ${key}) VALUES (?, 1, ${marks(table.key.length)})`,
     );
@@ -90,7 +91,7 @@ export class StagedRows {
   }
 
   put(key: readonly Cell[], cells: readonly SQLInputValue[]): void {
-    this.#rows.add(cells, this.#next);
+    this.#rows.add(cells, this.#index && this.#next);
     this.#appended(key);
   }
 
@@ -100,6 +101,8 @@ export class StagedRows {
   }
 
   putDeleted(key: readonly Cell[]): void {
+    // What waits comes before it.
+    this.#rows.flush();
     this.#putDeleted.run(this.#next, ...(key as SQLInputValue[]));
     this.#appended(key);
   }

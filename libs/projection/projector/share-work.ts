@@ -10,7 +10,7 @@ export const projectorLimits = {
   /** Events of one page of the log. */
   pageEventsMax: 2_000,
   /** The same in a rebuild: few enough that what is read, decoded and folded of them dies young. */
-  buildPageEventsMax: 500,
+  buildPageEventsMax: 250,
   /** Events in one batch while catching up. */
   batchEventsMax: 20_000,
   /** The same in a rebuild, whose store only appends: few enough that the garbage collector meets them young. */
