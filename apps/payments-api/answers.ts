@@ -224,7 +224,7 @@ function authenticationAction({ authentication, returnUrl }: Checkout): NextActi
 
 /** The buyer goes there while an order waits for a card. */
 function pageAction({ page, orders, returnUrl }: Checkout): NextAction {
-  if (page?.state !== 'opened' || !page.url) return null;
+  if (page?.state !== 'opened' || page.closing !== undefined || !page.url) return null;
   const waits = [...orders.values()].some(({ state }) => state === 'not_started');
   return waits ? redirect(page.url, returnUrl) : null;
 }

@@ -152,12 +152,14 @@ describe('what the buyer does there', () => {
       });
   });
 
-  test('an order that was canceled meanwhile is not charged', async () => {
+  test('an order that was canceled meanwhile closes the page, and is not charged', async () => {
     const page = await registered('c-canceled');
     await api.call('POST /v1/payment_orders/c-canceled/o-1/cancel');
     expect(await payment('c-canceled')).toMatchObject({ next_action: null });
-    await api.provider.payAt(page);
-    await expect.poll(() => typesOf('c-canceled'), within).toContain('payment-page-completed');
+    await expect
+      .poll(() => payment('c-canceled'), within)
+      .toMatchObject({ payment_page: { state: 'closed' } });
+    await expect(api.provider.payAt(page)).rejects.toThrow();
     expect(await order('c-canceled')).toMatchObject({ state: 'canceled' });
     expect(typesOf('c-canceled')).not.toContain('attempt-requested');
   });

@@ -70,6 +70,20 @@ const prepares: Readonly<Record<string, (site: PspSite) => Promise<Prepared>>> =
     operation: 'checkout.sessions.create',
     effects: () => site.count('page'),
   }),
+  close_page: async (site) => {
+    const request = { key: 'page', reference: 'page-1', currency: 'USD' };
+    const times = { returnUrl: 'http://shop.test/back', expiresAt: site.now() + 3_600_000 };
+    const { id } = await ok(site.psp.openPage({ ...request, ...times }));
+    return {
+      asked: { call: 'close_page', pageId: id },
+      operation: 'checkout.sessions.expire',
+      effects: async () => {
+        const found = await site.psp.retrieve('page', id);
+        if (found.kind !== 'answered') throw new Error(found.kind);
+        return found.value.status === 'expired' ? 1 : 0;
+      },
+    };
+  },
   confirm: async (site) => {
     const { id, state } = await payment(site, 'automatic', false);
     return {

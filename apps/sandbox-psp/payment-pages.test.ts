@@ -135,6 +135,115 @@ describe('the call that makes the page', () => {
   });
 });
 
+describe('a page that nothing is left to pay on', () => {
+  const opened = async ({ orders = 1, start = true } = {}) => {
+    const { market, site } = await openMarket();
+    await market.register('c-1', { orders });
+    const url = await market.pageUrl('c-1');
+    if (!start) await market.stop();
+    const state = async () => (await market.checkout('c-1')).page?.state;
+    return { market, site, url, state };
+  };
+
+  test('is closed at the provider, and takes no card', async () => {
+    const { market, site, url, state } = await opened({ orders: 2 });
+    await market.cancel('c-1');
+    expect(await typesOf(market)).not.toContain('payment-page-close-requested');
+    await market.cancel('c-1', 'order-2');
+    await expect.poll(state, within).toBe('closed');
+    expect(await site.giveCard(url, visa)).toBe('');
+    await site.pass(1);
+    const before = await typesOf(market);
+    await market.followWebhooks();
+    await askForEvents(market);
+    expect(await typesOf(market)).toEqual(before);
+    expect(market.contradictions).toEqual([]);
+  });
+
+  test.each([
+    ['a cut before', { do: 'cut', when: 'before' }],
+    ['a cut after', { do: 'cut', when: 'after' }],
+    ['a gateway that fails after', { do: 'gateway_error', when: 'after' }],
+    ['a 500 before', { do: 'error', when: 'before' }],
+    ['a 500 after', { do: 'error', when: 'after' }],
+  ] as const)('through %s is closed once', async (_, fault) => {
+    const { market, site, url, state } = await opened();
+    await site.inject({ ...fault, operation: 'checkout.sessions.expire' });
+    await market.cancel('c-1');
+    await expect.poll(state, within).toBe('closed');
+    expect(await site.giveCard(url, visa)).toBe('');
+    const types = await typesOf(market);
+    expect(types.filter((type) => type === 'payment-page-closed')).toHaveLength(1);
+    expect(market.contradictions).toEqual([]);
+  });
+
+  test('is closed by whoever comes after a crash', async () => {
+    const { market, site, url, state } = await opened({ start: false });
+    await market.cancel('c-1');
+    expect(await state()).toBe('opened');
+    market.start({ screen });
+    await expect.poll(state, within).toBe('closed');
+    expect(await site.giveCard(url, visa)).toBe('');
+  });
+
+  test('is closed as soon as it is made, where the order was canceled before', async () => {
+    const { market, site } = await openMarket();
+    await market.stop();
+    await market.register('c-1');
+    await market.cancel('c-1');
+    market.start({ screen });
+    const state = async () => (await market.checkout('c-1')).page?.state;
+    await expect.poll(state, within).toBe('closed');
+    expect(await site.count('page')).toBe(1);
+  });
+
+  test('where a card was quicker it is left, and nothing is charged', async () => {
+    const { market, site, url, state } = await opened({ start: false });
+    await site.giveCard(url, visa);
+    await market.cancel('c-1');
+    market.start({ screen });
+    await expect.poll(state, within).toBe('completed');
+    await site.pass(1);
+    await market.followWebhooks();
+    expect(await stateOf(market)).toBe('canceled');
+    expect(await site.count('payment')).toBe(0);
+    expect(market.contradictions).toEqual([]);
+  });
+
+  test('is closed where the buyer was erased, and the orders expire with it', async () => {
+    const { market, site, url, state } = await opened();
+    await market.erase('c-1');
+    await expect.poll(state, within).toBe('closed');
+    expect(await site.giveCard(url, visa)).toBe('');
+    expect(await market.order('c-1')).toMatchObject({ state: 'expired', ended: 'page-closed' });
+  });
+
+  test('of a buyer who was erased before it was there is closed, too', async () => {
+    const { market } = await openMarket();
+    await market.stop();
+    await market.register('c-1');
+    await market.erase('c-1');
+    market.start({ screen });
+    const state = async () => (await market.checkout('c-1')).page?.state;
+    await expect.poll(state, within).toBe('closed');
+  });
+
+  test('where somebody gave a card who was erased nothing of it is kept', async () => {
+    const { market, site, url } = await opened({ start: false });
+    await site.giveCard(url, visa);
+    await market.erase('c-1');
+    market.start({ screen });
+    const closes = async () =>
+      (await market.log.read('start', { categories: ['reactor'] })).events.filter(({ data }) =>
+        data.includes('close_page'),
+      );
+    await expect.poll(async () => (await closes()).length, within).toBe(1);
+    expect(await typesOf(market)).not.toContain('payment-page-completed');
+    const letters = await market.log.read('start', { categories: ['deadcall'] });
+    expect(letters.events).toEqual([]);
+  });
+});
+
 test('what risk rejects on the page is not charged', async () => {
   const { market, site } = await openMarket();
   await market.stop();

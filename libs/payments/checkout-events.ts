@@ -4,6 +4,8 @@ import { disputeEvidenceRefused, disputeEvidenceRequested } from './evidence-eve
 import { storedAmountSchema as amount } from './money.ts';
 import {
   cardIdentified,
+  paymentPageClosed,
+  paymentPageCloseRequested,
   paymentPageCompleted,
   paymentPageExpired,
   paymentPageOpened,
@@ -394,6 +396,8 @@ export const checkoutEventTypes = [
   paymentPageRequested,
   paymentPageOpened,
   paymentPageCompleted,
+  paymentPageCloseRequested,
+  paymentPageClosed,
   paymentPageExpired,
   paymentPageRefused,
   cardIdentified,

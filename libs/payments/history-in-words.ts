@@ -102,6 +102,9 @@ export const sentences: {
   'payment-page-opened': ({ page_id }) => `The page is there, as ${page_id}.`,
   'payment-page-completed': ({ psp }) =>
     `The buyer gave a card on the page of ${psp}, and was authenticated.`,
+  'payment-page-close-requested': ({ psp, because }) =>
+    `The provider ${psp} was asked to close the page, as ${because === 'orders-ended' ? 'no order is left to pay' : 'the buyer was erased'}.`,
+  'payment-page-closed': () => 'The page was closed: no card was given.',
   'payment-page-expired': () => 'The page expired: nobody gave a card in time.',
   'payment-page-refused': ({ reason }) => `The provider made no page: ${words(reason)}.`,
   'card-identified': ({ psp }) => `The provider ${psp} said which card it is.`,

@@ -60,6 +60,28 @@ export const paymentPageExpired = eventType({
   schema: z.strictObject({ ...checkout, page_id: z.string() }),
 });
 
+/** Intent: have the provider close the page, since nothing that could be paid there is left. Its id is the key of the call. */
+export const paymentPageCloseRequested = eventType({
+  name: 'payment-page-close-requested',
+  schemaVersion: 1,
+  schema: z.strictObject({
+    ...checkout,
+    psp: z.string(),
+    page_id: z.string(),
+    /** From 1: another one is begun only where the provider keeps a fault of its own for the key before. */
+    attempt: z.int().min(1),
+    because: z.enum(['orders-ended', 'buyer-erased']),
+    call_before: time,
+  }),
+});
+
+/** It takes no card any more, and never had one. All orders that have not begun expire with it. */
+export const paymentPageClosed = eventType({
+  name: 'payment-page-closed',
+  schemaVersion: 1,
+  schema: z.strictObject({ ...checkout, page_id: z.string() }),
+});
+
 /** The provider makes no page for this checkout. All orders that have not begun fail with it. */
 export const paymentPageRefused = eventType({
   name: 'payment-page-refused',

@@ -93,6 +93,8 @@ export interface PaymentPage {
   /** The provider's id of it, and where the buyer goes; once there is one. */
   readonly id: string | undefined;
   readonly url: string | undefined;
+  /** The provider is to close it, asked for the how manieth time: nobody is sent there any more. Absent unless it is. */
+  readonly closing?: number;
 }
 
 /** The fold of a checkout's stream. */
@@ -210,6 +212,10 @@ function pageAfter(state: Checkout, { type, data }: CheckoutFact): Checkout | un
       const { psp, authentication_id: id } = data as Data<typeof type>;
       return { ...to('completed'), authentication: { state: 'authenticated', psp, id } };
     }
+    case 'payment-page-close-requested':
+      return to('opened', { closing: (data as Data<typeof type>).attempt });
+    case 'payment-page-closed':
+      return to('closed');
     case 'payment-page-expired':
       return to('expired');
     case 'payment-page-refused':

@@ -19,6 +19,12 @@ export function buyerSubject(checkoutId: string): string {
   return `buyer:${checkoutId}`;
 }
 
+/** The checkout that the subject is the buyer of; undefined for all others. */
+export function checkoutOfBuyer(subject: string): string | undefined {
+  const prefix = buyerSubject('');
+  return subject.startsWith(prefix) ? subject.slice(prefix.length) : undefined;
+}
+
 /** Whose key seals a seller's bank account. */
 export function sellerSubject(sellerAccount: string): string {
   return `seller:${sellerAccount}`;

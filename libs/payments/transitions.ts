@@ -98,13 +98,21 @@ export type RefundState = (typeof refundStates)[number];
 export const refundEnds: ReadonlySet<RefundState> = new Set(['succeeded', 'failed']);
 
 /** The page where the provider asks the buyer for a card. */
-export const pageStates = ['requested', 'opened', 'completed', 'expired', 'refused'] as const;
+export const pageStates = [
+  'requested',
+  'opened',
+  'completed',
+  'expired',
+  'closed',
+  'refused',
+] as const;
 export type PageState = (typeof pageStates)[number];
 export const pageMoves: { readonly [From in PageState]: readonly PageState[] } = {
   requested: ['opened', 'refused'],
-  opened: ['completed', 'expired'],
+  opened: ['completed', 'expired', 'closed'],
   completed: [],
   expired: [],
+  closed: [],
   refused: [],
 };
 

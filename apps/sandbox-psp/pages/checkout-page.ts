@@ -17,17 +17,21 @@ type Led =
   | { readonly kind: 'page'; readonly page: Page };
 
 const notAccepted = 'The card was not accepted: try another one.';
-const overPage: Page = {
-  status: 404,
-  title: 'Payment',
-  content: '<p>This page is over.</p>',
-};
+/** The page of a session that takes no card any more: since its time was over, or because the shop closed it. */
+function overPage(session: CheckoutSession | undefined, nowMs: number): Page {
+  if (!session) return { status: 404, title: 'Payment', content: '<p>There is no such page.</p>' };
+  const isClosed = nowMs < session.expires_at * 1_000;
+  const why = isClosed
+    ? 'closed: the shop takes no card here any more'
+    : 'over: its time has run out';
+  return { status: 404, title: 'Payment', content: `<p>This page is ${why}.</p>` };
+}
 
 /** The page, or where it leads to once it is complete: the bank's page comes back here. */
 export function checkoutPage(sandbox: Sandbox, id: string): Led {
   const session = sandbox.storage.get('checkout.session', id);
   if (session?.status === 'complete') return { kind: 'redirect', to: session.success_url };
-  if (session?.status !== 'open') return { kind: 'page', page: overPage };
+  if (session?.status !== 'open') return { kind: 'page', page: overPage(session, sandbox.now()) };
   const setup = sandbox.storage.get('setup_intent', setupOfSession(id));
   const problem = setup?.last_setup_error ? notAccepted : '';
   // To look at it is no mistake, whatever became of the card before.

@@ -115,12 +115,13 @@ describe('the page of a checkout session', () => {
     expect((await api.get(`/v1/checkout/sessions/${id}`)).json.status).toBe('open');
   });
 
-  test('that was ended by its shop, or never made, is over', async () => {
+  test('that was closed by its shop, or never made, takes no card', async () => {
     const api = openApi();
     const { id, path } = await session(api);
     const ended = await api.post(`/v1/checkout/sessions/${id}/expire`, {});
     expect(ended.json).toMatchObject({ status: 'expired', url: null });
     expect((await api.post(`/v1/checkout/sessions/${id}/expire`, {})).status).toBe(400);
+    expect(visit(api, 'GET', path).body).toContain('This page is closed');
     for (const over of [path, '/sandbox/checkout/cs_test_none']) {
       expect(visit(api, 'GET', over).status).toBe(404);
       expect(visit(api, 'POST', over, form('4242424242424242')).status).toBe(404);

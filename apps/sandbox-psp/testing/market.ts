@@ -1,7 +1,8 @@
 import { type Clock, newId, systemClock } from '@annals/core';
-import { memoryEventLog } from '@annals/event-log';
+import { EventTypes, eventType, memoryEventLog } from '@annals/event-log';
 import {
   assessRisk,
+  buyerSubject,
   type Checkout,
   checkoutStream,
   openCheckout,
@@ -29,7 +30,16 @@ import {
 } from '@annals/payments/reactors';
 import type { CardLookup, RiskScreen } from '@annals/payments/risk';
 import { type Reactor, runReactor } from '@annals/projection';
-import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
+import {
+  eraseSubject,
+  erasureEvent,
+  erasureStream,
+  memorySubjectKeyStore,
+  subjectCipher,
+  subjectErased,
+} from '@annals/subject-keys';
+
+const erasures = new EventTypes([eventType(subjectErased)]);
 
 export interface MarketStart {
   readonly patienceMs?: number;
@@ -41,7 +51,8 @@ export interface MarketStart {
 /** A market without HTTP and read models: streams, decisions, and the reactors that talk to providers. */
 export class Market {
   readonly log: ReturnType<typeof memoryEventLog>;
-  readonly cipher = subjectCipher(memorySubjectKeyStore());
+  readonly #keys = memorySubjectKeyStore();
+  readonly cipher = subjectCipher(this.#keys);
   readonly clock: Clock;
   readonly folds: PaymentsFolds;
   readonly contradictions: string[] = [];
@@ -178,11 +189,22 @@ export class Market {
     );
   }
 
-  async cancel(checkoutId: string): Promise<void> {
+  async cancel(checkoutId: string, order = 'order-1'): Promise<void> {
     const { at, callBefore } = this.#times();
     await this.#decide(checkoutId, (checkout) =>
-      requestEnd(checkout, 'order-1', { as: 'canceled', at, callBefore }),
+      requestEnd(checkout, order, { as: 'canceled', at, callBefore }),
     );
+  }
+
+  /** The buyer is forgotten, as the command does it. */
+  async erase(checkoutId: string): Promise<void> {
+    const appendErased = async (subject: string) => {
+      const event = erasureEvent(subject, this.clock.now());
+      const encoded = await erasures.encode([event], this.cipher);
+      if (encoded.kind !== 'encoded') throw new TypeError('an erasure names no person');
+      return this.log.append(erasureStream(subject), encoded.events, { expected: 'any' });
+    };
+    await eraseSubject({ appendErased, keys: this.#keys }, buyerSubject(checkoutId));
   }
 
   async refund(checkoutId: string, refundId: string, amount: bigint): Promise<void> {

@@ -156,13 +156,14 @@ export class PaymentsWalk {
 
   #atPage(checkout: Checkout | undefined): Decision {
     const [at, id] = [this.#at, 'cs_1'];
+    const told = { at, callBefore: at + 60_000 };
     if (checkout?.page?.state === 'requested') {
       if (this.#random.chance(5)) return refusePage(checkout, 'not_permitted', at);
-      return observePage(checkout, { id, status: 'open', url: 'https://psp.example/cs_1' }, at);
+      return observePage(checkout, { id, status: 'open', url: 'https://psp.example/cs_1' }, told);
     }
-    if (this.#random.chance(10)) return observePage(checkout, { id, status: 'expired' }, at);
+    if (this.#random.chance(10)) return observePage(checkout, { id, status: 'expired' }, told);
     const card = { authentication: 'seti_1.cus_1.pm_1', method: 'pm_1', fingerprint: 'card_1' };
-    return observePage(checkout, { id, status: 'completed', ...card }, at);
+    return observePage(checkout, { id, status: 'completed', ...card }, told);
   }
 
   /** The next thing that happens to an order, right or wrong: what the decisions refuse does not happen. */

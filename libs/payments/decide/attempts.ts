@@ -13,6 +13,7 @@ import { deadAttempts } from '../transitions.ts';
 import { dayMs } from '../utc-days.ts';
 import { checkoutLimits } from './checkout.ts';
 import { checkoutEvent, type FoundOrder, findOrder } from './decide.ts';
+import { closeAfter } from './payment-page.ts';
 
 /**
  * Charging an order. Each call to a provider is an intent event first; what it came to is told by the provider's own
@@ -453,7 +454,7 @@ export interface RequestEnd {
   readonly callBefore: number;
 }
 
-/** Ends an order that has not been captured: at once, or by letting go of its payment first. */
+/** Ends an order that has not been captured: at once, or by letting go of its payment first. The last one closes its page. */
 export function requestEnd(checkout: Checkout | undefined, orderId: string, command: RequestEnd) {
   const found = findOrder(checkout, orderId);
   if (found.kind === 'refused') return found;
@@ -470,7 +471,8 @@ export function requestEnd(checkout: Checkout | undefined, orderId: string, comm
   }
   const attempt = lastAttempt(order);
   if (!attempt || deadAttempts.has(attempt.state)) {
-    return decided(checkoutEvent('order-ended', [orderId], at, { ...ids, as, reason: as }));
+    const ended = checkoutEvent('order-ended', [orderId], at, { ...ids, as, reason: as });
+    return decided(ended, ...closeAfter(of, [ended], command));
   }
   const isFree = attempt.state !== 'requested' && attempt.state !== 'confirming' && !attempt.doubt;
   if (!isFree || attempt.capturing !== undefined || !attempt.paymentId) {

@@ -311,6 +311,10 @@ export interface PspPage {
   readonly fingerprint?: string;
 }
 
+export interface ClosePage extends PspCall {
+  readonly pageId: string;
+}
+
 /** What a token stands for. */
 export interface PspMethod {
   readonly psp: string;
@@ -428,6 +432,9 @@ export interface Psp {
 
   /** Makes a page where the buyer gives a card: what comes of it is told by the page itself. */
   openPage(request: OpenPage): Promise<PspAnswer<PspPage>>;
+
+  /** The page takes no card any more: it is `expired` then. `wrong_state` where it is not open. */
+  closePage(request: ClosePage): Promise<PspAnswer<PspPage>>;
 
   /** Makes the payment known at the provider and moves nothing: store its id before it is confirmed. */
   createPayment(request: CreatePayment): Promise<PspAnswer<PspPayment>>;

@@ -166,6 +166,7 @@ export function guard(psp: Psp, breaker: CircuitBreaker): Guarded {
     terms: psp.terms,
     authenticate: (request) => through(() => psp.authenticate(request)),
     openPage: (request) => through(() => psp.openPage(request)),
+    closePage: (request) => through(() => psp.closePage(request)),
     createPayment: (request) => through(() => psp.createPayment(request)),
     confirmPayment: (request) => through(() => psp.confirmPayment(request)),
     capturePayment: (request) => through(() => psp.capturePayment(request)),

@@ -3,6 +3,7 @@ import type Stripe from 'stripe';
 import type {
   Authenticate,
   CapturePayment,
+  ClosePage,
   ConfirmPayment,
   CreatePayment,
   CreatePayout,
@@ -145,6 +146,21 @@ class StripePsp implements Psp {
         { idempotencyKey: key },
       );
     });
+    return this.#answerOf(made, (session) => pageOf(this.name, session));
+  }
+
+  async closePage({ key, pageId, signal }: ClosePage): Promise<PspAnswer<PspPage>> {
+    const made = await this.#call(signal, () =>
+      this.#stripe.checkout.sessions.expire(
+        pageId,
+        { expand: pageExpand },
+        { idempotencyKey: key },
+      ),
+    );
+    // Stripe has no code for a session that is not open. Nothing else can be wrong with a request that has only an id.
+    if (made.kind === 'refused' && made.reason === 'invalid_request') {
+      return { ...made, reason: 'wrong_state' };
+    }
     return this.#answerOf(made, (session) => pageOf(this.name, session));
   }
 

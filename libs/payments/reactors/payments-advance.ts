@@ -1,17 +1,21 @@
 import type { Clock, SubjectCipher } from '@annals/core';
-import type { EventLog } from '@annals/event-log';
+import { type EventLog, EventTypes, eventType } from '@annals/event-log';
 import type { AnyRecordedEvent, Performed, Reactor } from '@annals/projection';
+import { erasureCategory, subjectErased } from '@annals/subject-keys';
+import { checkoutEventTypes } from '../checkout-events.ts';
 import { requestAttempt, requestAuthentication } from '../decide/attempts.ts';
+import { requestClose } from '../decide/payment-page.ts';
 import { type CheckoutEvent, checkoutEvents, type RecordedPaymentsEvent } from '../events.ts';
 import { type Decided, decided, type Refused } from '../outcome.ts';
 import type { PspRouting } from '../psp/routing.ts';
 import type { Checkout, OrderFold } from '../state.ts';
-import { checkoutCategory } from '../streams.ts';
+import { checkoutCategory, checkoutOfBuyer, checkoutStream } from '../streams.ts';
 import { type PaymentsFolds, paymentsFolds } from './stream-folds.ts';
 
 /**
  * Asks for the next call where an order is free to go on: after risk let it through, after the buyer was
- * authenticated, and some time after an attempt that may be repeated. Calls nobody, so it may be done twice.
+ * authenticated, and some time after an attempt that may be repeated. And for a page to be closed whose buyer was erased.
+ * Calls nobody, so it may be done twice.
  */
 export interface PaymentsAdvanceOptions {
   /** Shared with other reactors of the same log; its own unless told. */
@@ -35,6 +39,8 @@ export const advanceLimits = {
 
 export const paymentsAdvanceName = 'payments-advance';
 
+const advanceEvents = new EventTypes([...checkoutEventTypes, eventType(subjectErased)]);
+
 export function paymentsAdvance(options: PaymentsAdvanceOptions): Reactor {
   const { log, cipher } = options;
   const limits = { ...advanceLimits, ...options.limits };
@@ -42,17 +48,30 @@ export function paymentsAdvance(options: PaymentsAdvanceOptions): Reactor {
   const advance = new PaymentsAdvance(options, folds, limits);
   return {
     name: paymentsAdvanceName,
-    categories: [checkoutCategory],
+    categories: [checkoutCategory, erasureCategory],
     concurrencyMax: limits.concurrencyMax,
     // Nothing is sent to anybody: another process may begin at once.
     callWithinMs: 0,
     decode: async (events) =>
-      (await checkoutEvents.decode(events, cipher)) as unknown as AnyRecordedEvent[],
-    types: Object.keys(freeing),
-    wants: (event) => ordersFreed(event as unknown as RecordedPaymentsEvent) !== undefined,
-    perform: ({ event }) => advance.perform(event as unknown as RecordedPaymentsEvent),
+      (await advanceEvents.decode(events, cipher)) as unknown as AnyRecordedEvent[],
+    types: [...Object.keys(freeing), subjectErased.name],
+    wants: (event) =>
+      checkoutErased(event) !== undefined ||
+      ordersFreed(event as unknown as RecordedPaymentsEvent) !== undefined,
+    perform: ({ event }) => {
+      const erased = checkoutErased(event);
+      return erased === undefined
+        ? advance.perform(event as unknown as RecordedPaymentsEvent)
+        : advance.closePage(erased);
+    },
     lookUp: 'repeats',
   };
+}
+
+/** The checkout whose buyer an erasure is about; undefined for other events, and for other people. */
+function checkoutErased({ type, data }: AnyRecordedEvent): string | undefined {
+  if (type !== subjectErased.name) return undefined;
+  return checkoutOfBuyer((data as { readonly subject: string }).subject);
 }
 
 type Freed = 'all' | { readonly order: string } | undefined;
@@ -123,6 +142,19 @@ class PaymentsAdvance {
       return decided(...new Map(asked.map((one) => [one.id, one])).values());
     });
     if (waits[0]) return { kind: 'retry', reason: waits[0].reason };
+    return { kind: 'done', result: { came: applied.kind } };
+  }
+
+  /** Nothing can be charged that was given there now: what it is of is gone. */
+  async closePage(checkoutId: string): Promise<Performed> {
+    const at = this.#options.clock.now();
+    let isComing = false;
+    const applied = await this.#folds.checkouts.decide(checkoutStream(checkoutId), (checkout) => {
+      isComing = checkout?.page?.state === 'requested';
+      const callBefore = at + this.#limits.callWithinMs;
+      return requestClose(checkout, { because: 'buyer-erased', at, callBefore });
+    });
+    if (isComing) return { kind: 'retry', reason: 'the page is not there yet' };
     return { kind: 'done', result: { came: applied.kind } };
   }
 

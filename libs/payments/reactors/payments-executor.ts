@@ -136,7 +136,8 @@ class PaymentsExecutor {
         : await this.#folds.checkouts.decide(event.stream, (checkout) =>
             checkoutOutcome(checkout, event, outcome, told),
           );
-    if (applied.kind !== 'refused') return;
+    // A card was given by somebody who was erased since: nothing is kept of it.
+    if (applied.kind !== 'refused' || applied.reason === 'subject-erased') return;
     // What the provider says and what is booked don't fit together: never booked, and never forgotten.
     const { reason, detail } = applied;
     await this.#bury(intent, event, { reason: 'contradiction', detail: `${reason}: ${detail}` });

@@ -34,6 +34,9 @@ const readers = {
     ...{ returnUrl: data.return_url, expiresAt: data.expires_at },
     reference: referenceOf({ kind: 'page', checkout: data.checkout_id }),
   }),
+  'payment-page-close-requested': ({ data }: Named<'payment-page-close-requested'>): Asked => ({
+    ...{ call: 'close_page', psp: data.psp, pageId: data.page_id },
+  }),
   'attempt-requested': ({ data }: Named<'attempt-requested'>): Asked => ({
     ...{
       call: 'create',

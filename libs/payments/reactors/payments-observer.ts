@@ -28,10 +28,10 @@ export function paymentsObserver(options: PaymentsObserverOptions): ObserverMean
 
   async function apply(object: Observed): Promise<Applied | 'not_ours'> {
     const at = clock.now();
+    const told = { at, callBefore: at + executorLimits.callWithinMs };
     if (object.kind === 'dispute') return applyDispute(object.value, at);
     const reference = parseReference(object.value.reference);
     if (object.kind === 'payment' && reference?.kind === 'attempt') {
-      const told = { at, callBefore: at + executorLimits.callWithinMs };
       return checkouts.decide(checkoutStream(reference.checkout), (checkout) =>
         paymentFound(checkout, reference, object.value, told),
       );
@@ -48,7 +48,7 @@ export function paymentsObserver(options: PaymentsObserverOptions): ObserverMean
     }
     if (object.kind === 'page' && reference?.kind === 'page') {
       return checkouts.decide(checkoutStream(reference.checkout), (checkout) =>
-        observePage(checkout, object.value, at),
+        observePage(checkout, object.value, told),
       );
     }
     if (object.kind === 'payout' && reference?.kind === 'payout') {

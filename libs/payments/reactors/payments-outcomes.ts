@@ -7,7 +7,7 @@ import {
   requestConfirm,
 } from '../decide/attempts.ts';
 import { giveEvidence, refuseEvidence } from '../decide/evidence.ts';
-import { observePage, refusePage } from '../decide/payment-page.ts';
+import { observePage, refusePage, requestCloseAnew } from '../decide/payment-page.ts';
 import { doubtPayout, failPayout, observePayout } from '../decide/seller.ts';
 import type { CheckoutEvent, RecordedPaymentsEvent, SellerEvent } from '../events.ts';
 import { type Decided, decided, type Refused, refused } from '../outcome.ts';
@@ -53,6 +53,8 @@ export function checkoutOutcome(
       return authenticationOutcome(checkout, outcome, told);
     case 'payment-page-requested':
       return pageOutcome(checkout, outcome, told);
+    case 'payment-page-close-requested':
+      return closeOutcome(checkout, event, outcome, told);
     case 'attempt-requested':
     case 'attempt-confirm-requested':
     case 'capture-requested':
@@ -75,10 +77,24 @@ function authenticationOutcome(checkout: Checkout | undefined, outcome: Final, {
   return observeAuthentication(checkout, outcome.object.value, at);
 }
 
-function pageOutcome(checkout: Checkout | undefined, outcome: Final, { at }: Told) {
-  if (outcome.kind !== 'settled') return refusePage(checkout, outcome.reason, at);
+function pageOutcome(checkout: Checkout | undefined, outcome: Final, told: Told) {
+  if (outcome.kind !== 'settled') return refusePage(checkout, outcome.reason, told.at);
   if (outcome.object.kind !== 'page') throw new TypeError('not a page');
-  return observePage(checkout, outcome.object.value, at);
+  return observePage(checkout, outcome.object.value, told);
+}
+
+function closeOutcome(
+  checkout: Checkout | undefined,
+  { type, data }: EventNamed<'payment-page-close-requested'>,
+  outcome: Final,
+  told: Told,
+) {
+  if (outcome.kind === 'refused' && outcome.reason === 'key_spent') {
+    const { attempt, because } = data;
+    return requestCloseAnew(checkout, { attempt, because, ...told });
+  }
+  if (outcome.kind !== 'settled') return unexplained(type, outcome);
+  return pageOutcome(checkout, outcome, told);
 }
 
 type OfAttempt = EventNamed<
@@ -123,7 +139,7 @@ const anew: ReadonlySet<string> = new Set([
   'not_permitted',
 ]);
 
-/** A capture or a void that surely did not come about: the order stands where it stood, and a person has to look. */
+/** A capture, a void or a close that surely did not come about: all stands where it stood, and a person has to look. */
 function unexplained(type: string, outcome: Final): Refused {
   const said = outcome.kind === 'refused' ? `${outcome.reason}: ${outcome.detail}` : outcome.kind;
   return refused('call-refused', `${type} was answered with ${said}`);
@@ -226,6 +242,9 @@ export function stillAsked(checkout: Checkout | undefined, event: RecordedPaymen
     return checkout?.authentication.state === 'requested';
   }
   if (event.type === 'payment-page-requested') return checkout?.page?.state === 'requested';
+  if (event.type === 'payment-page-close-requested') {
+    return checkout?.page?.state === 'opened' && checkout.page.closing === event.data.attempt;
+  }
   if (event.type === 'refund-requested') {
     const { payment_order_id, refund_id } = event.data;
     const state = checkout?.orders.get(payment_order_id)?.refunds.get(refund_id)?.state;

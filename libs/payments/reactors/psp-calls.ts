@@ -22,6 +22,8 @@ export async function sendIntent(psp: Psp, intent: PspIntent, signal: AbortSigna
       return sent(await psp.authenticate({ ...intent, ...call }), 'authentication');
     case 'open_page':
       return sent(await psp.openPage({ ...intent, ...call }), 'page');
+    case 'close_page':
+      return sent(await psp.closePage({ ...intent, ...call }), 'page');
     case 'create':
       return sent(await psp.createPayment({ ...intent, ...call }), 'payment');
     case 'confirm':

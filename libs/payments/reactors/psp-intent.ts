@@ -20,6 +20,7 @@ import type {
 export type PspIntent =
   | IntentOf<'authenticate', AuthenticateIntent>
   | IntentOf<'open_page', OpenPageIntent>
+  | IntentOf<'close_page', ClosePageIntent>
   | PaymentIntent
   | MoneyOutIntent
   | IntentOf<'evidence', EvidenceIntent>;
@@ -54,6 +55,10 @@ interface OpenPageIntent {
   readonly currency: string;
   readonly returnUrl: string;
   readonly expiresAt: number;
+}
+
+interface ClosePageIntent {
+  readonly pageId: string;
 }
 
 interface CreateIntent {

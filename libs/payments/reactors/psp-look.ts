@@ -35,6 +35,8 @@ export async function lookIntent(means: LookMeans, intent: PspIntent): Promise<L
       return lookFound(means, await find(means, 'refund', intent));
     case 'payout':
       return lookFound(means, await find(means, 'payout', intent));
+    case 'close_page':
+      return lookPage(means, intent.pageId);
     case 'evidence':
       return lookDispute(means, intent.disputeId);
   }
@@ -48,6 +50,16 @@ async function lookDispute({ psp, now, sentBy }: LookMeans, id: string): Promise
   if (value.status !== 'needs_response') return settled({ kind: 'dispute', value }) as Looked;
   if (now >= sentBy + psp.terms.inFlightMsMax) return { kind: 'not_done' };
   return { kind: 'unclear', detail: 'the dispute has no answer yet, and a call may come' };
+}
+
+/** A page that is open was not closed. */
+async function lookPage({ psp, now, sentBy }: LookMeans, id: string): Promise<Looked> {
+  const found = await psp.retrieve('page', id);
+  if (found.kind !== 'answered') return unclear(found);
+  const { value } = found;
+  if (value.status !== 'open') return settled({ kind: 'page', value }) as Looked;
+  if (now >= sentBy + psp.terms.inFlightMsMax) return { kind: 'not_done' };
+  return { kind: 'unclear', detail: 'the page is open still, and a call may come' };
 }
 
 type Created = Extract<PspIntent, { readonly call: 'authenticate' | 'open_page' | 'create' }>;

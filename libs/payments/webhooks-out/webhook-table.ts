@@ -23,6 +23,8 @@ export const webhookTable: { readonly [Type in TellableType]: WebhookRow | 'insi
   'payment-page-requested': 'inside',
   'payment-page-opened': tells('checkout.page_opened', 'checkout_id', 'page_url'),
   'payment-page-completed': tells('checkout.page_completed', 'checkout_id'),
+  'payment-page-close-requested': 'inside',
+  'payment-page-closed': tells('checkout.page_closed', 'checkout_id'),
   'payment-page-expired': tells('checkout.page_expired', 'checkout_id'),
   'payment-page-refused': tells('checkout.page_refused', 'checkout_id', 'reason'),
   'card-identified': 'inside',

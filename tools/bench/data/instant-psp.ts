@@ -31,6 +31,7 @@ export function instantPsp(): Psp {
     terms: { keyLifeMs: 86_400_000, callMsMax: 1_000, inFlightMsMax: 1_000 },
     authenticate: async () => refused,
     openPage: async () => refused,
+    closePage: async () => refused,
     createPayment: async ({ reference, amount }: CreatePayment) => {
       const known = byReference.get(reference);
       if (known !== undefined) return { kind: 'answered', value: held(known) };

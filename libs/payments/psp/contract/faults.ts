@@ -41,6 +41,18 @@ const prepares: Readonly<Record<string, Prepare>> = {
       effects: () => site.count('page'),
     };
   },
+  close: async (site) => {
+    const { id } = answeredValue(await site.psp.openPage(pageRequest(site)));
+    const call = { key: fresh('k'), pageId: id };
+    return {
+      operation: 'checkout.sessions.expire',
+      send: () => site.psp.closePage(call),
+      effects: async () => {
+        const { status } = answeredValue(await site.psp.retrieve('page', id));
+        return status === 'expired' ? 1 : 0;
+      },
+    };
+  },
   confirm: async (site) => {
     const { id } = await created(site);
     const call = { key: fresh('k'), paymentId: id };

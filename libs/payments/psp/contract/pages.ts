@@ -95,6 +95,34 @@ export function describePages(open: OpenSite): void {
       expect(hintsOf(site)).not.toContain(`checkout.session.expired ${other.id}`);
     });
 
+    test('that is closed takes no card, also not one that a bank was asked about', async () => {
+      const { site, page, stands, url } = await opened();
+      const bank = await site.giveCard(url, '4000000000003220');
+      const call = { key: fresh('k'), pageId: page.id };
+      const closed = answeredValue(await site.psp.closePage(call));
+      expect(closed).toMatchObject({ id: page.id, status: 'expired', reference: page.reference });
+      expect(answeredValue(await site.psp.closePage(call))).toEqual(closed);
+      await site.answerAction(bank, 'succeeded');
+      expect(await site.giveCard(url, visa)).toBe('');
+      expect(await stands()).toEqual(closed);
+      await site.pass(1);
+      expect(hintsOf(site)).toContain(`checkout.session.expired ${page.id}`);
+      expect(hintsOf(site)).not.toContain(`checkout.session.completed ${page.id}`);
+    });
+
+    test('that is not open can not be closed, and a card that was given stays', async () => {
+      const { site, page, stands, url } = await opened();
+      const close = (pageId: string) => site.psp.closePage({ key: fresh('k'), pageId });
+      await site.giveCard(url, visa);
+      const wrongState = { kind: 'refused', reason: 'wrong_state' };
+      expect(await close(page.id)).toMatchObject(wrongState);
+      expect((await stands()).status).toBe('completed');
+      const other = answeredValue(await site.psp.openPage(pageRequest(site)));
+      answeredValue(await close(other.id));
+      expect(await close(other.id)).toMatchObject(wrongState);
+      expect(await close('cs_test_none')).toMatchObject({ kind: 'refused', reason: 'not_found' });
+    });
+
     test('that should live too long, or too short, is refused', async () => {
       const site = await open();
       for (const ms of [60_000, 25 * 3_600_000]) {
