@@ -1,7 +1,7 @@
 import { idFromKey } from '@annals/core';
 import { paymentsProjection, sqlitePaymentsReadModel } from '@annals/payments';
 import { fedStore } from '@annals/payments/contract';
-import { providerEventsStep } from '@annals/payments/runtime';
+import { providerEventsLimits, providerEventsStep } from '@annals/payments/runtime';
 import { describe, expect, test } from 'vitest';
 import { openImpatientMarket } from './testing/impatient-market.ts';
 import type { Market } from './testing/market.ts';
@@ -63,6 +63,22 @@ describe('a webhook', () => {
     await askForEvents(market);
     expect(await typesOf(market)).toEqual(before);
     expect(market.contradictions).toEqual([]);
+  });
+
+  test('that is lost is made up for within a minute of the card', async () => {
+    const { market, site } = await openMarket();
+    await site.inject({ event: 'checkout.session.*', do: 'lose', times: 100 });
+    await market.register('c-1');
+    await site.giveCard(await market.pageUrl('c-1'), visa);
+    const { everyMs, quietMs } = providerEventsLimits;
+    // The schedule asks a moment too early, and then in its own time.
+    await site.pass(quietMs - 1_000);
+    await askForEvents(market);
+    expect(await stateOf(market)).toBe('not_started');
+    await site.pass(everyMs);
+    expect(quietMs + everyMs).toBeLessThanOrEqual(60_000);
+    expect(await askForEvents(market)).toBe('done');
+    await captured(market);
   });
 
   test('that is lost of a page that expired is made up for, too', async () => {
