@@ -113,10 +113,24 @@ export class Clients {
     const command: Command = {
       ...{ kind: 'pay', checkout: `checkout-${number}`, currency, orders },
       capture: random.chance(65) ? 'automatic' : 'manual',
-      method: random.weighted(cards),
+      // Without one the buyer gives a card on a page.
+      method: this.#drawMethod(),
       expiresAt: clock.now() + random.int(1, 4) * hourMs,
     };
     return { caller, key, command };
+  }
+
+  /** A new payment whose buyer is sent to a page. */
+  drawPage(): KeyedCommand {
+    const { caller, key, command } = this.drawPayment();
+    if (command.kind !== 'pay') throw new TypeError('a payment was drawn');
+    return { caller, key, command: { ...command, method: undefined } };
+  }
+
+  #drawMethod(): string | undefined {
+    const { random, parts } = this.#world;
+    const method = random.weighted(cards);
+    return parts.pages && random.chance(55) ? undefined : method;
   }
 
   /** A command about something that is there, under a key of its own. */

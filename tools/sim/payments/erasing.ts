@@ -113,10 +113,15 @@ async function personalOf(
   cipher: SubjectCipher,
 ): Promise<readonly Personal[]> {
   if (stream.startsWith('checkout-')) {
-    const { events } = await log.readStream(stream, { limit: 1 });
-    const opened = (await checkoutEvents.decode(events, cipher)) as unknown as Fact[];
-    return opened.flatMap(({ data }) =>
-      ['buyer_info', 'method'].map((name) => {
+    const { events } = await log.readStream(stream, { limit: 1_000 });
+    const facts = (await checkoutEvents.decode(events, cipher)) as unknown as Fact[];
+    const hasPage = facts[1]?.type === 'payment-page-requested';
+    const sealed: { readonly [type: string]: readonly string[] } = {
+      'checkout-opened': hasPage ? ['buyer_info'] : ['buyer_info', 'method'],
+      'payment-page-completed': ['method', 'fingerprint'],
+    };
+    return facts.flatMap(({ type, data }) =>
+      (sealed[type] ?? []).map((name) => {
         const subject = buyerSubject(String(data.checkout_id));
         const text = data[name] === undefined ? undefined : JSON.stringify(data[name]);
         return { subject, name, text };

@@ -162,6 +162,10 @@ function balanced(fact: Fact, sums: ReadonlyMap<string, bigint>): void {
   for (const [name, off] of totals) if (off !== 0n) throw at(fact, 'balanced', `${name} by ${off}`);
 }
 
+function pageStateOf(fold: string): string | undefined {
+  return (JSON.parse(fold) as { readonly page?: { readonly state: string } }).page?.state;
+}
+
 function sameStates(fact: Fact, market: NaiveMarket, payments: RowsAt): void {
   const orders = payments.table('orders');
   if (orders.size !== market.orders.size) {
@@ -174,8 +178,10 @@ function sameStates(fact: Fact, market: NaiveMarket, payments: RowsAt): void {
     const name = `${checkout_id} ${payment_order_id}`;
     same(name, state, market.orders.get(name)?.state);
   }
-  for (const { checkout_id, status } of payments.table('checkouts').values()) {
-    same(String(checkout_id), status, market.statusOf(String(checkout_id)));
+  for (const { checkout_id, status, fold } of payments.table('checkouts').values()) {
+    const id = String(checkout_id);
+    same(id, status, market.statusOf(id));
+    same(`the page of ${id}`, pageStateOf(String(fold)), market.pages.get(id)?.state);
   }
   for (const { seller_account, payout_id, state } of payments.table('payouts').values()) {
     const known = market.payouts.get(`${seller_account} ${payout_id}`)?.state;

@@ -33,7 +33,10 @@ function requestOf(command: Command): {
   readonly route: string;
   readonly body: object | undefined;
 } {
-  if (command.kind === 'pay') return { route: 'POST /v1/payments', body: paymentOf(command) };
+  if (command.kind === 'pay') {
+    const route = command.method === undefined ? '/v1/payment_pages' : '/v1/payments';
+    return { route: `POST ${route}`, body: paymentOf(command) };
+  }
   if (command.kind === 'payout') {
     const { seller: seller_account, payout: payout_id, currency, amount } = command;
     const body = { seller_account, payout_id, currency, amount };
@@ -56,7 +59,8 @@ function requestOf(command: Command): {
 function paymentOf(command: Extract<Command, { readonly kind: 'pay' }>): object {
   const { checkout: checkout_id, currency, orders, method, capture } = command;
   return {
-    ...{ checkout_id, capture, credit_card_info: method, return_url: 'http://shop.test/back' },
+    ...{ checkout_id, capture, return_url: 'http://shop.test/back' },
+    ...(method === undefined ? {} : { credit_card_info: method }),
     buyer_info: { name: buyerOf(checkout_id) },
     payment_orders: orders.map(({ id, seller: seller_account, amount }) => {
       return { payment_order_id: id, seller_account, amount, currency };

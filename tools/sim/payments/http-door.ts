@@ -1,5 +1,5 @@
 import { createServer, type HttpServer } from '@annals/http';
-import type { Psp, WebhookDelivery } from '@annals/payments/psp';
+import type { Psp, Routable, WebhookDelivery } from '@annals/payments/psp';
 import type { ObserverMeans } from '@annals/payments/reactors';
 import {
   type PaymentsApiMeans,
@@ -8,6 +8,8 @@ import {
   paymentsRoutes,
   scopes,
 } from '@annals/payments-api';
+
+import { pagePspOf } from './front-desk.ts';
 
 /** The providers that there are. */
 export const providerNames = ['one', 'two'] as const;
@@ -171,10 +173,11 @@ export class HttpDoor {
     const door = new HttpDoor();
     // Routes take what they work with when they are called: it is that of the process the app is lent to.
     const means = new Proxy({} as PaymentsApiMeans, {
-      get: (_, name) =>
-        name === 'pspWebhooks'
-          ? door.#webhookMeans()
-          : door.#use && Reflect.get(door.#use.means, name),
+      get: (_, name) => {
+        if (name === 'pspWebhooks') return door.#webhookMeans();
+        if (name === 'pagePsp') return ({ amount }: Routable) => pagePspOf(amount.amount);
+        return door.#use && Reflect.get(door.#use.means, name);
+      },
     });
     door.#server = await createServer({
       api: { title: 'Payments', version: '1.0.0' },

@@ -1,4 +1,5 @@
 import { InvariantError } from '../trace.ts';
+import { NaivePages } from './naive-pages.ts';
 
 /** One stored event, read without the code under test. */
 export interface Fact {
@@ -75,6 +76,7 @@ export class NaiveMarket {
     string,
     { psp: string; id: string | undefined; url: string }
   >();
+  readonly pages = new NaivePages();
   /** Where buyers have to go, by what they are asked about. */
   readonly actions = new Map<string, string>();
 
@@ -88,7 +90,6 @@ export class NaiveMarket {
   }
 
   apply(fact: Fact): void {
-    const { type, data } = fact;
     if (fact.stream.startsWith('seller-')) {
       this.#seller(fact);
       return;
@@ -98,6 +99,16 @@ export class NaiveMarket {
       return;
     }
     if (!fact.stream.startsWith('checkout-')) return;
+    if (!this.pages.take(fact)) this.#checkout(fact);
+    const checkout = String(fact.data.checkout_id);
+    const states = this.ordersOf(checkout).map(({ state }) => state);
+    this.pages.after(
+      checkout,
+      states.every((state) => ended.has(state)),
+    );
+  }
+
+  #checkout({ type, data }: Fact): void {
     if (type === 'checkout-opened') {
       this.#opened(data);
       return;

@@ -11,6 +11,8 @@ export interface Parts {
   readonly merchants: boolean;
   /** Days go by, and what falls due on them is left to the schedule; any webhook of a provider may be lost. */
   readonly schedule: boolean;
+  /** Some buyers give their card on a page of the provider; any webhook may be lost. */
+  readonly pages: boolean;
 }
 
 /** So many seeds have none of them, in percent. */
@@ -21,6 +23,7 @@ const percent: { readonly [Part in keyof Parts]: number } = {
   erasure: 40,
   merchants: 40,
   schedule: 40,
+  pages: 40,
 };
 
 /** Drawn apart from all else, so that a new part leaves the seeds without any as they were. */
@@ -34,5 +37,6 @@ export function drawParts(seed: number): Parts {
     erasure: has('erasure'),
     merchants: has('merchants'),
     schedule: has('schedule'),
+    pages: has('pages'),
   };
 }

@@ -197,7 +197,9 @@ export function startWorker(
     executor: () => paymentsExecutor({ ...means, psp, limits: { patienceMs: 6 * 3_600_000 } }),
     advance: () => paymentsAdvance({ ...means, routing }),
     ...(parts.merchants ? { webhooks: () => webhookQueue(means) } : {}),
-    ...(parts.http ? { risk: () => paymentsRisk({ ...means, screen: byHand }) } : {}),
+    ...(parts.http || parts.pages
+      ? { risk: () => paymentsRisk({ ...means, screen: byHand }) }
+      : {}),
   };
   const supervise = async (reactor: string, make: () => Reactor) => {
     for (let run = 1; !signal.aborted; run += 1) {

@@ -44,6 +44,8 @@ export interface ProviderMeans {
   readonly witness: Witness;
   /** Whether every webhook may be lost: then somebody asks for the events. */
   readonly losesAny: boolean;
+  /** Whether webhooks of pages are lost often, whatever the weather. */
+  readonly losesPages: boolean;
   /** Hands a webhook to whoever takes them; true when that one has answered with success. */
   readonly receive: (psp: string, delivery: WebhookDelivery) => Promise<boolean>;
 }
@@ -109,12 +111,13 @@ export class Provider {
   }
 
   /** Somebody's request beside the adapter: a buyer at the bank's page, a merchant at the provider's. */
-  async visit(path: string, form: string): Promise<void> {
+  async visit(path: string, form: string): Promise<Response> {
     const headers = { authorization: `Bearer ${key}` };
     const url = path.startsWith('http') ? path : `http://${this.name}.test${path}`;
-    await this.#exchange(url, { method: 'POST', headers, body: form });
+    const answer = await this.#exchange(url, { method: 'POST', headers, body: form });
     this.changes += 1;
     this.#wake.abort('work');
+    return answer;
   }
 
   /** From now on so much goes wrong. */
@@ -128,6 +131,10 @@ export class Provider {
     const chance = webhook / 400;
     const lost = this.#means.losesAny ? ['*'] : losable;
     for (const event of lost) strikes.push({ event, do: 'lose', chance });
+    if (this.#means.losesPages) {
+      // In fair weather, too: providers are asked for their events.
+      strikes.push({ event: 'checkout.session.*', do: 'lose', chance: 0.3 });
+    }
     strikes.push({ event: '*', do: 'double', chance });
     strikes.push({ event: '*', do: 'reorder', ms: 3_000, chance });
     strikes.push({ event: '*', do: 'delay', ms: 4 * minuteMs, chance });

@@ -10,6 +10,7 @@ import { checkEveryPosition } from './every-position.ts';
 import { checkReadModels, haveCaughtUp, liveSnapshot, textOf } from './invariants.ts';
 import type { NaiveOrder } from './naive-market.ts';
 import { checkNights } from './night-check.ts';
+import type { PageBuyers } from './page-buyers.ts';
 import type { ApiProcess } from './processes.ts';
 import { type Provider, ProviderBooks } from './provider.ts';
 import { Reconciling } from './reconciling.ts';
@@ -32,6 +33,7 @@ export interface SettlingMeans {
   readonly providers: readonly Provider[];
   readonly steps: Steps;
   readonly erasing: Erasing;
+  readonly pageBuyers: PageBuyers;
   readonly shop: Shop;
   readonly almanac: Almanac;
   /** Lets the day end. */
@@ -58,13 +60,14 @@ export class Settling {
   }
 
   async settle(): Promise<void> {
-    const { world, notice, night } = this.#means;
+    const { world, notice, night, pageBuyers } = this.#means;
     // Where there is a schedule, a day begins with everything at rest.
     let nights = world.parts.schedule ? 1 : 0;
     for (let waited = 0, ms = roundMs, round = 1; waited < settleMsMax; waited += ms, round += 1) {
       await this.#round();
       await world.clock.advance(ms);
       notice();
+      pageBuyers.checkKnown();
       const isSettled = await this.#isSettled();
       if (isSettled && nights === 0) return;
       // What is released after days waits for them.
@@ -77,10 +80,11 @@ export class Settling {
   }
 
   async #round(): Promise<void> {
-    const { api, clients, steps, world } = this.#means;
+    const { api, clients, steps, world, pageBuyers } = this.#means;
     for (const keyed of clients.pending.values()) clients.send(api, keyed);
     const { market } = world.witness;
     for (let count = market.actions.size; count > 0; count -= 1) steps.answerAction(true);
+    pageBuyers.actAll();
     const isByHand = !world.parts.schedule;
     const states = [...market.orders.values()].map(({ state }) => state);
     for (const state of states) {
@@ -90,6 +94,7 @@ export class Settling {
     }
     if (isByHand && states.some((state) => !ended.has(state))) steps.expire(api);
     if (isByHand) await steps.sweep(api);
+    if (isByHand && world.parts.pages) await steps.askForEvents(api);
     await steps.retryDead(api);
   }
 
@@ -103,7 +108,7 @@ export class Settling {
 
   /** What has not come to an end, in words. */
   async #unsettled(): Promise<string> {
-    const { world, api, clients, shop, almanac } = this.#means;
+    const { world, api, clients, shop, almanac, pageBuyers } = this.#means;
     const { orders, payouts } = world.witness.market;
     const words: string[] = [...clients.pending.keys()].slice(0, 2);
     for (const { checkout, id, state, refunds, disputes } of orders.values()) {
@@ -119,7 +124,7 @@ export class Settling {
     for (const { seller, id, state } of payouts.values()) {
       if (state !== 'paid' && state !== 'failed') words.push(`payout ${seller} ${id} is ${state}`);
     }
-    words.push(...shop.waiting());
+    words.push(...shop.waiting(), ...pageBuyers.waiting());
     if (world.parts.schedule) words.push(...almanac.due());
     const dead = await listDeadCalls(api);
     for (const one of dead) if (!one.retried) words.push(`${one.call} ${one.key} is given up`);
@@ -132,6 +137,7 @@ export class Settling {
     await checkReadModels(world, directory());
     await checkEveryPosition(world);
     this.#checkProviders();
+    this.#means.pageBuyers.check();
     for (const command of clients.accepted) {
       if (command.kind !== 'pay') continue;
       const orders = witness.market.ordersOf(command.checkout);
@@ -253,7 +259,13 @@ export class Settling {
     const { world, api, providers } = this.#means;
     const before = world.witness.facts.length;
     for (const { name: psp, sandbox } of providers) {
-      const kinds = { payment_intent: 'payment', refund: 'refund', payout: 'payout' } as const;
+      const kinds = {
+        payment_intent: 'payment',
+        refund: 'refund',
+        payout: 'payout',
+        'checkout.session': 'page',
+        setup_intent: 'authentication',
+      } as const;
       for (const [kind, named] of Object.entries(kinds)) {
         const page = sandbox.storage.page(kind as keyof typeof kinds, { limit: 1_000 });
         for (const { id } of page)

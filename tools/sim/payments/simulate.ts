@@ -10,6 +10,7 @@ import { dayMs } from './days.ts';
 import { Erasing } from './erasing.ts';
 import { HttpDoor, providerNames } from './http-door.ts';
 import { checkReadModels } from './invariants.ts';
+import { PageBuyers } from './page-buyers.ts';
 import { drawParts } from './parts.ts';
 import {
   type ApiProcess,
@@ -44,6 +45,14 @@ function onSchedule(seller: number) {
   return { release_after_days: releaseAfterDays[seller] ?? 0, ...schedules[seller] };
 }
 
+/** Before the checkout is stored, and before and after the provider has made the page. */
+const waitsBeforeCrash = [
+  [1, 0],
+  [2, 5],
+  [2, 200],
+  [2, 2_000],
+] as const;
+
 type Act = readonly [string, () => void | Promise<void>];
 
 class Simulation {
@@ -56,6 +65,7 @@ class Simulation {
   readonly #erasing: Erasing;
   readonly #shop: Shop;
   readonly #webhookLine: WebhookLine;
+  readonly #pageBuyers: PageBuyers;
   #apis: ApiProcess[] = [];
   #workers: WorkerProcess[] = [];
   #projectors: ProjectorProcess[] = [];
@@ -75,10 +85,10 @@ class Simulation {
     const start = Date.UTC(2026, 10, day, hour, minute);
     this.#world = makeWorld(this.#random, parts, start, trace);
     const { witness, clock } = this.#world;
-    const losesAny = parts.schedule;
+    const loses = { losesAny: parts.schedule || parts.pages, losesPages: parts.pages };
     const receive = (psp: string, delivery: WebhookDelivery) => this.#receive(psp, delivery);
     this.#providers = providerNames.map(
-      (name) => new Provider({ name, clock, random: this.#random, witness, losesAny, receive }),
+      (name) => new Provider({ name, clock, random: this.#random, witness, ...loses, receive }),
     );
     this.#books = new ProviderBooks(this.#providers);
     this.#clients = new Clients(this.#world);
@@ -86,6 +96,9 @@ class Simulation {
     this.#webhookLine = new WebhookLine(this.#world);
     this.#erasing = new Erasing(this.#world);
     this.#steps = new Steps(this.#world, this.#clients, this.#providers);
+    this.#pageBuyers = new PageBuyers(this.#world, this.#providers, (what, work) =>
+      this.#steps.begin(what, work),
+    );
   }
 
   get events(): number {
@@ -180,6 +193,7 @@ class Simulation {
     const api = () => this.#random.pick(this.#apis);
     const log = () => api().log;
     const [steps, erasing] = [this.#steps, this.#erasing];
+    const isAsked = parts.pages && !parts.schedule;
     return [
       [parts.http ? 6 : 0, ['rival', () => steps.rival(this.#apis)]],
       [parts.erasure ? 6 : 0, ['erase', () => steps.begin('erase', erasing.erase(log()))]],
@@ -188,6 +202,10 @@ class Simulation {
       [parts.merchants ? 2 : 0, ['switch', () => steps.switchShop(api())]],
       [parts.schedule ? 4 : 0, ['night', () => this.#night()]],
       [parts.merchants ? 4 : 0, ['tell again', () => steps.tellAgain(api())]],
+      [parts.pages ? 16 : 0, ['buyer at a page', () => this.#pageBuyers.act()]],
+      [parts.pages ? 4 : 0, ['give up', () => this.#pageBuyers.cancel(api(), this.#clients)]],
+      [parts.pages ? 4 : 0, ['register and crash', () => this.#registerAndCrash()]],
+      [isAsked ? 4 : 0, ['events', () => steps.beginEvents(api())]],
     ];
   }
 
@@ -199,6 +217,17 @@ class Simulation {
     const [answer, shop] = [http ? some(30) : 0, merchants ? some(70) : 0];
     this.#world.weather = { ...log, call, webhook, answer, shop };
     for (const provider of this.#providers) provider.turn(this.#world.weather);
+  }
+
+  /** The process that a page was asked of dies before the buyer is sent there. */
+  async #registerAndCrash(): Promise<void> {
+    if (this.#world.parts.http && HttpDoor.left === 0) return;
+    const api = this.#random.pick(this.#apis);
+    this.#clients.send(api, this.#clients.drawPage());
+    await this.#world.projectorClock.pass(this.#random.weighted(waitsBeforeCrash));
+    this.#apis.splice(this.#apis.indexOf(api), 1);
+    api.kill();
+    this.#startApi();
   }
 
   #resend(): void {
@@ -347,6 +376,7 @@ class Simulation {
     const settling = new Settling({
       ...{ world: this.#world, api, directory: () => this.#directory(), clients: this.#clients },
       ...{ ...this.#outside, steps: this.#steps, erasing: this.#erasing },
+      pageBuyers: this.#pageBuyers,
       ...{ almanac: new Almanac(this.#world, sellers), night: () => this.#night() },
       notice: () => this.#notice(),
       stop: () => {

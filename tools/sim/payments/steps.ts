@@ -1,7 +1,9 @@
 import { requestEnd } from '@annals/payments';
 import { listDeadCalls, retryDeadCall, sweep, type Waiting } from '@annals/payments/reactors';
+import { providerEventsStep } from '@annals/payments/runtime';
 import type { Clients } from './clients.ts';
 import { sellers } from './clients.ts';
+import { providerNames } from './http-door.ts';
 import type { NaiveOrder } from './naive-market.ts';
 import type { ApiProcess } from './processes.ts';
 import type { Provider } from './provider.ts';
@@ -217,6 +219,18 @@ export class Steps {
 
   beginSweep(api: ApiProcess): void {
     this.begin('sweep', this.sweep(api));
+  }
+
+  /** The timer that asks providers for what a webhook did not tell. */
+  async askForEvents({ log, cipher, clock, observer }: ApiProcess): Promise<void> {
+    const routing = { names: providerNames, psp: (name: string) => observer.psp(name) };
+    const step = providerEventsStep({ log, cipher, clock, routing, observer });
+    const came = await step.run(new AbortController().signal);
+    this.#world.trace.say(`events ${came}`);
+  }
+
+  beginEvents(api: ApiProcess): void {
+    this.begin('events', this.askForEvents(api));
   }
 
   /** A person asks for one more try of every call that was given up. */

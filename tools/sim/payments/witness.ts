@@ -113,6 +113,7 @@ export class Witness {
         if (event) this.#event(event);
       }
     }
+    this.market.pages.check();
   }
 
   #event(event: StoredEvent): void {
