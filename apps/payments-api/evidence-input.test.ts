@@ -12,6 +12,7 @@ describe('evidence', () => {
     );
     expect(takes({ statement: long })).toBe(true);
     expect(evidenceInput.safeParse(undefined).success).toBe(true);
+    expect(evidenceInput.safeParse({}).success).toBe(false);
   });
 
   test.each([

@@ -4,6 +4,8 @@ export const limits = {
   evidenceCharsMax: 20_000,
   /** Of all of it: it is one event. */
   evidenceBytesMax: 150_000,
+  /** Bytes of the body of an answer to a dispute: its files are base64. */
+  evidenceBodyBytesMax: 6_500_000,
   /** Characters of ids that callers make up: of checkouts, orders, sellers, refunds and payouts. */
   idCharsMax: 64,
   /** Orders in one checkout. */

@@ -5,9 +5,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { changedOrderAnswer, shownChange } from './answers.ts';
 import { problemOf } from './errors.ts';
-import { evidenceInput } from './evidence-input.ts';
+import { evidenceInput, filesOf } from './evidence-input.ts';
 import { amountOfOrder, idSchema, keyHeaders, keyProblems } from './fields.ts';
 import { type Answered, keyed } from './keyed.ts';
+import { limits } from './limits.ts';
 import type { PaymentsApiMeans } from './means.ts';
 import { findOrder } from './reads.ts';
 import { scopes } from './scopes.ts';
@@ -149,26 +150,30 @@ function evidenceRoute(means: PaymentsApiMeans): Route {
     tag: 'orders',
     summary: 'Answer a dispute with evidence',
     description:
-      'With a body the evidence is sent to the provider, once and for all: 202 says that it is on its way. Without one it is ' +
-      'only noted that it was handed over by hand, and by which key.',
+      'With a body the evidence, texts and files, is sent to the provider, once and for all: 202 says that it is on its way. ' +
+      'Without one it is only noted that it was handed over by hand, and by which key.',
     params: { ...params, dispute_id: idSchema },
     headers: keyHeaders,
     body: evidenceInput,
+    bodyBytesMax: limits.evidenceBodyBytesMax,
     response: { 200: changedOrderAnswer, 202: changedOrderAnswer },
     problems: ['unknown-dispute', 'not-open', ...orderProblems],
     handler: (request, reply) => {
       const { dispute_id: disputeId } = request.params;
       const givenBy = request.caller.keyId;
-      const { evidence } = request.body ?? {};
+      const { body } = request;
       return change(
         means,
         request,
         reply,
-        evidence ? 202 : 200,
-        (payments, named, { begunAt: at }) => {
+        body ? 202 : 200,
+        (payments, named, { begunAt: at, requestId }) => {
           const given = { disputeId, givenBy, at };
-          return evidence
-            ? payments.submitEvidence(named.checkout, named.order, { ...given, evidence })
+          const files = { requestId, files: filesOf(body) };
+          return body
+            ? payments.submitEvidence(named.checkout, named.order, {
+                ...{ ...given, evidence: body.evidence ?? {}, files },
+              })
             : payments.evidence(named.checkout, named.order, given);
         },
       );

@@ -2,8 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { pipeline, Readable } from 'node:stream';
 import type { Clock } from '@annals/core';
 import { z } from 'zod';
-import { parameterLimits } from './core/parameters.ts';
-import type { ApiAnswer, ApiRequest, Sandbox } from './core/sandbox.ts';
+import {
+  type ApiAnswer,
+  type ApiRequest,
+  bodyMaxOf,
+  bodyText,
+  type Sandbox,
+} from './core/sandbox.ts';
 import { type Exchanged, exchange } from './exchange.ts';
 import { json, parsedJson } from './pages/site.ts';
 
@@ -37,15 +42,15 @@ async function serve(
   incoming: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const body = await bodyOf(incoming);
+  const headers = Object.fromEntries(
+    Object.entries(incoming.headers).map(([name, value]) => [name, String(value ?? '')]),
+  );
+  const body = await bodyOf(incoming, headers);
   if (body === undefined) {
     response.writeHead(413, { connection: 'close' }).end();
     return;
   }
   const [path = '/', query = ''] = (incoming.url ?? '/').split(/\?(.*)/s);
-  const headers = Object.fromEntries(
-    Object.entries(incoming.headers).map(([name, value]) => [name, String(value ?? '')]),
-  );
   const request: ApiRequest = { method: incoming.method ?? 'GET', path, query, body, headers };
   const { clock, sandbox, onChange } = options;
   const exchanged =
@@ -89,13 +94,16 @@ function send(response: ServerResponse, { status, headers, body }: ApiAnswer): v
 }
 
 /** The whole body as text; undefined when it is too large. */
-async function bodyOf(incoming: IncomingMessage): Promise<string | undefined> {
+async function bodyOf(
+  incoming: IncomingMessage,
+  headers: ApiRequest['headers'],
+): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of incoming) {
     bytes += (chunk as Buffer).byteLength;
-    if (bytes > parameterLimits.bodyBytesMax) return undefined;
+    if (bytes > bodyMaxOf(headers)) return undefined;
     chunks.push(chunk as Buffer);
   }
-  return Buffer.concat(chunks).toString();
+  return bodyText(Buffer.concat(chunks), headers);
 }

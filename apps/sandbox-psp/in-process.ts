@@ -1,4 +1,4 @@
-import type { ApiAnswer, Sandbox } from './core/sandbox.ts';
+import { type ApiAnswer, bodyText, type Sandbox } from './core/sandbox.ts';
 import { exchange } from './exchange.ts';
 
 /** The sandbox behind a function like `fetch`: the official client talks to it without a socket. */
@@ -13,13 +13,19 @@ export function sandboxFetch(
       method: init?.method ?? 'GET',
       path: url.pathname,
       query: url.search.slice(1),
-      body: typeof init?.body === 'string' ? init.body : '',
+      body: textOf(init?.body, headers),
       headers,
     };
     const exchanged = await exchange(sandbox, request, sleep);
     if (exchanged.kind === 'answer') return responseOf(exchanged.answer);
     throw Object.assign(new TypeError('fetch failed'), { code: 'ECONNRESET' });
   };
+}
+
+/** Forms are text, and forms with files are bytes. */
+function textOf(body: unknown, headers: Readonly<Record<string, string>>): string {
+  if (body instanceof Uint8Array) return bodyText(Buffer.from(body), headers);
+  return typeof body === 'string' ? body : '';
 }
 
 function responseOf({ status, headers, body }: ApiAnswer): Response {

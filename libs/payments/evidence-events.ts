@@ -1,6 +1,6 @@
 import { eventType } from '@annals/event-log';
 import { z } from 'zod';
-import { evidenceFields } from './psp/evidence.ts';
+import { evidenceFields, evidenceFileFields, evidenceFileTypes } from './psp/evidence.ts';
 import { buyerSubject } from './streams.ts';
 
 /** The stored formats of evidence that a provider is sent, in the stream of the checkout. */
@@ -29,6 +29,17 @@ export const disputeEvidenceRequested = eventType({
     given_by: z.string(),
     /** It speaks of the buyer: where they live, what they did. */
     evidence,
+    /** Files that were stored before, each in a stream of its own (`evidence-files.ts`). Absent where there are none. */
+    files: z
+      .array(
+        z.strictObject({
+          field: z.enum(evidenceFileFields),
+          type: z.enum(evidenceFileTypes),
+          file_id: z.string(),
+          bytes: z.int().min(1),
+        }),
+      )
+      .optional(),
     call_before: z.int(),
   }),
   personal: { subject: ({ checkout_id }) => buyerSubject(checkout_id), fields: ['evidence'] },

@@ -3,6 +3,7 @@ import type { DomainEvent, EventTypes, StoredEvent } from '@annals/event-log';
 import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
 import { describe, expect, test } from 'vitest';
 import { paymentsEvents, type RecordedPaymentsEvent } from './events.ts';
+import { evidenceFileEvents } from './evidence-files.ts';
 import { idempotencyEvents } from './idempotency/events.ts';
 import { deadLetterEvents } from './reactors/dead-letter-events.ts';
 import { statementEvents } from './reconciliation/bank-statement-events.ts';
@@ -30,6 +31,7 @@ const codecs: { readonly [of: string]: EventTypes<any> } = {
   'dead letters': deadLetterEvents,
   'deny list': denyListEvents,
   'days of the schedule': dayMarkEvents,
+  'files of evidence': evidenceFileEvents,
   'events of providers': providerMarkEvents,
   'pruned keys': pruneMarkEvents,
   'bank statements': statementEvents,

@@ -21,6 +21,7 @@ import {
   type WalletBalance,
 } from './decide/seller.ts';
 import type { CheckoutEvent, SellerEvent } from './events.ts';
+import { keepEvidenceFiles } from './evidence-files.ts';
 import type { PayoutLimits } from './finance/payout-limits.ts';
 import type { Finance } from './finance/service.ts';
 import {
@@ -32,7 +33,7 @@ import {
 } from './known-streams.ts';
 import { type Decided, type Refused, refused } from './outcome.ts';
 import { isPayoutDay, scheduledPayoutId } from './payout-schedule.ts';
-import type { Evidence } from './psp/evidence.ts';
+import type { Evidence, EvidenceFile } from './psp/evidence.ts';
 import type { PspDispute, PspPayment, PspPayout, PspRefund } from './psp/port.ts';
 import type { WalletsReadModel } from './read-model/wallets.ts';
 import type { Seller, SellerTerms } from './seller-state.ts';
@@ -204,15 +205,31 @@ export class Payments {
     );
   }
 
-  /** Has the provider be sent it. */
+  /**
+   * Has the provider be sent it. Files are stored first, and only where the dispute takes an answer; `requestId` tells those
+   * of one request from those of another.
+   */
   async submitEvidence(
     id: string,
     orderId: string,
-    command: Parameters<Payments['evidence']>[2] & { readonly evidence: Evidence },
+    command: Parameters<Payments['evidence']>[2] & {
+      readonly evidence: Evidence;
+      readonly files?: { readonly requestId: string; readonly files: readonly EvidenceFile[] };
+    },
   ): Promise<CheckoutChanged> {
-    return this.changeCheckout(id, (checkout) =>
-      requestEvidence(checkout, orderId, { ...command, ...this.#call(command) }),
-    );
+    const { files: given, ...rest } = command;
+    const request = (files: Parameters<typeof requestEvidence>[2]['files'] = []) =>
+      this.changeCheckout(id, (checkout) =>
+        requestEvidence(checkout, orderId, { ...rest, ...this.#call(command), files }),
+      );
+    if (!given || given.files.length === 0) return request();
+    const { state } = await this.checkout(id);
+    const wanted = requestEvidence(state?.checkout, orderId, { ...rest, ...this.#call(command) });
+    if (wanted.kind === 'refused') return wanted;
+    const { requestId } = given;
+    const of = { checkoutId: id, requestId, at: this.#at(command) };
+    const kept = await keepEvidenceFiles(this.#means, of, given.files);
+    return kept.kind === 'kept' ? request(kept.files) : kept;
   }
 
   /** What a provider says, whoever brought it; what changes nothing stores nothing. */

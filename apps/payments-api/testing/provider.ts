@@ -22,6 +22,8 @@ export interface Provider {
   payAtPage(query: { readonly return_url: string; readonly reference: string }): Promise<URL>;
   /** The buyer types a card at a page that the platform has asked for; where that leads to. */
   payAt(pageUrl: string, number?: string): Promise<URL>;
+  /** The provider itself, to look into its books. */
+  readonly sandbox: Sandbox;
   /** Money that the platform has at the provider for payouts. */
   topUp(amount: number, currency: string): Promise<void>;
 }
@@ -87,6 +89,7 @@ export function startProvider({ log, cipher, clock, signal, runs }: ProviderOpti
       ]
     : [];
   return {
+    sandbox,
     done: Promise.all(running).then(() => undefined),
     ...buyer(fetch),
     topUp: async (amount, currency) => {

@@ -1,6 +1,7 @@
 import { checkoutSessionRoutes } from './checkout-sessions.ts';
 import { disputeRoutes } from './disputes.ts';
 import { eventRoutes } from './events.ts';
+import { fileRoutes } from './files.ts';
 import { paymentIntentRoutes } from './payment-intents.ts';
 import { paymentMethodRoutes } from './payment-methods.ts';
 import { payoutRoutes } from './payouts.ts';
@@ -18,6 +19,7 @@ export const routes: readonly Route[] = [
   ...refundRoutes,
   ...payoutRoutes,
   ...disputeRoutes,
+  ...fileRoutes,
   ...eventRoutes,
   ...reportRoutes,
 ];

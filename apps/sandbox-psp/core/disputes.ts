@@ -70,6 +70,19 @@ const updating = z.strictObject({
   submit: fields.flag.default(true),
 });
 
+/** Members of evidence that are ids of files. */
+const fileMembers: ReadonlySet<string> = new Set([
+  'receipt',
+  'customer_communication',
+  'customer_signature',
+  'service_documentation',
+  'shipping_documentation',
+  'refund_policy',
+  'cancellation_policy',
+  'duplicate_charge_documentation',
+  'uncategorized_file',
+]);
+
 /** Evidence that contains `winning_evidence` wins, and other evidence loses: Stripe's test words. */
 function update(books: Books, given: z.output<typeof updating>, id: string): Reply {
   const dispute = books.get('dispute', id);
@@ -77,6 +90,10 @@ function update(books: Books, given: z.output<typeof updating>, id: string): Rep
   if (dispute.status !== 'needs_response') {
     return refusal('This dispute is already closed.', { code: 'status_transition_invalid' });
   }
+  const [strange] = Object.entries(given.evidence ?? {}).filter(
+    ([name, file]) => fileMembers.has(name) && !books.get('file', file),
+  );
+  if (strange) return missing('file upload', strange[1], `evidence[${strange[0]}]`);
   const evidence = { ...dispute.evidence, ...given.evidence };
   const hasEvidence = Object.keys(evidence).length > 0;
   const submitted = given.submit && hasEvidence;

@@ -247,6 +247,16 @@ export interface ReportRun extends Base {
   readonly succeeded_at: number | null;
 }
 
+/** What was uploaded. Its content is a member of the sandbox's books only, as base64. */
+export interface StoredFile extends Base {
+  readonly object: 'file';
+  readonly filename: string;
+  readonly purpose: string;
+  readonly size: number;
+  readonly type: string;
+  readonly content: string;
+}
+
 export interface Objects {
   readonly payment_intent: PaymentIntent;
   readonly setup_intent: SetupIntent;
@@ -262,6 +272,7 @@ export interface Objects {
   readonly event: Event;
   readonly webhook_endpoint: WebhookEndpoint;
   readonly 'reporting.report_run': ReportRun;
+  readonly file: StoredFile;
 }
 
 export type Kind = keyof Objects;
@@ -282,6 +293,7 @@ export const prefixes: Readonly<Record<Kind, string>> = {
   event: 'evt_',
   webhook_endpoint: 'we_',
   'reporting.report_run': 'frr_',
+  file: 'file_',
 };
 
 /** The kind of the object that an id names, or undefined. */

@@ -5,6 +5,8 @@ import { invalid, type Reply } from './reply.ts';
 
 export const parameterLimits = {
   bodyBytesMax: 262_144,
+  /** Of a form with a file. */
+  fileBodyBytesMax: 6_000_000,
   parametersMax: 1_000,
   depthMax: 6,
   listItemsMax: 100,

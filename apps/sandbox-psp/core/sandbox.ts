@@ -16,6 +16,7 @@ import { expand } from './expand.ts';
 import { Faults } from './faults.ts';
 import { jobSchema } from './job.ts';
 import { runJob } from './jobs.ts';
+import { boundaryOf, parseMultipart } from './multipart.ts';
 import { checkParameters, parameterLimits, parseForm } from './parameters.ts';
 import { failure, invalid, type Reply } from './reply.ts';
 import { reportLines, runOfFile } from './reports.ts';
@@ -27,6 +28,7 @@ export interface ApiRequest {
   readonly path: string;
   /** After the question mark. */
   readonly query: string;
+  /** A form with files has a character for each byte. */
   readonly body: string;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;
@@ -151,8 +153,8 @@ export class Sandbox {
     if (!this.knows(request.headers.authorization)) return answered(unauthorized);
     const matched = matchRoute(request.method, request.path);
     if (!matched) return this.#otherwise(request, requestId) ?? answered(unknownRoute(request));
-    if (request.body.length > parameterLimits.bodyBytesMax) return answered(tooLarge);
-    const form = parseForm(request.method === 'POST' ? request.body : request.query);
+    if (request.body.length > bodyMaxOf(request.headers)) return answered(tooLarge);
+    const form = formOf(request);
     if (form.kind === 'refused') return answered(form.reply);
     const given = form.value;
     const key = request.method === 'POST' ? request.headers['idempotency-key'] : undefined;
@@ -297,6 +299,26 @@ export class Sandbox {
     const headers = { ...headersOf(requestId), 'content-type': 'text/csv; charset=utf-8' };
     return { kind: 'answered', answer: { status: 200, headers, body } };
   }
+}
+
+/** How large a body may be: files are larger than forms. */
+export function bodyMaxOf(headers: ApiRequest['headers']): number {
+  const { bodyBytesMax, fileBodyBytesMax } = parameterLimits;
+  return boundaryOf(headers['content-type']) === undefined ? bodyBytesMax : fileBodyBytesMax;
+}
+
+/** The text that the bytes of a body are: byte by byte where there are files in it. */
+export function bodyText(bytes: Buffer, headers: ApiRequest['headers']): string {
+  return bytes.toString(boundaryOf(headers['content-type']) === undefined ? 'utf8' : 'latin1');
+}
+
+function formOf({ method, body, query, headers }: ApiRequest) {
+  if (method !== 'POST') return parseForm(query);
+  const boundary = boundaryOf(headers['content-type']);
+  if (boundary === undefined) return parseForm(body);
+  const value = parseMultipart(body, boundary);
+  if (value) return { kind: 'parsed', value } as const;
+  return { kind: 'refused', reply: invalid('Invalid request: it is no form.') } as const;
 }
 
 function written({ status, body }: Reply, requestId: string): ApiAnswer {

@@ -1,4 +1,5 @@
 import type { CheckoutEvent } from '../events.ts';
+import type { KeptFile } from '../evidence-files.ts';
 import { decided, refused } from '../outcome.ts';
 import type { Evidence } from '../psp/evidence.ts';
 import type { Checkout } from '../state.ts';
@@ -41,9 +42,13 @@ export function giveEvidence(
 export function requestEvidence(
   checkout: Checkout | undefined,
   orderId: string,
-  command: Given & { readonly evidence: Evidence; readonly callBefore: number },
+  command: Given & {
+    readonly evidence: Evidence;
+    readonly files?: readonly KeptFile[];
+    readonly callBefore: number;
+  },
 ) {
-  const { disputeId, givenBy, evidence, at, callBefore } = command;
+  const { disputeId, givenBy, evidence, files = [], at, callBefore } = command;
   const found = findDispute(checkout, orderId, disputeId);
   if (found.kind === 'refused') return found;
   const { dispute, ids, order } = found;
@@ -56,9 +61,15 @@ export function requestEvidence(
   return decided(
     checkoutEvent('dispute-evidence-requested', [orderId, disputeId, String(submission)], at, {
       ...{ ...ids, dispute_id: disputeId, submission, psp: charged.psp, given_by: givenBy },
-      ...{ evidence, call_before: callBefore },
+      evidence,
+      ...(files.length === 0 ? {} : { files: files.map(storedFile) }),
+      call_before: callBefore,
     }),
   );
+}
+
+function storedFile({ field, type, fileId: file_id, bytes }: KeptFile) {
+  return { field, type, file_id, bytes };
 }
 
 /** The provider has not taken it: the dispute waits for an answer as before. */

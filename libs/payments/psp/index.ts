@@ -4,7 +4,17 @@ export {
   CircuitBreaker,
   type CircuitState,
 } from './circuit-breaker.ts';
-export { type Evidence, type EvidenceField, evidenceFields } from './evidence.ts';
+export {
+  type Evidence,
+  type EvidenceField,
+  type EvidenceFile,
+  type EvidenceFileField,
+  type EvidenceFileType,
+  evidenceFields,
+  evidenceFileFields,
+  evidenceFileLimits,
+  evidenceFileType,
+} from './evidence.ts';
 export * from './port.ts';
 export {
   type Choice,

@@ -11,7 +11,7 @@
  * - The same `key` with the same request has one effect and one answer while the key lives (`keyLifeMs`).
  */
 
-import type { Evidence } from './evidence.ts';
+import type { Evidence, EvidenceFile } from './evidence.ts';
 
 /** Minor units of an ISO 4217 currency, its code in upper case. */
 export interface PspMoney {
@@ -268,6 +268,8 @@ export interface CreatePayout extends PspCall {
 export interface SubmitEvidence extends PspCall {
   readonly disputeId: string;
   readonly evidence: Evidence;
+  /** Each field once. */
+  readonly files?: readonly EvidenceFile[];
 }
 
 /** Proves once that the buyer is the holder of a payment method, for several payments of one checkout. */

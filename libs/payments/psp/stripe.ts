@@ -263,14 +263,24 @@ class StripePsp implements Psp {
     return this.#answerOf(made, (payout) => payoutOf(this.name, payout));
   }
 
-  async submitEvidence({ key, disputeId, evidence, signal }: SubmitEvidence) {
-    const made = await this.#call(signal, () =>
-      this.#stripe.disputes.update(
+  /** Files are uploaded first, each with a key of its own made of ours: sent again they are the same files. */
+  async submitEvidence({ key, disputeId, evidence, files = [], signal }: SubmitEvidence) {
+    const made = await this.#call(signal, async () => {
+      const uploaded: Record<string, string> = {};
+      for (const { field, type, bytes } of files) {
+        const file = { data: bytes, name: `${field}.${type.split('/')[1]}`, type };
+        const { id } = await this.#stripe.files.create(
+          { purpose: 'dispute_evidence', file },
+          { idempotencyKey: `${key}.${field}` },
+        );
+        uploaded[field] = id;
+      }
+      return this.#stripe.disputes.update(
         disputeId,
-        { evidence: stripeEvidence(evidence), submit: true },
+        { evidence: { ...stripeEvidence(evidence), ...uploaded }, submit: true },
         { idempotencyKey: key },
-      ),
-    );
+      );
+    });
     return this.#answerOf(made, (dispute) => disputeOf(this.name, dispute));
   }
 

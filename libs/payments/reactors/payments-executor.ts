@@ -3,6 +3,8 @@ import type { EventLog, StoredEvent } from '@annals/event-log';
 import type { AnyRecordedEvent, Reactor } from '@annals/projection';
 import { deadLetterCall } from '../decide/attempts.ts';
 import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
+import { readEvidenceFile } from '../evidence-files.ts';
+import type { EvidenceFile } from '../psp/evidence.ts';
 import type { Psp } from '../psp/port.ts';
 import { checkoutCategory, sellerCategory } from '../streams.ts';
 import {
@@ -62,6 +64,7 @@ export function paymentsExecutor(options: PaymentsExecutorOptions): Reactor {
     stands: (_, event) => executor.stands(askedBy(event)),
     record: (intent, outcome, event) => executor.record(intent, outcome, askedBy(event)),
     doubt: (_, detail, event) => executor.doubt(askedBy(event), detail),
+    complete: (intent) => executor.complete(intent),
     looksFirst: (event) => 'asked' in event,
     ...(options.limits ? { limits: options.limits } : {}),
   });
@@ -114,6 +117,17 @@ class PaymentsExecutor {
       return payoutStillAsked((await this.#folds.sellers.load(stream)).state, event);
     }
     return stillAsked((await this.#folds.checkouts.load(stream)).state, event);
+  }
+
+  /** With the files that it names, but for those of a buyer who was erased. */
+  async complete(intent: PspIntent): Promise<PspIntent> {
+    if (intent.call !== 'evidence' || !intent.kept) return intent;
+    const files: EvidenceFile[] = [];
+    for (const kept of intent.kept) {
+      const file = await readEvidenceFile(this.#options, kept);
+      if (file) files.push(file);
+    }
+    return { ...intent, files };
   }
 
   async record(

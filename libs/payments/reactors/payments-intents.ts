@@ -76,6 +76,9 @@ const readers = {
     ...{ call: 'evidence', psp: data.psp, disputeId: data.dispute_id },
     // That of a buyer who was erased is gone.
     evidence: data.evidence ?? {},
+    ...(data.files === undefined
+      ? {}
+      : { kept: data.files.map(({ file_id: fileId, ...file }) => ({ ...file, fileId })) }),
   }),
   'payout-requested': ({ data }: Named<'payout-requested'>): Asked => ({
     ...{ call: 'payout', psp: data.psp, destination: data.bank_token ?? erasedMethod },

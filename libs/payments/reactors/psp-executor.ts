@@ -49,6 +49,8 @@ export interface PspExecutorOptions {
     outcome: PspOutcome,
     event: AnyRecordedEvent,
   ) => Promise<void>;
+  /** The intent with what it only names, read right before a call; as it is unless told. Throws where it can't be read. */
+  readonly complete?: (intent: PspIntent) => Promise<PspIntent>;
   /** Whether the call was given up before, so that it is looked for before anything is sent. Pure. */
   readonly looksFirst?: (event: AnyRecordedEvent) => boolean;
   /** Told when nobody knows (yet) what became of a call, so that the domain can say so. Once for each intent. */
@@ -136,9 +138,10 @@ class Executor {
       if (this.#options.looksFirst?.(event) && !memory.tries.some(({ what }) => what === 'look')) {
         throw new OutcomeUnknownError('it was given up before: it is looked for first');
       }
+      const whole = (await this.#options.complete?.(intent)) ?? intent;
       // From here on it may be sent. The call may wait for a connection as long as the terms say.
       memory.sentBy = this.#options.clock.now() + psp.terms.callMsMax;
-      const sent = await sendIntent(psp, intent, signal);
+      const sent = await sendIntent(psp, whole, signal);
       memory.faults = 0;
       this.#remember(memory, 'call', sent);
       if (sent.kind === 'outcome') return this.#settle(intent, event, sent.outcome);

@@ -1,4 +1,5 @@
-import type { Evidence } from '../psp/evidence.ts';
+import type { KeptFile } from '../evidence-files.ts';
+import type { Evidence, EvidenceFile } from '../psp/evidence.ts';
 import type {
   DeclineNext,
   DeclineReason,
@@ -100,6 +101,9 @@ interface PayoutIntent {
 interface EvidenceIntent {
   readonly disputeId: string;
   readonly evidence: Evidence;
+  /** Those that are in the log, and what is in them once they were read for a call. */
+  readonly kept?: readonly KeptFile[];
+  readonly files?: readonly EvidenceFile[];
 }
 
 /** An object of the provider, as it was when it was looked at. */

@@ -165,6 +165,27 @@ export function describeLater(open: OpenSite): void {
       });
     });
 
+    test('are answered with files, each uploaded once, also where the answer was lost', async () => {
+      const site = await open();
+      await captured(site, 'pm_card_createDispute');
+      await site.pass(sitePace.disputeMs);
+      const hint = hintsOf(site).find((one) => one.startsWith('charge.dispute.created'));
+      const disputeId = hint?.split(' ')[1] ?? '';
+      const bytes = Buffer.concat([Buffer.from('%PDF-1.7\r\n'), Buffer.alloc(400_000, '\u00ff\r')]);
+      const receipt = { field: 'receipt', type: 'application/pdf', bytes } as const;
+      const request = { key: fresh('k'), disputeId, evidence: { statement: 'see' } };
+      const wrong = { ...receipt, bytes: Buffer.from('no PDF') };
+      expect(await site.psp.submitEvidence({ ...request, files: [wrong] })).toMatchObject({
+        ...{ kind: 'refused', reason: 'invalid_request' },
+      });
+      await site.inject({ operation: 'files.create', do: 'cut', when: 'after' });
+      const whole = { ...request, key: fresh('k'), files: [receipt] };
+      expect((await site.psp.submitEvidence(whole)).kind).toBe('unknown');
+      const answered = answeredValue(await site.psp.submitEvidence(whole));
+      expect(answered.status).toBe('under_review');
+      expect(answeredValue(await site.psp.submitEvidence(whole))).toEqual(answered);
+    });
+
     test('without evidence are lost when their time is over', async () => {
       const site = await open();
       await captured(site, 'pm_card_createDisputeProductNotReceived');
