@@ -145,6 +145,7 @@ function servicesOf({
 /** The reactors by name, for whoever says where they begin. */
 export const reactorsOfPayments: readonly Pick<Reactor, 'name' | 'categories'>[] = [
   { name: paymentsRiskName, categories: [checkoutCategory] },
+  // Erasures alone are nothing that it could have worked on: it begins with the first checkout.
   { name: paymentsAdvanceName, categories: [checkoutCategory] },
   { name: paymentsExecutorName, categories: executorCategories },
   { name: payoutReleasesName, categories: [financeCategory] },
