@@ -5,6 +5,7 @@ import { Finance } from '@annals/payments/finance';
 import { IdempotencyStore } from '@annals/payments/idempotency';
 import type { PspRouting, Routable } from '@annals/payments/psp';
 import { paymentsObserver } from '@annals/payments/reactors';
+import { waitingBreaks } from '@annals/payments/reconciliation';
 import {
   cardLookupDefault,
   DenyLists,
@@ -35,6 +36,8 @@ export interface OpenPayments {
   readonly reads: PaymentsReads;
   /** Where every order is that was accepted; undefined where a read model is lost or not filled yet. */
   stages(): Promise<OrdersByStage | undefined>;
+  /** Breaks of reconciliation that wait for somebody, by queue; undefined as above. */
+  waitingBreaks(): ReturnType<typeof waitingBreaks>;
   /** Resolves when the first read models are filled or lost, and at the latest after `msMax`. */
   readable(msMax: number): Promise<void>;
   /** What to close, in this order. */
@@ -110,6 +113,8 @@ export async function openPayments(
       reads.state() === 'ready'
         ? ordersByStage({ log, cipher, read: reads.payments, accepted })
         : undefined,
+    waitingBreaks: async () =>
+      reads.state() === 'ready' ? waitingBreaks(reads.queues) : undefined,
     readable: async (msMax) => {
       for (let ms = 0; ms < msMax && reads.state() === 'building'; ms += pollMs) {
         await clock.sleep(pollMs);

@@ -5,6 +5,8 @@ import { Counter, Gauge } from 'prom-client';
 export interface PaymentsMetrics {
   /** Undefined where this process cannot tell: no read model, or one that is lost. */
   readonly stages: () => Promise<OrdersByStage | undefined>;
+  /** Breaks of reconciliation that wait for somebody, by queue; undefined as above. */
+  readonly waitingBreaks: () => Promise<{ readonly [queue: string]: number } | undefined>;
   /** The reactors of this process; none where it has no such role. */
   readonly reactors: () => readonly ReactorStatus[];
 }
@@ -12,7 +14,7 @@ export interface PaymentsMetrics {
 /** Where every order is, and how the reactors stand. Read when they are scraped. */
 export function registerPaymentsMetrics(
   registry: HttpServer['registry'],
-  { stages, reactors }: PaymentsMetrics,
+  { stages, waitingBreaks, reactors }: PaymentsMetrics,
 ): void {
   const registers = [registry];
   let reading: Promise<OrdersByStage | undefined> | undefined;
@@ -61,6 +63,17 @@ export function registerPaymentsMetrics(
     'Calls to payment providers that wait for a person.',
     ({ deadCalls }) => deadCalls,
   );
+  new Gauge({
+    name: 'annals_reconciliation_breaks',
+    help: 'Breaks of reconciliation that wait for a person, by queue (finance, special); counted to 2,000.',
+    labelNames: ['queue'],
+    registers,
+    async collect() {
+      const found = await waitingBreaks().catch(() => undefined);
+      this.reset();
+      for (const [queue, breaks] of Object.entries(found ?? {})) this.set({ queue }, breaks);
+    },
+  });
   registerReactorMetrics(registers, reactors);
 }
 

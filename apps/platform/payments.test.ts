@@ -83,6 +83,10 @@ test('every order that was accepted is in one stage of the metrics, and the reac
     ['stage="done",state="failed"', 1],
   ]);
   expect(figures('annals_payment_calls_dead')).toEqual([['', 0]]);
+  expect(figures('annals_reconciliation_breaks')).toEqual([
+    ['queue="finance"', 0],
+    ['queue="special"', 0],
+  ]);
   const running = figures('annals_reactor_state').map(([labels]) => labels);
   expect(running.toSorted()).toEqual([
     'reactor="payments-advance",state="running"',

@@ -214,6 +214,7 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
   });
   registerPaymentsMetrics(server.registry, {
     stages: async () => payments?.stages(),
+    waitingBreaks: async () => payments?.waitingBreaks(),
     reactors: () => projector?.reactors() ?? [],
   });
   // Closes of periods that an earlier process left half done are finished in the background.

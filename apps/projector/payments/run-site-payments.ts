@@ -1,5 +1,5 @@
 import { paymentsProjection } from '@annals/payments';
-import { reconcileNight } from '@annals/payments/reconciliation';
+import { reconcileNight, troublesOf } from '@annals/payments/reconciliation';
 import { openRisk } from '@annals/payments/risk';
 import {
   type ReactorStatus,
@@ -93,9 +93,11 @@ async function start(
     webhooks: { deliveries: reads.deliveries, post: httpPost(settings) },
     reconcileNight: async (day, ofStep) => {
       const report = await reconcileNight(night, day, ofStep);
-      if (report.kind === 'refused') return 'later';
-      if (report.open > 0)
-        onTrouble('reconcile', `${day}: ${report.open} breaks wait for somebody`);
+      if (report.kind === 'refused') {
+        onTrouble('reconcile', `${day}: ${report.reason}: ${report.detail}`);
+        return 'later';
+      }
+      for (const trouble of troublesOf(report)) onTrouble('reconcile', trouble);
       return report.kind;
     },
     mayWork: () => isBuilt(reads) && isOurs(status()),

@@ -124,10 +124,29 @@ export function clearBreaks(
     const one = day.breaks.get(break_id);
     if (!one || !isOpen(one)) return [];
     const reason = one.found.class === 'missing_in_psp' ? 'line-came-later' : 'entry-came-later';
-    const data = { ...named(of), break_id, reason };
-    return event('break-cleared', of, ['cleared', break_id], data);
+    return cleared(of, break_id, reason);
   });
   return decided(...events);
+}
+
+type ClearedBecause = Extract<
+  SettlementEvent,
+  { readonly type: 'break-cleared' }
+>['data']['reason'];
+
+function cleared(of: OfDay, break_id: string, reason: ClearedBecause): SettlementEvent {
+  return event('break-cleared', of, ['cleared', break_id], { ...named(of), break_id, reason });
+}
+
+/** What a break is about whose provider gave a file that cannot be used. */
+export const unusableFileKey = 'settlement file';
+
+/** A file that could be compared has come after one that could not be used. */
+function fileCame(day: SettlementDay, of: OfDay): SettlementEvent[] {
+  const unusable = [...day.breaks.values()].filter(
+    (one) => isOpen(one) && one.found.key === unusableFileKey,
+  );
+  return unusable.map(({ found }) => cleared(of, found.break_id, 'file-came-later'));
 }
 
 /** Breaks that our side has been made to agree about. */
@@ -163,10 +182,11 @@ export function finishRun(
     ...run
   }: OfDay & RunCounts & { readonly settled?: ReadonlyMap<string, Settled> },
 ): Decision {
-  if (day.finished.has(run.sha256)) return decided();
   const of = { psp, date, at };
+  if (day.finished.has(run.sha256)) return decided(...fileCame(day, of));
   const data = { ...named(of), ...run };
   return decided(
+    ...fileCame(day, of),
     ...bookings(day, of, run.sha256, settled),
     event('reconciliation-finished', of, ['finished', run.sha256], data),
   );

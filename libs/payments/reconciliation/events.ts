@@ -126,11 +126,14 @@ export const breakResolved = eventType({
   }),
 });
 
-/** A later comparison no longer finds it: the other side came after all. Books nothing. */
+/** A later comparison no longer finds it: the other side, or a file that can be used, came after all. Books nothing. */
 export const breakCleared = eventType({
   name: 'break-cleared',
   schemaVersion: 1,
-  schema: z.strictObject({ ...one, reason: z.enum(['line-came-later', 'entry-came-later']) }),
+  schema: z.strictObject({
+    ...one,
+    reason: z.enum(['line-came-later', 'entry-came-later', 'file-came-later']),
+  }),
 });
 
 /**

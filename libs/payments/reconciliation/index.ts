@@ -64,6 +64,7 @@ export {
   nightReport,
   type ProviderNight,
   reconcileNight,
+  troublesOf,
 } from './night.ts';
 export { nightCsv, nightDocument, nightHtml, reportsOf } from './night-report.ts';
 export {
@@ -72,6 +73,7 @@ export {
   type QueuesReadModel,
   reconciliationProjection,
   sqliteQueuesReadModel,
+  waitingBreaks,
 } from './queues.ts';
 export { type Reconciled, type Reconciling, reconcile, waitingOf } from './reconcile.ts';
 export {

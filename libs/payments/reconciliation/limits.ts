@@ -44,6 +44,8 @@ export const reconciliationLimits = {
   breaksPerEventMax: 200,
   /** Breaks in one page of a queue. */
   queuePageMax: 200,
+  /** Breaks of a queue that a metric counts: where more wait, the figure says no more. */
+  waitingCountedMax: 2_000,
   /** How long a comparison waits for a read model, in milliseconds. */
   visibleMsMax: 10_000,
   /** Movements of ours that are read at once. */

@@ -14,7 +14,10 @@ export function nightDocument(night: NightReport): object {
 }
 
 function providerDocument(one: ProviderNight): object {
-  if (one.kind !== 'compared') return one;
+  if (one.kind !== 'compared') {
+    const { isCompared: is_compared, ...rest } = one;
+    return { ...rest, is_compared };
+  }
   const { psp, kind, run, report } = one;
   const { sha256, lines, entries, matched, breaks } = run;
   return { psp, kind, run: { sha256, lines, entries, matched, breaks }, report };
@@ -47,7 +50,7 @@ export function reportsOf({
   differing,
 }: NightReport): readonly ReconciliationReport[] {
   return [
-    ...providers.flatMap((one) => (one.kind === 'compared' ? [one.report] : [])),
+    ...providers.map(({ report }) => report),
     ...bankEarlier,
     ...(bank ? [bank] : []),
     differing,
@@ -55,5 +58,8 @@ export function reportsOf({
 }
 
 function failureOf(one: ProviderNight): string[] {
-  return one.kind === 'compared' ? [] : [`${one.psp}: no file was compared: ${one.detail}`];
+  if (one.kind === 'compared') return [];
+  const { psp, isCompared, detail } = one;
+  const other = isCompared ? 'another file was compared' : 'no file was compared';
+  return [`${psp}: ${other}: ${detail}`];
 }

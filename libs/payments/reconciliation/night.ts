@@ -10,7 +10,7 @@ import {
   walletsBook,
 } from './compare-files.ts';
 import type { FilesMeans } from './day-files.ts';
-import { mendedBreaks, recordBreaks } from './decide.ts';
+import { mendedBreaks, recordBreaks, unusableFileKey } from './decide.ts';
 import { settlementStream } from './events.ts';
 import { FileText } from './file-text.ts';
 import { reconciliationLimits as limits } from './limits.ts';
@@ -30,10 +30,19 @@ export interface NightMeans extends FilesMeans {
 export type ProviderNight = { readonly psp: string } & (
   | Extract<ComparedFile, { readonly kind: 'compared' }>
   /** The provider has no file, or gives none, now. */
-  | { readonly kind: 'no-file'; readonly reason: string; readonly detail: string }
-  /** It gave one that cannot be used: nothing was recorded. */
-  | { readonly kind: 'bad-file'; readonly reason: string; readonly detail: string }
+  | ({ readonly kind: 'no-file' } & NotCompared)
+  /** It gave one that cannot be used: that is a break of the day, in the special queue. */
+  | ({ readonly kind: 'bad-file' } & NotCompared)
 );
+
+interface NotCompared {
+  readonly reason: string;
+  readonly detail: string;
+  /** The day as it stands. */
+  readonly report: ReconciliationReport;
+  /** Whether another file of this day was compared, as one that somebody uploaded: then nothing is waited for. */
+  readonly isCompared: boolean;
+}
 
 /** A day of all that is compared with each other. */
 export interface NightReport {
@@ -85,8 +94,8 @@ export async function nightReport(
   const bank = reportOf(bankBook, date, await readDay(means, bankBook, date));
   const bankEarlier =
     compared.kind === 'compared' ? compared.days.filter((day) => day.date !== date) : [];
-  const reports = providers.flatMap((one) => (one.kind === 'compared' ? [one.report] : []));
-  const isLater = wallets.kind === 'late' || providers.some(({ kind }) => kind === 'no-file');
+  const reports = providers.map(({ report }) => report);
+  const isLater = wallets.kind === 'late' || providers.some(isWaitedFor);
   return {
     ...{ kind: isLater ? 'later' : 'done', date, providers, wallets },
     bank: bank.files.length > 0 || bank.breaks.length > 0 ? bank : undefined,
@@ -94,6 +103,21 @@ export async function nightReport(
     differing,
     open: [...reports, bank, ...bankEarlier, differing].reduce((sum, { open }) => sum + open, 0),
   };
+}
+
+/** A day is not done before a file of it was compared. */
+function isWaitedFor(one: ProviderNight): boolean {
+  return one.kind !== 'compared' && !one.isCompared;
+}
+
+/** What somebody should be told of a night, a sentence each. */
+export function troublesOf({ date, providers, open }: NightReport): string[] {
+  const missing = providers.flatMap((one) =>
+    one.kind !== 'compared' && isWaitedFor(one)
+      ? [`${date}: no file of ${one.psp} was compared: ${one.reason}: ${one.detail}`]
+      : [],
+  );
+  return open > 0 ? [...missing, `${date}: ${open} breaks wait for somebody`] : missing;
 }
 
 async function provider(
@@ -120,13 +144,44 @@ async function provider(
       last = compared;
     } catch (error) {
       if (error instanceof ReconciliationFileError) {
-        return { psp: psp.name, kind: 'bad-file', reason: error.code, detail: error.message };
+        const problem = { reason: error.code, detail: error.message };
+        await recordUnusable(means, psp.name, date, problem);
+        return notCompared(means, psp.name, date, { kind: 'bad-file', ...problem });
       }
       if (!(error instanceof SettlementFileError)) throw error;
       last = { reason: error.code, detail: error.message };
     }
   }
-  return { psp: psp.name, kind: 'no-file', ...{ reason: last.reason, detail: last.detail } };
+  const { reason, detail } = last;
+  return notCompared(means, psp.name, date, { kind: 'no-file', reason, detail });
+}
+
+async function notCompared(
+  means: NightMeans,
+  psp: string,
+  date: string,
+  why: Pick<Exclude<ProviderNight, { readonly kind: 'compared' }>, 'kind' | 'reason' | 'detail'>,
+): Promise<ProviderNight> {
+  const day = await readDay(means, psp, date);
+  return { psp, ...why, report: reportOf(psp, date, day), isCompared: day.finished.size > 0 };
+}
+
+/**
+ * Nobody knows why the provider gives such a file: somebody has to ask. The same trouble is said once, however often the
+ * file is fetched, and is cleared by the file that can be used.
+ */
+async function recordUnusable(
+  means: NightMeans,
+  psp: string,
+  date: string,
+  { reason, detail: message }: { readonly reason: string; readonly detail: string },
+): Promise<void> {
+  const detail = `the file of ${psp} cannot be used: ${reason}: ${message}`;
+  const found = { ...broken('unidentified_row', unusableFileKey, undefined, undefined), detail };
+  const of = { psp, date, at: means.clock.now(), sha256: reason, breaks: [found] };
+  await change(means, settlementStream(psp, date), (day) =>
+    recordBreaks(day, { ...of, mended: mendedBreaks(day) }),
+  );
 }
 
 /** A wallet that is not what its account says is a fault of ours that nobody has understood yet: it is looked into. */

@@ -160,6 +160,26 @@ export interface QueuesReadModel extends Followed {
   queue(query: QueueQuery): Promise<Answer<{ readonly breaks: readonly QueuedBreak[] }>>;
 }
 
+/** Breaks that wait for somebody, by queue; undefined where the read model is lost. */
+export async function waitingBreaks(
+  queues: Pick<QueuesReadModel, 'queue'>,
+): Promise<{ readonly finance: number; readonly special: number } | undefined> {
+  const counts = { finance: 0, special: 0 };
+  for (const queue of ['finance', 'special'] as const) {
+    for (const state of ['open', 'proposed'] as const) {
+      let after: QueueQuery['after'];
+      do {
+        const query = { queue, state, limit: limits.queuePageMax, ...(after ? { after } : {}) };
+        const page = await queues.queue(query);
+        if (page.kind === 'lost') return undefined;
+        counts[queue] += page.breaks.length;
+        after = page.breaks.length < query.limit ? undefined : page.breaks.at(-1);
+      } while (after && counts[queue] < limits.waitingCountedMax);
+    }
+  }
+  return counts;
+}
+
 /** Every query of this read model. */
 export const queuesSql = {
   queue: `SELECT break_id, psp, date, class, state, key, detail, assigned_to, requested_by, comments, found_at

@@ -10,19 +10,33 @@ export interface NightlyMeans {
   readonly reconcileNight: (day: string, signal: AbortSignal) => Promise<'done' | 'later'>;
 }
 
-/** A provider's file is not there the moment that its day is over: it is asked for every ten minutes. */
-export const nightlyLimits = { everyMs: 10 * 60_000 } as const;
+export const nightlyLimits = {
+  everyMs: 10 * 60_000,
+  /** Between two looks at a day whose file is not there, or cannot be used, for long. */
+  laterMsMax: 60 * 60_000,
+} as const;
 
-/** Reconciles each day when it is over (UTC), the oldest first. */
+/**
+ * Reconciles each day when it is over (UTC), the oldest first. A provider's file is not there the moment that its day is
+ * over: it is asked for after ten minutes, and then less and less often, but every hour at least.
+ */
 export function nightlyStep({ marks, clock, reconcileNight }: NightlyMeans): ScheduledStep {
+  const { everyMs, laterMsMax } = nightlyLimits;
+  let laterMs = everyMs / 2;
   return {
     name: 'reconcile',
-    everyMs: nightlyLimits.everyMs,
-    laterMs: nightlyLimits.everyMs,
+    everyMs,
+    get laterMs() {
+      return Math.max(laterMs, everyMs);
+    },
     run: async (signal) => {
       for (const day of await marks.due(dayOf(clock.now() - dayMs), clock.now())) {
-        if ((await unlessAborted(reconcileNight(day, signal), signal)) === 'later') return 'later';
+        if ((await unlessAborted(reconcileNight(day, signal), signal)) === 'later') {
+          laterMs = Math.min(laterMs * 2, laterMsMax);
+          return 'later';
+        }
         await marks.mark(day, clock.now());
+        laterMs = everyMs / 2;
       }
       return 'done';
     },

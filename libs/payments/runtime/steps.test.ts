@@ -274,6 +274,21 @@ test('a first night that does not come to its end on its day is made up for', as
   expect(asked).toEqual(['2026-11-23', '2026-11-23', '2026-11-24', '2026-11-25']);
 });
 
+test('a night whose file does not come is asked for less and less often, and every hour at least', async () => {
+  const { step, file } = await nights();
+  const { signal } = new AbortController();
+  const waits: (number | undefined)[] = [];
+  file.isThere = false;
+  for (let night = 0; night < 6; night += 1) {
+    expect(await step.run(signal)).toBe('later');
+    waits.push(step.laterMs);
+  }
+  expect(waits.map((ms = 0) => ms / 60_000)).toEqual([10, 20, 40, 60, 60, 60]);
+  file.isThere = true;
+  expect(await step.run(signal)).toBe('done');
+  expect(step.laterMs).toBe(10 * 60_000);
+});
+
 test('a night that is still under way is left when the process stops', async () => {
   const { clock, log, cipher } = await shop();
   const step = nightlyStep({
