@@ -47,6 +47,28 @@ test.each([1, 2, 3, 4])(
   },
 );
 
+test('refunds of two orders with the same id are each of their own provider', () => {
+  const of = (order: string, psp: string) => {
+    const refund = { checkout_id: 'c-1', payment_order_id: order, refund_id: 'r-1', psp };
+    const told = { ...refund, currency: 'USD', amount: '5', psp_refund_id: `re_${psp}` };
+    const event = (type: string, data: object) =>
+      ({ type, data, stream: 'checkout-c-1', id: `${type} ${order}`, occurredAt: 1 }) as unknown;
+    return {
+      asked: event('refund-requested', told),
+      succeeded: event('refund-succeeded', told),
+      failed: event('refund-failed', { ...told, after_succeeded: true }),
+    };
+  };
+  const [one, other] = [of('o-1', 'A'), of('o-2', 'B')];
+  const events = [one.asked, other.asked, one.succeeded, other.succeeded, one.failed];
+  const moved = clearingMovements(events as RecordedPaymentsEvent[]);
+  expect(moved.map(({ book, key, status }) => `${book} ${key} ${status}`)).toEqual([
+    'A re_A refunded',
+    'B re_B refunded',
+    'A re_A refund_failed',
+  ]);
+});
+
 test('a payout that is seen only when it was paid, or came back, has moved at the provider all the same', () => {
   const seen = (status: 'paid' | 'failed') => {
     const payout = { id: 'po_1', status, amount: money(5n, 'USD') };

@@ -150,8 +150,9 @@ function orderName({ payment_order_id }: OfOrder): string {
   return `order ${payment_order_id}`;
 }
 
-function refundName({ refund_id }: { readonly refund_id: string }): string {
-  return `refund ${refund_id}`;
+/** The id of a refund is one within its order. */
+function refundName({ payment_order_id, refund_id }: OfOrder & { readonly refund_id: string }) {
+  return `refund ${refund_id} of ${payment_order_id}`;
 }
 
 function payoutName({ payout_id }: { readonly payout_id: string }): string {

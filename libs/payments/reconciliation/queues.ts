@@ -98,7 +98,7 @@ const foundBreaks = {
 
 export const reconciliationProjection = defineProjection({
   name: 'reconciliation',
-  version: 2,
+  version: 3,
   categories: [settlementCategory, checkoutCategory, sellerCategory],
   tables: [breaks, movementsTable, namesTable],
   split: 'stream',

@@ -17,6 +17,7 @@ export class Steps {
   readonly #clients: Clients;
   readonly #providers: readonly Provider[];
   #numbers = 0;
+  readonly #refunds = new Map<string, number>();
 
   constructor(world: World, clients: Clients, providers: readonly Provider[]) {
     this.#world = world;
@@ -74,12 +75,19 @@ export class Steps {
     const order = this.#pick(({ captured }) => captured > 0n);
     if (!order) return;
     const { random } = this.#world;
-    this.#numbers += 1;
     // Sometimes more than is left: that must be refused.
     const whole = random.chance(40);
     const amount = whole ? order.captured : BigInt(random.int(1, Number(order.captured)));
-    const of = { checkout: order.checkout, order: order.id, refund: `refund-${this.#numbers}` };
+    const of = { checkout: order.checkout, order: order.id, refund: this.#refundOf(order) };
     this.#clients.send(api, this.#clients.keyed({ kind: 'refund', ...of, amount: String(amount) }));
+  }
+
+  /** Refunds are numbered within their order: those of two orders have the same ids. */
+  #refundOf({ checkout, id }: { readonly checkout: string; readonly id: string }): string {
+    const order = `${checkout} ${id}`;
+    const number = (this.#refunds.get(order) ?? 0) + 1;
+    this.#refunds.set(order, number);
+    return `refund-${number}`;
   }
 
   /** Two requests that differ, under one key and at the same time: one of them at most may have an effect. */
@@ -90,8 +98,7 @@ export class Steps {
     const of = { checkout: order.checkout, order: order.id };
     const amount = String(random.int(1, 20));
     const refund = () => {
-      this.#numbers += 1;
-      return { kind: 'refund', ...of, refund: `refund-${this.#numbers}`, amount } as const;
+      return { kind: 'refund', ...of, refund: this.#refundOf(order), amount } as const;
     };
     const first = this.#clients.keyed(refund());
     this.#clients.send(random.pick(apis), first);
