@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { issueKey } from '@annals/iam';
 import { Payments } from '@annals/payments';
 import { openEmbedded, paymentsSettingsOf } from '@annals/projector';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
@@ -32,6 +33,20 @@ async function registerShop(dataFolder: string) {
     payout_schedule: 'manual',
   });
   await site.close();
+}
+
+async function secondPerson(): Promise<string> {
+  const site = await openEmbedded({ dataFolder: platform.folder });
+  const asked = { name: 'ben', scopes: ['payments:finance'], issuedBy: 'test' } as const;
+  const issued = await issueKey(site, asked);
+  if (issued.kind !== 'issued') throw new Error(issued.kind);
+  await site.close();
+  // The server has to hear of it.
+  await until('the key of the second person', async () => {
+    const answer = await platform.call('GET /v1/finance_requests', { key: issued.token });
+    return answer.status === 200 || undefined;
+  });
+  return issued.token;
 }
 
 const pay = (checkout_id: string, card = 'pm_card_visa') =>
@@ -123,4 +138,42 @@ test('nothing of a secret is in what is served about itself', async () => {
     expect(metrics).not.toContain(secret);
     expect(JSON.stringify(ready)).not.toContain(secret);
   }
+});
+
+test('a dispute about more than is left waits in the special queue, and is closed by two persons', async () => {
+  expect((await pay('c-4')).status).toBe(201);
+  await standing('c-4', 'captured');
+  const refund = { body: { refund_id: 'r-1', amount: '1999' } };
+  await platform.call('POST /v1/payment_orders/c-4/o-1/refunds', refund);
+  await until('the refund', async () => {
+    const { body } = await platform.call('GET /v1/payment_orders/c-4/o-1');
+    return JSON.stringify(body).includes('"state":"succeeded"') || undefined;
+  });
+  const headers = { authorization: 'Bearer sk_test_sandbox', 'content-type': 'application/json' };
+  const sandbox = async (path: string, init: RequestInit = {}) =>
+    // biome-ignore lint/suspicious/noExplicitAny: as the sandbox answers.
+    (await fetch(`${platform.sandbox?.url}${path}`, { ...init, headers })).json() as any;
+  const { data } = await sandbox('/v1/payment_intents?limit=1');
+  const amount = { method: 'POST', body: JSON.stringify({ amount: 500 }) };
+  const told = await sandbox(`/sandbox/charges/${data[0]?.latest_charge}/dispute`, amount);
+  expect(told).toMatchObject({ object: 'dispute', amount: 500 });
+  const special = async () =>
+    (await platform.call('GET /v1/reconciliation/breaks?queue=special')).body.breaks;
+  const [found] = await until('the break', async () => {
+    const breaks = await special();
+    return breaks.length > 0 ? breaks : undefined;
+  });
+  expect(found).toMatchObject({ psp: 'sandbox', class: 'unidentified_row', key: told.id });
+  expect(found.detail).toMatch(
+    /sandbox says needs_response, 500 USD; checkout-c-4: above-captured/,
+  );
+  expect((await platform.call('GET /metrics')).body).toContain(
+    'annals_reconciliation_breaks{queue="special"} 1',
+  );
+  const at = `/v1/reconciliation/sandbox/${found.date}/breaks/${found.break_id}`;
+  const body = { reason: 'the bank has taken it back' };
+  expect((await platform.call(`POST ${at}/resolve`, { body })).status).toBe(200);
+  const closed = await platform.call(`POST ${at}/approve`, { key: await secondPerson() });
+  expect(closed.body).toMatchObject({ breaks: [{ state: 'resolved' }] });
+  await until('the queue to be empty', async () => (await special()).length === 0 || undefined);
 });

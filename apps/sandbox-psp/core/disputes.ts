@@ -7,11 +7,18 @@ import { expanding, fields } from './parameters.ts';
 import { answer, missing, type Reply, refusal } from './reply.ts';
 import { type Route, route } from './route.ts';
 
-/** The holder's bank takes back what is left of a captured charge, and a fee. */
-export function openDispute(books: Books, chargeId: string, reason: string): Dispute | undefined {
+/**
+ * The holder's bank takes back what is left of a captured charge, and a fee; or as much as it is told, which may be more than
+ * is left, in minor units.
+ */
+export function openDispute(
+  books: Books,
+  chargeId: string,
+  { reason, amount: told }: { readonly reason: string; readonly amount?: number | undefined },
+): Dispute | undefined {
   const charge = books.get('charge', chargeId);
   if (!charge?.captured || charge.disputed) return undefined;
-  const amount = charge.amount - charge.amount_refunded;
+  const amount = told ?? charge.amount - charge.amount_refunded;
   if (amount === 0) return undefined;
   const { currency, payment_intent } = charge;
   const id = books.idOf('dispute');

@@ -29,7 +29,7 @@ export function runJob(books: Books, job: Exclude<Job, Delivering>): void {
       failPayout(books, job.id, job.code);
       break;
     case 'dispute':
-      openDispute(books, job.charge, job.reason);
+      openDispute(books, job.charge, job);
       break;
     case 'decide_dispute':
       decideDispute(books, job.id, job.status);

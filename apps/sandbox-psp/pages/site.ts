@@ -57,7 +57,11 @@ function challenge(sandbox: Sandbox, { method, body }: ApiRequest, id: string): 
   return led(answerChallenge(sandbox, id, form.data.outcome));
 }
 
-const disputing = z.strictObject({ reason: z.string().max(100).default('fraudulent') });
+const disputing = z.strictObject({
+  reason: z.string().max(100).default('fraudulent'),
+  /** What is left unless told; it may be more. */
+  amount: z.int().positive().max(99_999_999).optional(),
+});
 const failing = z.strictObject({ code: z.string().max(100).default('could_not_process') });
 
 function operate(sandbox: Sandbox, request: ApiRequest): ApiAnswer {
@@ -67,8 +71,7 @@ function operate(sandbox: Sandbox, request: ApiRequest): ApiAnswer {
   if (method === 'POST' && disputed) {
     const given = disputing.safeParse(parsedJson(request.body));
     if (!given.success) return json(400, { error: z.prettifyError(given.error) });
-    const { reason } = given.data;
-    const dispute = sandbox.transact((books) => openDispute(books, disputed, reason));
+    const dispute = sandbox.transact((books) => openDispute(books, disputed, given.data));
     return dispute ? json(200, dispute) : json(409, { error: 'nothing to dispute' });
   }
   const [, failed] = /^\/sandbox\/payouts\/(\w+)\/fail$/.exec(path) ?? [];

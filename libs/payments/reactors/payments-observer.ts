@@ -5,6 +5,8 @@ import { observeAuthentication } from '../decide/attempts.ts';
 import { observePage } from '../decide/payment-page.ts';
 import { observePayout } from '../decide/seller.ts';
 import type { Psp, PspDispute, PspPayment } from '../psp/port.ts';
+import { keepContradiction } from '../reconciliation/contradictions.ts';
+import type { Seller } from '../seller-state.ts';
 import { checkoutStream, sellerStream } from '../streams.ts';
 import { paymentFound } from './payments-outcomes.ts';
 import { executorLimits } from './psp-executor.ts';
@@ -17,54 +19,64 @@ export interface PaymentsObserverOptions {
   readonly cipher: SubjectCipher;
   readonly clock: Clock;
   readonly psp: (name: string) => Psp | undefined;
-  /** Told of what a provider says that doesn't fit with what is booked. It is never booked. */
+  /**
+   * Told of what a provider says that doesn't fit with what is booked. It is never booked, and is kept for a person
+   * (`keepContradiction`) before this is told.
+   */
   readonly onContradiction: (object: Observed, why: string) => void;
 }
+
+type AppliedTo = Applied & { readonly stream: string };
 
 /** Brings what a provider holds into the streams of checkouts and sellers, found by our reference on the object. */
 export function paymentsObserver(options: PaymentsObserverOptions): ObserverMeans {
   const { log, cipher, clock, psp, onContradiction } = options;
   const { checkouts, sellers } = paymentsFolds(log, cipher);
 
-  async function apply(object: Observed): Promise<Applied | 'not_ours'> {
+  async function apply(object: Observed): Promise<AppliedTo | 'not_ours'> {
     const at = clock.now();
     const told = { at, callBefore: at + executorLimits.callWithinMs };
     if (object.kind === 'dispute') return applyDispute(object.value, at);
     const reference = parseReference(object.value.reference);
     if (object.kind === 'payment' && reference?.kind === 'attempt') {
-      return checkouts.decide(checkoutStream(reference.checkout), (checkout) =>
+      return ofCheckout(reference, (checkout) =>
         paymentFound(checkout, reference, object.value, told),
       );
     }
     if (object.kind === 'refund' && reference?.kind === 'refund') {
-      return checkouts.decide(checkoutStream(reference.checkout), (checkout) =>
+      return ofCheckout(reference, (checkout) =>
         observeRefund(checkout, reference.order, reference.refund, object.value, at),
       );
     }
     if (object.kind === 'authentication' && reference?.kind === 'authentication') {
-      return checkouts.decide(checkoutStream(reference.checkout), (checkout) =>
-        observeAuthentication(checkout, object.value, at),
-      );
+      return ofCheckout(reference, (checkout) => observeAuthentication(checkout, object.value, at));
     }
     if (object.kind === 'page' && reference?.kind === 'page') {
-      return checkouts.decide(checkoutStream(reference.checkout), (checkout) =>
-        observePage(checkout, object.value, told),
-      );
+      return ofCheckout(reference, (checkout) => observePage(checkout, object.value, told));
     }
     if (object.kind === 'payout' && reference?.kind === 'payout') {
-      return sellers.decide(sellerStream(reference.seller), (seller) =>
-        observePayout(seller, reference.payout, object.value, at),
-      );
+      const stream = sellerStream(reference.seller);
+      const { payout } = reference;
+      const decide = (seller?: Seller) => observePayout(seller, payout, object.value, at);
+      return { ...(await sellers.decide(stream, decide)), stream };
     }
     return 'not_ours';
   }
 
+  const ofCheckout = async (
+    { checkout }: { readonly checkout: string },
+    decide: Parameters<typeof checkouts.decide>[1],
+  ): Promise<AppliedTo> => {
+    const stream = checkoutStream(checkout);
+    return { ...(await checkouts.decide(stream, decide)), stream };
+  };
+
   /** A dispute names its payment, and the payment its order. */
-  async function applyDispute(dispute: PspDispute, at: number): Promise<Applied | 'not_ours'> {
+  async function applyDispute(dispute: PspDispute, at: number): Promise<AppliedTo | 'not_ours'> {
     const payment = await paymentOf(psp, dispute);
     const reference = payment && parseReference(payment.reference);
     if (reference?.kind !== 'attempt') return 'not_ours';
-    return checkouts.decide(checkoutStream(reference.checkout), (checkout) =>
+    return ofCheckout(reference, (checkout) =>
       observeDispute(checkout, reference.order, dispute, at),
     );
   }
@@ -79,7 +91,9 @@ export function paymentsObserver(options: PaymentsObserverOptions): ObserverMean
       if (applied.kind === 'refused' && applied.reason === 'subject-erased') return 'unchanged';
       if (applied.kind === 'refused') {
         if (applied.reason === 'too-early') return 'later';
-        onContradiction(object, `${applied.reason}: ${applied.detail}`);
+        const { reason, detail, stream } = applied;
+        await keepContradiction({ log, cipher, clock }, { object, stream, reason, detail });
+        onContradiction(object, `${reason}: ${detail}`);
       }
       return 'unchanged';
     },

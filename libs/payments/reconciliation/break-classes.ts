@@ -78,7 +78,8 @@ export const breakClassTable: { readonly [Class in BreakClass]: BreakClassRow } 
     because: 'the difference is booked to FX difference',
   },
   unidentified_row: {
-    meaning: 'a bad line, or one whose kind or reference means nothing to us',
+    meaning:
+      'a bad line, or one whose kind or reference means nothing to us; a file that cannot be used; or what a provider says of an object that does not fit with our books',
     treatment: 'special',
     because: 'nobody knows what it is: it is looked into by hand',
   },

@@ -6,7 +6,7 @@ import type { BreakClass } from './break-classes.ts';
 import { correctionOf, effectOf, mendingMovements, storedBreak } from './correcting-entry.ts';
 import type { CorrectingEntry, SettlementEvent, StoredBreak } from './events.ts';
 import { reconciliationLimits as limits } from './limits.ts';
-import type { Break } from './match-key.ts';
+import { type Break, broken } from './match-key.ts';
 import { nothingSettled, type Settled, type SettlementDay, type TrackedBreak } from './state.ts';
 
 const { digitsMax } = moneyLimits;
@@ -74,6 +74,28 @@ function newBreaks(day: SettlementDay, found: Omit<FoundBreaks, 'sha256'>): Stor
     const one = found.breaks[index];
     return one && !day.breaks.has(id) ? [storedBreak(id, one)] : [];
   });
+}
+
+/** What a provider says of an object of its own that does not fit with our books. */
+export interface ToldOtherwise extends OfDay {
+  /** Which object it is. */
+  readonly kind: string;
+  readonly id: string;
+  readonly reason: string;
+  readonly detail: string;
+}
+
+/** Said once for each object and reason, also where the object is heard of again after the break was closed. */
+export function recordContradiction(
+  day: SettlementDay,
+  { kind, id, reason, detail, ...of }: ToldOtherwise,
+): Decision {
+  const words = ['contradiction', kind, id, reason];
+  const break_id = idFromKey('break', of.psp, ...words);
+  if (day.breaks.has(break_id)) return decided();
+  const found = { ...broken('unidentified_row', id, undefined, undefined), detail };
+  const data = { ...named(of), sha256: 'contradiction', breaks: [storedBreak(break_id, found)] };
+  return decided(event('breaks-found', of, words, data));
 }
 
 /** The same break found again has the id it had; one that was mended and is found again is another. */
