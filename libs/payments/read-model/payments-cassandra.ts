@@ -16,6 +16,7 @@ import {
   ordersPageOf,
   type PaymentsReadModel,
   type PayoutRow,
+  payoutsPageOf,
   type SellerRow,
 } from './payments.ts';
 
@@ -57,8 +58,12 @@ export function cassandraPaymentsReadModel(live: LiveCassandraGeneration): Payme
         const start = after ? { after: [after.at, after.payoutId] } : {};
         return payouts(reads, 'seller', seller, { ...start, limit });
       }),
-    payoutsInState: ({ state, limit }) =>
-      answerFrom(live, (reads) => payouts(reads, 'state', state, { limit })),
+    payoutsInState: ({ state, after, limit }) =>
+      answerFrom(live, async (reads) => {
+        const start = after ? { after: [after.at, after.seller, after.payoutId] } : {};
+        const found = await payouts(reads, 'state', state, { ...start, limit: limit + 1 });
+        return payoutsPageOf(found.payouts, limit);
+      }),
     sellersOnSchedule: ({ schedule, after, limit }) =>
       answerFrom(live, async (reads) => {
         const start = after === undefined ? {} : { after: [after] };

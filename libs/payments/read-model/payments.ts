@@ -54,10 +54,12 @@ export interface PaymentsReadModel extends Followed {
     readonly after?: { readonly at: number; readonly payoutId: string };
     readonly limit: number;
   }): Promise<Answer<{ readonly payouts: readonly ListedPayout[] }>>;
+  /** Payouts in a state, the longest unchanged first. */
   payoutsInState(query: {
     readonly state: PayoutState;
+    readonly after?: PayoutPlace;
     readonly limit: number;
-  }): Promise<Answer<{ readonly payouts: readonly ListedPayout[] }>>;
+  }): Promise<Answer<PayoutsPage>>;
   /** Sellers that are paid by a schedule, by name. */
   sellersOnSchedule(query: {
     readonly schedule: 'daily' | 'weekly' | 'monthly';
@@ -109,6 +111,19 @@ export interface ListedPayout {
   readonly updatedAt: number;
 }
 
+/** Where a page of payouts in a state ended. */
+export interface PayoutPlace {
+  readonly at: number;
+  readonly seller: string;
+  readonly payoutId: string;
+}
+
+export interface PayoutsPage {
+  readonly payouts: readonly ListedPayout[];
+  /** Undefined at the end. */
+  readonly next: PayoutPlace | undefined;
+}
+
 export interface Counts {
   readonly checkouts: { readonly [status in CheckoutStatus]?: number };
   readonly orders: { readonly [state in OrderState]?: number };
@@ -139,10 +154,13 @@ export function sqlitePaymentsReadModel(live: LiveGeneration): PaymentsReadModel
         const rows = reads.all<PayoutRow>(paymentsSql.payouts, seller, at, payoutId, limit);
         return { payouts: rows.map(listedPayout) };
       }),
-    payoutsInState: async ({ state, limit }) =>
-      answer(live, (reads) => ({
-        payouts: reads.all<PayoutRow>(paymentsSql.payoutsInState, state, limit).map(listedPayout),
-      })),
+    payoutsInState: async ({ state, after, limit }) =>
+      answer(live, (reads) => {
+        const { at = Number.MIN_SAFE_INTEGER, seller = '', payoutId = '' } = after ?? {};
+        const place = [at, seller, payoutId];
+        const rows = reads.all<PayoutRow>(paymentsSql.payoutsInState, state, ...place, limit + 1);
+        return payoutsPageOf(rows.map(listedPayout), limit);
+      }),
     sellersOnSchedule: async ({ schedule, after = '', limit }) =>
       answer(live, (reads) => ({
         sellers: reads
@@ -185,6 +203,7 @@ export const paymentsSql = {
   payouts: `SELECT ${payoutColumns} FROM payouts WHERE seller_account = ?
     AND (requested_at, payout_id) > (?, ?) ORDER BY requested_at, payout_id LIMIT ? + 0`,
   payoutsInState: `SELECT ${payoutColumns} FROM payouts WHERE state = ?
+    AND (updated_at, seller_account, payout_id) > (?, ?, ?)
     ORDER BY updated_at, seller_account, payout_id LIMIT ? + 0`,
   seller: 'SELECT has_bank, terms FROM sellers WHERE seller_account = ?',
   onSchedule: `SELECT seller_account FROM sellers WHERE schedule = ? AND seller_account > ?
@@ -280,6 +299,15 @@ export function ordersPageOf(
   if (found.length <= limit || !last) return { orders, next: undefined };
   const next = { at: last[sortedBy] ?? 0, checkoutId: last.checkoutId, orderId: last.orderId };
   return { orders, next };
+}
+
+/** As `ordersPageOf`, of payouts. */
+export function payoutsPageOf(found: readonly ListedPayout[], limit: number): PayoutsPage {
+  const payouts = found.slice(0, limit);
+  const last = payouts.at(-1);
+  if (found.length <= limit || !last) return { payouts, next: undefined };
+  const { updatedAt: at, seller, payoutId } = last;
+  return { payouts, next: { at, seller, payoutId } };
 }
 
 export function listedOrder(row: OrderRow): ListedOrder {

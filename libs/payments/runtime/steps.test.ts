@@ -20,6 +20,7 @@ import { DayMarks } from './day-marks.ts';
 import { nightlyStep } from './nightly.ts';
 import { stepsOf } from './run-payments.ts';
 import { runSchedule } from './schedule.ts';
+import { sweepSteps } from './sweep.ts';
 
 const dayMs = 86_400_000;
 const noon = Date.parse('2026-11-24T12:00:00Z');
@@ -181,6 +182,37 @@ test('the sweep looks at what has waited for a while, and asks again where nobod
   const old = await fed();
   expect(await old.run('sweep')).toBe('later');
   expect(old.looked).toEqual(['payment pi_1']);
+});
+
+test('the sweep looks at every payout that waits, however many there are, and at none that is too young', async () => {
+  const { clock, log, cipher, fed, payments } = await shop();
+  await payments.open(openCommand);
+  await paid(payments);
+  await payments.delivered('c-1', 'o-1');
+  const send = async (number: number) => {
+    const { payments: own } = await fed();
+    const [payoutId, amount] = [`p-${number}`, 1_000n];
+    const asked = { seller: 'shop', payoutId, currency: 'USD', amount, psp: 'one' } as const;
+    expect(await own.payOut({ ...asked, because: 'on_demand' })).toMatchObject({ events: 1 });
+    await own.observedPayout('shop', payoutId, {
+      ...{ id: `po_${number}`, status: 'in_transit', amount: { amount, currency: 'USD' } },
+    });
+  };
+  for (let number = 1; number <= 5; number += 1) await send(number);
+  clock.jump(61_000);
+  await send(6);
+  const read = sqlitePaymentsReadModel(await fedStore(paymentsProjection, log, cipher));
+  const looked: string[] = [];
+  const psp = {
+    retrieve: async (_: string, id: string) => {
+      looked.push(id);
+      return { kind: 'refused', reason: 'not_found', detail: 'no such' };
+    },
+  } as unknown as Psp;
+  const observer = { psp: () => psp, observe: async () => 'unchanged' as const };
+  const [sweeping] = sweepSteps({ observer, read, clock, pagePayouts: 2 });
+  expect(await sweeping?.run(new AbortController().signal)).toBe('done');
+  expect(looked).toEqual(['po_1', 'po_2', 'po_3', 'po_4', 'po_5']);
 });
 
 describe('what has waited for too long', () => {

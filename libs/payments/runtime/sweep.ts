@@ -1,7 +1,12 @@
 import type { Clock } from '@annals/core';
 import { type ObserverMeans, sweep, type Waiting } from '../reactors/psp-hints.ts';
 import { referenceOf } from '../reactors/references.ts';
-import type { ListedOrder, OrderPlace, PaymentsReadModel } from '../read-model/payments.ts';
+import type {
+  ListedOrder,
+  OrderPlace,
+  PaymentsReadModel,
+  PayoutPlace,
+} from '../read-model/payments.ts';
 import { lastAttempt } from '../state.ts';
 import { type OrderState, type PayoutState, refundEnds } from '../transitions.ts';
 import type { ScheduledStep } from './schedule.ts';
@@ -10,6 +15,8 @@ export interface SweepMeans {
   readonly observer: ObserverMeans;
   readonly read: PaymentsReadModel;
   readonly clock: Pick<Clock, 'now'>;
+  /** Payouts that are read at once; for tests. */
+  readonly pagePayouts?: number;
 }
 
 export const sweepLimits = {
@@ -20,7 +27,7 @@ export const sweepLimits = {
   /** What changed so lately may still be told of by a webhook. */
   quietMs: 60_000,
   pageOrders: 200,
-  payoutsMax: 1_000,
+  pagePayouts: 200,
 } as const;
 
 /** States that end by the word of a provider. */
@@ -61,12 +68,21 @@ async function* ordersIn({ read, clock }: SweepMeans, state: OrderState): AsyncI
   }
 }
 
-async function* payoutsIn({ read, clock }: SweepMeans, state: PayoutState): AsyncIterable<Waiting> {
+async function* payoutsIn(
+  { read, clock, pagePayouts: limit = sweepLimits.pagePayouts }: SweepMeans,
+  state: PayoutState,
+): AsyncIterable<Waiting> {
   const before = clock.now() - sweepLimits.quietMs;
-  const page = await read.payoutsInState({ state, limit: sweepLimits.payoutsMax });
-  if (page.kind === 'lost') return;
-  for (const { psp, pspPayoutId: id, updatedAt } of page.payouts) {
-    if (id !== undefined && updatedAt < before) yield { psp, object: { kind: 'payout', id } };
+  for (let after: PayoutPlace | undefined; ; ) {
+    const page = await read.payoutsInState({ state, limit, ...(after ? { after } : {}) });
+    if (page.kind === 'lost') return;
+    // The longest unchanged come first.
+    const quiet = page.payouts.filter(({ updatedAt }) => updatedAt < before);
+    for (const { psp, pspPayoutId: id } of quiet) {
+      if (id !== undefined) yield { psp, object: { kind: 'payout', id } };
+    }
+    if (!page.next || quiet.length < page.payouts.length) return;
+    after = page.next;
   }
 }
 

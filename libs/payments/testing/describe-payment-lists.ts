@@ -3,7 +3,13 @@ import type { EventLog } from '@annals/event-log';
 import { SeededRandom } from '@annals/projection/testing';
 import { expect, test } from 'vitest';
 import { PaymentsWalk, sampleSellers } from '../contract/history.ts';
-import type { ListedOrder, OrderPlace, PaymentsReadModel } from '../read-model/payments.ts';
+import type {
+  ListedOrder,
+  ListedPayout,
+  OrderPlace,
+  PaymentsReadModel,
+  PayoutPlace,
+} from '../read-model/payments.ts';
 import { lastAttempt } from '../state.ts';
 import { checkoutStatus, orderStates, payoutStates, refundEnds } from '../transitions.ts';
 import { logOf } from './fed-store.ts';
@@ -195,6 +201,17 @@ export function describePaymentLists(store: ListsStore): void {
       const listed = await payments.payoutsInState({ state, limit: 1_000 });
       if (listed.kind !== 'answer') throw new Error(listed.kind);
       expect(listed.payouts).toHaveLength(counts.payouts[state] ?? 0);
+      expect(listed.next).toBeUndefined();
+      const paged: ListedPayout[] = [];
+      for (let after: PayoutPlace | undefined; ; ) {
+        const query = { state, limit: 2, ...(after ? { after } : {}) };
+        const page = await payments.payoutsInState(query);
+        if (page.kind !== 'answer') throw new Error(page.kind);
+        paged.push(...page.payouts);
+        after = page.next;
+        if (!after) break;
+      }
+      expect(paged).toEqual(listed.payouts);
     }
   });
 

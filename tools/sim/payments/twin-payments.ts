@@ -11,6 +11,7 @@ import {
   ordersPageOf,
   type PaymentsReadModel,
   type PayoutRow,
+  payoutsPageOf,
   type SellerRow,
 } from '@annals/payments';
 import type { Cell, Row } from '@annals/projection';
@@ -116,9 +117,11 @@ function twinPayouts(
       const range = { after: after && [after.at, after.payoutId], limit };
       return page((row) => row.seller_account === seller, ['requested_at', 'payout_id'], range);
     },
-    payoutsInState: ({ state, limit }) => {
+    payoutsInState: async ({ state, after, limit }) => {
       const order = ['updated_at', 'seller_account', 'payout_id'] as const;
-      return page((row) => row.state === state, order, { limit });
+      const range = { after: after && [after.at, after.seller, after.payoutId], limit: limit + 1 };
+      const found = await page((row) => row.state === state, order, range);
+      return found.kind === 'lost' ? found : { ...found, ...payoutsPageOf(found.payouts, limit) };
     },
   };
 }
