@@ -190,7 +190,13 @@ export const paymentsErrors = defineErrors('payments', {
     status: 409,
     title: 'The payout needs a second person',
     detail: 'Not paid: {what}.',
-    when: 'A payout above the limit of its currency: its release is asked for, see GET /v1/finance_requests.',
+    when: 'A payout above the limit of its currency, alone or with what was paid to the seller on demand in the last 24 hours: its release is asked for, see GET /v1/finance_requests.',
+  },
+  'release-closed': {
+    status: 409,
+    title: 'The release of the payout has come to nothing',
+    detail: 'Not paid: {what}.',
+    when: 'A payout whose release was rejected, taken back or has expired, or was approved when the money was not there any more.',
   },
   'too-many-endpoints': {
     status: 409,

@@ -57,7 +57,13 @@ function payOutRoute(means: PaymentsApiMeans): Route {
     response: { 202: z.strictObject({ ...payoutMembers, position: positionInAnswer }) },
     problems: [
       ...['unknown-seller', 'currency-not-sold', 'no-bank-account', 'payout-exists'],
-      ...['needs-release', 'insufficient-funds', 'below-minimum', 'wallet-behind'],
+      ...[
+        'needs-release',
+        'release-closed',
+        'insufficient-funds',
+        'below-minimum',
+        'wallet-behind',
+      ],
       'read-model-lost',
       ...keyProblems,
     ],

@@ -64,6 +64,8 @@ export const payoutRequested = eventType({
     bank_token: z.string(),
     because: z.enum(['schedule', 'on_demand']),
     call_before: time,
+    /** A second person has released it. */
+    released: z.boolean().optional(),
   }),
   personal: {
     subject: ({ seller_account }) => sellerSubject(seller_account),

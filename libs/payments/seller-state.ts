@@ -14,6 +14,14 @@ export interface Payout {
   readonly state: PayoutState;
 }
 
+/** What was paid on demand and nobody else has released. */
+export interface OnDemand {
+  readonly currency: string;
+  readonly amount: bigint;
+  /** When it was asked for. */
+  readonly at: number;
+}
+
 /** The fold of a seller's stream. */
 export interface Seller {
   readonly account: string;
@@ -25,6 +33,8 @@ export interface Seller {
   readonly changes: number;
   /** Amounts of releases of the reserve, by their ids. */
   readonly releases: OrderedMap<string, bigint>;
+  /** By the id of the payout; without those that came back. */
+  readonly onDemand: OrderedMap<string, OnDemand>;
 }
 
 /** A seller with what is told of it, and nothing else. */
@@ -37,15 +47,16 @@ export function sellerWith({
     ...{ hasBank: false, changes: 0, ...told },
     payouts: OrderedMap(payouts.map((one) => [one.id, one])),
     releases: OrderedMap(),
+    onDemand: OrderedMap(),
   };
 }
 
-export type SellerFact = Pick<SellerEvent, 'type' | 'data'>;
+export type SellerFact = Pick<SellerEvent, 'type' | 'data' | 'occurredAt'>;
 
 /** The seller after `event`; undefined before it was registered. */
 export function evolveSeller(
   state: Seller | undefined,
-  { type, data }: SellerFact,
+  { type, data, occurredAt: at }: SellerFact,
 ): Seller | undefined {
   if (type === 'seller-registered') {
     const { seller_account: account, terms } = data as Data<typeof type>;
@@ -64,10 +75,13 @@ export function evolveSeller(
       return { ...state, changes, releases: state.releases.set(id, BigInt(amount)) };
     }
     case 'payout-requested': {
-      const { payout_id: id, amount, currency, psp } = data as Data<typeof type>;
-      const requested = { id, amount: BigInt(amount), currency, psp, pspPayoutId: undefined };
-      const payout: Payout = { ...requested, state: 'requested' };
-      return { ...state, payouts: state.payouts.set(id, payout) };
+      const { payout_id: id, amount, currency, psp, because } = data as Data<typeof type>;
+      const { released = false } = data as Data<typeof type>;
+      const asked = { currency, amount: BigInt(amount) };
+      const payout: Payout = { id, ...asked, psp, pspPayoutId: undefined, state: 'requested' };
+      const payouts = state.payouts.set(id, payout);
+      if (because === 'schedule' || released) return { ...state, payouts };
+      return { ...state, payouts, onDemand: state.onDemand.set(id, { ...asked, at }) };
     }
     case 'payout-sent': {
       const { payout_id, psp_payout_id: pspPayoutId } = data as Data<typeof type>;
@@ -75,8 +89,11 @@ export function evolveSeller(
     }
     case 'payout-paid':
       return withPayout(state, (data as Data<typeof type>).payout_id, 'paid');
-    case 'payout-failed':
-      return withPayout(state, (data as Data<typeof type>).payout_id, 'failed');
+    case 'payout-failed': {
+      const { payout_id: id } = data as Data<typeof type>;
+      const onDemand = state.onDemand.delete(id);
+      return { ...withPayout(state, id, 'failed'), onDemand };
+    }
     case 'payout-in-doubt':
       return withPayout(state, (data as Data<typeof type>).payout_id, 'unknown');
   }

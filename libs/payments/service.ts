@@ -23,7 +23,8 @@ import {
 import type { CheckoutEvent, SellerEvent } from './events.ts';
 import { keepEvidenceFiles } from './evidence-files.ts';
 import type { PayoutLimits } from './finance/payout-limits.ts';
-import type { Finance } from './finance/service.ts';
+import { type Finance, releaseRequestId } from './finance/service.ts';
+import { releaseClosed } from './finance/state.ts';
 import {
   checkoutStreams,
   type OpenedCheckout,
@@ -59,7 +60,7 @@ export interface PaymentsMeans {
 export interface PayoutReleaseMeans {
   /** Above which amount, by currency. */
   readonly above: PayoutLimits;
-  readonly finance: Pick<Finance, 'requestRelease'>;
+  readonly finance: Pick<Finance, 'requestRelease' | 'request'>;
 }
 
 type CheckoutDecision = Decided<CheckoutEvent> | Refused;
@@ -293,7 +294,8 @@ export class Payments {
 
   /**
    * Pays a seller what is available. Decided in the seller's stream against a wallet that has seen all of it. Above the limit
-   * of its currency nothing is paid: its release is asked for, and the answer is `needs-release`.
+   * of its currency nothing is paid: its release is asked for, and the answer is `needs-release`, or `release-closed` where
+   * that was asked for before and has come to nothing.
    */
   async payOut(command: PayoutCommand): Promise<SellerChanged> {
     const { releases } = this.#means;
@@ -309,18 +311,20 @@ export class Payments {
     const held = { seller, payoutId, currency, amount, psp, because, by: this.#means.actor };
     const asked = await releases.finance.requestRelease(held);
     if (asked.kind !== 'changed' && asked.kind !== 'refused') return asked;
-    return changed;
+    const id = releaseRequestId(seller, payoutId);
+    const request = asked.kind === 'changed' ? asked.state : await releases.finance.request(id);
+    return (request && releaseClosed(request)) ?? changed;
   }
 
   /** A payout that a second person has released. */
   async payOutReleased(
     command: PayoutCommand & { readonly amount: bigint },
   ): Promise<SellerChanged> {
-    return this.#payOut(command);
+    return this.#payOut({ ...command, released: true });
   }
 
   async #payOut(
-    command: PayoutCommand,
+    command: PayoutCommand & { readonly released?: boolean },
     limit?: { readonly releaseAbove: bigint; readonly onAmount: (amount: bigint) => void },
   ): Promise<SellerChanged> {
     const { seller: account, ...payout } = command;

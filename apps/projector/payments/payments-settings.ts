@@ -193,7 +193,7 @@ export const paymentsFields = {
     })
     .optional()
     .describe(
-      'Payouts above these amounts need a second person: CURRENCY:MINOR-UNITS, apart by commas; none do unless told.',
+      'Payouts above these amounts (on demand: all to a seller in 24 hours) need a second person: CURRENCY:MINOR-UNITS, apart by commas; none do unless told.',
     ),
   ANNALS_WEBHOOKS_ALLOW_PRIVATE: z
     .enum(['yes', 'no'], 'must be yes or no')

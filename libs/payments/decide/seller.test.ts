@@ -48,6 +48,43 @@ const told = (status: 'pending' | 'in_transit' | 'paid' | 'failed') => ({
 const kinds = (outcome: { kind: string; events?: readonly { type: string }[]; reason?: string }) =>
   outcome.reason ?? outcome.events?.map(({ type }) => type).join(' ');
 
+describe('the limit of what is paid out on demand without a second person', () => {
+  const dayMs = 86_400_000;
+  const wallet = { available: 9_000n, reserved: 0n, sellerRevision: 9 };
+  const one = (payoutId: string, at: number, more: Partial<RequestPayout> = {}) =>
+    asked({ payoutId, at, amount: 600n, wallet, releaseAbove: 1_000n, ...more });
+  const first = requestPayout(shop, one('p1', 10));
+  const paid = after(registered, bank, first);
+
+  it('cannot be passed in parts, until a day is over by the times of events', () => {
+    expect(kinds(first)).toBe('payout-requested');
+    expect(requestPayout(paid, one('p2', 11))).toMatchObject({
+      reason: 'needs-release',
+      detail:
+        'more than 1000 EUR need a second person, and 600 were paid on demand within 24 hours',
+    });
+    expect(kinds(requestPayout(paid, one('p2', 9 + dayMs)))).toBe('needs-release');
+    expect(kinds(requestPayout(paid, one('p2', 10 + dayMs)))).toBe('payout-requested');
+  });
+
+  it('is of one currency, and counts neither schedules nor what was released or came back', () => {
+    const rest = (seller: Seller) =>
+      kinds(requestPayout(seller, one('p9', 11, { amount: 1_000n })));
+    expect(rest(paid)).toBe('needs-release');
+    const scheduled = requestPayout(shop, one('p1', 10, { because: 'schedule' }));
+    expect(rest(after(registered, bank, scheduled))).toBe('payout-requested');
+    const { releaseAbove: _, ...free } = one('p1', 10, { released: true });
+    const released = requestPayout(shop, free);
+    expect(released).toMatchObject({ events: [{ data: { released: true } }] });
+    expect(rest(after(registered, bank, released))).toBe('payout-requested');
+    const back = failPayout(paid, { payoutId: 'p1', reason: 'no', at: 11 });
+    expect(rest(after(registered, bank, first, back))).toBe('payout-requested');
+    expect(kinds(requestPayout(paid, one('p2', 11, { because: 'schedule' })))).toBe(
+      'payout-requested',
+    );
+  });
+});
+
 describe('a payout', () => {
   it('takes all that is available unless told', () => {
     expect(payout).toMatchObject({ events: [{ data: { amount: '900', currency: 'EUR' } }] });

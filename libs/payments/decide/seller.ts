@@ -46,6 +46,8 @@ export interface RequestPayout {
   readonly because: 'schedule' | 'on_demand';
   /** More than this needs a second person first. Absent: no limit, or a second person has released it. */
   readonly releaseAbove?: bigint;
+  /** A second person has released it: it does not count towards the limit of what comes later. */
+  readonly released?: boolean;
   readonly at: number;
   readonly callBefore: number;
 }
@@ -68,6 +70,7 @@ export type PayoutRefusal =
  */
 export function requestPayout(seller: Seller | undefined, command: RequestPayout) {
   const { payoutId, currency, wallet, at, callBefore, psp, because, bankToken } = command;
+  const { released = false } = command;
   const problem = problemOfPayout(seller, command);
   if (problem) return problem;
   if (!seller) throw new TypeError('the seller was checked');
@@ -77,14 +80,16 @@ export function requestPayout(seller: Seller | undefined, command: RequestPayout
     sellerEvent('payout-requested', [payoutId], at, {
       ...{ seller_account: seller.account, payout_id: payoutId, amount: String(amount), currency },
       ...{ psp, bank_token: bankToken, because, call_before: callBefore },
+      ...(released ? { released } : {}),
     }),
   );
 }
 
 function problemOfPayout(
   seller: Seller | undefined,
-  { payoutId, currency, amount: asked, wallet, revision, releaseAbove }: RequestPayout,
+  command: RequestPayout,
 ): Refused<PayoutRefusal> | undefined {
+  const { payoutId, currency, amount: asked, wallet, revision } = command;
   if (!seller) return refused('unknown-seller', 'there is no such seller');
   const known = seller.payouts.get(payoutId);
   if (known) {
@@ -107,10 +112,30 @@ function problemOfPayout(
   if (amount < BigInt(terms.payout_minimum)) {
     return refused('below-minimum', `at least ${terms.payout_minimum} are paid out`);
   }
-  if (releaseAbove !== undefined && amount > releaseAbove) {
-    return refused('needs-release', `more than ${releaseAbove} ${currency} need a second person`);
+  return aboveLimit(seller, command, amount);
+}
+
+/** How long what was paid on demand counts towards the limit, by the times of events. */
+export const releaseWindowMs = 24 * 60 * 60 * 1_000;
+
+/**
+ * The limit is of what is paid without a second person: one payout of a schedule, and on demand all of the last 24 hours, so
+ * that it cannot be passed in parts. What came back does not count.
+ */
+function aboveLimit(
+  { onDemand }: Seller,
+  { currency, because, at, releaseAbove }: RequestPayout,
+  amount: bigint,
+): Refused<'needs-release'> | undefined {
+  if (releaseAbove === undefined) return undefined;
+  let paid = 0n;
+  for (const one of because === 'on_demand' ? onDemand.values() : []) {
+    if (one.currency === currency && one.at > at - releaseWindowMs) paid += one.amount;
   }
-  return undefined;
+  if (paid + amount <= releaseAbove) return undefined;
+  const before = paid === 0n ? '' : `, and ${paid} were paid on demand within 24 hours`;
+  const limit = `more than ${releaseAbove} ${currency} need a second person`;
+  return refused('needs-release', `${limit}${before}`);
 }
 
 function findPayout(

@@ -154,10 +154,38 @@ describe('a payout above the limit', () => {
     const id = releaseRequestId('shop', 'p-1');
     const no = await site.finance.reject(id, 'ben', 'not this one');
     expect(no).toMatchObject({ kind: 'changed', state: { state: 'rejected', decidedBy: 'ben' } });
-    expect(await site.payOut('p-1')).toMatchObject({ reason: 'needs-release' });
+    expect(await site.payOut('p-1')).toMatchObject({
+      reason: 'release-closed',
+      detail: 'its release was rejected: not this one; a new payout needs another payout_id',
+    });
     expect(await site.finance.approve(id, 'eve')).toMatchObject({ reason: 'request-closed' });
     expect(await site.finance.requests('requested')).toEqual([]);
     expect(await site.payout('p-1')).toBeUndefined();
+  });
+
+  it('cannot be had in parts: what was paid on demand within a day counts', async () => {
+    const site = await siteWithSeller();
+    expect(await site.payOut('p-1', 900n)).toMatchObject({ kind: 'changed', events: 1 });
+    expect(await site.payOut('p-2', 900n)).toMatchObject({ reason: 'needs-release' });
+    expect(await site.payOut('p-2', 900n, 'eve')).toMatchObject({ reason: 'needs-release' });
+    expect(await site.payOut('p-3', 100n)).toMatchObject({ kind: 'changed', events: 1 });
+    site.startReleases();
+    await site.finance.approve(releaseRequestId('shop', 'p-2'), 'ben');
+    await vi.waitFor(async () => expect(await site.payout('p-2')).toMatchObject({ amount: 900n }));
+    site.now += 24 * 3_600_000;
+    // What a second person has released counts for nothing.
+    expect(await site.payOut('p-4', 1_000n)).toMatchObject({ kind: 'changed', events: 1 });
+  });
+
+  it('that was taken back says so', async () => {
+    const site = await siteWithSeller();
+    await site.payOut('p-1');
+    await site.finance.reject(releaseRequestId('shop', 'p-1'), 'ann', 'a slip');
+    const detail = expect.stringContaining('was taken back: a slip');
+    expect(await site.payOut('p-1')).toMatchObject({ reason: 'release-closed', detail });
+    // Also where another amount is there by now.
+    site.available = 6_000n;
+    expect(await site.payOut('p-1')).toMatchObject({ reason: 'release-closed', detail });
   });
 
   it('that nobody looked at for a week has expired', async () => {
@@ -170,6 +198,7 @@ describe('a payout above the limit', () => {
     expect(await site.finance.expire()).toBe(1);
     expect(await site.finance.expire()).toBe(0);
     expect(await site.finance.request(id)).toMatchObject({ state: 'expired' });
+    expect(await site.payOut('p-1')).toMatchObject({ reason: 'release-closed' });
   });
 });
 

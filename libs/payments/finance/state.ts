@@ -1,4 +1,5 @@
 import type { StreamKind } from '../change.ts';
+import { type Refused, refused } from '../outcome.ts';
 import { move } from '../transitions.ts';
 import {
   type FinanceAsks,
@@ -61,5 +62,24 @@ export function evolveFinance(
       return { ...to('rejected'), decidedBy: data.rejected_by, because: data.reason };
     case 'finance-expired':
       return to('expired');
+  }
+}
+
+/** What became of a release that nobody waits for any more: the payout needs a new request, under another id. */
+export function releaseClosed(request: FinanceRequest): Refused<'release-closed'> | undefined {
+  const { state, requestedBy, decidedBy, because } = request;
+  const why = because === undefined ? '' : `: ${because}`;
+  const again = 'a new payout needs another payout_id';
+  const closed = (how: string) => refused('release-closed', `its release ${how}; ${again}`);
+  switch (state) {
+    case 'requested':
+    case 'approved':
+      return undefined;
+    case 'rejected':
+      return closed(`was ${decidedBy === requestedBy ? 'taken back' : 'rejected'}${why}`);
+    case 'expired':
+      return closed('has expired');
+    case 'refused':
+      return closed(`was approved, and could not be paid${why}`);
   }
 }
