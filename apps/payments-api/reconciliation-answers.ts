@@ -16,6 +16,25 @@ const side = z.strictObject({
   waited: z.int(),
 });
 
+const proposal = z.strictObject({
+  by: z.string().describe('The key that asked: another one approves.'),
+  reason: z.string(),
+  entry: z
+    .strictObject({
+      currency: z.string(),
+      lines: z.array(z.strictObject({ debit: z.string(), credit: z.string(), amount: minorUnits })),
+      movements: z.array(side).describe('What our side says from then on.'),
+    })
+    .optional(),
+  settles: z
+    .strictObject({
+      ...{ sha256: z.string(), currency: z.string(), to_bank: minorUnits, from_bank: minorUnits },
+      ...{ fees: minorUnits, fees_returned: minorUnits },
+    })
+    .optional()
+    .describe('What the uploaded file says has left the balance.'),
+});
+
 const reported = z.strictObject({
   break_id: z.string(),
   class: z.enum(breakClasses),
@@ -25,8 +44,10 @@ const reported = z.strictObject({
   detail: z.string().optional(),
   outside: side.optional(),
   ledger: side.optional(),
+  uploaded_by: z.string().optional().describe('The key that gave the file it comes from.'),
   state: z.enum(breakStates),
   assigned_to: z.string().optional(),
+  proposal: proposal.optional().describe('What waits for its second person.'),
 });
 
 export const reportAnswer = z.strictObject({

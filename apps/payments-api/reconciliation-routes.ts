@@ -66,8 +66,8 @@ function uploadRoute(own: ReconciliationApiMeans): Route {
     summary: 'Compare a settlement file or bank statement',
     description:
       'The body is the file: the settlement file of a provider, or the bank statement of `bank` (with `format`). It is read ' +
-      'as it comes. A bad line is reported with its number, and the rest goes on; the same file again changes nothing. What is ' +
-      'safe is corrected, the rest waits in the queues.',
+      'as it comes. A bad line is reported with its number, and the rest goes on; the same file again changes nothing. What a ' +
+      'settlement file would book is proposed, and another key approves it; the rest waits in the queues.',
     params: ofDay,
     query: { format: z.enum(statementFormats).optional() },
     streamedBody: true,
@@ -86,7 +86,9 @@ function uploadRoute(own: ReconciliationApiMeans): Route {
                 format: request.query.format ?? 'csv',
                 file,
               })
-            : await compareSettlement(own.files, { psp, date, file });
+            : await compareSettlement(own.files, {
+                ...{ psp, date, file, uploadedBy: request.caller.keyId },
+              });
         if (compared.kind === 'refused') return dayProblem(compared);
         const { lines, entries, matched, sha256 } = compared.run;
         return { run: { sha256, lines, entries, matched }, report: compared.report };

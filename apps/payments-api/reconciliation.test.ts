@@ -228,6 +228,42 @@ test('finance: a break is found in its queue, assigned, commented, and resolved 
   expect((await api.call(gone, { key: ben })).body).toMatchObject({ code: 'unknown-break' });
 });
 
+test('an uploaded file books nothing before another key has approved what it says', async () => {
+  const day = dayOf(7);
+  const plain = (id: string, net: string, category: string) =>
+    `${id},${day} 12:00:00,usd,${net},0.00,${net},${category},${id},`;
+  const made = [
+    header,
+    charge(7, { fee: '0.35', net: '9.65' }),
+    plain('po_x', '-5000.00', 'payout'),
+  ];
+  const balance = async (account: string) => {
+    const found = await api.means.ledger.account(account);
+    if (found.kind !== 'answer') throw new Error(found.kind);
+    return found.accounts.reduce((sum, one) => sum + one.postedDebit - one.postedCredit, 0n);
+  };
+  const fees = await balance('psp_fees');
+  const { body } = await upload(day, [...made, plain('fee_x', '-70.00', 'fee')].join('\n'));
+  const proposed = body.report.breaks.filter((one: { state: string }) => one.state === 'proposed');
+  expect(proposed).toMatchObject([
+    { class: 'fee_mismatch', proposal: { entry: { lines: [{ debit: 'psp_fees', amount: '5' }] } } },
+    { key: 'settled', proposal: { settles: { to_bank: '500000', fees: '7000' } } },
+  ]);
+  const approve = (id: string, key: string) =>
+    api.call(`POST /v1/reconciliation/stripe/${day}/breaks/${id}/approve`, { key });
+  for (const { break_id } of proposed) expect((await approve(break_id, ann)).status).toBe(403);
+  await expect
+    .poll(async () => {
+      const path = 'GET /v1/reconciliation/breaks?queue=finance&state=proposed';
+      return (await api.call(path)).body.breaks.filter((one: { date: string }) => one.date === day);
+    })
+    .toHaveLength(2);
+  expect([await balance('bank'), await balance('psp_fees')]).toEqual([0n, fees]);
+  for (const { break_id } of proposed) expect((await approve(break_id, ben)).status).toBe(200);
+  await expect.poll(() => balance('bank'), { timeout: 10_000 }).toBe(500_000n);
+  await expect.poll(() => balance('psp_fees'), { timeout: 10_000 }).toBe(fees + 7_005n);
+});
+
 test('the report of a day as JSON, CSV and a page', async () => {
   const day = dayOf(6);
   await upload(day, [header, 'what is this'].join('\n'));

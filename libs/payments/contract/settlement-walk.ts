@@ -1,12 +1,12 @@
 import type { SeededRandom } from '@annals/projection/testing';
 import { type Decided, decided, type Refused } from '../outcome.ts';
+import type { OfDay } from '../reconciliation/day-events.ts';
 import {
   approveResolution,
   assign,
   comment,
   finishRun,
   mendedBreaks,
-  type OfDay,
   receiveFile,
   recordBreaks,
   rejectResolution,

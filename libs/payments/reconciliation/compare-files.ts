@@ -24,10 +24,23 @@ export type ComparedFile =
     }
   | Refused<'no-day' | 'day-not-over' | 'reserved-name' | 'read-model-late' | 'read-model-lost'>;
 
-/** Compares a provider's settlement file of a day. Throws ReconciliationFileError for a file that cannot be used. */
+/**
+ * Compares a provider's settlement file of a day. Throws ReconciliationFileError for a file that cannot be used.
+ * `uploadedBy`: the key that gave it over HTTP; what it says is then proposed to another key, and not booked.
+ */
 export async function compareSettlement(
   means: FilesMeans,
-  { psp, date, file }: { readonly psp: string; readonly date: string; readonly file: FileText },
+  {
+    psp,
+    date,
+    file,
+    uploadedBy,
+  }: {
+    readonly psp: string;
+    readonly date: string;
+    readonly file: FileText;
+    readonly uploadedBy?: string;
+  },
 ): Promise<ComparedFile> {
   if (reservedBooks.has(psp)) return refused('reserved-name', `no provider is named ${psp}`);
   const problem = await problemOfDay(means, date);
@@ -36,6 +49,7 @@ export async function compareSettlement(
     ...{ psp, date, format: 'stripe-balance-change-itemized-3', file },
     ...{ rowsOf: settlementRows, movementOf: movementOfSettlement },
     ledger: movementsOfDay(means.movements, psp, date),
+    ...(uploadedBy === undefined ? {} : { uploadedBy }),
   });
   return { kind: 'compared', run, report: reportOf(psp, date, await readDay(means, psp, date)) };
 }

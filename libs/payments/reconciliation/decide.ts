@@ -4,19 +4,21 @@ import { isCurrency, moneyLimits } from '../money.ts';
 import { type Decided, decided, type Refused, refused } from '../outcome.ts';
 import type { BreakClass } from './break-classes.ts';
 import { correctionOf, effectOf, mendingMovements, storedBreak } from './correcting-entry.ts';
-import type { CorrectingEntry, SettlementEvent, StoredBreak } from './events.ts';
+import { cleared, event, isOpen, named, type OfDay } from './day-events.ts';
+import type { CorrectingEntry, SettlementEvent, StoredBreak, StoredSettled } from './events.ts';
 import { reconciliationLimits as limits } from './limits.ts';
-import { type Break, broken } from './match-key.ts';
+import type { Break } from './match-key.ts';
 import { nothingSettled, type Settled, type SettlementDay, type TrackedBreak } from './state.ts';
+import {
+  isConfirmed,
+  isSettledBreak,
+  proposeCorrection,
+  proposedBreak,
+  proposeSettled,
+  withoutProposals,
+} from './uploaded.ts';
 
 const { digitsMax } = moneyLimits;
-
-/** Whose day a command is about, and when. */
-export interface OfDay {
-  readonly psp: string;
-  readonly date: string;
-  readonly at: number;
-}
 
 type Decision<Reason extends string = never> = Decided<SettlementEvent> | Refused<Reason>;
 
@@ -38,64 +40,54 @@ export interface FoundBreaks extends OfDay {
    * another process or by this very decision sent again, is the one that was found.
    */
   readonly mended: ReadonlySet<string>;
+  /** The key that gave the file, where that is not the provider: then corrections are only proposed. */
+  readonly uploadedBy?: string;
+  /** Lines of uploaded files that have waited for this one, by their ids, and who gave them. */
+  readonly uploadedLines?: ReadonlyMap<string, string>;
 }
 
 /**
  * What a comparison found: breaks that are not recorded yet, and the corrections of those that are safe to correct. The
- * id of a break comes from what it is about, so a second run of the same file records nothing new.
+ * id of a break comes from what it is about, so a second run of the same file records nothing new. Corrections by an uploaded
+ * file wait for a second key, or for the file of the provider that says the same.
  */
 export function recordBreaks(
   day: SettlementDay,
-  { sha256, breaks, mended, ...of }: FoundBreaks,
+  { sha256, ...found }: FoundBreaks,
 ): Decision<'too-many-breaks'> {
-  if (breaks.length > limits.breaksPerEventMax) {
+  if (found.breaks.length > limits.breaksPerEventMax) {
     return refused('too-many-breaks', `at most ${limits.breaksPerEventMax} at once`);
   }
-  const stored = newBreaks(day, { ...of, breaks, mended });
-  const [first] = stored;
-  if (!first) return decided();
-  const events = [
-    event('breaks-found', of, ['breaks', first.break_id], {
-      ...{ ...named(of), sha256, breaks: stored },
-    }),
-  ];
-  for (const found of stored) {
-    const entry = correctionOf(found);
-    const { break_id, class: reason } = found;
+  const { psp, date, at } = found;
+  const of = { psp, date, at };
+  const all = breaksOf(found);
+  const fresh = all.filter(({ break_id }) => !day.breaks.has(break_id));
+  const [first] = fresh;
+  const stored = fresh.map((one) => (one.uploaded_by === undefined ? one : proposedBreak(one)));
+  const data = { ...named(of), sha256, breaks: stored };
+  const events = first ? [event('breaks-found', of, ['breaks', first.break_id], data)] : [];
+  for (const one of [...fresh, ...all.filter((known) => isConfirmed(day, known))]) {
+    const entry = correctionOf(one);
+    const { break_id, class: reason, uploaded_by } = one;
     if (!entry) continue;
-    const data = { ...named(of), break_id, reason, entry };
-    events.push(event('break-corrected', of, ['corrected', break_id], data));
+    if (uploaded_by !== undefined) events.push(proposeCorrection(of, break_id, uploaded_by, entry));
+    else {
+      const corrected = { ...named(of), break_id, reason, entry };
+      events.push(event('break-corrected', of, ['corrected', break_id], corrected));
+    }
   }
   return decided(...events);
 }
 
-function newBreaks(day: SettlementDay, found: Omit<FoundBreaks, 'sha256'>): StoredBreak[] {
-  return breakIds(found).flatMap((id, index) => {
-    const one = found.breaks[index];
-    return one && !day.breaks.has(id) ? [storedBreak(id, one)] : [];
+/** As they are stored, with who gave the file that they come from. */
+function breaksOf(found: Omit<FoundBreaks, 'sha256'>): StoredBreak[] {
+  const { uploadedBy, uploadedLines } = found;
+  const ids = breakIds(found);
+  return found.breaks.flatMap((one, index) => {
+    const by = uploadedBy ?? uploadedLines?.get(one.outside?.id ?? '');
+    const stored = storedBreak(ids[index] ?? '', one);
+    return by === undefined ? stored : { ...stored, uploaded_by: by };
   });
-}
-
-/** What a provider says of an object of its own that does not fit with our books. */
-export interface ToldOtherwise extends OfDay {
-  /** Which object it is. */
-  readonly kind: string;
-  readonly id: string;
-  readonly reason: string;
-  readonly detail: string;
-}
-
-/** Said once for each object and reason, also where the object is heard of again after the break was closed. */
-export function recordContradiction(
-  day: SettlementDay,
-  { kind, id, reason, detail, ...of }: ToldOtherwise,
-): Decision {
-  const words = ['contradiction', kind, id, reason];
-  const break_id = idFromKey('break', of.psp, ...words);
-  if (day.breaks.has(break_id)) return decided();
-  const found = { ...broken('unidentified_row', id, undefined, undefined), detail };
-  const data = { ...named(of), sha256: 'contradiction', breaks: [storedBreak(break_id, found)] };
-  return decided(event('breaks-found', of, words, data));
 }
 
 /** The same break found again has the id it had; one that was mended and is found again is another. */
@@ -151,15 +143,6 @@ export function clearBreaks(
   return decided(...events);
 }
 
-type ClearedBecause = Extract<
-  SettlementEvent,
-  { readonly type: 'break-cleared' }
->['data']['reason'];
-
-function cleared(of: OfDay, break_id: string, reason: ClearedBecause): SettlementEvent {
-  return event('break-cleared', of, ['cleared', break_id], { ...named(of), break_id, reason });
-}
-
 /** What a break is about whose provider gave a file that cannot be used. */
 export const unusableFileKey = 'settlement file';
 
@@ -188,11 +171,14 @@ export interface RunCounts {
   readonly entries: number;
   readonly matched: number;
   readonly breaks: number;
+  /** The key that gave the file, where that is not the provider. */
+  readonly uploadedBy?: string;
 }
 
 /**
  * Said once for each file, however often it is compared; with it what the file says has left the balance is booked. A
- * later file of the same day books what it says otherwise than the one before.
+ * later file of the same day books what it says otherwise than the one before. Of an uploaded file that is proposed to a
+ * second key, until another file of the day says it anew.
  */
 export function finishRun(
   day: SettlementDay,
@@ -201,25 +187,41 @@ export function finishRun(
     date,
     at,
     settled = new Map(),
+    uploadedBy,
     ...run
   }: OfDay & RunCounts & { readonly settled?: ReadonlyMap<string, Settled> },
 ): Decision {
   const of = { psp, date, at };
-  if (day.finished.has(run.sha256)) return decided(...fileCame(day, of));
-  const data = { ...named(of), ...run };
+  const { sha256 } = run;
+  const changes = settledChanges(day, sha256, settled);
+  if (uploadedBy !== undefined) {
+    const proposals = proposeSettled(day, of, { sha256, by: uploadedBy, changes });
+    if (day.finished.has(sha256)) return decided(...fileCame(day, of), ...proposals);
+    const data = { ...named(of), ...run, uploaded_by: uploadedBy };
+    return decided(
+      ...fileCame(day, of),
+      ...proposals,
+      event('reconciliation-finished', of, ['finished', sha256, 'uploaded'], data),
+    );
+  }
+  if (day.booked.has(sha256)) return decided(...fileCame(day, of));
   return decided(
     ...fileCame(day, of),
-    ...bookings(day, of, run.sha256, settled),
-    event('reconciliation-finished', of, ['finished', run.sha256], data),
+    ...withoutProposals(day, of),
+    ...changes.map((change) => {
+      const data = { ...named(of), ...change };
+      return event('settlement-booked', of, ['booked', sha256, change.currency], data);
+    }),
+    event('reconciliation-finished', of, ['finished', sha256], { ...named(of), ...run }),
   );
 }
 
-function bookings(
+/** What a file says has left the balance otherwise than what is booked. */
+function settledChanges(
   day: SettlementDay,
-  of: OfDay,
   sha256: string,
   settled: ReadonlyMap<string, Settled>,
-): SettlementEvent[] {
+): StoredSettled[] {
   const currencies = new Set([...settled.keys(), ...day.settled.keys()]);
   return [...currencies].toSorted().flatMap((currency) => {
     const now = settled.get(currency) ?? nothingSettled;
@@ -227,14 +229,13 @@ function bookings(
     const bank = now.bank - before.bank;
     const fees = now.fees - before.fees;
     if (bank === 0n && fees === 0n) return [];
-    const amounts = {
+    return {
+      ...{ sha256, currency },
       to_bank: String(bank > 0n ? bank : 0n),
       from_bank: String(bank < 0n ? -bank : 0n),
       fees: String(fees > 0n ? fees : 0n),
       fees_returned: String(fees < 0n ? -fees : 0n),
     };
-    const data = { ...named(of), sha256, currency, ...amounts };
-    return event('settlement-booked', of, ['booked', sha256, currency], data);
   });
 }
 
@@ -298,6 +299,9 @@ export function requestResolution(
   }
   const { by } = command;
   if (!entry) return about(day, 'break-resolution-requested', command, { by, reason });
+  if (isSettledBreak(one.tracked)) {
+    return refused('wrong-entry', 'what it books is in its file: give the right one, or none');
+  }
   const movements = mendingMovements(one.tracked.found, entry.currency);
   const wrong = wrongInEntry(entry) ?? mendsNot(entry, movements);
   if (wrong !== undefined) return refused('wrong-entry', wrong);
@@ -381,16 +385,8 @@ function openBreak(
   return refused('break-closed', `this break is ${tracked.state}`);
 }
 
-function isOpen({ state }: TrackedBreak): boolean {
-  return state === 'open' || state === 'proposed';
-}
-
 function notFound(id: string): Refused<'break-not-found'> {
   return refused('break-not-found', `there is no break ${id} on this day`);
-}
-
-function named({ psp, date }: OfDay): { readonly psp: string; readonly date: string } {
-  return { psp, date };
 }
 
 function about<Type extends SettlementEvent['type']>(
@@ -402,14 +398,4 @@ function about<Type extends SettlementEvent['type']>(
 ): Decided<SettlementEvent> {
   const own = { ...named(command), break_id: command.breakId, ...data };
   return decided(event(type, command, [type, command.breakId, commandId], own));
-}
-
-function event(
-  type: SettlementEvent['type'],
-  of: OfDay,
-  key: readonly string[],
-  data: object,
-): SettlementEvent {
-  const id = idFromKey('settlement', of.psp, of.date, ...key);
-  return { type, id, occurredAt: of.at, data } as SettlementEvent;
 }

@@ -10,6 +10,16 @@ import { movementStatuses } from './movement.ts';
  * milliseconds since 1970.
  */
 
+/** What of a settlement file left the balance at the provider: to the bank, and as fees of no single payment. */
+const settled = {
+  sha256: z.string(),
+  currency: z.string(),
+  to_bank: amount,
+  from_bank: amount,
+  fees: amount,
+  fees_returned: amount,
+};
+
 /** `psp` is a provider or the name of a bank account; `date` the day in UTC, `YYYY-MM-DD`. */
 export function settlementStream(psp: string, date: string): string {
   return `${settlementCategory}-${psp}~${date}`;
@@ -63,6 +73,8 @@ export const breaksFound = eventType({
         detail: z.string().optional(),
         outside: movementSchema.optional(),
         ledger: movementSchema.optional(),
+        /** Who gave the file that it comes from, where that is not the provider. */
+        uploaded_by: z.string().optional(),
       }),
     ),
   }),
@@ -78,6 +90,8 @@ export const reconciliationFinished = eventType({
     entries: z.int(),
     matched: z.int(),
     breaks: z.int(),
+    /** Who gave the file, where that is not the provider: then nothing was booked with it. */
+    uploaded_by: z.string().optional(),
   }),
 });
 
@@ -104,7 +118,14 @@ export const breakCommented = eventType({
 export const resolutionRequested = eventType({
   name: 'break-resolution-requested',
   schemaVersion: 1,
-  schema: z.strictObject({ ...one, by: z.string(), reason: z.string(), entry: entry.optional() }),
+  schema: z.strictObject({
+    ...one,
+    by: z.string(),
+    reason: z.string(),
+    entry: entry.optional(),
+    /** Where the entry books what an uploaded file says has left the balance. */
+    settles: z.strictObject(settled).optional(),
+  }),
 });
 
 export const resolutionRejected = eventType({
@@ -123,6 +144,7 @@ export const breakResolved = eventType({
     approved_by: z.string(),
     reason: z.string(),
     entry: entry.optional(),
+    settles: z.strictObject(settled).optional(),
   }),
 });
 
@@ -137,21 +159,13 @@ export const breakCleared = eventType({
 });
 
 /**
- * What a settlement file says has left the balance at the provider: to the bank, and as fees of no single payment. One
- * event for each currency; a later file of the same day books what it says otherwise.
+ * What a settlement file says has left the balance at the provider. One event for each currency; a later file of the same
+ * day books what it says otherwise.
  */
 export const settlementBooked = eventType({
   name: 'settlement-booked',
   schemaVersion: 1,
-  schema: z.strictObject({
-    ...what,
-    sha256: z.string(),
-    currency: z.string(),
-    to_bank: amount,
-    from_bank: amount,
-    fees: amount,
-    fees_returned: amount,
-  }),
+  schema: z.strictObject({ ...what, ...settled }),
 });
 
 export const settlementEventTypes = [
@@ -177,4 +191,6 @@ export type RecordedSettlementEvent = RecordedEvent<SettlementEventType>;
 export type StoredMovement = z.output<typeof movementSchema>;
 /** A correcting journal entry as it is stored. */
 export type CorrectingEntry = z.output<typeof entry>;
+/** What was settled in one currency, as it is stored. */
+export type StoredSettled = Omit<z.output<typeof settlementBooked.schema>, keyof typeof what>;
 export type StoredBreak = z.output<typeof breaksFound.schema>['breaks'][number];

@@ -18,6 +18,8 @@ export interface ReconciliationReport {
 export interface ReportedBreak extends StoredBreak {
   readonly state: BreakState;
   readonly assigned_to?: string;
+  /** What waits for its second person, and who asked. */
+  readonly proposal?: TrackedBreak['proposal'];
 }
 
 export function reportOf(psp: string, date: string, day: SettlementDay): ReconciliationReport {
@@ -29,8 +31,11 @@ export function reportOf(psp: string, date: string, day: SettlementDay): Reconci
   return { psp, date, files: [...day.files], counts, open, breaks };
 }
 
-function reported({ found, state, assignedTo }: TrackedBreak): ReportedBreak {
-  return { ...found, state, ...(assignedTo === undefined ? {} : { assigned_to: assignedTo }) };
+function reported({ found, state, assignedTo, proposal }: TrackedBreak): ReportedBreak {
+  return {
+    ...{ ...found, state, ...(assignedTo === undefined ? {} : { assigned_to: assignedTo }) },
+    ...(state === 'proposed' && proposal ? { proposal } : {}),
+  };
 }
 
 const columns = [

@@ -36,6 +36,8 @@ export interface DayFile<Row> {
   /** The mapper of its format. */
   readonly rowsOf: (file: FileText) => AsyncIterable<readonly MappedLine<Row>[]>;
   readonly movementOf: (row: Row) => Movement | undefined;
+  /** The key that gave the file, where that is not the provider: what it says is proposed, and not booked. */
+  readonly uploadedBy?: string;
   /** Our entries of that day; what reconciliation has corrected since is added here. */
   readonly ledger: AsyncIterable<readonly Movement[]>;
 }
@@ -60,14 +62,19 @@ const newFold: DayFold = { day: newDay, movements: [] };
  */
 export async function reconcileDay<Row>(
   means: ReconciliationMeans,
-  { psp, date, format, file, rowsOf, movementOf, ledger }: DayFile<Row>,
+  { psp, date, format, file, rowsOf, movementOf, ledger, uploadedBy }: DayFile<Row>,
 ): Promise<Reconciled & { readonly sha256: string }> {
   const start = startOfDay(date);
   const own = settlementStream(psp, date);
   const { movements, day: known } = await loadDay(means, own);
   const { day: yesterday } = await loadDay(means, settlementStream(psp, shiftedDay(date, -1)));
   const of = { psp, date, at: means.clock.now() };
-  const recorder = new Recorder(means, own, { ...of, mended: mendedBreaks(known) }, file, format);
+  const uploaded = uploadedBy === undefined ? {} : { uploadedBy };
+  const found = {
+    ...{ ...of, ...uploaded, mended: mendedBreaks(known) },
+    uploadedLines: uploadedLines(yesterday),
+  };
+  const recorder = new Recorder(means, own, found, file, format);
   const result = await reconcile({
     file: rowsOf(file),
     movementOf,
@@ -83,7 +90,7 @@ export async function reconcileDay<Row>(
   const breaks = Object.values(result.breaks).reduce((sum, count) => sum + count, 0);
   const run = { sha256, lines, entries, matched, breaks };
   // What left the balance at the provider is booked (`settlement-booked`).
-  await change(means, own, (day) => finishRun(day, { ...of, ...run, settled }));
+  await change(means, own, (day) => finishRun(day, { ...of, ...run, ...uploaded, settled }));
   return { ...result, sha256 };
 }
 
@@ -103,11 +110,23 @@ function waitingFrom(day: SettlementDay) {
   };
 }
 
+/** Lines of uploaded files that wait, by their ids, and who gave them. */
+function uploadedLines(day: SettlementDay): ReadonlyMap<string, string> {
+  const lines = new Map<string, string>();
+  for (const { found, state } of day.breaks.values()) {
+    const { uploaded_by, outside } = found;
+    if (state === 'waiting' && outside && uploaded_by !== undefined) {
+      lines.set(outside.id, uploaded_by);
+    }
+  }
+  return lines;
+}
+
 /** Records breaks a part at a time, but none before the file was read to its end: then it is known to be one. */
 class Recorder {
   readonly #means: ReconciliationMeans;
   readonly #stream: string;
-  readonly #of: Pick<FoundBreaks, 'psp' | 'date' | 'at' | 'mended'>;
+  readonly #of: Omit<FoundBreaks, 'sha256' | 'breaks'>;
   readonly #file: FileText;
   readonly #format: string;
   #breaks: Break[] = [];
@@ -116,7 +135,7 @@ class Recorder {
   constructor(
     means: ReconciliationMeans,
     stream: string,
-    of: Pick<FoundBreaks, 'psp' | 'date' | 'at' | 'mended'>,
+    of: Omit<FoundBreaks, 'sha256' | 'breaks'>,
     file: FileText,
     format: string,
   ) {
@@ -135,8 +154,8 @@ class Recorder {
   async flush(): Promise<void> {
     const { sha256 } = this.#file;
     if (!this.#received) {
-      const { mended: _, ...of } = this.#of;
-      const file = { ...of, sha256, format: this.#format };
+      const { psp, date, at } = this.#of;
+      const file = { psp, date, at, sha256, format: this.#format };
       await change(this.#means, this.#stream, (day) => receiveFile(day, file));
       this.#received = true;
     }

@@ -1,4 +1,4 @@
-import type { CorrectingEntry, SettlementEvent, StoredBreak } from './events.ts';
+import type { CorrectingEntry, SettlementEvent, StoredBreak, StoredSettled } from './events.ts';
 
 export const breakStates = [
   'waiting',
@@ -16,7 +16,7 @@ export type BreakState = (typeof breakStates)[number];
 export const breakMoves: { readonly [From in BreakState]: readonly BreakState[] } = {
   waiting: [],
   open: ['proposed', 'corrected', 'cleared'],
-  proposed: ['open', 'resolved', 'cleared'],
+  proposed: ['open', 'corrected', 'resolved', 'cleared'],
   corrected: [],
   resolved: [],
   cleared: [],
@@ -33,6 +33,7 @@ export interface TrackedBreak {
     readonly by: string;
     readonly reason: string;
     readonly entry?: CorrectingEntry;
+    readonly settles?: StoredSettled;
   };
 }
 
@@ -43,6 +44,8 @@ export interface SettlementDay {
   /** Hashes of files that were taken, and of those that were compared to their end. */
   readonly files: ReadonlySet<string>;
   readonly finished: ReadonlySet<string>;
+  /** Of the finished ones, those that were no upload: what they say was booked. */
+  readonly booked: ReadonlySet<string>;
   readonly breaks: ReadonlyMap<string, TrackedBreak>;
   /** What was booked of the day's files, by currency. */
   readonly settled: ReadonlyMap<string, Settled>;
@@ -60,6 +63,7 @@ export const newDay: SettlementDay = {
   events: 0,
   files: new Set(),
   finished: new Set(),
+  booked: new Set(),
   breaks: new Map(),
   settled: new Map(),
 };
@@ -73,15 +77,13 @@ export function evolveDay(before: SettlementDay, event: Told): SettlementDay {
     case 'settlement-file-received':
       return { ...day, files: new Set([...day.files, data.sha256]) };
     case 'reconciliation-finished':
-      return { ...day, finished: new Set([...day.finished, data.sha256]) };
-    case 'settlement-booked': {
-      const { bank, fees } = day.settled.get(data.currency) ?? nothingSettled;
-      const after = {
-        bank: bank + BigInt(data.to_bank) - BigInt(data.from_bank),
-        fees: fees + BigInt(data.fees) - BigInt(data.fees_returned),
+      return {
+        ...day,
+        finished: new Set([...day.finished, data.sha256]),
+        booked: data.uploaded_by === undefined ? new Set([...day.booked, data.sha256]) : day.booked,
       };
-      return { ...day, settled: new Map(day.settled).set(data.currency, after) };
-    }
+    case 'settlement-booked':
+      return settledBy(day, data);
     case 'breaks-found': {
       const breaks = new Map(day.breaks);
       for (const found of data.breaks) {
@@ -91,27 +93,46 @@ export function evolveDay(before: SettlementDay, event: Told): SettlementDay {
       return { ...day, breaks };
     }
     case 'break-corrected':
-      return changed(day, data.break_id, (one) => ({ ...moved(one, 'corrected'), mended: true }));
+      return changed(day, data.break_id, (one) => {
+        return { ...withoutProposal(moved(one, 'corrected')), mended: true };
+      });
     case 'break-assigned':
       return changed(day, data.break_id, (one) => ({ ...one, assignedTo: data.to }));
     case 'break-commented':
       return changed(day, data.break_id, (one) => ({ ...one, comments: one.comments + 1 }));
     case 'break-resolution-requested': {
-      const { by, reason, entry } = data;
-      const proposal = { by, reason, ...(entry ? { entry } : {}) };
+      const { by, reason, entry, settles } = data;
+      const proposal = {
+        ...{ by, reason, ...(entry ? { entry } : {}) },
+        ...(settles ? { settles } : {}),
+      };
       return changed(day, data.break_id, (one) => ({ ...moved(one, 'proposed'), proposal }));
     }
     case 'break-resolution-rejected':
       return changed(day, data.break_id, (one) => withoutProposal(moved(one, 'open')));
-    case 'break-resolved':
-      return changed(day, data.break_id, (one) => {
+    case 'break-resolved': {
+      const resolved = changed(day, data.break_id, (one) => {
         return { ...moved(one, 'resolved'), mended: (data.entry?.movements.length ?? 0) > 0 };
       });
+      return data.settles ? settledBy(resolved, data.settles) : resolved;
+    }
     case 'break-cleared':
       return changed(day, data.break_id, (one) => {
         return { ...withoutProposal(moved(one, 'cleared')), mended: true };
       });
   }
+}
+
+function settledBy(
+  day: SettlementDay,
+  { currency, to_bank, from_bank, fees, fees_returned }: StoredSettled,
+): SettlementDay {
+  const before = day.settled.get(currency) ?? nothingSettled;
+  const after = {
+    bank: before.bank + BigInt(to_bank) - BigInt(from_bank),
+    fees: before.fees + BigInt(fees) - BigInt(fees_returned),
+  };
+  return { ...day, settled: new Map(day.settled).set(currency, after) };
 }
 
 /** A stream holds what its state table does not allow: the log was written by something else, or by a fault. */
