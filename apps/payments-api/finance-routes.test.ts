@@ -57,6 +57,17 @@ describe('an entry by hand', () => {
       const read = await wallets.wallets('shop');
       expect(read).toMatchObject({ wallets: [{ currency: 'USD', available: 250n }] });
     }, 10_000);
+    const position = approved.body.position;
+    const entries = await api.call('GET /v1/ledger/entries', {
+      headers: { 'min-position': position },
+    });
+    const { data } = entries.body as {
+      readonly data: readonly { type: string; event_id: string; corrects: string | null }[];
+    };
+    const captured = data.find(({ type }) => type === 'order-captured');
+    expect(captured?.corrects).toBeNull();
+    const booked = data.find(({ type }) => type === 'manual-entry-booked');
+    expect(booked?.corrects).toBe(captured?.event_id);
   });
 
   test('is rejected with a reason, and closed then', async () => {
@@ -156,6 +167,23 @@ describe('bad input', () => {
       expect((await api.call('GET /v1/finance_requests/m-bad', { key: ann })).status).toBe(404);
     },
   );
+
+  test.each([
+    [
+      'entry.currency',
+      { entry: { ...entry, currency: 'JPY' } },
+      { status: 400, code: 'invalid-input' },
+    ],
+    [
+      'entry.lines.0.debit',
+      withLine({ debit: 'seller_available:nosuch', amount: '9'.repeat(18) }),
+      { status: 404, code: 'unknown-seller' },
+    ],
+  ])('a wrong %s is named, and nothing is written', async (field, change, { status, code }) => {
+    const answer = await ask('m-bad', { ...input(), ...change });
+    expect(answer).toMatchObject({ status, body: { code, errors: [{ in: 'body', field }] } });
+    expect((await api.call('GET /v1/finance_requests/m-bad', { key: ann })).status).toBe(404);
+  });
 
   test.each([
     ['GET /v1/finance_requests/none', 404],

@@ -5,6 +5,7 @@ import {
   type FinanceChanged,
   type FinanceRequest,
   financeStates,
+  type WrongMember,
 } from '@annals/payments/finance';
 import { z } from 'zod';
 import { isoTime } from './answers.ts';
@@ -101,13 +102,20 @@ function shown(request: FinanceRequest): z.output<typeof requestAnswer> {
   };
 }
 
-function changedAnswer(changed: FinanceChanged) {
+function changedAnswer(changed: FinanceChanged | WrongMember) {
+  if ('member' in changed) return wrongMember(changed);
   if (changed.kind === 'refused' && changed.reason === 'reason-missing') {
     return fieldsProblem([{ in: 'body', field: 'reason', message: changed.detail }]);
   }
   if (changed.kind !== 'changed') return problemOf(changed);
   if (!changed.state) throw new TypeError('a finance request was changed, and is not there');
   return { ...shown(changed.state), position: changed.position };
+}
+
+function wrongMember({ reason, detail: message, member }: WrongMember): Problem {
+  const errors = [{ in: 'body', field: `entry.${member}`, message }] as const;
+  if (reason !== 'unknown-seller') return fieldsProblem(errors);
+  return paymentsErrors.problem(reason, { what: `entry.${member}: ${message}` }, { errors });
 }
 
 /** What needs two persons: one key asks, another one approves. */
@@ -166,12 +174,15 @@ function entryRoute(finance: Finance): Route {
     tag: 'finance',
     summary: 'Ask for an entry by hand that corrects another one',
     description:
-      'Books nothing: another key approves it with POST /v1/finance_requests/{request_id}/approve. The same request again ' +
-      'changes nothing.',
+      'Books nothing: another key approves it with POST /v1/finance_requests/{request_id}/approve. It is in the currency of the ' +
+      'entry that it corrects, and names sellers that there are. The same request again changes nothing.',
     params: { request_id: idSchema },
     body: manualEntryInput,
     response: { 202: changedRequestAnswer },
-    problems: ['wrong-entry', 'unknown-entry', 'request-exists', ...writeProblems],
+    problems: [
+      ...['wrong-entry', 'unknown-entry', 'unknown-seller', 'request-exists'],
+      ...writeProblems,
+    ],
     handler: async ({ params: { request_id: id }, body, caller }, reply) => {
       const asked = { id, ...body, by: caller.keyId };
       const answer = changedAnswer(await finance.requestEntry(asked));

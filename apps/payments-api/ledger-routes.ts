@@ -138,6 +138,10 @@ function entriesRoute(means: PaymentsApiMeans): Route {
           currency: z.string(),
           occurred_at: z.string(),
           recorded_at: z.string(),
+          corrects: z
+            .string()
+            .nullable()
+            .describe('The id of the event whose entry this one corrects.'),
           postings: z.array(
             z.strictObject({
               account: z.string(),
@@ -181,6 +185,7 @@ function shownEntry(entry: LedgerEntry) {
   return {
     ...{ event_id: eventId, stream, revision, type, currency },
     ...{ occurred_at: isoTime(occurredAt), recorded_at: isoTime(recordedAt) },
+    corrects: entry.corrects ?? null,
     postings: postings.map(({ account, side, balance, amount: of }) => {
       return { account, side, balance, amount: String(of) };
     }),

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { httpErrors, integerParameter, Problem, type Route, route } from '@annals/http';
-import { amountSchema, currencySchema, type Refused } from '@annals/payments';
+import { amountSchema, currencySchema, type Refused, sellerOfAccount } from '@annals/payments';
 import {
   approveResolution,
   assign,
@@ -311,7 +311,7 @@ async function unknownSeller(
   lines: readonly { readonly debit: string; readonly credit: string }[],
 ): Promise<Problem | undefined> {
   const accounts = lines.flatMap(({ debit, credit }) => [debit, credit]);
-  const named = accounts.flatMap((account) => account.split(':').slice(1).join(':') || []);
+  const named = accounts.flatMap((account) => sellerOfAccount(account) || []);
   for (const seller of new Set(named)) {
     if (!idSchema.safeParse(seller).success || !(await payments.seller(seller)).state) {
       const what = 'an entry names a seller that was never registered';

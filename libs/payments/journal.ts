@@ -44,6 +44,12 @@ export function isAccount(name: string): boolean {
   return ofSellers.has(kind) ? colon > 0 && colon < name.length - 1 : colon < 0;
 }
 
+/** Whose account it is; undefined for one of the platform. */
+export function sellerOfAccount(name: string): string | undefined {
+  const colon = name.indexOf(':');
+  return colon < 0 ? undefined : name.slice(colon + 1);
+}
+
 export interface PostingRule {
   readonly debit: AccountKind;
   readonly credit: AccountKind;

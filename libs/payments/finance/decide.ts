@@ -43,7 +43,7 @@ function reasonProblem(reason: string): Refused | undefined {
 }
 
 /** Every line debits as much as it credits: an entry cannot be out of balance. */
-function entryProblem({ currency, lines }: ManualEntry): Refused | undefined {
+export function entryProblem({ currency, lines }: ManualEntry): Refused | undefined {
   const wrong = (detail: string) => refused('wrong-entry', detail);
   if (!isCurrency(currency)) return wrong(`${currency} is no ISO 4217 currency`);
   if (lines.length === 0 || lines.length > limits.linesMax) {

@@ -203,6 +203,7 @@ describe('a payout above the limit', () => {
 });
 
 describe('a manual entry', () => {
+  const nobody = 'seller_available:nosuch';
   const entry = {
     currency: 'USD',
     lines: [{ debit: 'losses', credit: 'seller_available:shop', amount: '250' }],
@@ -214,7 +215,8 @@ describe('a manual entry', () => {
     const asked = { id: 'm-1', entry, corrects, reason: 'charged twice', by: 'ann' };
     expect(await site.finance.requestEntry(asked)).toMatchObject({ kind: 'changed', events: 1 });
     expect(await site.finance.requestEntry(asked)).toMatchObject({ kind: 'changed', events: 0 });
-    const other = { ...asked, entry: { ...entry, currency: 'EUR' } };
+    const [line] = entry.lines;
+    const other = { ...asked, entry: { ...entry, lines: [{ ...line!, amount: '251' }] } };
     expect(await site.finance.requestEntry(other)).toMatchObject({ reason: 'request-exists' });
     expect(await site.finance.approve('m-1', 'ann')).toMatchObject({ reason: 'same-person' });
     expect(await site.finance.approve('m-1', 'ben')).toMatchObject({ kind: 'changed', events: 1 });
@@ -260,6 +262,12 @@ describe('a manual entry', () => {
     ['a card number as its reason', { reason: 'see 4242 4242 4242 4242' }, 'reason-missing'],
     ['no currency', { entry: { ...entry, currency: 'EURO' } }, 'wrong-entry'],
     ['no line', { entry: { ...entry, lines: [] } }, 'wrong-entry'],
+    ['another currency', { entry: { ...entry, currency: 'JPY' } }, 'wrong-currency'],
+    [
+      'a seller that there is not',
+      { entry: { ...entry, lines: [...entry.lines, { ...entry.lines[0]!, debit: nobody }] } },
+      'unknown-seller',
+    ],
     [
       'a stream that is not there',
       { corrects: { stream: 'checkout-no', revision: 0 } },

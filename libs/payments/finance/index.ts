@@ -21,6 +21,7 @@ export {
   type HeldPayout,
   releaseRequestId,
   scheduleRequester,
+  type WrongMember,
 } from './service.ts';
 export {
   type FinanceRequest,

@@ -2,11 +2,13 @@ import { type Clock, idFromKey, type SubjectCipher } from '@annals/core';
 import type { Checkpoint, EventLog } from '@annals/event-log';
 import { type Changed, changeAndLoad, loadStream } from '../change.ts';
 import { paymentsEvents } from '../events.ts';
-import { journalOf } from '../journal.ts';
+import { journalOf, sellerOfAccount } from '../journal.ts';
 import { type Decided, type Refused, refused } from '../outcome.ts';
+import { sellerStream } from '../streams.ts';
 import {
   approveFinance,
   askFinance,
+  entryProblem,
   expireFinance,
   refuseRelease,
   rejectFinance,
@@ -52,6 +54,9 @@ export interface CorrectedEntry {
   readonly stream: string;
   readonly revision: number;
 }
+
+/** What is wrong with an entry, and with which member of it. */
+export type WrongMember = Refused & { readonly member: string };
 
 /** Who asks where no key did. */
 export const scheduleRequester = 'payout-schedule';
@@ -99,18 +104,29 @@ export class Finance {
     return inState.toSorted(inOrder);
   }
 
-  /** Asks for an entry that corrects another one. */
+  /**
+   * Asks for an entry that corrects another one: in its currency, over the accounts of sellers that there are. A refusal
+   * may name the member of the entry that is wrong.
+   */
   async requestEntry(command: {
     readonly id: string;
     readonly entry: ManualEntry;
     readonly corrects: CorrectedEntry;
     readonly reason: string;
     readonly by: string;
-  }): Promise<FinanceChanged> {
+  }): Promise<FinanceChanged | WrongMember> {
     const { id, entry, corrects, reason, by } = command;
+    const wrong = entryProblem(entry);
+    if (wrong) return wrong;
     const corrected = await this.#corrected(corrects);
-    if (typeof corrected !== 'string') return corrected;
-    const asks = { kind: 'manual-entry', entry, corrects: corrected } as const;
+    if ('kind' in corrected) return corrected;
+    if (corrected.currency !== entry.currency) {
+      const detail = `the entry that it corrects is in ${corrected.currency}`;
+      return { ...refused('wrong-currency', detail), member: 'currency' };
+    }
+    const stranger = await this.#stranger(entry);
+    if (stranger) return stranger;
+    const asks = { kind: 'manual-entry', entry, corrects: corrected.id } as const;
     return this.#ask({ id, asks, reason, by });
   }
 
@@ -172,8 +188,11 @@ export class Finance {
     );
   }
 
-  /** The id of the event whose entry is meant. */
-  async #corrected({ stream, revision }: CorrectedEntry): Promise<string | Refused> {
+  /** The event whose entry is meant, and the currency of that. */
+  async #corrected({
+    stream,
+    revision,
+  }: CorrectedEntry): Promise<{ readonly id: string; readonly currency: string } | Refused> {
     const { log, cipher } = this.#means;
     const none = refused('unknown-entry', `${stream}@${revision} has booked nothing`);
     const { events } = await log.readStream(stream, { from: revision, limit: 1 });
@@ -182,7 +201,26 @@ export class Finance {
       return none;
     }
     const [event] = await paymentsEvents.decode([stored], cipher);
-    return event && journalOf(event) ? event.id : none;
+    const booked = event && journalOf(event);
+    return booked ? { id: event.id, currency: booked.currency } : none;
+  }
+
+  /** The first line over an account of a seller that was never registered. */
+  async #stranger({ lines }: ManualEntry): Promise<WrongMember | undefined> {
+    const known = new Set<string>();
+    for (const [index, line] of lines.entries()) {
+      for (const side of ['debit', 'credit'] as const) {
+        const seller = sellerOfAccount(line[side]);
+        if (seller === undefined || known.has(seller)) continue;
+        const { events } = await this.#means.log.readStream(sellerStream(seller), { limit: 1 });
+        if (events.length === 0) {
+          const problem = refused('unknown-seller', `there is no seller ${seller}`);
+          return { ...problem, member: `lines.${index}.${side}` };
+        }
+        known.add(seller);
+      }
+    }
+    return undefined;
   }
 
   #change(

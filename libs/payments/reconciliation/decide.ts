@@ -302,8 +302,9 @@ export function requestResolution(
   if (isSettledBreak(one.tracked)) {
     return refused('wrong-entry', 'what it books is in its file: give the right one, or none');
   }
-  const movements = mendingMovements(one.tracked.found, entry.currency);
-  const wrong = wrongInEntry(entry) ?? mendsNot(entry, movements);
+  const { found } = one.tracked;
+  const movements = mendingMovements(found, entry.currency);
+  const wrong = wrongInEntry(entry) ?? otherCurrency(entry, found) ?? mendsNot(entry, movements);
   if (wrong !== undefined) return refused('wrong-entry', wrong);
   const { currency, lines } = entry;
   const data = { by, reason, entry: { currency, lines, movements } };
@@ -325,6 +326,14 @@ function wrongInEntry({ currency, lines }: ProposedEntry): string | undefined {
     return 'a line debits one account and credits another';
   }
   return undefined;
+}
+
+/** In another currency it would mend nothing, and so could book anything. */
+function otherCurrency({ currency }: ProposedEntry, found: StoredBreak): string | undefined {
+  const own = [found.outside, found.ledger].flatMap((side) => side?.currency ?? []);
+  return own.length === 0 || own.includes(currency)
+    ? undefined
+    : `the break is in ${own.join(' and ')}, and the entry in ${currency}`;
 }
 
 /**

@@ -135,11 +135,12 @@ test('finance: assigned, commented, resolved by an entry that a second person ap
     currency: 'USD',
     lines: [{ debit: 'psp_clearing', credit: 'suspense', amount: '200' }],
   };
-  for (const lines of [
-    [{ ...fixed.lines[0]!, amount: '199' }],
-    [{ ...fixed.lines[0]!, debit: 'x' }],
+  for (const wrongly of [
+    { lines: [{ ...fixed.lines[0]!, amount: '199' }] },
+    { lines: [{ ...fixed.lines[0]!, debit: 'x' }] },
+    { currency: 'JPY' },
   ]) {
-    const wrong = { ...ann, reason: 'mends nothing', entry: { ...fixed, lines } };
+    const wrong = { ...ann, reason: 'mends nothing', entry: { ...fixed, ...wrongly } };
     expect(await change(own, stream, (day) => requestResolution(day, wrong))).toMatchObject({
       reason: 'wrong-entry',
     });
