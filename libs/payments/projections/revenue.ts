@@ -40,16 +40,18 @@ export function revenueOf(
     case 'break-corrected':
     case 'break-resolved':
     case 'manual-entry-booked': {
-      const pspFees = bookedFees(entry);
-      return pspFees === 0n ? undefined : { ...none, pspFees };
+      const pspFees = debited(entry, 'psp_fees');
+      const platformFees = -debited(entry, 'platform_fees');
+      if (pspFees === 0n && platformFees === 0n) return undefined;
+      return { ...none, pspFees, platformFees };
     }
     default:
       return undefined;
   }
 }
 
-/** Fees that only the provider's file has told, less those it took back. */
-function bookedFees({ postings }: JournalEntry): bigint {
-  const fees = postings.filter(({ account }) => account === 'psp_fees');
-  return fees.reduce((sum, posting) => sum + signed(posting), 0n);
+/** What an entry of files, corrections or people has changed an account by, so that the report says what the account does. */
+function debited({ postings }: JournalEntry, account: 'psp_fees' | 'platform_fees'): bigint {
+  const own = postings.filter((posting) => posting.account === account);
+  return own.reduce((sum, posting) => sum + signed(posting), 0n);
 }

@@ -174,6 +174,40 @@ export function describeBooks(store: BooksStore): void {
     });
   });
 
+  test('the report says of fees what their accounts do, whatever was booked by hand', async () => {
+    let byHand = 0;
+    for (const seed of seeds) {
+      const { ledger, events } = await booksOf(seed);
+      byHand += events.filter(
+        (event) =>
+          event.type === 'manual-entry-booked' &&
+          event.data.entry.lines.some(({ debit }) => debit === 'platform_fees'),
+      ).length;
+      const report = await ledger.summary({ from: '2026-01-01', to: '2027-12-31', by: [] });
+      if (report.kind !== 'answer') throw new Error(report.kind);
+      const said: object[] = [];
+      const booked: object[] = [];
+      for (const { currency, platformFees, pspFees, netRevenue } of report.rows) {
+        const debited = async (name: string) => {
+          const found = await ledger.account(name);
+          if (found.kind !== 'answer') throw new Error(found.kind);
+          const own = found.accounts.find((one) => one.currency === currency);
+          return (own?.postedDebit ?? 0n) - (own?.postedCredit ?? 0n);
+        };
+        const [platform, psp] = [await debited('platform_fees'), await debited('psp_fees')];
+        said.push({ currency, platformFees, pspFees, netRevenue });
+        booked.push({
+          currency,
+          platformFees: -platform,
+          pspFees: psp,
+          netRevenue: -platform - psp,
+        });
+      }
+      expect(said).toEqual(booked);
+    }
+    expect(byHand).toBeGreaterThan(0);
+  });
+
   test('a checkpoint that the read model has not come to is ahead', async () => {
     const { ledger } = await booksOf(seeds[0] ?? 1);
     const checkpoint = { 0: '~' };

@@ -59,8 +59,10 @@ export class NaiveBooks {
       const isPaid = type === 'order-captured';
       const isFee = isPaid || type === 'dispute-opened';
       const told = feesTold(type, data);
+      const waived = linesOf(data, 'platform_fees');
       const isBack = type === 'refund-failed' && String(data.after_succeeded) === 'true';
-      if (!isFee && told === 0n && type !== 'refund-succeeded' && !isBack) continue;
+      const isTold = told !== 0n || waived !== 0n;
+      if (!isFee && !isTold && type !== 'refund-succeeded' && !isBack) continue;
       if (day < from || day > to || (currency ?? of) !== of || (seller ?? account) !== account)
         continue;
       const row = {
@@ -69,17 +71,18 @@ export class NaiveBooks {
         currency: of,
       };
       const sum = rows.get(JSON.stringify(row)) ?? { ...row, ...noRevenue };
-      const [platformFee, pspFee] = [isPaid ? data.platform_fee : '0', isFee ? data.psp_fee : '0'];
+      const platformFee = BigInt((isPaid ? data.platform_fee : '0') ?? '0') - waived;
+      const pspFee = BigInt((isFee ? data.psp_fee : '0') ?? '0') + told;
       const amount = BigInt(data.amount ?? '0');
       const refunds = type === 'refund-succeeded' ? amount : isBack ? -amount : 0n;
       rows.set(JSON.stringify(row), {
         ...sum,
         captures: sum.captures + (isPaid ? 1 : 0),
         gross: sum.gross + (isPaid ? amount : 0n),
-        platformFees: sum.platformFees + BigInt(platformFee ?? '0'),
-        pspFees: sum.pspFees + BigInt(pspFee ?? '0') + told,
+        platformFees: sum.platformFees + platformFee,
+        pspFees: sum.pspFees + pspFee,
         refunds: sum.refunds + refunds,
-        netRevenue: sum.netRevenue + BigInt(platformFee ?? '0') - BigInt(pspFee ?? '0') - told,
+        netRevenue: sum.netRevenue + platformFee - pspFee,
       });
     }
     return [...rows.values()];
@@ -97,10 +100,15 @@ function feesTold(type: string, data: Members): bigint {
   if (type === 'settlement-booked') {
     return BigInt(data.fees ?? '0') - BigInt(data.fees_returned ?? '0');
   }
+  return linesOf(data, 'psp_fees');
+}
+
+/** What the lines of an entry debit an account with. */
+function linesOf(data: Members, account: string): bigint {
   const { entry } = data as unknown as { readonly entry?: { readonly lines: readonly Line[] } };
   return (entry?.lines ?? []).reduce((sum, { debit, credit, amount }) => {
-    const isFee = (account: string) => (account === 'psp_fees' ? BigInt(amount) : 0n);
-    return sum + isFee(debit) - isFee(credit);
+    const of = (name: string) => (name === account ? BigInt(amount) : 0n);
+    return sum + of(debit) - of(credit);
   }, 0n);
 }
 
