@@ -26,4 +26,5 @@ test('the words of the table are the limits of the code', () => {
   expect(limits.timingMsMax).toBe(6 * 3_600_000);
   expect(limits.waitsMax).toBe(3);
   expect(limits.roundingMinorMax).toBe(1n);
+  expect(page).toContain(`(${limits.runRows.toLocaleString('en-US')} rows a run)`);
 });
