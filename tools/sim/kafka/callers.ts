@@ -174,7 +174,8 @@ export class Callers {
     // It may have been true of a record that is lost: whoever has read that stops.
     if (call.elections !== this.#world.topic.elections) return;
     if (result.kind === 'refused') {
-      if (result.reason === 'overloaded') return;
+      // Brokers here refuse a record for no reason, for its size too.
+      if (result.reason === 'overloaded' || result.reason === 'append-too-large') return;
       throw new InvariantError('answers', `a good append was refused: ${result.detail}`);
     }
     const { topic } = this.#world;

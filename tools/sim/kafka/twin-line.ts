@@ -11,7 +11,16 @@ const slowMsMax = 2_500;
 const lateMsMax = 90_000;
 
 /** What becomes of the part of a request that goes to one partition. */
-type Fate = 'stored' | 'stored-unanswered' | 'lost' | 'late' | 'twice' | 'twice-unanswered';
+type Fate =
+  | 'stored'
+  | 'stored-unanswered'
+  | 'lost'
+  | 'late'
+  | 'twice'
+  | 'twice-unanswered'
+  | 'refused'
+  // An attempt before the one that was refused was taken, and its answer lost.
+  | 'stored-refused';
 
 /** The way to the broker. What was sent goes on when its sender has died. */
 export class TwinLine implements MessageLine {
@@ -29,12 +38,20 @@ export class TwinLine implements MessageLine {
     }
     await this.#delay();
     let produced: Produced = 'acknowledged';
+    let refused = false;
     for (const [partition, part] of partsOf(messages)) {
       const fate = this.#drawFate();
       if (fate !== 'stored') this.#world.trace.say(`  partition ${partition}: ${fate}`);
-      if (fate !== 'lost' && fate !== 'late') this.#world.topic.append(partition, part);
+      if (fate !== 'lost' && fate !== 'late' && fate !== 'refused')
+        this.#world.topic.append(partition, part);
       if (fate === 'late' || fate.startsWith('twice')) void this.#landLater(partition, part);
-      if (fate !== 'stored' && fate !== 'twice') produced = 'in-doubt';
+      if (fate.endsWith('refused')) refused = true;
+      else if (fate !== 'stored' && fate !== 'twice') produced = 'in-doubt';
+    }
+    // The client tells of one error alone, also where other parts are in doubt.
+    if (refused) {
+      await this.#delay();
+      return { kind: 'refused', isTooLarge: random.chance(50), reason: 'the broker refuses it' };
     }
     if (produced === 'in-doubt' && random.chance(40)) await clock.sleep(kafkaLimits.produceMsMax);
     else await this.#delay();
@@ -54,6 +71,8 @@ export class TwinLine implements MessageLine {
       [4, 'late'],
       [2, 'twice'],
       [6, 'twice-unanswered'],
+      [1, 'refused'],
+      [1, 'stored-refused'],
     ]);
   }
 
