@@ -43,7 +43,7 @@ export function addLogRelay(log: Command, act: Act): void {
       .option('--follow', 'goes on with new events')
       .option(
         '--moved-from <url>',
-        'the log that the progress is of, where this one is a copy of it: goes on exactly behind what was sent',
+        'the log that the progress is of, where this one is a copy of it: goes on behind what was sent, and leaves nothing out',
       )
       .action(act(relay)),
     [
@@ -123,7 +123,7 @@ async function beginning(
 }
 
 const otherLogFix =
-  'Where the log was copied to here by annals log copy, --moved-from with the URL of the old log goes on exactly; ' +
+  'Where the log was copied to here by annals log copy, --moved-from with the URL of the old log goes on from there; ' +
   'a new file sends everything';
 
 /** Where in `log`, a copy of another one, everything was sent up to. */
