@@ -8,6 +8,7 @@ import { runMain, runProjector } from './testing/platform-process.ts';
 import { refusingCassandra } from './testing/refusing-cassandra.ts';
 import { tellRedis } from './testing/tell-redis.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
+import { until } from './testing/until.ts';
 
 // Processes start slowly on a busy machine.
 vi.setConfig({ testTimeout: 120_000 });
@@ -18,7 +19,7 @@ async function freshFolder(): Promise<string> {
   return folder.path;
 }
 
-async function settings(more: { readonly [name: string]: string }) {
+async function settings<More extends { readonly [name: string]: string }>(more: More) {
   return { ANNALS_DATA: await freshFolder(), PORT: '0', ...more };
 }
 
@@ -56,6 +57,26 @@ await describeOn('redis', 'A start on a Redis', (redis) => {
     expect(await keysUnder(redis, prefix)).toEqual([]);
     const remove = `redis.call('SELECT', 15) return redis.call('DEL', KEYS[1])`;
     expect(await tellRedis(redis, `EVAL "${remove}" 1 ${prefix}:site`)).toBe(':1');
+  });
+
+  test('that needs no password, and was given one: one line of ours says so', async () => {
+    const store = `${redis.url.replace('://', '://:secret@')}?prefix=test-${randomUUID()}`;
+    const env = await settings({ ANNALS_LEADERBOARD_STORE: store, ANNALS_ROLES: 'api' });
+    const { child, ended, text } = runMain(env);
+    await until('it has told it', () => /asks for no password/.test(text.out) || undefined);
+    child.kill('SIGTERM');
+    const { out, err } = await ended;
+    expect(out.match(/asks for no password: leave out the one in its URL/g)).toHaveLength(1);
+    expect(out + err).not.toMatch(/\[WARN\]|secret/);
+  });
+
+  test('that is no cluster, and is named as one', async () => {
+    const store = redis.url.replace('redis://', 'redis-cluster://');
+    const ended = await runMain(await settings({ ANNALS_LEADERBOARD_STORE: store })).ended;
+    expectRefused(
+      ended,
+      /^annals: cannot start: Redis is no cluster: name it redis:\/\/ .*cluster support disabled/,
+    );
   });
 
   test('where another site keeps its read models under the same prefix', async () => {
@@ -137,6 +158,37 @@ await describeOn(
   { label: 'password' },
 );
 
+await describeOn('redis-cluster', 'A start on a node of a Redis Cluster', ({ addresses }) => {
+  test('that is named as a server by itself', async () => {
+    const store = `redis://${addresses[0]}`;
+    for (const url of [store, `${store}/3`]) {
+      const ended = await runMain(await settings({ ANNALS_LEADERBOARD_STORE: url })).ended;
+      expectRefused(
+        ended,
+        /^annals: cannot start: Redis is a node of a cluster: name it redis-cluster:\/\/ /,
+      );
+    }
+  });
+});
+
+test('A start on a Redis that is nowhere says so, and no more', async () => {
+  const env = await settings({ ANNALS_LEADERBOARD_STORE: 'redis://127.0.0.1:1' });
+  expectRefused(
+    await runMain(env).ended,
+    /^annals: cannot start: Redis does not answer \(redis:\/\/127.0.0.1:1: .*ECONNREFUSED.*\)$/,
+  );
+});
+
+await describeOn('eventstoredb', 'A start on an EventStoreDB without TLS', ({ addresses }) => {
+  test('whose URL does not say so', async () => {
+    const env = await settings({ ANNALS_LOG: `esdb://${addresses[0]}` });
+    expectRefused(
+      await runMain(env).ended,
+      /^annals: cannot start: EventStoreDB at \S+ does not speak TLS.*: write \?tls=false in its URL$/,
+    );
+  });
+});
+
 await describeOn('kafka-sasl', 'A start on a Kafka that asks for a password', (kafka) => {
   test('with another one', async () => {
     const url = kafka.url.replace(':annals@', ':secret@').replace('?', `/test-${randomUUID()}?`);
@@ -194,8 +246,25 @@ await describeOn('kafka', 'A start on a Kafka', (kafka) => {
   test('that asks for no user and password', async () => {
     const url = `${withUser(kafka.url)}/test-${randomUUID()}`;
     const ended = await runMain(await settings({ ANNALS_LOG: url })).ended;
-    expectRefused(ended, /^annals: cannot start: Kafka at 127\.0\.0\.1:\d+: /);
+    expectRefused(
+      ended,
+      /^annals: cannot start: Kafka at 127\.0\.0\.1:\d+: it asks for no user and password: leave/,
+    );
     expect(ended.err.trim().split('\n')).toHaveLength(1);
+  });
+
+  test('whose topic is mistyped: a projector does not make it', async () => {
+    const topic = `test-${randomUUID()}`;
+    const env = await settings({ ANNALS_LOG: `${kafka.url}/${topic}?partitions=1` });
+    for (let times = 1; times <= 2; times += 1) {
+      const ended = await runProjector(env).ended;
+      expectRefused(ended, new RegExp(`^annals: topic ${topic} is not there.* check its name`));
+    }
+    await (await openLogAt(env.ANNALS_LOG, { dataFolder: await freshFolder() })).log.close();
+    const { child, ended, text } = runProjector(env);
+    await until('it follows', () => text.out.includes('following the log in') || undefined);
+    child.kill('SIGTERM');
+    expect((await ended).out).toContain(`following the log in ${kafka.url}/${topic}?partitions=1`);
   });
 
   test('whose topic has other partitions than are configured: the fix is named', async () => {

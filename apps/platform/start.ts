@@ -91,7 +91,9 @@ async function openParts(config: Config, options: PlatformOptions, opened: Closi
   const roles = rolesOf(config);
   const settings = paymentsSettingsOf(config);
   const holder = `${hostname()}/${process.pid}/${newId()}`;
-  let tell = (_part: string, _detail: string): void => undefined;
+  // What is told before there is a log to tell it in is told then.
+  const early: (readonly [part: string, detail: string])[] = [];
+  let tell = (part: string, detail: string): void => void early.push([part, detail]);
   // It takes its time to start, too: beside the rest.
   const opening = openSandbox({
     ...{ settings: isWhole(roles) ? settings : undefined, dataFolder: config.ANNALS_DATA, clock },
@@ -148,6 +150,7 @@ async function openParts(config: Config, options: PlatformOptions, opened: Closi
   opened.unshift(...(taken?.closing ?? []));
   const tellTo = (teller: typeof tell) => {
     tell = teller;
+    for (const [part, detail] of early.splice(0)) teller(part, detail);
   };
   return { ...{ site, apiKeys, projector, leaderboard, payments: taken, sandbox, signal, tellTo } };
 }

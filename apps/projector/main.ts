@@ -10,7 +10,19 @@ import {
 import { placedSettings, sandboxAddress } from './payments/sandbox-address.ts';
 import { runSiteProjector } from './run-site-projector.ts';
 import { catchUpLines } from './site/catch-up-lines.ts';
-import { checkSiteSettings, shownSite, siteConfigOf, siteFields } from './site/site-config.ts';
+import { maskedUrl } from './site/masked-url.ts';
+import {
+  checkSiteSettings,
+  type SiteConfig,
+  shownSite,
+  siteConfigOf,
+  siteFields,
+} from './site/site-config.ts';
+
+/** Where its log is, for people. */
+function shownLog({ log }: SiteConfig): string {
+  return log.kind === 'sqlite' ? log.folder : maskedUrl(log.url);
+}
 
 /**
  * A process of its own that keeps the read models of one site up to date. Exit codes: 0 stopped,
@@ -42,14 +54,15 @@ try {
   const projector = await runSiteProjector({
     site,
     payments,
-    mustExist: site.log.kind === 'sqlite',
+    // One that is mistyped would be made, and followed for ever in vain.
+    mustExist: true,
     holder: `${hostname()}/${process.pid}/${newId()}`,
     signal: stop.signal,
     onProgress: catchUpLines(say),
     onTrouble: (projection, detail) =>
       process.stderr.write(`${projection || 'projector'}: ${detail}\n`),
   });
-  say(`following the log in ${site.dataFolder}`);
+  say(`following the log in ${shownLog(site)}`);
   await projector.done;
   // Connections that are kept open to providers would hold the process for as long as they last.
   process.exit();

@@ -66,6 +66,9 @@ function refusalOf(error: unknown): string | undefined {
   if (error instanceof AccessDeniedError) return 'refuses us: check user and password';
   // The client's transport gives what TLS said in its message only.
   const said = error instanceof Error ? error.message : '';
+  if (/SSL routines:\w*:(?:wrong version number|packet length too long)/.test(said)) {
+    return 'does not speak TLS, which is the default: write ?tls=false in its URL';
+  }
   const [, reason] = /Last error: (?:Error: )?([^;.]*certificate[^;.]*)/i.exec(said) ?? [];
   return reason && `has a certificate that is not trusted (${reason}): check tlsCAFile`;
 }

@@ -12,8 +12,10 @@ export function connectionFault(error: unknown, brokers: readonly string[]): Eve
   const names = namesOf(error);
   const isOne = (pattern: RegExp) => names.some((name) => pattern.test(name));
   const code = isOne(refusals) ? 'refused' : isOne(unreachables) ? 'unreachable' : 'io';
-  const where = `Kafka at ${brokers.join(', ')}`;
-  return new EventLogError(code, `${where}: ${reasonOf(error)}`, { cause: error });
+  const said = names.includes('ILLEGAL_SASL_STATE')
+    ? 'it asks for no user and password: leave them out of the URL, or name its SASL listener'
+    : reasonOf(error);
+  return new EventLogError(code, `Kafka at ${brokers.join(', ')}: ${said}`, { cause: error });
 }
 
 /** Of several errors kafkajs says only that there were some. */

@@ -58,7 +58,8 @@ async function connectAndOpen(kafka: Kafka, admin: Admin, settings: TopicSetting
   const { clusterId, brokers } = await admin.describeCluster();
   const there = await admin.listTopics();
   if (!there.includes(topic)) {
-    if (!settings.create) throw wrong(topic, 'is not there', 'make it, or let this program do so');
+    if (!settings.create)
+      throw wrong(topic, 'is not there', 'check its name, or start an API process, which makes it');
     await make(admin, settings, brokers.length);
   }
   return onceKnown(async () => {

@@ -100,8 +100,36 @@ const shared = {
   reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
 } as const;
 
+const noPassword = /no password is set|without any password configured for the default user/;
+
+/** Whether Redis has answered that it asks for no password, where one was given. */
+export function isPasswordNeedless(error: unknown): boolean {
+  return error instanceof Error && noPassword.test(error.message);
+}
+
+/**
+ * The client prints a line to the console for each of its connections to a server that needs no password and
+ * was given one, and goes on. It goes on without: who claims the prefix tells it once (claim.ts).
+ */
+function goOnWithoutPassword(): void {
+  const { auth } = Redis.prototype as { auth: (...given: unknown[]) => Promise<unknown> };
+  if (mended.has(auth)) return;
+  const quiet = async function (this: Redis, ...given: unknown[]): Promise<unknown> {
+    try {
+      return await auth.apply(this, given);
+    } catch (error) {
+      if (isPasswordNeedless(error)) return 'OK';
+      throw error;
+    }
+  };
+  mended.add(quiet);
+  Redis.prototype.auth = quiet as typeof Redis.prototype.auth;
+}
+const mended = new WeakSet<object>();
+
 /** Opens no connection before the first command. */
 export function connectRedis(url: string): RedisConnection {
+  goOnWithoutPassword();
   const { cluster, nodes, options, place } = parseAddress(url);
   const redisOptions = { ...shared, ...options };
   if (!cluster) {

@@ -5,6 +5,8 @@ export type RedisStoreErrorCode =
   | 'evicts'
   | 'foreign-keys'
   | 'another-site'
+  | 'is-cluster'
+  | 'no-cluster'
   | 'out-of-memory'
   | 'busy'
   | 'io';
@@ -20,12 +22,15 @@ export class RedisStoreError extends Error {
 }
 
 const advice: { readonly [code in RedisStoreErrorCode]: string } = {
-  unreachable: 'Redis does not answer: nothing is known of the last command',
+  unreachable: 'Redis does not answer',
   closed: 'the store is closed',
   refused: 'Redis refuses us: check user, password, permissions and the number of the database',
   evicts: 'Redis may drop keys when its memory is full: set maxmemory-policy noeviction',
   'foreign-keys': 'there are keys of somebody else under our prefix: choose another prefix',
   'another-site': 'another site keeps its read models under our prefix: choose another prefix',
+  'is-cluster':
+    'Redis is a node of a cluster: name it redis-cluster:// (rediss-cluster:// for TLS)',
+  'no-cluster': 'Redis is no cluster: name it redis:// (rediss:// for TLS)',
   'out-of-memory': 'Redis has no memory left: raise maxmemory or drop old generations',
   busy: 'Redis is busy',
   io: 'Redis failed',
@@ -33,6 +38,8 @@ const advice: { readonly [code in RedisStoreErrorCode]: string } = {
 
 const byReply: readonly (readonly [RegExp, RedisStoreErrorCode])[] = [
   [/^(?:NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH|ERR DB index)/, 'refused'],
+  [/^(?:MOVED|ASK) |^ERR SELECT is not allowed in cluster mode/, 'is-cluster'],
+  [/^ERR This instance has cluster support disabled/, 'no-cluster'],
   [/^OOM/, 'out-of-memory'],
   [/^WRONGTYPE/, 'foreign-keys'],
   [/^(?:BUSY|TRYAGAIN)/, 'busy'],
@@ -57,9 +64,14 @@ export function redisError(error: unknown, place: string, reason?: Error): unkno
   if (code !== 'unreachable') {
     return code ? storeError(code, `${place}: ${error.message}`, error) : error;
   }
-  const why = (error as { lastNodeError?: Error }).lastNodeError ?? reason ?? error;
+  const why = saidByNode(error) ?? saidByNode(reason) ?? reason ?? error;
   const known = codeOf(why) ?? code;
   return storeError(known, `${place}: ${why.message || error.message}`, error);
+}
+
+/** What a node answered, where a cluster as a whole could not be reached. */
+function saidByNode(error: Error | undefined): Error | undefined {
+  return (error as { readonly lastNodeError?: Error } | undefined)?.lastNodeError;
 }
 
 function codeOf(error: Error): RedisStoreErrorCode | undefined {

@@ -20,6 +20,8 @@ test.each([
   [new RedisStoreError('unreachable', 'away'), unavailable],
   [new RedisStoreError('refused', 'a password'), unavailable],
   [new RedisStoreError('another-site', 'a prefix'), unavailable],
+  [new RedisStoreError('is-cluster', 'a node'), unavailable],
+  [new RedisStoreError('no-cluster', 'a server'), unavailable],
   [new RedisStoreError('foreign-keys', 'a prefix'), unavailable],
   [new RedisStoreError('evicts', 'a policy'), unavailable],
   [new CassandraStoreError('unreachable', 'away'), unavailable],

@@ -29,6 +29,8 @@ const unavailableCodes: ReadonlySet<string> = new Set([
   'unreachable',
   'refused',
   'another-site',
+  'is-cluster',
+  'no-cluster',
   'foreign-keys',
   'evicts',
 ]);

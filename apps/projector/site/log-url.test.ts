@@ -17,6 +17,9 @@ describe('the URL of a log', () => {
       partitions: undefined,
     });
     expect(parseLogUrl('kafka://k1:9092')).toMatchObject({ topic: 'annals' });
+    expect(parseLogUrl('kafka://localhost,k2:1,[::1]/a')).toMatchObject({
+      brokers: ['localhost:9092', 'k2:1', '[::1]:9092'],
+    });
     const all =
       'kafka://ann:p%40ss@k1:9092/t?partitions=8&replicas=3&min-in-sync=2&compression=gzip&bodies=2000000&tls=true&sasl=scram-sha-512';
     expect(parseLogUrl(all)).toMatchObject({

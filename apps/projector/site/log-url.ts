@@ -69,6 +69,7 @@ export function parseLogUrl(url: string): LogPlace | BadUrl {
 
 const topicPattern = /^[a-zA-Z0-9._-]{1,249}$/;
 const topicDefault = 'annals';
+const portDefault = 9_092;
 const partitionsMax = 10_000;
 const replicasMax = 100;
 const bodiesMax = 1_000_000_000;
@@ -115,7 +116,9 @@ function kafkaPlace(url: string): KafkaLogPlace | BadUrl {
   if (isBad(tls)) return tls;
   const mechanism = wordIn(parts, 'sasl', ['plain', 'scram-sha-256', 'scram-sha-512']);
   if (isBad(mechanism)) return mechanism;
-  const { user: username, password, hosts: brokers } = parts;
+  const { user: username, password, hosts } = parts;
+  // The client takes none by itself.
+  const brokers = hosts.map((host) => (/:\d+$/.test(host) ? host : `${host}:${portDefault}`));
   if (mechanism !== undefined && !username) return badUrl('has sasl, and no user and password');
   if (username && !password) return badUrl('has a user without a password');
   return {

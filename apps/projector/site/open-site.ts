@@ -85,7 +85,7 @@ async function open(
   const stores = new Stores(places);
   held.defer(() => stores.close());
   await reachStores(config, stores);
-  await claimPlaces(config, places, logs.main.log, clock);
+  await claimPlaces(config, places, logs.main.log, { ...options, clock });
   let closed: Promise<void> | undefined;
   return {
     ...{ config, keys, clock, log: logs.main.log, logs: logs.all },
@@ -237,7 +237,7 @@ async function claimPlaces(
   { stores, archives }: SiteConfig,
   places: Places,
   log: EventLog,
-  clock: Clock,
+  { clock, onReport }: Pick<SiteOptions, 'onReport'> & { readonly clock: Clock },
 ): Promise<void> {
   let site: string | undefined;
   for (const name of productNames) {
@@ -247,7 +247,7 @@ async function claimPlaces(
     ] as const) {
       if (!place || !opened || place.kind === 'sqlite') continue;
       site ??= await nameOfSite(log, clock.now());
-      await opened.claim(site);
+      await opened.claim(site, onReport);
     }
   }
 }

@@ -4,6 +4,7 @@ import type { CassandraLiveReader } from '@annals/store-cassandra';
 import type { RedisLiveReader } from '@annals/store-redis';
 import { type LiveReader, liveReader, sqliteProjectionStore } from '@annals/store-sqlite';
 import { dataLayout } from './data-layout.ts';
+import type { OpenLogOptions } from './open-log.ts';
 import type {
   CassandraStorePlace,
   RedisStorePlace,
@@ -31,9 +32,9 @@ export interface PlaceStores {
   live(projection: Projection, options: LiveOptions): SiteLive;
   /**
    * Says that the place is this site's, where several could reach it. Throws the store's named error
-   * (`another-site`) where it is another one's.
+   * (`another-site`) where it is another one's. `onReport`: what of its URL an operator should change.
    */
-  claim(site: string): Promise<void>;
+  claim(site: string, onReport?: OpenLogOptions['onReport']): Promise<void>;
 }
 
 /** The stores at a place. What its engine needs is loaded here, and only what is used. */
@@ -77,7 +78,8 @@ async function redisStores(place: RedisStorePlace, clock: Clock): Promise<PlaceS
       kind: 'redis',
       live: redisLiveReader({ ...where, projection, ...options }),
     }),
-    claim: (site) => claimRedisPrefix({ url, site, ...(prefix === undefined ? {} : { prefix }) }),
+    claim: (site, onReport) =>
+      claimRedisPrefix({ url, site, onReport, ...(prefix === undefined ? {} : { prefix }) }),
   };
 }
 
