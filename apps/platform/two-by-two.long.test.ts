@@ -1,0 +1,3 @@
+import { describeTwoByTwo } from './testing/two-by-two.ts';
+
+await describeTwoByTwo(60);
