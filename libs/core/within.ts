@@ -1,4 +1,4 @@
-/** `promise`, or what `late` gives or throws when it takes longer than `msMax`; it then goes on unheard. */
+/** `promise`, or what `late` gives or throws when it takes longer than `msMax` milliseconds; it then goes on unheard. */
 export async function within<Result, Late>(
   promise: Promise<Result>,
   msMax: number,
@@ -6,7 +6,7 @@ export async function within<Result, Late>(
 ): Promise<Result | Late> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), msMax);
+    timer = setTimeout(() => resolve('late'), Math.max(msMax, 0));
   });
   promise.catch(() => undefined);
   try {

@@ -1,4 +1,5 @@
 import { type Clock, newId, systemClock } from '@annals/core';
+import { within } from '@annals/core/within';
 import {
   type AppendResult,
   type Checkpoint,
@@ -29,7 +30,6 @@ import { FollowedIndex, partition, type Report } from './followed-index.ts';
 import type { Looked } from './log-index.ts';
 import { type Sent, sendAppend } from './server-append.ts';
 import { clientOf, headOnServer, hostsOf, untilAnswered } from './server-connection.ts';
-import { within } from './within.ts';
 
 export interface EventStoreDBEventLogOptions {
   /** `esdb://user:password@host:2113?tls=true`, as EventStoreDB's clients take it. */
@@ -166,7 +166,7 @@ class EventStoreDBLog implements EventStoreDBEventLog {
     this.#index.reads.end();
     await this.#lanes.idle();
     await this.#index.end();
-    await within(this.#client.dispose(), limits.closeMsMax);
+    await within(this.#client.dispose(), limits.closeMsMax, () => undefined);
     this.#index.close();
   }
 
@@ -293,7 +293,7 @@ class EventStoreDBLog implements EventStoreDBEventLog {
     }
     if (this.#failure) throw this.#failure;
     // Nothing is stored in the index between the look and this: that takes a turn of its own.
-    return (await within(this.#arrivals.wait(stream, revision), limits.followMsMax)) ?? false;
+    return within(this.#arrivals.wait(stream, revision), limits.followMsMax, () => false);
   }
 
   async #mustCome(stream: string, revision: number): Promise<void> {

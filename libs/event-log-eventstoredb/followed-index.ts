@@ -1,3 +1,4 @@
+import { within } from '@annals/core/within';
 import { EventLogError, type Expected } from '@annals/event-log/port';
 import {
   HeadWatch,
@@ -20,7 +21,6 @@ import type { FollowedEvent } from './event-envelope.ts';
 import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 import { FollowError } from './follow-error.ts';
 import { type IndexProgress, LogIndex, type Looked } from './log-index.ts';
-import { within } from './within.ts';
 
 export interface Report {
   readonly level: 'warn' | 'error';
@@ -107,6 +107,7 @@ export class FollowedIndex {
       !(await within(
         this.#healing.then(() => true),
         limits.healWaitMsMax,
+        () => false,
       ))
     ) {
       const { events } = this.progress;

@@ -1,7 +1,7 @@
+import { within } from '@annals/core/within';
 import { EventLogError } from '@annals/event-log/port';
 import { AccessDeniedError, EventStoreDBClient, StreamNotFoundError } from '@eventstore/db-client';
 import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
-import { within } from './within.ts';
 
 /** The client of a connection string. Its own errors show parts of the string, where a password may stand. */
 export function clientOf(connection: string): EventStoreDBClient {
@@ -35,7 +35,7 @@ export async function untilAnswered(client: EventStoreDBClient, hosts: string): 
   for (;;) {
     let cause: unknown;
     try {
-      if (await within(firstEvent(client), deadline - Date.now())) return;
+      if (await within(firstEvent(client), deadline - Date.now(), () => undefined)) return;
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal) {

@@ -1,7 +1,7 @@
+import { within } from '@annals/core/within';
 import { CompressionTypes, type Kafka, type Message, type Producer } from 'kafkajs';
 import type { OnReport } from './kafka-connection.ts';
 import { kafkaLimits } from './kafka-limits.ts';
-import { within } from './within.ts';
 
 /**
  * What became of one request. `not-sent`: no broker could be reached, so nothing of it will ever be in

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeOn, type Engine } from '@annals/core/testing';
+import { within } from '@annals/core/within';
 import { hashLog } from '@annals/event-log';
 import { sampleEvents } from '@annals/event-log/contract';
 import { expect, test } from 'vitest';
@@ -8,7 +9,6 @@ import type { Said } from './testing/contending-writer.ts';
 import { freshTopic } from './testing/fresh-topic.ts';
 import { faultsIn } from './testing/history-checker.ts';
 import { wholeStreams } from './testing/whole-streams.ts';
-import { within } from './within.ts';
 
 const streams = ['brokers-0', 'brokers-1', 'brokers-2'];
 const callers = 12;

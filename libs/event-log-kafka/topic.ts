@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '@annals/core/within';
 import { EventLogError } from '@annals/event-log/port';
 import type { Admin, Kafka } from 'kafkajs';
 import { connectionFault } from './connection-fault.ts';
 import { kafkaLimits } from './kafka-limits.ts';
 import { Brokers } from './wire/brokers.ts';
 import { topicIdOf } from './wire/topic-id.ts';
-import { within } from './within.ts';
 
 export interface TopicSettings {
   readonly topic: string;

@@ -14,6 +14,7 @@ test.each([
     ],
     { username: 'us@er', password: 'p:w' },
   ],
+  ['redis://[::1]', false, [{ host: '::1', port: 6379 }], {}],
   ['redis://:secret@a', false, [{ host: 'a', port: 6379 }], { password: 'secret' }],
 ])('the address %s', (url, cluster, nodes, options) => {
   expect(parseAddress(url)).toMatchObject({ cluster, nodes, options });
@@ -29,6 +30,9 @@ test.each([
   'redis://a/0?cluster=true',
   'redis://a?cluster=maybe',
   'redis://user:secret@a:b:c',
+  'redis://user:sec/secret@a',
+  'redis://a/x',
+  'redis://a?prefix=b',
 ])('%s is none, and the password is not told', (url) => {
   expect(() => parseAddress(url)).toThrow(TypeError);
   expect(() => parseAddress(url)).not.toThrow('secret');

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isBad, urlParts, wordIn } from '@annals/core/url-parts';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { redisError, storeError } from './errors.ts';
 import { limits } from './limits.ts';
@@ -49,43 +50,44 @@ interface Address {
   readonly place: string;
 }
 
-const addressPattern =
-  /^(rediss?):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^@/?#]+)(?:\/(\d{1,5}))?(\?cluster=true)?$/;
-const nodePattern = /^(\[[0-9a-f:]+\]|[^:[\]]+)(?::(\d{1,5}))?$/i;
+const portDefault = 6_379;
+const schemes: readonly string[] = ['redis', 'rediss'];
 
 /**
  * `redis://user:password@host:port/0`, or `redis://host:port,host:port?cluster=true` with some nodes of
  * a cluster; `rediss` for TLS. Throws a TypeError, without the password, for anything else.
  */
 export function parseAddress(url: string): Address {
-  const match = addressPattern.exec(url);
-  const nodes = match?.[4]?.split(',').map(parseNode);
-  if (!match || !nodes || nodes.includes(undefined)) {
-    throw new TypeError(
-      'the address of Redis is not redis://[user:password@]host:port[/db] or redis://host:port,…?cluster=true',
-    );
-  }
-  const [, scheme, user, password, hosts, db, query] = match;
-  const cluster = query !== undefined;
-  if ((!cluster && nodes.length > 1) || (cluster && db !== undefined)) {
-    throw new TypeError('several hosts and no database number only for ?cluster=true');
+  const parts = urlParts(url, ['cluster']);
+  if (isBad(parts)) throw notAddress(parts.problem);
+  const { scheme, hosts, path, user, password } = parts;
+  if (!schemes.includes(scheme)) throw notAddress('is neither redis:// nor rediss://');
+  const told = wordIn(parts, 'cluster', ['true']);
+  if (isBad(told)) throw notAddress(told.problem);
+  const cluster = told === 'true';
+  if (path !== '' && !/^\d{1,5}$/.test(path)) throw notAddress('has a database that is no number');
+  if (cluster ? path !== '' : hosts.length > 1) {
+    throw notAddress('has several hosts and no database number only with ?cluster=true');
   }
   const options: Address['options'] = {
-    ...(user ? { username: decodeURIComponent(user) } : {}),
-    ...(password ? { password: decodeURIComponent(password) } : {}),
+    ...(user ? { username: user } : {}),
+    ...(password ? { password } : {}),
     ...(scheme === 'rediss' ? { tls: {} } : {}),
-    ...(db === undefined ? {} : { db: Number(db) }),
+    ...(path === '' ? {} : { db: Number(path) }),
   };
-  const place = `${scheme}://${hosts}${db === undefined ? '' : `/${db}`}${query ?? ''}`;
-  return { cluster, nodes: nodes as Address['nodes'], options, place };
+  const database = path === '' ? '' : `/${path}`;
+  const place = `${scheme}://${hosts.join()}${database}${cluster ? '?cluster=true' : ''}`;
+  return { cluster, nodes: hosts.map(nodeOf), options, place };
 }
 
-function parseNode(text: string): Address['nodes'][number] | undefined {
-  const match = nodePattern.exec(text);
-  if (!match) return undefined;
-  const port = Number(match[2] ?? 6379);
-  if (port < 1 || port > 65_535) return undefined;
-  return { host: (match[1] as string).replace(/^\[|\]$/g, ''), port };
+function notAddress(problem: string): TypeError {
+  return new TypeError(`the address of Redis ${problem}`);
+}
+
+/** Of `host:port`, `host`, or an address of IPv6 in brackets. */
+function nodeOf(text: string): Address['nodes'][number] {
+  const [, host = text, port = portDefault] = /^(\[.*\]|[^:]*)(?::(\d+))?$/.exec(text) ?? [];
+  return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
 const shared = {

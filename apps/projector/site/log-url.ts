@@ -7,7 +7,7 @@ import {
   sqliteFolder,
   urlParts,
   wordIn,
-} from './url-parts.ts';
+} from '@annals/core/url-parts';
 
 /** Where a log is. Plain data: it crosses to the projector's thread. */
 export type LogPlace = SqliteLogPlace | KafkaLogPlace | EventStoreDBLogPlace;

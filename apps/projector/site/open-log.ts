@@ -1,6 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '@annals/core';
+import { isBad } from '@annals/core/url-parts';
 import type { EventLog } from '@annals/event-log';
 import type { KafkaConnection } from '@annals/event-log-kafka';
 import { sqliteEventLog } from '@annals/event-log-sqlite';
@@ -15,7 +16,6 @@ import {
 } from './log-url.ts';
 import { maskedUrl } from './masked-url.ts';
 import { withReplica } from './replica-folder.ts';
-import { isBad } from './url-parts.ts';
 
 export interface OpenLogOptions {
   /** Replicas of logs that are elsewhere lie below it. */

@@ -1,3 +1,4 @@
+import { type BadUrl, isBad } from '@annals/core/url-parts';
 import { digestKeyOf, digestKeyPattern, digestLimits } from '@annals/event-log/digest';
 import { masterKeyPattern } from '@annals/subject-keys';
 import { z } from 'zod';
@@ -12,7 +13,6 @@ import {
   type StorePlace,
   storeUrlForms,
 } from './store-url.ts';
-import { type BadUrl, isBad } from './url-parts.ts';
 
 /** Where everything of a site is. Plain data: it crosses to the projector's thread. */
 export interface SiteConfig {

@@ -6,7 +6,7 @@ import {
   sqliteFolder,
   urlParts,
   wordIn,
-} from './url-parts.ts';
+} from '@annals/core/url-parts';
 
 /** Where the read models of a product are. Plain data: it crosses to the projector's thread. */
 export type StorePlace = SqliteStorePlace | RedisStorePlace | CassandraStorePlace;
