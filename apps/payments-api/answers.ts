@@ -51,6 +51,13 @@ const orderMembers = {
     .strictObject({ reason: z.string(), code: z.string().nullable() })
     .nullable()
     .describe("Why it came to nothing; `code` is the provider's own word."),
+  refused: z
+    .strictObject({ call: z.enum(['capture', 'void']), reason: z.string(), detail: z.string() })
+    .nullable()
+    .describe(
+      'What the provider surely did not do, while nothing was asked for since: a capture or a cancel may be asked for ' +
+        "again. `detail` is the provider's own sentence.",
+    ),
   authorized: amount.describe('Held on the card and not captured.'),
   captured: amount,
   refundable: amount.describe('Captured, less what is refunded or disputed.'),
@@ -203,6 +210,7 @@ function shownOrderMembers(checkout: Around, order: OrderFold) {
   return {
     ...{ payment_order_id, seller_account, amount: terms.amount, currency: checkout.currency },
     ...{ description, state, next_action: orderAction(checkout, order), failure: failure(order) },
+    refused: refusal(order),
     authorized: String(lastAttempt(order)?.authorized ?? 0n),
     captured: String(captured),
     refundable: String(refundable(order)),
@@ -247,6 +255,14 @@ function failure(order: OrderFold) {
   if (order.state !== 'failed') return null;
   const declined = lastAttempt(order)?.declined;
   return { reason: declined?.reason ?? order.ended ?? 'refused', code: declined?.code ?? null };
+}
+
+function refusal(order: OrderFold) {
+  const { refused: last, capturing, voiding } = lastAttempt(order) ?? {};
+  const isAskedAgain = capturing !== undefined || voiding !== undefined;
+  return last && !isAskedAgain
+    ? { call: last.call, reason: last.reason, detail: last.detail }
+    : null;
 }
 
 /** Whether every order has come to something that the buyer or the shop can go on with. */

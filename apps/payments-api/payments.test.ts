@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { paymentInput, shopInput } from './testing/example-payment.ts';
 import { call, openApi, type TestApi } from './testing/open-api.ts';
+import { captureRefused, told } from './testing/told-by-provider.ts';
 
 let api: TestApi;
 beforeAll(async () => {
@@ -69,6 +70,31 @@ describe('a payment', () => {
     expect(ahead).toMatchObject({ status: 409, body: { code: 'position-ahead' } });
     await other.stop();
   });
+});
+
+test('a capture that the provider refused is shown with its reason, until it is asked for again', async () => {
+  const body = { ...paymentInput('c-4'), capture: 'manual' };
+  await api.call('POST /v1/payments', { body });
+  await told(api, 'c-4', 'authorized');
+  const order = 'POST /v1/payment_orders/c-4/o-1';
+  const capture = (key: string, amount: string) =>
+    api.call(`${order}/capture`, { body: { amount }, headers: { 'idempotency-key': key } });
+  const shown = async (position: string) => {
+    const read = await api.call(`GET /v1/payment_orders/c-4/o-1?min-position=${position}`);
+    return read.body;
+  };
+  const first = await capture('capture-1', '1999');
+  expect(first).toMatchObject({ status: 202, body: { state: 'authorized' } });
+  expect((await shown(first.body.position)).refused).toBeNull();
+  expect(await capture('capture-2', '2000')).toMatchObject({ body: { code: 'in-progress' } });
+  await captureRefused(api, 'c-4');
+  const refused = { call: 'capture', reason: 'invalid_request', detail: 'Too little.' };
+  await expect
+    .poll(() => shown(first.body.position), { timeout: 5_000 })
+    .toMatchObject({ state: 'authorized', authorized: '10000', refused });
+  const second = await capture('capture-3', '2000');
+  expect(second).toMatchObject({ status: 202 });
+  expect((await shown(second.body.position)).refused).toBeNull();
 });
 
 test('the OpenAPI document has each route with its scope, and an export as what it is', async () => {

@@ -1,3 +1,4 @@
+import { voidAgainMs } from '@annals/payments';
 import { type PspSite, sitePace } from '@annals/payments/psp/contract';
 import { listDeadCalls, retryDeadCall } from '@annals/payments/reactors';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -290,6 +291,80 @@ describe('disputes', () => {
     await market.answerDispute('c-1', id, 'it was sent');
     await expect.poll(async () => (await disputeOf(market)).state, within).toBe('evidence_given');
     expect((await disputeOf(market)).submissions).toBe(3);
+  });
+});
+
+describe('a capture or a void that the provider refuses', () => {
+  test('leaves the order authorized, and says why: another capture takes it', async () => {
+    const { market, site } = await openMarket();
+    await market.open('c-1', { capture: 'manual' });
+    await state(market, 'c-1').toBe('authorized');
+    await site.inject({ operation: 'payment_intents.capture', do: 'refuse' });
+    await market.capture('c-1', 700n);
+    const refused = async () => (await market.order('c-1')).attempts[0]?.refused;
+    await expect.poll(refused, within).toMatchObject({
+      ...{ call: 'capture', reason: 'invalid_request', detail: expect.stringMatching('refused') },
+    });
+    expect((await market.order('c-1')).state).toBe('authorized');
+    expect(await listDeadCalls(market)).toEqual([]);
+    await market.capture('c-1', 600n);
+    await state(market, 'c-1').toBe('captured');
+    expect((await market.order('c-1')).captured).toBe(600n);
+    expect(await refused()).toBeUndefined();
+  });
+
+  test('leaves the order authorized: a cancel lets it go, also one that is asked again', async () => {
+    const { market, site } = await openMarket();
+    await market.open('c-1', { capture: 'manual' });
+    await state(market, 'c-1').toBe('authorized');
+    await site.inject({ operation: 'payment_intents.capture', do: 'refuse' });
+    await site.inject({ operation: 'payment_intents.cancel', do: 'refuse' });
+    const refusals = async () => (await market.order('c-1')).attempts[0]?.refusals;
+    await market.capture('c-1', 700n);
+    await expect.poll(refusals, within).toBe(1);
+    await market.cancel('c-1');
+    await expect.poll(refusals, within).toBe(2);
+    expect((await market.order('c-1')).state).toBe('authorized');
+    await market.cancel('c-1');
+    await state(market, 'c-1').toBe('canceled');
+    expect(await listDeadCalls(market)).toEqual([]);
+  });
+
+  test('is no obstacle where the payment has gone on by itself', async () => {
+    const { market, site } = await openMarket();
+    await market.open('c-1', { capture: 'manual' });
+    await state(market, 'c-1').toBe('authorized');
+    const id = (await market.order('c-1')).attempts[0]?.paymentId ?? '';
+    await site.psp.voidPayment({ paymentId: id, key: 'by-hand' });
+    await market.capture('c-1', 700n);
+    await state(market, 'c-1').toBe('expired');
+    expect(await listDeadCalls(market)).toEqual([]);
+  });
+
+  test('ends with a person where an expired order is never let go, who has it tried once more', async () => {
+    const { market, site } = await openMarket();
+    await market.open('c-1', { capture: 'manual' });
+    await state(market, 'c-1').toBe('authorized');
+    await site.inject({ operation: 'payment_intents.cancel', do: 'refuse', times: 100 });
+    await site.pass((await market.checkout('c-1')).expiresAt - market.clock.now());
+    for (const [tries, waitMs] of [...voidAgainMs, undefined].entries()) {
+      await market.expire('c-1');
+      const refused = async () => (await market.order('c-1')).attempts[0]?.refused;
+      await expect.poll(refused, within).toMatchObject({ tries: tries + 1 });
+      // A look every five seconds does not ask again.
+      await expect(market.expire('c-1')).rejects.toThrow('void-refused');
+      await site.pass(waitMs ?? 86_400_000);
+    }
+    await expect(market.expire('c-1')).rejects.toThrow('void-refused');
+    const [dead, ...others] = await listDeadCalls(market);
+    expect(others).toEqual([]);
+    expect(dead).toMatchObject({ call: 'void', reason: 'refused', retried: false });
+    expect((await market.order('c-1')).deadLetters).toEqual([dead?.key]);
+    await site.clear();
+    const request = { key: dead?.key ?? '', requestedBy: 'key-7', at: market.clock.now() };
+    expect(await retryDeadCall(market, request)).toEqual({ kind: 'requested' });
+    await state(market, 'c-1').toBe('expired');
+    expect(await listDeadCalls(market)).toEqual([]);
   });
 });
 

@@ -12,6 +12,7 @@ import {
   paymentPageRefused,
   paymentPageRequested,
 } from './payment-page-events.ts';
+import { captureRefused, voidRefused } from './refused-call-events.ts';
 import { buyerSubject } from './streams.ts';
 
 /**
@@ -416,8 +417,10 @@ export const checkoutEventTypes = [
   callInDoubt,
   callDeadLettered,
   captureRequested,
+  captureRefused,
   orderCaptured,
   voidRequested,
+  voidRefused,
   attemptVoided,
   orderEnded,
   orderReleased,

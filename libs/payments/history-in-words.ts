@@ -135,9 +135,22 @@ export const sentences: {
     `A person has to find out what became of the ${data.call} for ${orderOf(data)}: ${words(data.reason)}.`,
   'capture-requested': (data) =>
     `The provider ${data.psp} was asked to take ${sum(data)} for ${orderOf(data)}.`,
+  'capture-refused': (data) =>
+    `The provider ${data.psp} did not take ${sum(data)} for ${orderOf(data)}: ${words(data.reason)}; ` +
+    'it may be asked for again.',
   'order-captured': captured,
   'void-requested': (data) =>
     `The provider ${data.psp} was asked to let go of attempt ${data.attempt}, as ${orderOf(data)} was ${data.reason}.`,
+  'void-refused': (data) => {
+    const after = {
+      canceled: 'it stands where it stood',
+      expired:
+        data.again_at === undefined
+          ? 'a person has to look'
+          : `it is tried again at ${time(data.again_at)}`,
+    }[data.as];
+    return `The provider ${data.psp} did not let go of attempt ${data.attempt} for ${orderOf(data)}: ${words(data.reason)}; ${after}.`;
+  },
   'attempt-voided': (data) => {
     const held =
       data.authorized === '0'

@@ -1,6 +1,7 @@
 export type { Changed, Loaded, NotStored } from './change.ts';
 export * from './decide/after-capture.ts';
 export * from './decide/attempts.ts';
+export * from './decide/captures.ts';
 export * from './decide/checkout.ts';
 export * from './decide/evidence.ts';
 export * from './decide/seller.ts';

@@ -5,6 +5,7 @@ import { accountKinds, type PostingRule, postingTable } from './journal.ts';
 import {
   attemptMoves,
   checkoutStatus,
+  claimMoves,
   disputeMoves,
   orderMoves,
   pageMoves,
@@ -44,6 +45,7 @@ describe('docs/payments.md', () => {
   it.each([
     ['order', orderMoves],
     ['attempt', attemptMoves],
+    ['capture or void', claimMoves],
     ['payment page', pageMoves],
     ['refund', refundMoves],
     ['dispute', disputeMoves],

@@ -8,7 +8,8 @@ import {
   release,
   requestRefund,
 } from './decide/after-capture.ts';
-import { observePayment, requestCapture, requestEnd } from './decide/attempts.ts';
+import { observePayment } from './decide/attempts.ts';
+import { requestCapture, requestEnd } from './decide/captures.ts';
 import { decideReview, type OpenCheckout, openCheckout } from './decide/checkout.ts';
 import { giveEvidence, requestEvidence } from './decide/evidence.ts';
 import {

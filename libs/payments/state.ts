@@ -2,6 +2,8 @@ import type { CheckoutEvent, CheckoutFact } from './events.ts';
 import {
   type AttemptState,
   attemptMoves,
+  type ClaimState,
+  claimMoves,
   type DisputeState,
   disputeMoves,
   move,
@@ -30,7 +32,24 @@ export interface Attempt {
   readonly capturing: bigint | undefined;
   readonly voiding: 'canceled' | 'expired' | undefined;
   readonly declined: { readonly reason: string; readonly code: string } | undefined;
+  /** How many captures and voids the provider has refused. Absent: none. */
+  readonly refusals?: number;
+  /** The last of them, until the payment comes to something. */
+  readonly refused?: RefusedCall | undefined;
 }
+
+/** A capture or a void that the provider surely did not carry out. */
+export type RefusedCall = { readonly reason: string; readonly detail: string } & (
+  | { readonly call: 'capture' }
+  | {
+      readonly call: 'void';
+      readonly as: 'canceled' | 'expired';
+      /** How many in a row were refused that nobody had asked for. */
+      readonly tries: number;
+      /** When it is let go again by itself. Absent: not by itself. */
+      readonly againAt?: number;
+    }
+);
 
 export interface Refund {
   readonly id: string;
@@ -276,7 +295,9 @@ function capturedOrder(order: OrderFold, data: Data<'order-captured'>): OrderFol
   };
 }
 
-const settledCall = { doubt: undefined, capturing: undefined, voiding: undefined } as const;
+const settledCall = {
+  ...{ doubt: undefined, capturing: undefined, voiding: undefined, refused: undefined },
+} as const;
 
 function withAttempt(
   order: OrderFold,
@@ -327,10 +348,22 @@ function evolveAttempts(order: OrderFold, { type, data }: CheckoutFact): OrderFo
     }
     case 'call-in-doubt':
       return change('unknown', { doubt: (data as Data<typeof type>).call });
-    case 'capture-requested':
-      return change(order.state, { capturing: BigInt((data as Data<typeof type>).amount) });
+    case 'capture-requested': {
+      claim(order, data as Data<typeof type>, 'capturing');
+      const capturing = BigInt((data as Data<typeof type>).amount);
+      return change(order.state, { capturing });
+    }
     case 'void-requested':
+      claim(order, data as Data<typeof type>, 'voiding');
       return change(order.state, { voiding: (data as Data<typeof type>).reason });
+    case 'capture-refused':
+    case 'void-refused': {
+      const of = data as Data<typeof type>;
+      const { state } = claim(order, of, 'none');
+      return change(stateOfAttempt[state] ?? order.state, {
+        ...{ ...settledCall, refusals: of.refusals, refused: refusedCall(of) },
+      });
+    }
     case 'attempt-voided': {
       const { reason } = data as Data<typeof type>;
       return change(reason, { ...settledCall, state: 'voided', authorized: 0n });
@@ -338,6 +371,35 @@ function evolveAttempts(order: OrderFold, { type, data }: CheckoutFact): OrderFo
     default:
       return undefined;
   }
+}
+
+/** The attempt, where it may be claimed for this. */
+function claim(
+  order: OrderFold,
+  { attempt: number }: { readonly attempt: number },
+  to: ClaimState,
+): Attempt {
+  const attempt = order.attempts.find((one) => one.number === number);
+  if (!attempt) throw new TypeError(`an order has no attempt ${number}`);
+  const { capturing, voiding } = attempt;
+  const voided = voiding === undefined ? 'none' : 'voiding';
+  const from: ClaimState = capturing === undefined ? voided : 'capturing';
+  move(claimMoves, 'a capture or void', from, to);
+  return attempt;
+}
+
+/** What an order is again whose call was in doubt, and is known to have had no effect. */
+const stateOfAttempt: { readonly [State in AttemptState]?: OrderState } = {
+  created: 'executing',
+  requires_action: 'requires_action',
+  authorized: 'authorized',
+};
+
+function refusedCall(data: Data<'capture-refused' | 'void-refused'>): RefusedCall {
+  const { reason, detail } = data;
+  if (!('as' in data)) return { call: 'capture', reason, detail };
+  const { as, tries, again_at: againAt } = data;
+  return { call: 'void', reason, detail, as, tries, ...(againAt === undefined ? {} : { againAt }) };
 }
 
 function begun(order: OrderFold, data: Data<'attempt-requested'>): OrderFold {

@@ -91,6 +91,17 @@ export const attemptMoves: { readonly [From in AttemptState]: readonly AttemptSt
   voided: [],
 };
 
+/** What a provider is asked to do with a payment that has charged nothing yet: one thing at a time. */
+export const claimStates = ['none', 'capturing', 'voiding'] as const;
+export type ClaimState = (typeof claimStates)[number];
+
+/** Back to `none` where the provider refused it, and where the payment came to something. */
+export const claimMoves: { readonly [From in ClaimState]: readonly ClaimState[] } = {
+  none: ['capturing', 'voiding'],
+  capturing: ['none'],
+  voiding: ['none'],
+};
+
 export const refundStates = ['requested', 'unknown', 'pending', 'succeeded', 'failed'] as const;
 export type RefundState = (typeof refundStates)[number];
 

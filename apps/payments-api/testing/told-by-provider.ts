@@ -1,8 +1,11 @@
 import {
   assessRisk,
+  checkoutEvents,
+  checkoutStream,
   observeDispute,
   observePayment,
   type Payments,
+  refuseCall,
   requestAttempt,
 } from '@annals/payments';
 import type { TestApi } from './open-api.ts';
@@ -43,6 +46,21 @@ export async function told(
     ...{ refunded: usd(0n), fee: usd(300n), actionUrl: 'http://psp.test/3ds' },
   };
   await decide(api, checkoutId, (one) => observePayment(one, 'o-1', 1, payment, at));
+}
+
+/** The provider has refused the capture that is under way. */
+export async function captureRefused(api: TestApi, checkoutId: string): Promise<void> {
+  const asked = await lastEventOf(api, checkoutId);
+  if (asked?.type !== 'capture-requested') throw new Error(`${asked?.type} is no capture`);
+  const why = { reason: 'invalid_request', detail: 'Too little.', at: api.clock.now() };
+  await decide(api, checkoutId, (one) => refuseCall(one, asked, why));
+}
+
+async function lastEventOf({ means }: TestApi, checkoutId: string) {
+  const query = { direction: 'backward', limit: 1 } as const;
+  const { events } = await means.log.readStream(checkoutStream(checkoutId), query);
+  const [last] = await checkoutEvents.decode(events, means.cipher);
+  return last;
 }
 
 export async function disputed(api: TestApi, checkoutId: string, id: string): Promise<void> {

@@ -5,7 +5,16 @@ import type { Storage } from './storage.ts';
 const ofRequest = z.strictObject({
   /** The operation it strikes, as in `payment_intents.confirm`; `*` for all. */
   operation: z.string().min(1).max(100),
-  do: z.enum(['delay', 'cut', 'error', 'gateway_error', 'dispute_later', 'fail_after_paid']),
+  /** `refuse`: answered with a 400, and nothing is done. */
+  do: z.enum([
+    'delay',
+    'cut',
+    'error',
+    'gateway_error',
+    'refuse',
+    'dispute_later',
+    'fail_after_paid',
+  ]),
   /** Before anything is written, or after it was committed. */
   when: z.enum(['before', 'after']).default('before'),
   ms: z.int().min(0).max(86_400_000).default(1_000),

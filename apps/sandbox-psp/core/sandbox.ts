@@ -18,7 +18,7 @@ import { jobSchema } from './job.ts';
 import { runJob } from './jobs.ts';
 import { boundaryOf, parseMultipart } from './multipart.ts';
 import { checkParameters, parameterLimits, parseForm } from './parameters.ts';
-import { failure, invalid, type Reply } from './reply.ts';
+import { failure, invalid, type Reply, refusal } from './reply.ts';
 import { reportLines, runOfFile } from './reports.ts';
 import type { Storage } from './storage.ts';
 
@@ -48,6 +48,8 @@ export interface Strikes {
   readonly cut: 'before' | 'after' | undefined;
   readonly error: 'before' | 'after' | undefined;
   readonly gatewayError: 'before' | 'after' | undefined;
+  /** Nothing is done, and a 400 says so. */
+  readonly refuse: boolean;
   readonly outcomes: readonly ('dispute_later' | 'fail_after_paid')[];
 }
 
@@ -243,14 +245,16 @@ export class Sandbox {
       cut: when('cut'),
       error: when('error'),
       gatewayError: when('gateway_error'),
+      refuse: struck.some((fault) => fault.do === 'refuse'),
       outcomes: struck.flatMap((fault) =>
         fault.do === 'dispute_later' || fault.do === 'fail_after_paid' ? [fault.do] : [],
       ),
     };
   }
 
-  #handle(books: Books, { matched, given }: Call): Reply {
+  #handle(books: Books, { matched, given, strikes }: Call): Reply {
     const { route, id } = matched;
+    if (strikes.refuse) return refusal('This request is refused, as a fault was asked for.');
     const checked = checkParameters(route.parameters, given);
     if (checked.kind === 'refused') return checked.reply;
     const reply = route.handle(books, checked.value as never, id);

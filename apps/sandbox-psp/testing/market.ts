@@ -207,6 +207,13 @@ export class Market {
     await eraseSubject({ appendErased, keys: this.#keys }, buyerSubject(checkoutId));
   }
 
+  async expire(checkoutId: string): Promise<void> {
+    const { at, callBefore } = this.#times();
+    await this.#decide(checkoutId, (checkout) =>
+      requestEnd(checkout, 'order-1', { as: 'expired', at, callBefore }),
+    );
+  }
+
   async refund(checkoutId: string, refundId: string, amount: bigint): Promise<void> {
     const { at, callBefore } = this.#times();
     await this.#decide(checkoutId, (checkout) =>

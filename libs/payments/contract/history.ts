@@ -9,10 +9,9 @@ import {
   observePayment,
   requestAttempt,
   requestAuthentication,
-  requestCapture,
   requestConfirm,
-  requestEnd,
 } from '../decide/attempts.ts';
+import { requestCapture, requestEnd } from '../decide/captures.ts';
 import { assessRisk, decideReview, openCheckout } from '../decide/checkout.ts';
 import { observePage, refusePage } from '../decide/payment-page.ts';
 import {

@@ -5,13 +5,8 @@ import type { PspPayment, PspPaymentStatus } from '../psp/port.ts';
 import { evolveSeller, type Seller } from '../seller-state.ts';
 import { type Checkout, evolve } from '../state.ts';
 import { openCommand, shopTerms } from '../testing/paid-order.ts';
-import {
-  doubtCall,
-  observePayment,
-  requestAttempt,
-  requestCapture,
-  requestConfirm,
-} from './attempts.ts';
+import { doubtCall, observePayment, requestAttempt, requestConfirm } from './attempts.ts';
+import { requestCapture } from './captures.ts';
 import { assessRisk, openCheckout } from './checkout.ts';
 import { registerSeller } from './seller.ts';
 

@@ -2,18 +2,11 @@ import type { CheckoutEvent } from '../events.ts';
 import { feeOf } from '../money.ts';
 import { type Decided, decided, type Refused, refused } from '../outcome.ts';
 import type { PspDeclined, PspPayment } from '../psp/port.ts';
-import {
-  type Attempt,
-  type Checkout,
-  type DoubtfulCall,
-  lastAttempt,
-  type OrderFold,
-} from '../state.ts';
+import type { Attempt, Checkout, DoubtfulCall, OrderFold } from '../state.ts';
 import { deadAttempts } from '../transitions.ts';
 import { dayMs } from '../utc-days.ts';
 import { checkoutLimits } from './checkout.ts';
 import { checkoutEvent, type FoundOrder, findOrder } from './decide.ts';
-import { closeAfter } from './payment-page.ts';
 
 /**
  * Charging an order. Each call to a provider is an intent event first; what it came to is told by the provider's own
@@ -157,11 +150,11 @@ function problemOfAttempt(
 }
 
 /** An attempt of an order, which must be there: it is named by an event of its own stream. */
-interface FoundAttempt extends FoundOrder {
+export interface FoundAttempt extends FoundOrder {
   readonly attempt: Attempt;
 }
 
-function findAttempt(
+export function findAttempt(
   checkout: Checkout | undefined,
   orderId: string,
   number: number,
@@ -184,7 +177,10 @@ export function requestConfirm(
   const { attempt, ids, order, checkout: of } = found;
   if (attempt.state !== 'created' || attempt.paymentId === undefined)
     return decided<CheckoutEvent>();
-  if (attempt.voiding !== undefined) return decided<CheckoutEvent>();
+  // Nor one that was to be let go, whatever became of that.
+  if (attempt.voiding !== undefined || attempt.refused?.call === 'void') {
+    return decided<CheckoutEvent>();
+  }
   const { authentication, returnUrl } = of;
   return decided(
     checkoutEvent('attempt-confirm-requested', [orderId, attempt.number], command.at, {
@@ -410,78 +406,4 @@ export function deadLetterCall(
   if (found.order.deadLetters.includes(intentId)) return decided<CheckoutEvent>();
   const data = { ...found.ids, intent_id: intentId, call, reason, context };
   return decided(checkoutEvent('call-dead-lettered', [orderId, intentId], at, data));
-}
-
-export interface RequestCapture {
-  readonly amount?: bigint;
-  readonly at: number;
-  readonly callBefore: number;
-}
-
-/** Intent: take all or a part of what is authorized, once; the rest is let go. */
-export function requestCapture(
-  checkout: Checkout | undefined,
-  orderId: string,
-  command: RequestCapture,
-) {
-  const found = findOrder(checkout, orderId);
-  if (found.kind === 'refused') return found;
-  const { order, ids } = found;
-  const attempt = lastAttempt(order);
-  if (order.state !== 'authorized' || !attempt?.paymentId) {
-    return refused('not-authorized', `order ${orderId} is ${order.state}: nothing can be captured`);
-  }
-  if (attempt.capturing !== undefined || attempt.voiding !== undefined) {
-    return refused('in-progress', `order ${orderId} is being captured or let go already`);
-  }
-  const amount = command.amount ?? attempt.authorized;
-  if (amount <= 0n) return refused('invalid-amount', 'amount must be above zero');
-  if (amount > attempt.authorized) {
-    return refused('above-authorized', `at most ${attempt.authorized} can be captured`);
-  }
-  return decided(
-    checkoutEvent('capture-requested', [orderId, attempt.number], command.at, {
-      ...{ ...ids, attempt: attempt.number, psp: attempt.psp, psp_payment_id: attempt.paymentId },
-      ...{ amount: String(amount), currency: found.checkout.currency },
-      call_before: command.callBefore,
-    }),
-  );
-}
-
-export interface RequestEnd {
-  readonly as: 'canceled' | 'expired';
-  readonly at: number;
-  readonly callBefore: number;
-}
-
-/** Ends an order that has not been captured: at once, or by letting go of its payment first. The last one closes its page. */
-export function requestEnd(checkout: Checkout | undefined, orderId: string, command: RequestEnd) {
-  const found = findOrder(checkout, orderId);
-  if (found.kind === 'refused') return found;
-  const { order, ids, checkout: of } = found;
-  const { as, at, callBefore } = command;
-  if (order.state === as) return decided<CheckoutEvent>();
-  if (as === 'expired' && at < of.expiresAt)
-    return refused('not-expired', 'it has not expired yet');
-  if (order.state === 'captured' || order.state === 'succeeded') {
-    return refused('already-captured', `order ${orderId} is paid: refund it instead`);
-  }
-  if (order.state === 'failed' || order.state === 'canceled' || order.state === 'expired') {
-    return refused('order-ended', `order ${orderId} is ${order.state}`);
-  }
-  const attempt = lastAttempt(order);
-  if (!attempt || deadAttempts.has(attempt.state)) {
-    const ended = checkoutEvent('order-ended', [orderId], at, { ...ids, as, reason: as });
-    return decided(ended, ...closeAfter(of, [ended], command));
-  }
-  const isFree = attempt.state !== 'requested' && attempt.state !== 'confirming' && !attempt.doubt;
-  if (!isFree || attempt.capturing !== undefined || !attempt.paymentId) {
-    return refused('in-progress', `order ${orderId} waits for the provider: ask again`);
-  }
-  if (attempt.voiding !== undefined) return decided<CheckoutEvent>();
-  const data = {
-    ...{ ...ids, attempt: attempt.number, psp: attempt.psp, psp_payment_id: attempt.paymentId },
-    ...{ reason: as, call_before: callBefore },
-  };
-  return decided(checkoutEvent('void-requested', [orderId, attempt.number], at, data));
 }

@@ -3,7 +3,8 @@ import type { CheckoutEvent } from '../events.ts';
 import type { Decided, Refused } from '../outcome.ts';
 import { sellerWith } from '../seller-state.ts';
 import { type Checkout, evolve } from '../state.ts';
-import { requestAttempt, requestEnd } from './attempts.ts';
+import { requestAttempt } from './attempts.ts';
+import { requestEnd } from './captures.ts';
 import { assessRisk, openCheckout } from './checkout.ts';
 import {
   type ObservedPage,

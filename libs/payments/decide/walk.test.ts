@@ -22,10 +22,9 @@ import {
   observePayment,
   requestAttempt,
   requestAuthentication,
-  requestCapture,
   requestConfirm,
-  requestEnd,
 } from './attempts.ts';
+import { callIdOf, refuseCall, requestCapture, requestEnd } from './captures.ts';
 import { assessRisk, decideReview, openCheckout } from './checkout.ts';
 import { giveEvidence } from './evidence.ts';
 import { registerSeller } from './seller.ts';
@@ -79,6 +78,23 @@ function payment({ status, attempt, order, amount, yes }: Step): PspPayment {
   };
 }
 
+/** The provider refuses the capture or the void that is under way; seldom one of long ago. */
+function refuseWhatIsAsked(c: Checkout, s: Step, at: number): Outcome {
+  const attempt = c.orders.get(s.order)?.attempts.find(({ number }) => number === s.attempt);
+  if (!attempt) return { kind: 'decided', events: [] };
+  const of = { checkout_id: c.id, payment_order_id: s.order, attempt: s.attempt };
+  const named = { ...of, psp: 'one', psp_payment_id: 'pi', call_before: at };
+  const why = { reason: 'invalid_request', detail: 'no', at };
+  const refusals = s.id === 'x' ? 0 : (attempt.refusals ?? 0);
+  const type = attempt.capturing === undefined ? 'void-requested' : 'capture-requested';
+  const id = callIdOf(type, c.id, s.order, { ...attempt, refusals });
+  if (type === 'void-requested') {
+    return refuseCall(c, { id, type, data: { ...named, reason: 'canceled' } }, why);
+  }
+  const data = { ...named, amount: String(s.amount), currency: 'EUR' };
+  return refuseCall(c, { id, type, data }, why);
+}
+
 const acts = {
   assess: (c: Checkout, s: Step, at: number) =>
     assessRisk(c, s.order, { verdict: s.yes ? 'accepted' : 'review', rules: [], at }),
@@ -113,6 +129,7 @@ const acts = {
     requestCapture(c, s.order, { ...(s.yes ? {} : { amount: s.amount }), at, callBefore: at + 1 }),
   end: (c: Checkout, s: Step, at: number) =>
     requestEnd(c, s.order, { as: s.yes ? 'canceled' : 'expired', at, callBefore: at + 1 }),
+  refuse: (c: Checkout, s: Step, at: number) => refuseWhatIsAsked(c, s, at),
   release: (c: Checkout, s: Step, at: number) =>
     release(c, s.order, { because: s.yes ? 'delivered' : 'days', at }),
   refund: (c: Checkout, s: Step, at: number) =>

@@ -191,7 +191,10 @@ function orderRow(
 function dueAt({ expiresAt }: Pick<Checkout, 'expiresAt'>, order: OrderFold): number | undefined {
   if (order.state === 'captured') return order.releaseAt;
   const isEnded = ['succeeded', 'failed', 'canceled', 'expired'].includes(order.state);
-  return isEnded ? undefined : expiresAt;
+  if (isEnded) return undefined;
+  // One that its provider does not let go is tried again later, and not for ever.
+  const last = lastAttempt(order)?.refused;
+  return last?.call === 'void' && last.as === 'expired' ? last.againAt : expiresAt;
 }
 
 function hasOpenRefund({ refunds }: OrderFold): boolean {

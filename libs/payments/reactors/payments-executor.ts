@@ -2,8 +2,10 @@ import { type Clock, idFromKey, type SubjectCipher } from '@annals/core';
 import type { EventLog, StoredEvent } from '@annals/event-log';
 import type { AnyRecordedEvent, Reactor } from '@annals/projection';
 import { deadLetterCall } from '../decide/attempts.ts';
+import { needsPerson, requestEnd } from '../decide/captures.ts';
 import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
 import { readEvidenceFile } from '../evidence-files.ts';
+import { decided } from '../outcome.ts';
 import type { EvidenceFile } from '../psp/evidence.ts';
 import type { Psp } from '../psp/port.ts';
 import { checkoutCategory, sellerCategory } from '../streams.ts';
@@ -61,7 +63,7 @@ export function paymentsExecutor(options: PaymentsExecutorOptions): Reactor {
     psp: options.psp,
     decode: (events) => executor.decode(events),
     intentOf: (event) => intentOfEvent(askedBy(event)),
-    stands: (_, event) => executor.stands(askedBy(event)),
+    stands: (_, event) => executor.stands(askedBy(event), 'asked' in event),
     record: (intent, outcome, event) => executor.record(intent, outcome, askedBy(event)),
     doubt: (_, detail, event) => executor.doubt(askedBy(event), detail),
     complete: (intent) => executor.complete(intent),
@@ -69,6 +71,11 @@ export function paymentsExecutor(options: PaymentsExecutorOptions): Reactor {
     ...(options.limits ? { limits: options.limits } : {}),
   });
 }
+
+type Named<Type extends RecordedPaymentsEvent['type']> = Extract<
+  RecordedPaymentsEvent,
+  { readonly type: Type }
+>;
 
 /** A retry carries the event that asked for the call in the first place. */
 interface Retried {
@@ -111,12 +118,31 @@ class PaymentsExecutor {
     return { ...letter, asked: await this.#eventAt(letter.data) };
   }
 
-  async stands(event: RecordedPaymentsEvent): Promise<boolean> {
+  async stands(event: RecordedPaymentsEvent, isRetry: boolean): Promise<boolean> {
     const { stream } = event;
     if (event.type === 'payout-requested') {
       return payoutStillAsked((await this.#folds.sellers.load(stream)).state, event);
     }
-    return stillAsked((await this.#folds.checkouts.load(stream)).state, event);
+    if (stillAsked((await this.#folds.checkouts.load(stream)).state, event)) return true;
+    if (isRetry && event.type === 'void-requested') await this.#letGoAgain(event);
+    return false;
+  }
+
+  /** A void that was refused is over, and keeps its key: who wants it once more asks for another one. */
+  async #letGoAgain({ stream, data }: Named<'void-requested'>): Promise<void> {
+    const told = this.#told();
+    const { payment_order_id: order, reason: as } = data;
+    await this.#folds.checkouts.decide(stream, (checkout) => {
+      const attempt = checkout?.orders.get(order)?.attempts.at(-1);
+      if (attempt?.number !== data.attempt || !needsPerson(attempt)) return decided();
+      return requestEnd(checkout, order, { ...told, as, byHand: true });
+    });
+  }
+
+  #told(): { readonly at: number; readonly callBefore: number } {
+    const at = this.#options.clock.now();
+    const { callWithinMs } = { ...executorLimits, ...this.#options.limits };
+    return { at, callBefore: at + callWithinMs };
   }
 
   /** With the files that it names, but for those of a buyer who was erased. */
@@ -139,9 +165,8 @@ class PaymentsExecutor {
       const { reason, context } = outcome;
       return this.#bury(intent, event, { reason, detail: context.detail, tries: context.tries });
     }
-    const at = this.#options.clock.now();
-    const { callWithinMs } = { ...executorLimits, ...this.#options.limits };
-    const told = { at, callBefore: at + callWithinMs };
+    const told = this.#told();
+    if (event.type === 'void-requested') await this.#buryLast(intent, event, outcome, told);
     const applied: Applied =
       event.type === 'payout-requested'
         ? await this.#folds.sellers.decide(event.stream, (seller) =>
@@ -155,6 +180,25 @@ class PaymentsExecutor {
     // What the provider says and what is booked don't fit together: never booked, and never forgotten.
     const { reason, detail } = applied;
     await this.#bury(intent, event, { reason: 'contradiction', detail: `${reason}: ${detail}` });
+  }
+
+  /**
+   * An expired order that its provider does not let go, and that is not tried again by itself, waits for a person. Before the
+   * stream says so: it says it once, and a crash must not be in between.
+   */
+  async #buryLast(
+    intent: PspIntent,
+    event: Named<'void-requested'>,
+    outcome: Exclude<PspOutcome, { readonly kind: 'dead_letter' }>,
+    told: Parameters<typeof checkoutOutcome>[3],
+  ): Promise<void> {
+    const { state } = await this.#folds.checkouts.load(event.stream);
+    const made = checkoutOutcome(state, event, outcome, told);
+    const last = made.kind === 'decided' ? made.events.at(-1) : undefined;
+    if (last?.type !== 'void-refused' || last.data.as !== 'expired') return;
+    const { reason, detail, again_at } = last.data;
+    if (again_at !== undefined) return;
+    await this.#bury(intent, event, { reason: 'refused', detail: `${reason}: ${detail}` });
   }
 
   async doubt(event: RecordedPaymentsEvent, detail: string): Promise<void> {

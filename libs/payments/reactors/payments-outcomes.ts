@@ -6,6 +6,7 @@ import {
   observePayment,
   requestConfirm,
 } from '../decide/attempts.ts';
+import { isUnderWay, refuseCall } from '../decide/captures.ts';
 import { giveEvidence, refuseEvidence } from '../decide/evidence.ts';
 import { observePage, refusePage, requestCloseAnew } from '../decide/payment-page.ts';
 import { doubtPayout, failPayout, observePayout } from '../decide/seller.ts';
@@ -57,9 +58,10 @@ export function checkoutOutcome(
       return closeOutcome(checkout, event, outcome, told);
     case 'attempt-requested':
     case 'attempt-confirm-requested':
+      return attemptOutcome(checkout, event, outcome, told);
     case 'capture-requested':
     case 'void-requested':
-      return attemptOutcome(checkout, event, outcome, told);
+      return captureOutcome(checkout, event, outcome, told);
     case 'refund-requested':
       return refundOutcome(checkout, event, outcome, told);
     case 'dispute-evidence-requested':
@@ -97,13 +99,12 @@ function closeOutcome(
   return pageOutcome(checkout, outcome, told);
 }
 
-type OfAttempt = EventNamed<
-  'attempt-requested' | 'attempt-confirm-requested' | 'capture-requested' | 'void-requested'
->;
+type Charging = EventNamed<'attempt-requested' | 'attempt-confirm-requested'>;
+type CaptureOrVoid = EventNamed<'capture-requested' | 'void-requested'>;
 
 function attemptOutcome(
   checkout: Checkout | undefined,
-  { type, data }: OfAttempt,
+  { data }: Charging,
   outcome: Final,
   told: Told,
 ): Decided<CheckoutEvent> | Refused {
@@ -115,8 +116,6 @@ function attemptOutcome(
   if (outcome.kind === 'refused' && outcome.payment) {
     return paymentFound(checkout, of, outcome.payment, told);
   }
-  const charges = type === 'attempt-requested' || type === 'attempt-confirm-requested';
-  if (!charges) return unexplained(type, outcome);
   const { at } = told;
   const said =
     outcome.kind === 'declined'
@@ -139,10 +138,36 @@ const anew: ReadonlySet<string> = new Set([
   'not_permitted',
 ]);
 
-/** A capture, a void or a close that surely did not come about: all stands where it stood, and a person has to look. */
+/** A close that surely did not come about: all stands where it stood, and a person has to look. */
 function unexplained(type: string, outcome: Final): Refused {
   const said = outcome.kind === 'refused' ? `${outcome.reason}: ${outcome.detail}` : outcome.kind;
   return refused('call-refused', `${type} was answered with ${said}`);
+}
+
+/** Carried out, or surely not: then the order stands where it stood, unless the payment itself has gone on. */
+function captureOutcome(
+  checkout: Checkout | undefined,
+  event: CaptureOrVoid,
+  outcome: Final,
+  told: Told,
+): Decided<CheckoutEvent> | Refused {
+  const { payment_order_id: order, attempt } = event.data;
+  const payment = outcome.kind === 'declined' ? undefined : paymentOf(outcome);
+  const found = payment
+    ? paymentFound(checkout, { order, attempt }, payment, told)
+    : decided<CheckoutEvent>();
+  if (found.kind === 'refused' || outcome.kind === 'settled') return found;
+  const after = found.events.reduce(evolve, checkout);
+  const { reason } = outcome;
+  const detail = outcome.kind === 'declined' ? outcome.code : outcome.detail;
+  const over = refuseCall(after, event, { reason, detail, at: told.at });
+  return over.kind === 'refused' ? over : decided(...found.events, ...over.events);
+}
+
+function paymentOf(outcome: Exclude<Final, { readonly kind: 'declined' }>): PspPayment | undefined {
+  if (outcome.kind === 'refused') return outcome.payment;
+  if (outcome.object.kind !== 'payment') throw new TypeError('not a payment');
+  return outcome.object.value;
 }
 
 function refundOutcome(
@@ -257,7 +282,7 @@ export function stillAsked(checkout: Checkout | undefined, event: RecordedPaymen
     return isOnItsWay && dispute.state === 'opened';
   }
   if (!(event.type in callNames)) throw new TypeError(`${event.type} asks for no call`);
-  const { data } = event as OfAttempt;
+  const { data } = event as Charging | CaptureOrVoid;
   const order = checkout?.orders.get(data.payment_order_id);
   const attempt = order?.attempts.find(({ number }) => number === data.attempt);
   if (!attempt) return false;
@@ -267,9 +292,8 @@ export function stillAsked(checkout: Checkout | undefined, event: RecordedPaymen
     case 'attempt-confirm-requested':
       return attempt.state === 'confirming';
     case 'capture-requested':
-      return attempt.state === 'authorized' && attempt.capturing !== undefined;
     case 'void-requested':
-      return attempt.voiding !== undefined && attempt.state !== 'captured';
+      return isUnderWay(attempt, event as CaptureOrVoid);
   }
 }
 

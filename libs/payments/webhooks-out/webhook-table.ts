@@ -43,11 +43,16 @@ export const webhookTable: { readonly [Type in TellableType]: WebhookRow | 'insi
   'call-in-doubt': 'inside',
   'call-dead-lettered': 'inside',
   'capture-requested': 'inside',
+  'capture-refused': tells(
+    'payment_order.capture_refused',
+    ...[...order, 'amount', 'currency', 'reason', 'detail'],
+  ),
   'order-captured': tells(
     'payment_order.captured',
     ...[...order, ...booked, 'platform_fee', 'net', 'release_at'],
   ),
   'void-requested': 'inside',
+  'void-refused': tells('payment_order.void_refused', ...order, 'as', 'reason', 'detail'),
   'attempt-voided': tells('payment_order.voided', ...order, 'seller_account', 'currency', 'reason'),
   'order-ended': tells('payment_order.ended', ...order, 'as', 'reason'),
   'order-released': tells('payment_order.succeeded', ...order, ...booked, 'reserve', 'because'),

@@ -24,6 +24,8 @@ export interface NaiveAttempt {
   paymentId: string | undefined;
   state: 'alive' | 'captured' | 'dead';
   authorized: bigint;
+  /** What its order was before nobody knew what became of a call. */
+  doubted?: string;
   /** It was looked for, and is said to have done nothing. */
   hasDoneNothing?: boolean;
 }
@@ -243,7 +245,12 @@ export class NaiveMarket {
         this.actions.set(`${order.checkout} ${order.id}`, String(data.action_url));
         return;
       case 'call-in-doubt':
+        if (order.state !== 'unknown') attempt.doubted = order.state;
         order.state = 'unknown';
+        return;
+      case 'capture-refused':
+      case 'void-refused':
+        if (order.state === 'unknown') order.state = attempt.doubted ?? 'unknown';
         return;
       case 'attempt-authorized':
         attempt.authorized = amountOf(data.amount);

@@ -10,6 +10,7 @@ export type PspFault =
         | 'cut'
         | 'error'
         | 'gateway_error'
+        | 'refuse'
         | 'dispute_later'
         | 'fail_after_paid';
       readonly when?: 'before' | 'after';
