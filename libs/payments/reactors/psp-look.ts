@@ -1,4 +1,10 @@
-import type { Psp, PspFound, PspRefused, PspUnknown } from '../psp/port.ts';
+import {
+  mayRetry,
+  type Psp,
+  type PspFound,
+  type PspRefused,
+  type PspUnknown,
+} from '../psp/port.ts';
 import { outcomeShown, type Sent, sendIntent, settled } from './psp-calls.ts';
 import type { PspIntent, PspObject } from './psp-intent.ts';
 
@@ -70,7 +76,10 @@ async function lookCreated(means: LookMeans, intent: Created): Promise<Looked> {
   if (!spent && now < intent.intendedAt + psp.terms.keyLifeMs) {
     const answer = await sendIntent(psp, intent, signal);
     if (answer.kind === 'outcome') return answer;
-    if (answer.kind === 'refused') return { kind: 'outcome', outcome: answer };
+    if (answer.kind === 'refused') {
+      // Who can't be asked now has said nothing of the call that may have arrived.
+      return mayRetry(answer) ? unclear(answer) : { kind: 'outcome', outcome: answer };
+    }
     if (!answer.replayed) return unclear(answer);
   }
   // An authentication that nobody knows of is made again: nothing rests on it.
