@@ -18,6 +18,14 @@ export const paymentsErrors = defineErrors('payments', {
     detail: 'Refused: {what}.',
     when: 'The orders and the buyer_info of a checkout are more together than one event may hold.',
   },
+  'amount-step': {
+    status: 400,
+    title: 'The provider takes no such amount',
+    detail: 'Refused: {what}.',
+    when:
+      'Some currencies are taken only in multiples of so many minor units, as KWD in tens. `errors` names the field, and the ' +
+      'message the step. A payout without an amount is rounded down to it.',
+  },
   'wrong-entry': {
     status: 400,
     title: 'The entry cannot be booked',
@@ -279,7 +287,14 @@ export function problemOf(failure: Failure, projection: ProjectionName = 'paymen
   if (reason === 'wallet-lost') return logProblem({ kind: 'lost' }, repairCommand('wallets'));
   if (isOfLog(reason)) return logErrors.problem(reason, { what });
   if (!isCode(reason)) throw new TypeError(`no problem has the code ${reason}: ${what}`);
+  // Only commands that name an amount are refused for it.
+  if (reason === 'amount-step') return amountStepProblem('amount', what);
   return paymentsErrors.problem(reason, { what }, passing.has(reason) ? soon : {});
+}
+
+export function amountStepProblem(field: string, message: string): Problem {
+  const errors = [{ in: 'body', field, message }] as const;
+  return paymentsErrors.problem('amount-step', { what: message }, { errors });
 }
 
 function isCode(reason: string): reason is Code {

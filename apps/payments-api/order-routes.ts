@@ -41,7 +41,10 @@ function captureRoute(means: PaymentsApiMeans): Route {
     headers: keyHeaders,
     body: z.strictObject({ amount: amountOfOrder.optional() }),
     response: { 202: changedOrderAnswer },
-    problems: ['not-authorized', 'above-authorized', 'in-progress', ...orderProblems],
+    problems: [
+      ...['not-authorized', 'above-authorized', 'amount-step', 'in-progress'],
+      ...orderProblems,
+    ],
     handler: (request, reply) => {
       const { amount } = request.body;
       return change(means, request, reply, 202, (payments, { checkout, order }, { begunAt: at }) =>
@@ -114,7 +117,10 @@ function refundRoute(means: PaymentsApiMeans): Route {
     headers: keyHeaders,
     body: refundInput,
     response: { 202: refundedAnswer },
-    problems: ['not-captured', 'above-refundable', 'refund-exists', ...orderProblems],
+    problems: [
+      ...['not-captured', 'above-refundable', 'amount-step', 'refund-exists'],
+      ...orderProblems,
+    ],
     handler: (request, reply) => {
       const { refund_id, amount } = request.body;
       if (refund_id === undefined && request.headers['idempotency-key'] === undefined) {

@@ -7,7 +7,7 @@ import { keyed } from './keyed.ts';
 import { limits } from './limits.ts';
 import type { PaymentsApiMeans } from './means.ts';
 import { openCommand, opening, openPayment, sizeProblem } from './payment-routes.ts';
-import { sellersProblem } from './sellers-of-payment.ts';
+import { amountsProblem, sellersProblem } from './sellers-of-payment.ts';
 
 /** The page of a provider where the buyer gives a card: `pagePsp` says whose. */
 export function paymentPageRoutes(
@@ -26,7 +26,7 @@ export function paymentPageRoutes(
         '`wait_seconds` waits that long for the page, 10 unless told. The Idempotency-Key is the checkout_id unless told.',
       body: paymentPageInput,
       problems: [
-        'checkout-too-large',
+        ...['checkout-too-large', 'amount-step'],
         'unknown-seller',
         'currency-not-sold',
         'no-provider',
@@ -41,7 +41,10 @@ export function paymentPageRoutes(
         return keyed(means, request, reply, {
           subject: buyerSubject(body.checkout_id),
           defaultKey: body.checkout_id,
-          check: async () => (await sellersProblem(means, body)) ?? providerProblem(psp),
+          check: async () =>
+            amountsProblem(means, body) ??
+            (await sellersProblem(means, body)) ??
+            providerProblem(psp),
           run: async ({ begunAt }) => {
             if (psp === undefined) throw new TypeError('a provider was found before');
             const command = {

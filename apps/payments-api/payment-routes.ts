@@ -25,7 +25,7 @@ import { limits } from './limits.ts';
 import type { PaymentsApiMeans } from './means.ts';
 import { findCheckout, findOrder } from './reads.ts';
 import { scopes } from './scopes.ts';
-import { sellersProblem } from './sellers-of-payment.ts';
+import { amountsProblem, sellersProblem } from './sellers-of-payment.ts';
 
 export function paymentRoutes(means: PaymentsApiMeans): readonly Route[] {
   return [openRoute(means), paymentRoute(means), orderRoute(means)];
@@ -53,7 +53,7 @@ function openRoute(means: PaymentsApiMeans): Route {
       '`wait_seconds` waits that long for it at most. The Idempotency-Key is the checkout_id unless told.',
     body: paymentInput,
     problems: [
-      'checkout-too-large',
+      ...['checkout-too-large', 'amount-step'],
       'unknown-seller',
       'currency-not-sold',
       'checkout-exists',
@@ -66,7 +66,7 @@ function openRoute(means: PaymentsApiMeans): Route {
       return keyed(means, request, reply, {
         subject: buyerSubject(body.checkout_id),
         defaultKey: body.checkout_id,
-        check: () => sellersProblem(means, body),
+        check: async () => amountsProblem(means, body) ?? (await sellersProblem(means, body)),
         run: ({ begunAt }) => {
           const { credit_card_info: method, return_url } = body;
           const command = {

@@ -45,7 +45,7 @@ function payOutRoute(means: PaymentsApiMeans): Route {
     tag: 'payouts',
     summary: 'Pay a seller out',
     description:
-      'All that is available unless an amount is told. Decided against a wallet that has seen all of the seller. A payout ' +
+      'All that is available unless an amount is told, rounded down to what the provider takes. Decided against a wallet that has seen all of the seller. A payout ' +
       'is told from another by its payout_id or by the Idempotency-Key: one of them is needed. 202: the provider was asked.',
     headers: keyHeaders,
     body: z.strictObject({
@@ -57,13 +57,8 @@ function payOutRoute(means: PaymentsApiMeans): Route {
     response: { 202: z.strictObject({ ...payoutMembers, position: positionInAnswer }) },
     problems: [
       ...['unknown-seller', 'currency-not-sold', 'no-bank-account', 'payout-exists'],
-      ...[
-        'needs-release',
-        'release-closed',
-        'insufficient-funds',
-        'below-minimum',
-        'wallet-behind',
-      ],
+      ...['needs-release', 'release-closed', 'insufficient-funds', 'below-minimum', 'amount-step'],
+      ...['wallet-behind'],
       'read-model-lost',
       ...keyProblems,
     ],

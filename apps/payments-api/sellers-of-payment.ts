@@ -1,6 +1,6 @@
 import type { Problem } from '@annals/http';
 import type { SellerTerms } from '@annals/payments';
-import { paymentsErrors } from './errors.ts';
+import { amountStepProblem, paymentsErrors } from './errors.ts';
 import type { PaymentInput } from './fields.ts';
 import type { PaymentsApiMeans } from './means.ts';
 
@@ -18,6 +18,19 @@ export async function sellersProblem(
     const { state } = await means.payments.seller(seller_account);
     if (sellsIn(state?.seller.terms, currency)) continue;
     return state ? notSold(index, seller_account, currency) : unknownSeller(index, seller_account);
+  }
+  return undefined;
+}
+
+/** The problem of the first order whose amount its provider does not take. */
+export function amountsProblem(
+  { payments }: Pick<PaymentsApiMeans, 'payments'>,
+  { payment_orders }: Pick<PaymentInput, 'payment_orders'>,
+): Problem | undefined {
+  for (const [index, { seller_account: seller, amount, currency }] of payment_orders.entries()) {
+    const order = { amount: { amount: BigInt(amount), currency }, seller };
+    const problem = payments.orderProblem(order);
+    if (problem !== undefined) return amountStepProblem(`payment_orders.${index}.amount`, problem);
   }
   return undefined;
 }

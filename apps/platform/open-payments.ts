@@ -89,7 +89,11 @@ export async function openPayments(
       psps: psps.map(({ name }) => name),
     },
     ...{ ...means, ledger, wallets, paymentsRead: reads.payments },
-    payments: new Payments({ ...means, wallets, ...(releases ? { releases } : {}) }),
+    payments: new Payments({
+      ...{ ...means, wallets },
+      ...(releases ? { releases } : {}),
+      ...(routing ? { steps: routing } : {}),
+    }),
     finance,
     denyLists: new DenyLists({
       ...means,

@@ -135,3 +135,9 @@ export function shownMoney({ amount, currency }: Money): string {
   if (exponent === 0) return `${sign}${digitsOf} ${currency}`;
   return `${sign}${digitsOf.slice(0, -exponent)}.${digitsOf.slice(-exponent)} ${currency}`;
 }
+
+/** Why an amount can't be sent to a provider that takes only multiples of `step`; undefined where it can. */
+export function stepProblem(amount: bigint, step: bigint, currency: string): string | undefined {
+  if (amount % step === 0n) return undefined;
+  return `amount must be a multiple of ${step} minor units of ${currency}: its provider takes no others`;
+}

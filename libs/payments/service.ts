@@ -9,12 +9,13 @@ import {
   requestRefund,
 } from './decide/after-capture.ts';
 import { observePayment } from './decide/attempts.ts';
-import { requestCapture, requestEnd } from './decide/captures.ts';
+import { requestCapture, requestEnd, type StepOf } from './decide/captures.ts';
 import { decideReview, type OpenCheckout, openCheckout } from './decide/checkout.ts';
 import { giveEvidence, requestEvidence } from './decide/evidence.ts';
 import {
   failPayout,
   observePayout,
+  payoutAmount,
   registerSeller,
   releaseReserve,
   requestPayout,
@@ -33,10 +34,12 @@ import {
   sellerFacts,
   sellerStreams,
 } from './known-streams.ts';
+import { stepProblem } from './money.ts';
 import { type Decided, type Refused, refused } from './outcome.ts';
 import { isPayoutDay, scheduledPayoutId } from './payout-schedule.ts';
 import type { Evidence, EvidenceFile } from './psp/evidence.ts';
 import type { PspDispute, PspPayment, PspPayout, PspRefund } from './psp/port.ts';
+import type { PspRouting, Routable } from './psp/routing.ts';
 import type { WalletsReadModel } from './read-model/wallets.ts';
 import type { Seller, SellerTerms } from './seller-state.ts';
 import { type Checkout, lastAttempt } from './state.ts';
@@ -55,7 +58,12 @@ export interface PaymentsMeans {
   readonly actor?: string;
   /** Payouts that need a second person. Without it there is no limit. */
   readonly releases?: PayoutReleaseMeans;
+  /** Which amounts providers take, as `PspRouting` knows. Without it any. */
+  readonly steps?: AmountSteps;
 }
+
+/** Of what amounts must be multiples, in minor units. */
+export type AmountSteps = Pick<PspRouting, 'amountStep' | 'orderStep'>;
 
 /** Where payouts above a limit wait: `Finance` of `@annals/payments/finance` asks for their release. */
 export interface PayoutReleaseMeans {
@@ -116,6 +124,12 @@ export class Payments {
 
   /** Opens a checkout; the very same one again changes nothing, so that a request that was cut off can be run again. */
   async open(command: OpenCommand): Promise<CheckoutChanged> {
+    for (const { paymentOrderId, sellerAccount, amount } of command.orders) {
+      const { currency } = command;
+      const problem = this.orderProblem({ amount: { amount, currency }, seller: sellerAccount });
+      if (problem !== undefined)
+        return refused('amount-step', `order ${paymentOrderId}: ${problem}`);
+    }
     const sellers = new Map<string, Seller>();
     for (const account of new Set(command.orders.map((order) => order.sellerAccount))) {
       const { state } = await this.#sellers.load(this.#means, sellerFacts, sellerStream(account));
@@ -136,6 +150,12 @@ export class Payments {
     });
   }
 
+  /** Why the provider that an order would go to takes no such amount; undefined where it does. */
+  orderProblem(order: Routable): string | undefined {
+    const { amount, currency } = order.amount;
+    return stepProblem(amount, this.#means.steps?.orderStep(order) ?? 1n, currency);
+  }
+
   /** Takes all or a part of what is authorized; what is being taken already is not taken again. */
   async capture(
     id: string,
@@ -145,7 +165,11 @@ export class Payments {
     return this.changeCheckout(id, (checkout) =>
       isCapturing(checkout, orderId, command.amount)
         ? { kind: 'decided', events: [] }
-        : requestCapture(checkout, orderId, { ...command, ...this.#call(command) }),
+        : requestCapture(checkout, orderId, {
+            ...command,
+            ...this.#call(command),
+            stepOf: this.#stepOf,
+          }),
     );
   }
 
@@ -193,7 +217,11 @@ export class Payments {
     command: { readonly refundId: string; readonly amount: bigint } & At,
   ): Promise<CheckoutChanged> {
     return this.changeCheckout(id, (checkout) =>
-      requestRefund(checkout, orderId, { ...command, ...this.#call(command) }),
+      requestRefund(checkout, orderId, {
+        ...command,
+        ...this.#call(command),
+        stepOf: this.#stepOf,
+      }),
     );
   }
 
@@ -335,9 +363,10 @@ export class Payments {
       if (state?.seller.hasBank && bankToken === undefined) {
         return refused('subject-erased', 'the seller was erased, and the bank account with it');
       }
-      limit?.onAmount(command.amount ?? wallet.available);
+      const step = this.#means.steps?.amountStep(command.psp, 'payout', command.currency) ?? 1n;
+      limit?.onAmount(payoutAmount({ ...payout, wallet, step }));
       return requestPayout(state?.seller, {
-        ...payout,
+        ...{ ...payout, step },
         ...this.#call(command),
         ...(limit ? { releaseAbove: limit.releaseAbove } : {}),
         ...{ wallet, revision, bankToken: bankToken ?? '' },
@@ -442,6 +471,9 @@ export class Payments {
       return decide(loaded, { available, reserved, sellerRevision });
     });
   }
+
+  readonly #stepOf: StepOf = (psp, currency) =>
+    this.#means.steps?.amountStep(psp, 'payment', currency) ?? 1n;
 
   #at({ at }: At): number {
     return at ?? this.#means.clock.now();

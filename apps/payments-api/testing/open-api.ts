@@ -131,7 +131,8 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
     new IdempotencyStore({
       ...{ log, cipher, clock, holder: newId(), ...(holdMs === undefined ? {} : { holdMs }) },
     });
-  const payments = new Payments({ log, cipher, clock, wallets });
+  const provider = startProvider({ log, cipher, clock, signal, runs: pays });
+  const payments = new Payments({ log, cipher, clock, wallets, steps: provider.routing });
   const means: PaymentsApiMeans = {
     ...{ log, cipher, clock, payments, wallets },
     paymentsRead: sqlitePaymentsReadModel(forPayments),
@@ -151,7 +152,6 @@ export async function openApi({ pays = false, holdMs }: TestApiOptions = {}): Pr
   const lines: string[] = [];
   const apiKeys = new ApiKeys();
   const server = await serve(means, lines, apiKeys);
-  const provider = startProvider({ log, cipher, clock, signal, runs: pays });
   if (pays) void letThrough(means, signal);
   await Promise.all(
     readers.map(async (reader) => {

@@ -16,6 +16,7 @@ const url = 'http://psp.test';
 
 export interface Provider {
   readonly done: Promise<void>;
+  readonly routing: PspRouting;
   /** What the buyer's browser does at the provider's page. */
   answerAction(actionUrl: string, outcome: 'succeeded' | 'failed'): Promise<void>;
   /** The buyer types a card at the provider's page; where that leads back to. */
@@ -91,6 +92,7 @@ export function startProvider({ log, cipher, clock, signal, runs }: ProviderOpti
   return {
     sandbox,
     done: Promise.all(running).then(() => undefined),
+    routing,
     ...buyer(fetch),
     topUp: async (amount, currency) => {
       const headers = { authorization: `Bearer ${key}` };

@@ -1,9 +1,10 @@
 import type { CheckoutEvent } from '../events.ts';
-import { divide } from '../money.ts';
+import { divide, stepProblem } from '../money.ts';
 import { decided, type Refused, refused } from '../outcome.ts';
 import type { PspDispute, PspRefund } from '../psp/port.ts';
 import { type Checkout, type Dispute, lastAttempt, type Refund, refundable } from '../state.ts';
 import { orderEnds, refundEnds } from '../transitions.ts';
+import type { StepOf } from './captures.ts';
 import { checkoutEvent, type FoundOrder, findOrder, giveBack, takeFrom } from './decide.ts';
 
 /** What becomes of an order's money once the buyer has paid: release, refunds, disputes. */
@@ -37,6 +38,8 @@ export function release(
 export interface RequestRefund {
   readonly refundId: string;
   readonly amount: bigint;
+  /** 1 unless told. */
+  readonly stepOf?: StepOf;
   readonly at: number;
   readonly callBefore: number;
 }
@@ -70,6 +73,9 @@ export function requestRefund(
   if (amount <= 0n) return refused('invalid-amount', 'amount must be above zero');
   const left = refundable(order);
   if (amount > left) return refused('above-refundable', `at most ${left} can be refunded`);
+  const { currency } = booked;
+  const problem = stepProblem(amount, command.stepOf?.(payment.psp, currency) ?? 1n, currency);
+  if (problem !== undefined) return refused('amount-step', problem);
   return decided(
     checkoutEvent('refund-requested', [orderId, refundId], at, {
       ...{ ...ids, ...booked, psp: payment.psp, psp_payment_id: payment.paymentId },

@@ -114,6 +114,17 @@ describe('a capture that was refused', () => {
   });
 });
 
+test('a capture is a multiple of what the provider takes', () => {
+  const story = new Story();
+  const command = { ...told, stepOf: () => 10n };
+  const capture = (amount: bigint) =>
+    requestCapture(story.checkout, order, { ...command, amount }).kind;
+  expect(requestCapture(story.checkout, order, { ...command, amount: 1_999n })).toMatchObject({
+    ...{ reason: 'amount-step', detail: expect.stringContaining('multiple of 10') },
+  });
+  expect(capture(1_990n)).toBe('decided');
+});
+
 describe('a void that was refused', () => {
   test('leaves the order as it was: it may be captured, or canceled again', () => {
     const story = new Story();

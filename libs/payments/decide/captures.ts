@@ -1,5 +1,6 @@
 import { idFromKey } from '@annals/core';
 import type { CheckoutEvent, RecordedCheckoutEvent } from '../events.ts';
+import { stepProblem } from '../money.ts';
 import { type Decided, decided, type Refused, refused } from '../outcome.ts';
 import { type Attempt, type Checkout, lastAttempt } from '../state.ts';
 import { deadAttempts } from '../transitions.ts';
@@ -9,8 +10,13 @@ import { closeAfter } from './payment-page.ts';
 
 /** Taking what is authorized, or letting it go; and what a provider refused of it. */
 
+/** Of what an amount must be a multiple at the provider that holds a payment. */
+export type StepOf = (psp: string, currency: string) => bigint;
+
 export interface RequestCapture {
   readonly amount?: bigint;
+  /** 1 unless told. */
+  readonly stepOf?: StepOf;
   readonly at: number;
   readonly callBefore: number;
 }
@@ -36,10 +42,13 @@ export function requestCapture(
   if (amount > attempt.authorized) {
     return refused('above-authorized', `at most ${attempt.authorized} can be captured`);
   }
+  const { currency } = found.checkout;
+  const problem = stepProblem(amount, command.stepOf?.(attempt.psp, currency) ?? 1n, currency);
+  if (problem !== undefined) return refused('amount-step', problem);
   return decided(
     checkoutEvent('capture-requested', callKey(orderId, attempt), command.at, {
       ...{ ...ids, attempt: attempt.number, psp: attempt.psp, psp_payment_id: attempt.paymentId },
-      ...{ amount: String(amount), currency: found.checkout.currency },
+      ...{ amount: String(amount), currency },
       call_before: command.callBefore,
     }),
   );

@@ -93,6 +93,19 @@ describe('a payout', () => {
     });
   });
 
+  it('takes what is available in steps, and leaves the rest', () => {
+    const wallet = { available: 997n, reserved: 0n, sellerRevision: 1 };
+    const paid = requestPayout(shop, asked({ wallet, step: 10n }));
+    expect(paid).toMatchObject({ events: [{ data: { amount: '990' } }] });
+    expect(kinds(requestPayout(shop, asked({ wallet, step: 10n, amount: 997n })))).toBe(
+      'amount-step',
+    );
+    const little = { ...wallet, available: 9n };
+    expect(kinds(requestPayout(shop, asked({ wallet: little, step: 10n })))).toBe(
+      'insufficient-funds',
+    );
+  });
+
   it('is refused against a wallet that has not seen the last of the seller', () => {
     expect(kinds(requestPayout(shop, asked({ revision: 2 })))).toBe('wallet-behind');
   });

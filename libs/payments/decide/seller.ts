@@ -1,4 +1,5 @@
 import type { SellerEvent } from '../events.ts';
+import { stepProblem } from '../money.ts';
 import { decided, type Refused, refused } from '../outcome.ts';
 import type { PspPayout } from '../psp/port.ts';
 import type { Payout, Seller, SellerTerms } from '../seller-state.ts';
@@ -36,8 +37,10 @@ export interface WalletBalance {
 export interface RequestPayout {
   readonly payoutId: string;
   readonly currency: string;
-  /** All that is available unless told. */
+  /** All that is available unless told, rounded down to the step. */
   readonly amount?: bigint;
+  /** Of what an amount must be a multiple at the provider; 1 unless told. */
+  readonly step?: bigint;
   readonly wallet: WalletBalance;
   /** Of the seller's stream: the payout is appended at it, so that no two are decided on the same wallet. */
   readonly revision: number;
@@ -59,6 +62,7 @@ export type PayoutRefusal =
   | 'wallet-behind'
   | 'payout-exists'
   | 'invalid-amount'
+  | 'amount-step'
   | 'below-minimum'
   | 'insufficient-funds'
   | 'needs-release';
@@ -69,13 +73,13 @@ export type PayoutRefusal =
  * not seen of refunds and disputes may take it below zero, which stops the next payout.
  */
 export function requestPayout(seller: Seller | undefined, command: RequestPayout) {
-  const { payoutId, currency, wallet, at, callBefore, psp, because, bankToken } = command;
+  const { payoutId, currency, at, callBefore, psp, because, bankToken } = command;
   const { released = false } = command;
   const problem = problemOfPayout(seller, command);
   if (problem) return problem;
   if (!seller) throw new TypeError('the seller was checked');
   if (seller.payouts.has(payoutId)) return decided<SellerEvent>();
-  const amount = command.amount ?? wallet.available;
+  const amount = payoutAmount(command);
   return decided(
     sellerEvent('payout-requested', [payoutId], at, {
       ...{ seller_account: seller.account, payout_id: payoutId, amount: String(amount), currency },
@@ -85,11 +89,21 @@ export function requestPayout(seller: Seller | undefined, command: RequestPayout
   );
 }
 
+/** What is paid: what was asked for, or as much of what is available as the provider takes. The rest stays available. */
+export function payoutAmount({
+  amount,
+  wallet,
+  step = 1n,
+}: Pick<RequestPayout, 'amount' | 'wallet' | 'step'>): bigint {
+  const { available } = wallet;
+  return amount ?? available - (available % step);
+}
+
 function problemOfPayout(
   seller: Seller | undefined,
   command: RequestPayout,
 ): Refused<PayoutRefusal> | undefined {
-  const { payoutId, currency, amount: asked, wallet, revision } = command;
+  const { payoutId, currency, amount: asked, wallet, revision, step = 1n } = command;
   if (!seller) return refused('unknown-seller', 'there is no such seller');
   const known = seller.payouts.get(payoutId);
   if (known) {
@@ -102,11 +116,13 @@ function problemOfPayout(
   if (wallet.sellerRevision < revision) {
     return refused('wallet-behind', 'the wallet has not seen the last payout yet: ask again');
   }
-  const amount = asked ?? wallet.available;
+  const amount = payoutAmount(command);
   if (asked !== undefined && asked <= 0n) {
     return refused('invalid-amount', 'amount must be above zero');
   }
-  if (amount > wallet.available || wallet.available <= 0n) {
+  const problem = stepProblem(amount, step, currency);
+  if (problem !== undefined) return refused('amount-step', problem);
+  if (amount > wallet.available || amount <= 0n) {
     return refused('insufficient-funds', `${wallet.available} are available`);
   }
   if (amount < BigInt(terms.payout_minimum)) {

@@ -19,6 +19,9 @@ export interface PspMoney {
   readonly currency: string;
 }
 
+/** What an amount is for: charges, captures and refunds, or payouts. */
+export type AmountUse = 'payment' | 'payout';
+
 /** What a call came to. `requestId` is the provider's name of the call, for asking its support. */
 export type PspAnswer<T> =
   | PspAnswered<T>
@@ -428,6 +431,9 @@ export interface PspTerms {
 export interface Psp {
   readonly name: string;
   readonly terms: PspTerms;
+
+  /** Of what an amount must be a multiple, in minor units: 1 where any will do. Pure: a table of the adapter's. */
+  amountStep(use: AmountUse, currency: string): bigint;
 
   /** Once for a checkout with several payments, before they are confirmed. Moves no money. */
   authenticate(request: Authenticate): Promise<PspAnswer<PspAuthentication>>;

@@ -1,5 +1,5 @@
 import { type BreakerOptions, CircuitBreaker, type CircuitState } from './circuit-breaker.ts';
-import type { Psp, PspAnswer, PspMoney, PspRefused } from './port.ts';
+import type { AmountUse, Psp, PspAnswer, PspMoney, PspRefused } from './port.ts';
 
 /**
  * Which provider takes a payment. The choice is made once for each attempt, and is written into the event of its
@@ -99,6 +99,17 @@ export class PspRouting {
     return this.#psps.get(name)?.psp;
   }
 
+  /** Of what an amount must be a multiple at this provider; 1 where there is no such provider. */
+  amountStep(psp: string, use: AmountUse, currency: string): bigint {
+    return this.#psps.get(psp)?.psp.amountStep(use, currency) ?? 1n;
+  }
+
+  /** The same of an order that has no provider yet: that of the one which is asked first. */
+  orderStep(payment: Routable): bigint {
+    const psp = this.preferred(payment);
+    return psp === undefined ? 1n : this.amountStep(psp, 'payment', payment.amount.currency);
+  }
+
   /** The names of all providers. */
   get names(): readonly string[] {
     return [...this.#psps.keys()];
@@ -164,6 +175,7 @@ export function guard(psp: Psp, breaker: CircuitBreaker): Guarded {
   const guarded: Psp = {
     name: psp.name,
     terms: psp.terms,
+    amountStep: (use, currency) => psp.amountStep(use, currency),
     authenticate: (request) => through(() => psp.authenticate(request)),
     openPage: (request) => through(() => psp.openPage(request)),
     closePage: (request) => through(() => psp.closePage(request)),

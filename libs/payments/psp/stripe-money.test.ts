@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fromStripeAmount, toStripeAmount } from './stripe-money.ts';
+import { fromStripeAmount, stripeAmountStep, toStripeAmount } from './stripe-money.ts';
 
 test.each([
   ['USD', 1_999n, 1_999],
@@ -28,6 +28,28 @@ test.each([
   ['a code that is none', 1n, 'DOLLAR'],
 ])('%s is refused before it is sent', (_, amount, currency) => {
   expect(toStripeAmount({ amount, currency })).toMatchObject({ kind: 'refused' });
+});
+
+test.each([
+  ['USD', 1n, 1n],
+  ['JPY', 1n, 1n],
+  ['ISK', 1n, 1n],
+  ['KWD', 10n, 10n],
+  ['BHD', 10n, 10n],
+  ['JOD', 10n, 10n],
+  ['OMR', 10n, 10n],
+  ['TND', 10n, 10n],
+  ['MGA', 100n, 100n],
+  ['HUF', 1n, 100n],
+  ['TWD', 1n, 100n],
+])('%s is charged in steps of %d, and paid out in steps of %d', (currency, payment, payout) => {
+  expect(stripeAmountStep('payment', currency)).toBe(payment);
+  expect(stripeAmountStep('payout', currency)).toBe(payout);
+  for (const [use, step] of [['payment', payment] as const, ['payout', payout] as const]) {
+    expect(toStripeAmount({ amount: step * 7n, currency }, use).kind).toBe('amount');
+    const between = toStripeAmount({ amount: step * 7n + 1n, currency }, use);
+    expect(between.kind).toBe(step === 1n ? 'amount' : 'refused');
+  }
 });
 
 test('an amount that is not whole in ISO 4217 stops the program', () => {

@@ -1,4 +1,4 @@
-import type { PspMoney } from './port.ts';
+import type { AmountUse, PspMoney } from './port.ts';
 
 /**
  * Stripe counts some currencies in other units than ISO 4217 does
@@ -11,7 +11,26 @@ const timesAtStripe: ReadonlyMap<string, bigint> = new Map([
   ['UGX', 100n],
 ]);
 const partsAtStripe: ReadonlyMap<string, bigint> = new Map([['MGA', 100n]]);
-const onlyTens: ReadonlySet<string> = new Set(['BHD', 'JOD', 'KWD', 'OMR', 'TND']);
+
+/** Of what amounts must be multiples, in minor units of ISO 4217; any whole amount of the others. */
+export const stripeSteps: ReadonlyMap<string, bigint> = new Map([
+  ['BHD', 10n],
+  ['JOD', 10n],
+  ['KWD', 10n],
+  ['MGA', 100n],
+  ['OMR', 10n],
+  ['TND', 10n],
+]);
+/** Beside that, of payouts alone: Stripe charges in these with two decimals, and pays out in whole units. */
+export const stripePayoutSteps: ReadonlyMap<string, bigint> = new Map([
+  ['HUF', 100n],
+  ['TWD', 100n],
+]);
+
+export function stripeAmountStep(use: AmountUse, currency: string): bigint {
+  const ofPayouts = use === 'payout' ? stripePayoutSteps.get(currency) : undefined;
+  return ofPayouts ?? stripeSteps.get(currency) ?? 1n;
+}
 
 export interface StripeAmount {
   readonly amount: number;
@@ -24,15 +43,18 @@ export type ToStripeAmount =
   | { readonly kind: 'refused'; readonly detail: string };
 
 /** Minor units as Stripe takes them, or why it can't take them. */
-export function toStripeAmount({ amount, currency }: PspMoney): ToStripeAmount {
+export function toStripeAmount(
+  { amount, currency }: PspMoney,
+  use: AmountUse = 'payment',
+): ToStripeAmount {
   const refuse = (detail: string): ToStripeAmount => ({ kind: 'refused', detail });
   if (!/^[A-Z]{3}$/.test(currency)) return refuse(`${currency} is no ISO 4217 code`);
   if (amount <= 0n) return refuse('the amount is not above zero');
-  if (onlyTens.has(currency) && amount % 10n !== 0n) {
-    return refuse(`Stripe takes ${currency} only with a last digit of 0`);
+  const step = stripeAmountStep(use, currency);
+  if (amount % step !== 0n) {
+    return refuse(`Stripe takes ${currency} in multiples of ${step} minor units only`);
   }
   const parts = partsAtStripe.get(currency) ?? 1n;
-  if (amount % parts !== 0n) return refuse(`Stripe takes ${currency} only in whole units`);
   const units = (amount * (timesAtStripe.get(currency) ?? 1n)) / parts;
   if (units > BigInt(Number.MAX_SAFE_INTEGER)) return refuse('the amount is too large');
   return { kind: 'amount', value: { amount: Number(units), currency: currency.toLowerCase() } };

@@ -37,7 +37,7 @@ import type {
 import { stripeClient } from './stripe-client.ts';
 import { failureOf, type StripeFailure } from './stripe-errors.ts';
 import { findStripe, type StripeFinder } from './stripe-find.ts';
-import { toStripeAmount } from './stripe-money.ts';
+import { stripeAmountStep, toStripeAmount } from './stripe-money.ts';
 import {
   authenticationOf,
   authenticationParts,
@@ -105,6 +105,10 @@ class StripePsp implements Psp {
     this.#stripe = stripeClient({ url, key, callMsMax, ...(fetch ? { fetch } : {}) });
     const { searchLagMs = stripeSearchLagMs } = options;
     this.#finder = { psp: name, stripe: this.#stripe, terms, searchLagMs };
+  }
+
+  amountStep(...[use, currency]: Parameters<Psp['amountStep']>): bigint {
+    return stripeAmountStep(use, currency);
   }
 
   async authenticate(request: Authenticate): Promise<PspAnswer<PspAuthentication>> {
@@ -248,7 +252,7 @@ class StripePsp implements Psp {
   }
 
   async createPayout(request: CreatePayout): Promise<PspAnswer<PspPayout>> {
-    const amount = toStripeAmount(request.amount);
+    const amount = toStripeAmount(request.amount, 'payout');
     if (amount.kind === 'refused') return invalid(amount.detail);
     const made = await this.#call(request.signal, () =>
       this.#stripe.payouts.create(

@@ -135,10 +135,14 @@ function servicesOf({
   clock,
   wallets,
   releaseAbove,
-}: Pick<RunPaymentsOptions, 'log' | 'cipher' | 'clock' | 'wallets' | 'releaseAbove'>) {
+  routing: steps,
+}: Pick<RunPaymentsOptions, 'log' | 'cipher' | 'clock' | 'wallets' | 'releaseAbove' | 'routing'>) {
   const finance = new Finance({ log, cipher, clock });
   const releases = releaseAbove && { above: releaseAbove, finance };
-  const payments = new Payments({ log, cipher, clock, wallets, ...(releases ? { releases } : {}) });
+  const payments = new Payments({
+    ...{ log, cipher, clock, wallets, steps },
+    ...(releases ? { releases } : {}),
+  });
   return { finance, payments };
 }
 

@@ -28,6 +28,7 @@ export function instantPsp(): Psp {
   };
   return {
     name: 'instant',
+    amountStep: () => 1n,
     terms: { keyLifeMs: 86_400_000, callMsMax: 1_000, inFlightMsMax: 1_000 },
     authenticate: async () => refused,
     openPage: async () => refused,

@@ -1,3 +1,4 @@
+import type { Random } from '../random.ts';
 import {
   ask,
   askWithoutKey,
@@ -108,7 +109,7 @@ export class Clients {
     const orders = Array.from({ length: count }, (_, index) => ({
       id: `order-${index + 1}`,
       seller: random.chance(60) ? sellers[0] : random.pick(sellers),
-      amount: String(random.int(2, 5_000) * 10),
+      amount: String(drawnAmount(random, currency)),
     }));
     const command: Command = {
       ...{ kind: 'pay', checkout: `checkout-${number}`, currency, orders },
@@ -202,6 +203,12 @@ export class Clients {
     if (status < 300 && this.pending.has(nameOf(keyed))) this.accepted.push(command);
     this.pending.delete(nameOf(keyed));
   }
+}
+
+/** Any amount; of dinars mostly those that providers take. */
+function drawnAmount(random: Random, currency: string): number {
+  const amount = random.int(20, 50_000);
+  return currency === 'KWD' && amount % 7 !== 0 ? amount - (amount % 10) : amount;
 }
 
 function nameOf({ caller, key, command }: KeyedCommand): string {

@@ -110,7 +110,9 @@ export function startApi(world: World, name: string, { providers, shop }: Outsid
   ) => say(world, `${name} contradiction: ${kind} ${value.id}: ${why}`);
   const observer = paymentsObserver({ log, cipher, clock, psp, onContradiction });
   const filter = new HintFilter();
-  const payments = new Payments({ log, cipher, clock, wallets, walletMsMax: 1_000 });
+  const payments = new Payments({
+    ...{ log, cipher, clock, wallets, walletMsMax: 1_000, steps: routing },
+  });
   const idempotency = new IdempotencyStore({ log, cipher, clock, holder: name, holdMs: 10_000 });
   const paymentsRead = twinPayments(reads('payments'));
   const means = { log, cipher, clock, payments, paymentsRead, wallets, idempotency };

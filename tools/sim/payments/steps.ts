@@ -51,7 +51,7 @@ export class Steps {
     const order = this.#pick(({ state }) => state === 'authorized');
     if (!order) return;
     const { random } = this.#world;
-    const part = BigInt(random.int(1, Number(order.amount / 10n))) * 10n;
+    const part = BigInt(random.int(1, Number(order.amount)));
     const amount = random.chance(60) ? undefined : String(part);
     const of = { checkout: order.checkout, order: order.id };
     this.#clients.send(api, this.#clients.keyed({ kind: 'capture', ...of, amount }));
