@@ -192,6 +192,11 @@ export class Clients {
       this.pending.delete(nameOf(keyed));
       return;
     }
+    if (heard.kind === 'not-kept' && heard.value === 'amount-step') {
+      // It is wrong whenever it is asked.
+      if (history.answered.has(content)) this.alarms.push(`${name} was answered, and is wrong`);
+      this.pending.delete(nameOf(keyed));
+    }
     if (heard.kind !== 'answer') return;
     if (history.refused.has(content)) this.alarms.push(`${name} was refused, and has an answer`);
     const { status, body } = heard.answer;

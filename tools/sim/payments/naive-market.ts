@@ -60,6 +60,11 @@ const refundEnds: ReadonlySet<string> = new Set(['succeeded', 'failed']);
 /** What may still happen to an order that was paid: its money goes back, or is disputed. */
 const afterCapture = /^(?:refund-|dispute-|order-released$|call-dead-lettered$)/;
 
+/** Whether a refusal was drawn, and does not come of what was asked for. */
+function isMeant({ reason, detail }: Members): boolean {
+  return reason !== 'invalid_request' || String(detail).includes('a fault was asked for');
+}
+
 function must(holds: boolean, invariant: string, detail: string): void {
   if (!holds) throw new InvariantError(invariant, detail);
 }
@@ -250,6 +255,7 @@ export class NaiveMarket {
         return;
       case 'capture-refused':
       case 'void-refused':
+        must(isMeant(data), 'amounts', `${type} of ${order.checkout} ${order.id}: ${data.detail}`);
         if (order.state === 'unknown') order.state = attempt.doubted ?? 'unknown';
         return;
       case 'attempt-authorized':
@@ -420,6 +426,7 @@ export class NaiveMarket {
     must(!isOver, 'terminal', `${type} of ${seller} ${id}, which is ${state}`);
     if (type === 'payout-paid') this.#post(currency, 'payouts_in_transit', 'bank', amount);
     if (type === 'payout-failed') {
+      must(data.reason !== 'invalid_request', 'amounts', `payout ${id} is about ${amount}`);
       must((state === 'paid') === data.after_paid, 'terminal', `payout ${id} was ${state}`);
       const from = state === 'paid' ? 'bank' : 'payouts_in_transit';
       this.#post(currency, from, `seller_available:${seller}`, amount);

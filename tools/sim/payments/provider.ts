@@ -128,6 +128,9 @@ export class Provider {
         strikes.push({ operation: '*', do: what, when, ms: 8_000, chance: call / 800 });
       }
     }
+    for (const operation of ['payment_intents.capture', 'payment_intents.cancel']) {
+      strikes.push({ operation, do: 'refuse', chance: call / 100 });
+    }
     const chance = webhook / 400;
     const lost = this.#means.losesAny ? ['*'] : losable;
     for (const event of lost) strikes.push({ event, do: 'lose', chance });
