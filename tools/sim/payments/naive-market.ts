@@ -60,6 +60,9 @@ const refundEnds: ReadonlySet<string> = new Set(['succeeded', 'failed']);
 /** What may still happen to an order that was paid: its money goes back, or is disputed. */
 const afterCapture = /^(?:refund-|dispute-|order-released$|call-dead-lettered$)/;
 
+/** What a provider that is away says nothing with. */
+const away: ReadonlySet<string> = new Set(['unreachable', 'unavailable', 'rate_limited']);
+
 /** Whether a refusal was drawn, and does not come of what was asked for. */
 function isMeant({ reason, detail }: Members): boolean {
   return reason !== 'invalid_request' || String(detail).includes('a fault was asked for');
@@ -265,6 +268,7 @@ export class NaiveMarket {
         order.state = 'authorized';
         return;
       case 'attempt-declined':
+        must(!away.has(String(data.reason)), 'outage', `${data.reason} is no answer to a charge`);
         attempt.state = 'dead';
         attempt.hasDoneNothing = data.reason === 'key_spent';
         order.state = data.final ? 'failed' : 'executing';
