@@ -1,12 +1,14 @@
+import { idFromKey } from '@annals/core';
 import { type MemoryLogFaults, memoryEventLog, type StoredEvent } from '@annals/event-log';
 import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
 import { expect, test } from 'vitest';
 import { type ChangeMeans, changeLimits, changeStream, KeptFolds, loadStream } from './change.ts';
 import { registerSeller } from './decide/seller.ts';
-import { type RegisteredSeller, sellerStreams } from './known-streams.ts';
-import { refused } from './outcome.ts';
+import type { CheckoutEvent } from './events.ts';
+import { checkoutStreams, type RegisteredSeller, sellerStreams } from './known-streams.ts';
+import { decided, refused } from './outcome.ts';
 import type { Seller } from './seller-state.ts';
-import { sellerStream } from './streams.ts';
+import { checkoutStream, sellerStream } from './streams.ts';
 import { shopTerms } from './testing/paid-order.ts';
 
 const stream = sellerStream('shop');
@@ -126,4 +128,37 @@ test('a decision on what the caller knows needs no look; where it is not so any 
   expect(reads).toEqual([]);
   expect(await change(3)).toMatchObject({ kind: 'carried', revision: 2 });
   expect(reads).toEqual([0]);
+});
+
+/** A checkout whose order is about to be captured. */
+async function authorizedSite() {
+  const { means } = site();
+  const checkout = checkoutStream('c-1');
+  const { payment_order_id, amount } = { payment_order_id: 'o-1', amount: '100' };
+  const booked = { seller_account: 'shop', currency: 'USD', attempt: 1 };
+  const capture = (more: object) => ({
+    type: 'order-captured' as const,
+    id: idFromKey('order-captured', 'c-1', 'o-1'),
+    occurredAt: at,
+    data: {
+      ...{ checkout_id: 'c-1', payment_order_id, ...booked, amount, authorized: '100' },
+      ...{ platform_fee: '10', net: '90', psp_fee: '3', release_at: at, ...more },
+    },
+  });
+  const write = (more: object) =>
+    changeStream(means, checkoutStreams, checkout, () => decided(capture(more) as CheckoutEvent));
+  const stored = async () => (await means.log.readStream(checkout)).events.length;
+  return { write, stored };
+}
+
+test.each([
+  ['parts that do not add up', { net: '1', platform_fee: '1', psp_fee: '-5' }],
+  ['a fee below zero', { psp_fee: '-5' }],
+  ['less than its parts', { amount: '99' }],
+])('an event that books %s is not stored, and nothing halts', async (_, more) => {
+  const { write, stored } = await authorizedSite();
+  expect(await write(more)).toMatchObject({ kind: 'refused', reason: 'unbalanced-entry' });
+  expect(await stored()).toBe(0);
+  expect(await write({})).toMatchObject({ kind: 'carried', revision: 0 });
+  expect(await stored()).toBe(1);
 });

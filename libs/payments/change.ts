@@ -12,6 +12,7 @@ import {
   type NewEvent,
   type RecordedEvent,
 } from '@annals/event-log';
+import { entryProblem } from './journal.ts';
 import { type Decided, type Refused, refused } from './outcome.ts';
 
 export interface ChangeMeans {
@@ -62,6 +63,9 @@ export type NotStored =
   | { readonly kind: 'overloaded'; readonly detail: string }
   /** It may or may not be stored: safe to ask again, and right to. */
   | { readonly kind: 'unknown'; readonly detail: string };
+
+/** What was decided cannot be written: somebody was erased, or an event would book what does not add up. */
+export type NotWritten = Refused<'subject-erased'> | Refused<'unbalanced-entry'>;
 
 /** What a command comes to. */
 export type Changed<State> =
@@ -156,7 +160,8 @@ export interface ChangeOptions<State> {
 /**
  * Reads a stream, decides, and appends at the revision that was read. Where somebody else was quicker it decides again on
  * the new state; where nobody knows whether the events are stored it sends the same ones again. What `decide` answers
- * instead of a decision comes back as it is.
+ * instead of a decision comes back as it is. Each event that books something has an entry whose debits and credits are equal, or
+ * nothing is stored: this is the one place where streams that hold money are written.
  */
 export async function changeStream<
   State,
@@ -170,7 +175,7 @@ export async function changeStream<
     loaded: Loaded<State>,
   ) => Promise<Decided<DomainEvent<T>> | Other> | Decided<DomainEvent<T>> | Other,
   { folds, known }: ChangeOptions<State> = {},
-): Promise<Carried<State, DomainEvent<T>> | Refused<'subject-erased'> | NotStored | Other> {
+): Promise<Carried<State, DomainEvent<T>> | NotWritten | NotStored | Other> {
   for (let decision = 1; decision <= changeLimits.decisionsMax; decision += 1) {
     const before =
       decision === 1 && known !== undefined
@@ -183,6 +188,8 @@ export async function changeStream<
     if (events.length === 0) {
       return { kind: 'carried', before, events, duplicate: false, revision, checkpoint };
     }
+    const problem = entryProblem(events);
+    if (problem !== undefined) return refused('unbalanced-entry', `${stream}: ${problem}`);
     const encoded = await kind.types.encode(signedBy(means.actor, events), means.cipher);
     if (encoded.kind === 'subject-erased') {
       return refused('subject-erased', `${encoded.subject} was erased`);

@@ -215,6 +215,19 @@ export function journalOf({
   return entry;
 }
 
+/** Why one of these events must not be written: what it books does not add up. */
+export function entryProblem(
+  events: readonly { readonly type: string; readonly data: unknown }[],
+): string | undefined {
+  try {
+    for (const event of events) journalOf(event);
+  } catch (error) {
+    if (error instanceof UnbalancedEntryError || error instanceof RangeError) return error.message;
+    throw error;
+  }
+  return undefined;
+}
+
 function entryOf(type: string, members: Members): JournalEntry | undefined {
   const named = members.entry as NamedEntry | undefined;
   if (!named) return undefined;

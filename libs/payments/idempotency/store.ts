@@ -190,7 +190,7 @@ export class IdempotencyStore {
       return decided(decision.event);
     });
     if (done.kind === 'overloaded') return refused('overloaded', done.detail);
-    if (done.kind !== 'carried') return done;
+    if (done.kind !== 'carried') return bookless(done);
     if (!run) throw new Error(`${stream}: begun without a decision`);
     return { kind: 'run', ...run };
   }
@@ -221,7 +221,7 @@ export class IdempotencyStore {
     const stored = await this.#append(stream, state, event);
     if (stored.kind === 'carried') return { kind: 'answer', answer: ran.answer, replayed: false };
     if (stored.kind === 'overloaded') return refused('overloaded', stored.detail);
-    if (stored.kind !== 'other') return stored;
+    if (stored.kind !== 'other') return bookless(stored);
     const now = await this.#begin(stream, request);
     if (now.kind === 'replay') return { kind: 'answer', answer: now.answer, replayed: true };
     if (now.kind !== 'run') return now;
@@ -262,6 +262,16 @@ export class IdempotencyStore {
       revision === known.revision ? decided(event) : ({ kind: 'other' } as const);
     return changeStream(this.#means, keyStreams, stream, decide, { known });
   }
+}
+
+/** Nothing is booked for a key. */
+function bookless<Done extends { readonly kind: string }>(
+  done: Done | Refused<'unbalanced-entry'>,
+): Done {
+  if (done.kind === 'refused' && 'reason' in done && done.reason === 'unbalanced-entry') {
+    throw new TypeError('an event of a key has an entry');
+  }
+  return done as Done;
 }
 
 /** An API key is nobody: what is sealed for it is not erased with anybody. */
