@@ -5,7 +5,14 @@ import type { PspDispute, PspRefund } from '../psp/port.ts';
 import { type Checkout, type Dispute, lastAttempt, type Refund, refundable } from '../state.ts';
 import { orderEnds, refundEnds } from '../transitions.ts';
 import type { StepOf } from './captures.ts';
-import { checkoutEvent, type FoundOrder, findOrder, giveBack, takeFrom } from './decide.ts';
+import {
+  bookedFee,
+  checkoutEvent,
+  type FoundOrder,
+  findOrder,
+  giveBack,
+  takeFrom,
+} from './decide.ts';
 
 /** What becomes of an order's money once the buyer has paid: release, refunds, disputes. */
 
@@ -231,7 +238,7 @@ function disputeOpened(
   const { id, amount, fee, reason, evidenceBy } = observed;
   return checkoutEvent('dispute-opened', [order.terms.payment_order_id, id], at, {
     ...{ ...ids, ...booked, ...takeFrom(order, amount.amount), dispute_id: id },
-    ...{ amount: String(amount.amount), psp_fee: String(fee?.amount ?? 0n), reason },
+    ...{ amount: String(amount.amount), psp_fee: bookedFee(fee, booked.currency), reason },
     ...(evidenceBy === undefined ? {} : { evidence_by: evidenceBy }),
   });
 }

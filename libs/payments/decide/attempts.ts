@@ -6,7 +6,7 @@ import type { Attempt, Checkout, DoubtfulCall, OrderFold } from '../state.ts';
 import { deadAttempts } from '../transitions.ts';
 import { dayMs } from '../utc-days.ts';
 import { checkoutLimits } from './checkout.ts';
-import { checkoutEvent, type FoundOrder, findOrder } from './decide.ts';
+import { bookedFee, checkoutEvent, type FoundOrder, findOrder } from './decide.ts';
 
 /**
  * Charging an order. Each call to a provider is an intent event first; what it came to is told by the provider's own
@@ -306,7 +306,7 @@ function captured(
     authorized: String(attempt.authorized),
     platform_fee: String(fee),
     net: String(amount - fee),
-    psp_fee: String(payment.fee?.amount ?? 0n),
+    psp_fee: bookedFee(payment.fee, booked.currency),
     release_at: at + release_after_days * dayMs,
   });
 }

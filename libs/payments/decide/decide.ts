@@ -1,6 +1,7 @@
 import { idFromKey } from '@annals/core';
 import type { CheckoutEvent, SellerEvent } from '../events.ts';
 import { type Refused, refused } from '../outcome.ts';
+import type { PspMoney } from '../psp/port.ts';
 import type { Checkout, OrderFold } from '../state.ts';
 
 /**
@@ -55,6 +56,14 @@ export function findOrder(
     ids: { checkout_id: checkout.id, payment_order_id: orderId },
     booked: { seller_account: order.terms.seller_account, currency: checkout.currency },
   };
+}
+
+/**
+ * What is booked of a fee: none that the provider takes in another currency than it has charged in. The books of both would be
+ * wrong: reconciliation finds the row of the provider's file, which is in that currency as a whole.
+ */
+export function bookedFee(fee: PspMoney | undefined, currency: string): string {
+  return fee?.currency === currency ? String(fee.amount) : '0';
 }
 
 /** Takes `amount` from a seller: what is pending of this order first, the rest from what is available. */
