@@ -2,6 +2,8 @@ import { memoryEventLog } from '@annals/event-log';
 import { VirtualClock } from '@annals/projection/testing';
 import { memorySubjectKeyStore, subjectCipher } from '@annals/subject-keys';
 import { describe, expect, test } from 'vitest';
+import { refuseCall, voidAgainMs } from '../decide/captures.ts';
+import { checkoutEvents } from '../events.ts';
 import { financeStream } from '../finance/events.ts';
 import { Finance, releaseRequestId } from '../finance/index.ts';
 import { IdempotencyStore } from '../idempotency/index.ts';
@@ -14,10 +16,13 @@ import { sqliteLedgerReadModel } from '../read-model/ledger-sqlite.ts';
 import { sqlitePaymentsReadModel } from '../read-model/payments.ts';
 import { sqliteWalletsReadModel } from '../read-model/wallets.ts';
 import { Payments } from '../service.ts';
+import { checkoutStream } from '../streams.ts';
 import { fedStore } from '../testing/fed-store.ts';
-import { assess, openCommand, paid, shopTerms } from '../testing/paid-order.ts';
+import { assess, authorize, openCommand, paid, shopTerms } from '../testing/paid-order.ts';
+import { AcceptedOrders } from './accepted-orders.ts';
 import { DayMarks } from './day-marks.ts';
 import { nightlyStep } from './nightly.ts';
+import { ordersByStage } from './orders-by-stage.ts';
 import { stepsOf } from './run-payments.ts';
 import { runSchedule } from './schedule.ts';
 import { sweepSteps } from './sweep.ts';
@@ -37,6 +42,7 @@ async function shop(terms: Partial<typeof shopTerms> = {}) {
     const looked: string[] = [];
     const psp = {
       name: 'one',
+      amountStep: () => 10n,
       retrieve: async (kind: string, id: string) => {
         looked.push(`${kind} ${id}`);
         return { kind: 'unknown', reason: 'timeout', detail: 'nobody answers' };
@@ -84,6 +90,42 @@ describe('what falls due', () => {
     clock.jump(3_600_000);
     expect(await (await fed()).run('due-orders')).toBe('done');
     expect((await order())?.state).toBe('expired');
+  });
+
+  test('and is not let go by its provider is looked at later and later, and then not at all', async () => {
+    const { clock, fed, log, cipher, payments, order } = await shop();
+    await payments.open({ ...openCommand, capture: 'manual' });
+    await assess(payments);
+    await authorize(payments);
+    clock.jump(3_600_000);
+    const lookAt = async () => {
+      await (await fed()).run('due-orders');
+      return (await order())?.attempts[0];
+    };
+    const lastOf = async () => {
+      const query = { direction: 'backward', limit: 1 } as const;
+      const { events } = await log.readStream(checkoutStream('c-1'), query);
+      const [last] = await checkoutEvents.decode(events, cipher);
+      if (last?.type !== 'void-requested') throw new Error(`${last?.type} is no void`);
+      return last;
+    };
+    for (const waitMs of [...voidAgainMs, undefined]) {
+      expect((await lookAt())?.voiding).toBe('expired');
+      const asked = await lastOf();
+      await payments.changeCheckout('c-1', (one) =>
+        refuseCall(one, asked, { reason: 'not_permitted', detail: 'no', at: clock.now() }),
+      );
+      clock.jump((waitMs ?? 365 * dayMs) - 1);
+      const { head } = await log.readStream(checkoutStream('c-1'));
+      expect((await lookAt())?.voiding).toBeUndefined();
+      expect((await log.readStream(checkoutStream('c-1'))).head).toBe(head);
+      clock.jump(1);
+    }
+    expect((await lookAt())?.voiding).toBeUndefined();
+    const read = sqlitePaymentsReadModel(await fedStore(paymentsProjection, log, cipher));
+    expect(await read.dueOrders({ before: clock.now(), limit: 10 })).toMatchObject({ orders: [] });
+    const found = await ordersByStage({ log, cipher, read, accepted: new AcceptedOrders(log) });
+    expect(found).toMatchObject({ accepted: 1, unaccounted: 0 });
   });
 
   test('an aborted run says that some is left', async () => {
