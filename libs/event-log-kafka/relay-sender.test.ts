@@ -61,7 +61,7 @@ test('one that is never taken ends it, named with the reason; those before it we
 
 test('what fails is tried again after pauses that grow, and not for ever', async () => {
   const { send, pauses } = senderOf(() => 'in-doubt');
-  await expect(send('a')).rejects.toMatchObject({ code: 'io' });
+  await expect(send('a')).rejects.toMatchObject({ code: 'unreachable' });
   const [first, second] = pauses;
   expect([first, second]).toEqual([kafkaLimits.retryPauseMs, 2 * kafkaLimits.retryPauseMs]);
   const sum = pauses.reduce((all, one) => all + one, 0);

@@ -39,7 +39,7 @@ export class RelaySender {
 
   /**
    * False when the signal ended it. What fails is sent again after pauses that grow. What is refused is sent in halves, down to the
-   * one event that is to blame. Throws RelayRefusedError for that, and EventLogError `io` when there was no more time.
+   * one event that is to blame. Throws RelayRefusedError for that, and EventLogError `unreachable` when there was no more time.
    */
   async send(batch: Message[]): Promise<boolean> {
     const { line, topic, isPatient, signal, nowMs, sleep } = this.#options;
@@ -57,7 +57,7 @@ export class RelaySender {
       if (nowMs() + pauseMs > until) {
         const seconds = kafkaLimits.relayTriesMsMax / 1_000;
         const message = `no Kafka broker has taken events for topic ${topic} in ${seconds} s: call it again, and it goes on`;
-        throw new EventLogError('io', message);
+        throw new EventLogError('unreachable', message);
       }
       await sleep(pauseMs);
       pauseMs = Math.min(2 * pauseMs, kafkaLimits.relayPauseMsMax);

@@ -1,5 +1,6 @@
 import { EventLogError } from '@annals/event-log/port';
 import type { Kafka } from 'kafkajs';
+import { connectionFault } from './connection-fault.ts';
 import { readRecord, recordFormats } from './record-formats.ts';
 import { offsetsOf, topicIdNow } from './topic.ts';
 import { TopicReader } from './topic-reader.ts';
@@ -25,11 +26,12 @@ export class TopicOfLogError extends Error {
 }
 
 /**
- * Throws EventLogError: `io` when no broker answers, `not-a-log` when the topic is not there; and TopicOfLogError for one that
+ * Throws EventLogError: `unreachable` when no broker answers, `refused` when one does not let us in, `not-a-log` when the topic is not there; and TopicOfLogError for one that
  * holds records of a log, or is `ownTopic` (cluster and name).
  */
 export async function findRelayTopic(
   kafka: Kafka,
+  brokers: readonly string[],
   topic: string,
   ownTopic?: string,
 ): Promise<RelayTopic> {
@@ -57,8 +59,7 @@ export async function findRelayTopic(
     }
     return { name, id, partitions };
   } catch (error) {
-    if (error instanceof EventLogError || error instanceof TopicOfLogError) throw error;
-    throw new EventLogError('io', `Kafka: ${(error as Error).message}`, { cause: error });
+    throw error instanceof TopicOfLogError ? error : connectionFault(error, brokers);
   } finally {
     await admin.disconnect().catch(() => undefined);
   }

@@ -48,7 +48,7 @@ export async function relayLog(options: RelayOptions): Promise<number> {
   const { log, connection, topic, filter, from, signal, onReport = () => undefined } = options;
   const bounds = { requestMsMax: kafkaLimits.connectMsMax, retries: 3 };
   const kafka = kafkaClient(connection, bounds, onReport);
-  const found = await findRelayTopic(kafka, topic, ownTopicOf(log));
+  const found = await findRelayTopic(kafka, connection.brokers, topic, ownTopicOf(log));
   const start = typeof from === 'function' ? await from(found) : from;
   const line = new ProduceLine(kafka, topic, options.compression ?? 'none', onReport);
   const sender = new RelaySender({
