@@ -38,7 +38,8 @@ await describeOn('kafka', 'log relay', (kafka) => {
     const { topic, relayed } = await plainTopic(brokers);
     const argv = relayTo(topic, progress, '--data', folder);
     const first = await annals(argv);
-    expect(first).toEqual({ code: exitCodes.ok, out: `30 events sent to ${topic}\n`, err: '' });
+    // On a busy machine it tells on the way how far it came.
+    expect(first).toMatchObject({ code: exitCodes.ok, out: `30 events sent to ${topic}\n` });
     expect(JSON.parse(await readFile(progress, 'utf8'))).toMatchObject({
       topic: expect.stringContaining(`/${topic}`),
       events: 30,
