@@ -7,6 +7,7 @@ import {
   type KeyedCommand,
   subjectOf,
 } from './front-desk.ts';
+import { askCarelessly } from './http-desk.ts';
 import type { ApiProcess } from './processes.ts';
 import { currencies } from './twin-wallets.ts';
 import type { World } from './world.ts';
@@ -70,6 +71,11 @@ export class Clients {
     history.sent.set(content, keyed);
     if (!history.answered.has(content) && !history.refused.has(content)) {
       this.pending.set(nameOf(keyed), keyed);
+    }
+    const { command } = keyed;
+    if (this.#world.parts.careless && command.kind === 'pay' && api.door) {
+      const asking = askCarelessly(api.door, { ...keyed, command });
+      this.#await(asking.then((taken) => void (taken && this.alarms.push(taken))));
     }
     this.#await(
       ask(api, keyed).then(async (heard) => {

@@ -1,6 +1,7 @@
 import { buyerOf } from './erasing.ts';
 import type { Command, Heard, KeyedCommand } from './front-desk.ts';
 import type { Answered, HttpDoor } from './http-door.ts';
+import { shownCard } from './witness.ts';
 
 /** The way of one request over HTTP, and what its answer says to a client that knows the documented errors. */
 export async function askOverHttp(
@@ -19,6 +20,29 @@ export async function askOverHttp(
   // A decision about how things stood stays the answer of its key; what passes, or is wrong with the request, does not.
   if (status === 409 && !passing.has(code)) return { ...answer, replayed: false };
   return { kind: 'not-kept', value: code };
+}
+
+type Payment = Extract<Command, { readonly kind: 'pay' }>;
+type KeyedPayment = KeyedCommand & { readonly command: Payment };
+
+/**
+ * The same payment from somebody who writes the number of a card into a text, under a key and a name of its own. What was
+ * answered, unless that was a refusal; whether anything of it is kept or shown is for the witness to see.
+ */
+export async function askCarelessly(
+  door: HttpDoor,
+  { caller, key, command }: KeyedPayment,
+): Promise<string | undefined> {
+  const { orders, checkout } = command;
+  const body = paymentOf({ ...command, checkout: `${checkout}-told` });
+  const payment_orders = body.payment_orders.map((order) => {
+    return { ...order, description: `paid by ${shownCard}` };
+  });
+  const route = requestOf(command).route;
+  const asked = { caller, key: `${key}-told`, route, body: { ...body, payment_orders } };
+  const { status, body: said } = await door.ask(asked);
+  if (status === 400) return undefined;
+  return `a card in the text of ${checkout} (${orders.length} orders) was answered ${status} ${said}`;
 }
 
 /** Codes of 409 after which the same request is decided anew. */
@@ -56,7 +80,7 @@ function requestOf(command: Command): {
   }
 }
 
-function paymentOf(command: Extract<Command, { readonly kind: 'pay' }>): object {
+function paymentOf(command: Payment) {
   const { checkout: checkout_id, currency, orders, method, capture } = command;
   return {
     ...{ checkout_id, capture, return_url: 'http://shop.test/back' },

@@ -13,6 +13,8 @@ export interface Parts {
   readonly schedule: boolean;
   /** Some buyers give their card on a page of the provider; any webhook may be lost. */
   readonly pages: boolean;
+  /** Over HTTP some write the number of a card into a text. */
+  readonly careless: boolean;
 }
 
 /** So many seeds have none of them, in percent. */
@@ -24,6 +26,7 @@ const percent: { readonly [Part in keyof Parts]: number } = {
   merchants: 40,
   schedule: 40,
   pages: 40,
+  careless: 15,
 };
 
 /** Drawn apart from all else, so that a new part leaves the seeds without any as they were. */
@@ -32,11 +35,12 @@ export function drawParts(seed: number): Parts {
   const random = new Random(Number.parseInt(sha256(`parts of ${seed}`).slice(0, 7), 16));
   const isPlain = random.chance(plain);
   const has = (part: keyof Parts) => random.chance(percent[part]) && !isPlain;
-  return {
+  const parts = {
     http: has('http'),
     erasure: has('erasure'),
     merchants: has('merchants'),
     schedule: has('schedule'),
     pages: has('pages'),
   };
+  return { ...parts, careless: has('careless') && parts.http };
 }

@@ -2,6 +2,9 @@ import { type Checkpoint, covers, type MemoryStorage, type StoredEvent } from '@
 import { InvariantError } from '../trace.ts';
 import { type Fact, NaiveMarket } from './naive-market.ts';
 
+/** As it stands on a card; nobody may keep it. */
+export const shownCard = '4242 4242 4242 4242';
+
 /** What no event, dead letter or answer may hold in the clear. */
 const secrets: readonly string[] = [
   'sk_test_sandbox',
@@ -12,6 +15,7 @@ const secrets: readonly string[] = [
   'btok_',
   'Ann of the simulation',
   '4242424242424242',
+  shownCard,
 ];
 
 interface WalletRead {
