@@ -175,6 +175,21 @@ test('a request that is refused is sent in halves: who is to blame is refused on
   });
 });
 
+test('a half that no broker takes is in doubt: an attempt of the whole, which was refused, may have been taken', async () => {
+  const { requests, send, read } = openQueue();
+  const refused = { kind: 'refused', isTooLarge: false, reason: 'it is not liked' } as const;
+  const [first] = send(1, 2);
+  await nextTurn();
+  await requests[0]?.answer(refused);
+  await requests[1]?.answer('not-sent');
+  await requests[2]?.answer('acknowledged');
+  await expect.poll(() => requests.length, { interval: 1 }).toBe(4);
+  expect(requests[3]?.numbers).toEqual([1_001]);
+  read(1, 1_001);
+  await requests[3]?.answer('acknowledged');
+  expect(await first).toEqual({ kind: 'seen' });
+});
+
 test('who has won is told after those who lost to it, so that they come before it the next time', async () => {
   const { queue, requests, send } = openQueue();
   const told: number[] = [];

@@ -168,18 +168,20 @@ export class AppendQueue {
 
   /**
    * A refused request may have one record to blame, or be too large where each of them is not: so its halves are sent again. What
-   * is in the topic already comes there twice, and the first counts.
+   * is in the topic already comes there twice, and the first counts. `isAgain`: of a request that was refused, and of which an
+   * attempt before may have been taken: that no broker takes it now does not say that it is nowhere.
    */
-  async #sendBatch(batch: readonly Sent[]): Promise<Produced> {
+  async #sendBatch(batch: readonly Sent[], isAgain = false): Promise<Produced> {
     const produced = await this.#options.send(batch.map((sent) => sent.message));
     if (isRefused(produced) && batch.length > 1) {
       const half = batch.length >> 1;
-      const first = await this.#sendBatch(batch.slice(0, half));
-      const second = await this.#sendBatch(batch.slice(half));
+      const first = await this.#sendBatch(batch.slice(0, half), true);
+      const second = await this.#sendBatch(batch.slice(half), true);
       return first === 'acknowledged' ? second : first;
     }
-    for (const sent of batch) this.#afterSending(sent, produced);
-    return produced;
+    const became = isAgain && produced === 'not-sent' ? 'in-doubt' : produced;
+    for (const sent of batch) this.#afterSending(sent, became);
+    return became;
   }
 
   /** The first of those that wait, as far as one request holds them. */
