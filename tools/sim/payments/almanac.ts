@@ -88,7 +88,10 @@ export class Almanac {
     }
   }
 
-  /** When a day has begun with everything at rest, who is paid daily was paid what can be paid, unless that has failed. */
+  /**
+   * When a day has begun with everything at rest, who is paid daily was paid what can be paid, unless that has failed; or a payout
+   * of a day before, which nobody knew the end of, came back after that: it is paid with the next day's.
+   */
   checkDay(): void {
     const { witness, clock } = this.#world;
     const today = dayOf(clock.now());
@@ -97,11 +100,29 @@ export class Almanac {
       const [name, currency] = account.split(' ');
       if (name !== `seller_available:${daily}`) continue;
       const paid = witness.market.payouts.get(`${daily} scheduled~${currency}~${today}`);
+      const isPaid = -balance < (stepsByHand[currency ?? ''] ?? 1n);
       must(
-        -balance < (stepsByHand[currency ?? ''] ?? 1n) || paid?.state === 'failed',
+        isPaid || paid?.state === 'failed' || this.#cameBackSince(today, daily, currency),
         `${daily} is paid daily, and ${-balance} ${currency} is left`,
       );
     }
+  }
+
+  /** Whether a payout of the seller has failed since those of the day were sent. */
+  #cameBackSince(today: string, seller: string, currency: string | undefined): boolean {
+    const { facts } = this.#world.witness;
+    const sent = facts.findIndex(
+      ({ type, data }) =>
+        type === 'day-worked-off' && data.work === 'payouts' && data.day === today,
+    );
+    return facts.some(
+      ({ type, data }, at) =>
+        sent >= 0 &&
+        at > sent &&
+        type === 'payout-failed' &&
+        data.seller_account === seller &&
+        data.currency === currency,
+    );
   }
 
   /** What is not worked off yet of today, or of yesterday, in words. */
