@@ -146,7 +146,9 @@ const walletsAnswer = z.strictObject({
   wallets: z.array(
     z.strictObject({
       currency: z.string(),
-      available: amount.describe('May be paid out; below zero only by a refund, a dispute or an entry by hand.'),
+      available: amount.describe(
+        'May be paid out; below zero only by a refund, a dispute or an entry by hand.',
+      ),
       pending: amount.describe('Captured, and not released yet.'),
       reserved: amount,
       disputed: amount.describe('Held while a dispute is open.'),

@@ -19,7 +19,16 @@ describe('.ci/run', () => {
     'npm run engines -- down --wipe',
     'npx node tools/tidy/sum-reports.ts --long',
   ];
-  const engines = ['strace', 'curl', 'git', 'redis-server', 'redis-cli', 'java', 'mvn', 'docker-compose'];
+  const engines = [
+    'strace',
+    'curl',
+    'git',
+    'redis-server',
+    'redis-cli',
+    'java',
+    'mvn',
+    'docker-compose',
+  ];
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'annals-ci-'));
