@@ -26,8 +26,8 @@ export class TopicOfLogError extends Error {
 }
 
 /**
- * Throws EventLogError: `unreachable` when no broker answers, `refused` when one does not let us in, `not-a-log` when the topic is not there; and TopicOfLogError for one that
- * holds records of a log, or is `ownTopic` (cluster and name).
+ * Throws EventLogError: `unreachable` when no broker answers, `refused` when one does not let us in, `not-a-log` when the
+ * topic is not there; and TopicOfLogError for one that holds records of a log, or is `ownTopic` (cluster and name).
  */
 export async function findRelayTopic(
   kafka: Kafka,

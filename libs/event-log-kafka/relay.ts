@@ -42,7 +42,8 @@ export interface RelayOptions {
  * Publishes events to a topic for consumers that are not ours: only accepted events, in order for each
  * stream, at least once. The key is the stream; the header `event-id` tells a repetition. Resolves with
  * the number of events. What cannot be sent is tried again: for as long as `signal` allows where it follows, else for
- * `relayTriesMsMax`. Throws EventLogError `io` after that, and RelayRefusedError for an event that the topic does not take.
+ * `relayTriesMsMax`. Throws EventLogError `unreachable` after that, and RelayRefusedError for an event that the topic does
+ * not take.
  */
 export async function relayLog(options: RelayOptions): Promise<number> {
   const { log, connection, topic, filter, from, signal, onReport = () => undefined } = options;
