@@ -24,6 +24,11 @@ export type RecordedPaymentsEvent =
   | RecordedSellerEvent
   | RecordedSettlementEvent
   | RecordedFinanceEvent;
+/** The recorded events of these types. */
+export type RecordedOf<Type extends RecordedPaymentsEvent['type']> = Extract<
+  RecordedPaymentsEvent,
+  { readonly type: Type }
+>;
 
 /** Every event of the payments streams. */
 export const paymentsEvents = new EventTypes([

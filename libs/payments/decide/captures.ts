@@ -1,5 +1,5 @@
 import { idFromKey } from '@annals/core';
-import type { CheckoutEvent, RecordedCheckoutEvent } from '../events.ts';
+import type { CheckoutEvent, RecordedOf } from '../events.ts';
 import { stepProblem } from '../money.ts';
 import { type Decided, decided, type Refused, refused } from '../outcome.ts';
 import { type Attempt, type Checkout, lastAttempt } from '../state.ts';
@@ -59,10 +59,7 @@ function callKey(orderId: string, { number, refusals = 0 }: Attempt): (string | 
   return refusals === 0 ? [orderId, number] : [orderId, number, refusals];
 }
 
-type CaptureOrVoid = Extract<
-  RecordedCheckoutEvent,
-  { readonly type: 'capture-requested' | 'void-requested' }
->;
+export type CaptureOrVoid = RecordedOf<'capture-requested' | 'void-requested'>;
 
 /** Whether this is the capture or the void of the attempt that is under way. */
 export function isUnderWay(

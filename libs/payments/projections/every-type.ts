@@ -1,5 +1,5 @@
 import type { Handler } from '@annals/projection';
-import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
+import { paymentsEvents, type RecordedOf, type RecordedPaymentsEvent } from '../events.ts';
 
 type Name = RecordedPaymentsEvent['type'];
 
@@ -14,4 +14,4 @@ export function forEveryType(handlerOf: (name: Name) => PaymentsHandler): {
   return handlers as { readonly [Type in Name]: PaymentsHandler };
 }
 
-export type DataOf<Type extends Name> = Extract<RecordedPaymentsEvent, { type: Type }>['data'];
+export type DataOf<Type extends Name> = RecordedOf<Type>['data'];

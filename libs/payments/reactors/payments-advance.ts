@@ -5,7 +5,12 @@ import { erasureCategory, subjectErased } from '@annals/subject-keys';
 import { checkoutEventTypes } from '../checkout-events.ts';
 import { requestAttempt, requestAuthentication } from '../decide/attempts.ts';
 import { requestClose } from '../decide/payment-page.ts';
-import { type CheckoutEvent, checkoutEvents, type RecordedPaymentsEvent } from '../events.ts';
+import {
+  type CheckoutEvent,
+  checkoutEvents,
+  type RecordedOf,
+  type RecordedPaymentsEvent,
+} from '../events.ts';
 import { type Decided, decided, type Refused } from '../outcome.ts';
 import type { PspRouting } from '../psp/routing.ts';
 import type { Checkout, OrderFold } from '../state.ts';
@@ -78,9 +83,7 @@ type Freed = 'all' | { readonly order: string } | undefined;
 
 /** Which order an event frees to go on: `all` of the checkout, one, or none (undefined). */
 const freeing: {
-  readonly [Type in RecordedPaymentsEvent['type']]?: (
-    data: Extract<RecordedPaymentsEvent, { readonly type: Type }>['data'],
-  ) => Freed;
+  readonly [Type in RecordedPaymentsEvent['type']]?: (data: RecordedOf<Type>['data']) => Freed;
 } = {
   'checkout-authenticated': () => 'all',
   'order-risk-assessed': ({ verdict, payment_order_id: order }) =>

@@ -3,7 +3,7 @@ import type { EventLog, StoredEvent } from '@annals/event-log';
 import type { AnyRecordedEvent, Reactor } from '@annals/projection';
 import { deadLetterCall } from '../decide/attempts.ts';
 import { needsPerson, requestEnd } from '../decide/captures.ts';
-import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
+import { paymentsEvents, type RecordedOf, type RecordedPaymentsEvent } from '../events.ts';
 import { readEvidenceFile } from '../evidence-files.ts';
 import { decided } from '../outcome.ts';
 import type { EvidenceFile } from '../psp/evidence.ts';
@@ -72,11 +72,6 @@ export function paymentsExecutor(options: PaymentsExecutorOptions): Reactor {
   });
 }
 
-type Named<Type extends RecordedPaymentsEvent['type']> = Extract<
-  RecordedPaymentsEvent,
-  { readonly type: Type }
->;
-
 /** A retry carries the event that asked for the call in the first place. */
 interface Retried {
   readonly asked: RecordedPaymentsEvent;
@@ -129,7 +124,7 @@ class PaymentsExecutor {
   }
 
   /** A void that was refused is over, and keeps its key: who wants it once more asks for another one. */
-  async #letGoAgain({ stream, data }: Named<'void-requested'>): Promise<void> {
+  async #letGoAgain({ stream, data }: RecordedOf<'void-requested'>): Promise<void> {
     const told = this.#told();
     const { payment_order_id: order, reason: as } = data;
     await this.#folds.checkouts.decide(stream, (checkout) => {
@@ -188,7 +183,7 @@ class PaymentsExecutor {
    */
   async #buryLast(
     intent: PspIntent,
-    event: Named<'void-requested'>,
+    event: RecordedOf<'void-requested'>,
     outcome: Exclude<PspOutcome, { readonly kind: 'dead_letter' }>,
     told: Parameters<typeof checkoutOutcome>[3],
   ): Promise<void> {

@@ -1,11 +1,7 @@
-import type { RecordedPaymentsEvent } from '../events.ts';
+import type { RecordedOf, RecordedPaymentsEvent } from '../events.ts';
 import type { PspIntent } from './psp-intent.ts';
 import { referenceOf } from './references.ts';
 
-type Named<Type extends RecordedPaymentsEvent['type']> = Extract<
-  RecordedPaymentsEvent,
-  { readonly type: Type }
->;
 type Reader = (event: never) => Asked;
 type Asked = PspIntent extends infer Intent
   ? Intent extends PspIntent
@@ -24,20 +20,22 @@ export function intentOfEvent(event: RecordedPaymentsEvent): PspIntent | undefin
 const erasedMethod = 'erased';
 
 const readers = {
-  'authentication-requested': ({ data }: Named<'authentication-requested'>): Asked => ({
+  'authentication-requested': ({ data }: RecordedOf<'authentication-requested'>): Asked => ({
     ...{ call: 'authenticate', psp: data.psp, method: data.method ?? erasedMethod },
     reference: referenceOf({ kind: 'authentication', checkout: data.checkout_id }),
     ...(data.return_url === undefined ? {} : { returnUrl: data.return_url }),
   }),
-  'payment-page-requested': ({ data }: Named<'payment-page-requested'>): Asked => ({
+  'payment-page-requested': ({ data }: RecordedOf<'payment-page-requested'>): Asked => ({
     ...{ call: 'open_page', psp: data.psp, currency: data.currency },
     ...{ returnUrl: data.return_url, expiresAt: data.expires_at },
     reference: referenceOf({ kind: 'page', checkout: data.checkout_id }),
   }),
-  'payment-page-close-requested': ({ data }: Named<'payment-page-close-requested'>): Asked => ({
+  'payment-page-close-requested': ({
+    data,
+  }: RecordedOf<'payment-page-close-requested'>): Asked => ({
     ...{ call: 'close_page', psp: data.psp, pageId: data.page_id },
   }),
-  'attempt-requested': ({ data }: Named<'attempt-requested'>): Asked => ({
+  'attempt-requested': ({ data }: RecordedOf<'attempt-requested'>): Asked => ({
     ...{
       call: 'create',
       psp: data.psp,
@@ -52,19 +50,19 @@ const readers = {
     seller: data.seller_account,
     ...(data.authentication_id === undefined ? {} : { authentication: data.authentication_id }),
   }),
-  'attempt-confirm-requested': ({ data }: Named<'attempt-confirm-requested'>): Asked => ({
+  'attempt-confirm-requested': ({ data }: RecordedOf<'attempt-confirm-requested'>): Asked => ({
     ...{ call: 'confirm', psp: data.psp, paymentId: data.psp_payment_id },
     ...(data.authentication_id === undefined ? {} : { authentication: data.authentication_id }),
     ...(data.return_url === undefined ? {} : { returnUrl: data.return_url }),
   }),
-  'capture-requested': ({ data }: Named<'capture-requested'>): Asked => ({
+  'capture-requested': ({ data }: RecordedOf<'capture-requested'>): Asked => ({
     ...{ call: 'capture', psp: data.psp, paymentId: data.psp_payment_id },
     amount: { amount: BigInt(data.amount), currency: data.currency },
   }),
-  'void-requested': ({ data }: Named<'void-requested'>): Asked => ({
+  'void-requested': ({ data }: RecordedOf<'void-requested'>): Asked => ({
     ...{ call: 'void', psp: data.psp, paymentId: data.psp_payment_id },
   }),
-  'refund-requested': ({ data }: Named<'refund-requested'>): Asked => ({
+  'refund-requested': ({ data }: RecordedOf<'refund-requested'>): Asked => ({
     ...{ call: 'refund', psp: data.psp, paymentId: data.psp_payment_id },
     reference: referenceOf({
       ...{ kind: 'refund', checkout: data.checkout_id, order: data.payment_order_id },
@@ -72,7 +70,7 @@ const readers = {
     }),
     amount: { amount: BigInt(data.amount), currency: data.currency },
   }),
-  'dispute-evidence-requested': ({ data }: Named<'dispute-evidence-requested'>): Asked => ({
+  'dispute-evidence-requested': ({ data }: RecordedOf<'dispute-evidence-requested'>): Asked => ({
     ...{ call: 'evidence', psp: data.psp, disputeId: data.dispute_id },
     // That of a buyer who was erased is gone.
     evidence: data.evidence ?? {},
@@ -80,7 +78,7 @@ const readers = {
       ? {}
       : { kept: data.files.map(({ file_id: fileId, ...file }) => ({ ...file, fileId })) }),
   }),
-  'payout-requested': ({ data }: Named<'payout-requested'>): Asked => ({
+  'payout-requested': ({ data }: RecordedOf<'payout-requested'>): Asked => ({
     ...{ call: 'payout', psp: data.psp, destination: data.bank_token ?? erasedMethod },
     reference: referenceOf({
       ...{ kind: 'payout', seller: data.seller_account, payout: data.payout_id },

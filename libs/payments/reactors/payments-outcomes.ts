@@ -6,11 +6,11 @@ import {
   observePayment,
   requestConfirm,
 } from '../decide/attempts.ts';
-import { isUnderWay, refuseCall } from '../decide/captures.ts';
+import { type CaptureOrVoid, isUnderWay, refuseCall } from '../decide/captures.ts';
 import { giveEvidence, refuseEvidence } from '../decide/evidence.ts';
 import { observePage, refusePage, requestCloseAnew } from '../decide/payment-page.ts';
 import { doubtPayout, failPayout, observePayout } from '../decide/seller.ts';
-import type { CheckoutEvent, RecordedPaymentsEvent, SellerEvent } from '../events.ts';
+import type { CheckoutEvent, RecordedOf, RecordedPaymentsEvent, SellerEvent } from '../events.ts';
 import { type Decided, decided, type Refused, refused } from '../outcome.ts';
 import type { PspPayment } from '../psp/port.ts';
 import type { Seller } from '../seller-state.ts';
@@ -26,7 +26,6 @@ export interface Told {
 }
 
 type Final = Exclude<PspOutcome, { readonly kind: 'dead_letter' }>;
-type EventNamed<Type> = Extract<RecordedPaymentsEvent, { readonly type: Type }>;
 
 /** A payment as it was found; where it was just created, its confirmation is asked for in the same breath. */
 export function paymentFound(
@@ -87,7 +86,7 @@ function pageOutcome(checkout: Checkout | undefined, outcome: Final, told: Told)
 
 function closeOutcome(
   checkout: Checkout | undefined,
-  { type, data }: EventNamed<'payment-page-close-requested'>,
+  { type, data }: RecordedOf<'payment-page-close-requested'>,
   outcome: Final,
   told: Told,
 ) {
@@ -99,8 +98,7 @@ function closeOutcome(
   return pageOutcome(checkout, outcome, told);
 }
 
-type Charging = EventNamed<'attempt-requested' | 'attempt-confirm-requested'>;
-type CaptureOrVoid = EventNamed<'capture-requested' | 'void-requested'>;
+type Charging = RecordedOf<'attempt-requested' | 'attempt-confirm-requested'>;
 
 function attemptOutcome(
   checkout: Checkout | undefined,
@@ -172,7 +170,7 @@ function paymentOf(outcome: Exclude<Final, { readonly kind: 'declined' }>): PspP
 
 function refundOutcome(
   checkout: Checkout | undefined,
-  { data }: EventNamed<'refund-requested'>,
+  { data }: RecordedOf<'refund-requested'>,
   outcome: Final,
   { at }: Told,
 ) {
@@ -187,7 +185,7 @@ function refundOutcome(
 /** Taken, or refused; where the dispute was decided meanwhile, that is what is told. */
 function evidenceOutcome(
   checkout: Checkout | undefined,
-  { data }: EventNamed<'dispute-evidence-requested'>,
+  { data }: RecordedOf<'dispute-evidence-requested'>,
   outcome: Final,
   { at }: Told,
 ): Decided<CheckoutEvent> | Refused {
@@ -210,7 +208,7 @@ function evidenceOutcome(
 /** What the outcome of a payout's call decides, in the seller's stream. */
 export function payoutOutcome(
   seller: Seller | undefined,
-  { data }: EventNamed<'payout-requested'>,
+  { data }: RecordedOf<'payout-requested'>,
   outcome: Final,
   { at }: Told,
 ): Decided<SellerEvent> | Refused {
@@ -254,7 +252,7 @@ const callNames = {
 
 export function payoutDoubt(
   seller: Seller | undefined,
-  { data }: EventNamed<'payout-requested'>,
+  { data }: RecordedOf<'payout-requested'>,
   reason: string,
   at: number,
 ): Decided<SellerEvent> | Refused {
@@ -299,7 +297,7 @@ export function stillAsked(checkout: Checkout | undefined, event: RecordedPaymen
 
 export function payoutStillAsked(
   seller: Seller | undefined,
-  { data }: EventNamed<'payout-requested'>,
+  { data }: RecordedOf<'payout-requested'>,
 ): boolean {
   const state = seller?.payouts.get(data.payout_id)?.state;
   return state === 'requested' || state === 'unknown';

@@ -1,11 +1,10 @@
 import { defineProjection, type Rows, type Table } from '@annals/projection';
 import type { ReadTransaction } from '@annals/store-sqlite';
-import { paymentsEvents } from '../events.ts';
+import { paymentsEvents, type RecordedOf } from '../events.ts';
 import { forEveryType } from '../projections/every-type.ts';
 import { type Answer, answer, type Followed, type LiveGeneration } from '../read-model/live.ts';
 import { checkoutCategory, sellerCategory, settlementCategory } from '../streams.ts';
 import type { BreakClass, Treatment } from './break-classes.ts';
-import type { RecordedSettlementEvent } from './events.ts';
 import { reconciliationLimits as limits } from './limits.ts';
 import { movementEventTypes, movementHandler, movementsTable, namesTable } from './movements.ts';
 import type { BreakState } from './state.ts';
@@ -50,12 +49,7 @@ export interface BreakRow {
   readonly changed_at: number;
 }
 
-type EventOf<Type extends RecordedSettlementEvent['type']> = Extract<
-  RecordedSettlementEvent,
-  { readonly type: Type }
->;
-
-type OfOneBreak = EventOf<
+type OfOneBreak = RecordedOf<
   | 'break-corrected'
   | 'break-assigned'
   | 'break-commented'
@@ -80,9 +74,9 @@ function oneBreak<Event extends OfOneBreak>(
 }
 
 const foundBreaks = {
-  touches: ({ stream, data }: EventOf<'breaks-found'>) =>
+  touches: ({ stream, data }: RecordedOf<'breaks-found'>) =>
     data.breaks.map(({ break_id }) => ({ table: 'breaks', key: [stream, break_id] })),
-  apply: (event: EventOf<'breaks-found'>, rows: Rows) => {
+  apply: (event: RecordedOf<'breaks-found'>, rows: Rows) => {
     const { stream, data, occurredAt } = event;
     const { psp, date } = data;
     for (const { break_id, class: of, treatment, key, detail = '' } of data.breaks) {
@@ -110,21 +104,23 @@ export const reconciliationProjection = defineProjection({
     'reconciliation-finished': 'ignored',
     'settlement-booked': 'ignored',
     'breaks-found': foundBreaks,
-    'break-corrected': oneBreak<EventOf<'break-corrected'>>(() => ({ state: 'corrected' })),
-    'break-assigned': oneBreak<EventOf<'break-assigned'>>((_, { data }) => {
+    'break-corrected': oneBreak<RecordedOf<'break-corrected'>>(() => ({ state: 'corrected' })),
+    'break-assigned': oneBreak<RecordedOf<'break-assigned'>>((_, { data }) => {
       return { assigned_to: data.to };
     }),
-    'break-commented': oneBreak<EventOf<'break-commented'>>(({ comments }) => {
+    'break-commented': oneBreak<RecordedOf<'break-commented'>>(({ comments }) => {
       return { comments: comments + 1 };
     }),
-    'break-resolution-requested': oneBreak<EventOf<'break-resolution-requested'>>((_, { data }) => {
-      return { state: 'proposed', requested_by: data.by };
-    }),
-    'break-resolution-rejected': oneBreak<EventOf<'break-resolution-rejected'>>(() => {
+    'break-resolution-requested': oneBreak<RecordedOf<'break-resolution-requested'>>(
+      (_, { data }) => {
+        return { state: 'proposed', requested_by: data.by };
+      },
+    ),
+    'break-resolution-rejected': oneBreak<RecordedOf<'break-resolution-rejected'>>(() => {
       return { state: 'open', requested_by: null };
     }),
-    'break-resolved': oneBreak<EventOf<'break-resolved'>>(() => ({ state: 'resolved' })),
-    'break-cleared': oneBreak<EventOf<'break-cleared'>>(() => {
+    'break-resolved': oneBreak<RecordedOf<'break-resolved'>>(() => ({ state: 'resolved' })),
+    'break-cleared': oneBreak<RecordedOf<'break-cleared'>>(() => {
       return { state: 'cleared', requested_by: null };
     }),
   },

@@ -1,7 +1,7 @@
-import type { RecordedPaymentsEvent } from '../events.ts';
+import type { RecordedOf, RecordedPaymentsEvent } from '../events.ts';
 import type { RiskRequest } from './port.ts';
 
-export type CheckoutOpened = Extract<RecordedPaymentsEvent, { readonly type: 'checkout-opened' }>;
+export type CheckoutOpened = RecordedOf<'checkout-opened'>;
 
 /** What is known of the card beside what the checkout was opened with. */
 export interface KnownCard {
