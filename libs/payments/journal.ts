@@ -38,10 +38,16 @@ const ofSellers: ReadonlySet<AccountKind> = new Set([
 
 /** Whether there is such an account: one of the platform's, or a seller's own. */
 export function isAccount(name: string): boolean {
-  const colon = name.indexOf(':');
-  const kind = (colon < 0 ? name : name.slice(0, colon)) as AccountKind;
+  const kind = kindOf(name) as AccountKind;
   if (!accountKinds.includes(kind)) return false;
-  return ofSellers.has(kind) ? colon > 0 && colon < name.length - 1 : colon < 0;
+  const seller = sellerOfAccount(name);
+  return ofSellers.has(kind) ? seller !== undefined && seller !== '' : seller === undefined;
+}
+
+/** `seller_available` of `seller_available:shop-1`. */
+export function kindOf(account: string): string {
+  const colon = account.indexOf(':');
+  return colon < 0 ? account : account.slice(0, colon);
 }
 
 /** Whose account it is; undefined for one of the platform. */

@@ -9,7 +9,7 @@ import {
 } from '@annals/projection';
 import { paymentsEvents, type RecordedPaymentsEvent } from '../events.ts';
 import { financeCategory } from '../finance/events.ts';
-import { type JournalEntry, journalOf, postingTable } from '../journal.ts';
+import { type JournalEntry, journalOf, kindOf, postingTable } from '../journal.ts';
 import { checkoutCategory, sellerCategory, settlementCategory } from '../streams.ts';
 import { dayOf } from '../utc-days.ts';
 import { forEveryType } from './every-type.ts';
@@ -120,12 +120,6 @@ const revenue: Table = {
   sums: ['captures', 'gross', 'platform_fees', 'psp_fees', 'refunds'],
   indexes: { day: ['day', 'seller_account'] },
 };
-
-/** `seller_available` of `seller_available:shop-1`. */
-export function kindOf(account: string): string {
-  const colon = account.indexOf(':');
-  return colon < 0 ? account : account.slice(0, colon);
-}
 
 interface Booked extends RowAddress {
   readonly entry: JournalEntry;

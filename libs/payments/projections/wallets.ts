@@ -9,7 +9,7 @@ import {
 } from '@annals/projection';
 import { paymentsEvents, type RecordedPaymentsEvent, sellerEvents } from '../events.ts';
 import { financeCategory } from '../finance/events.ts';
-import { journalOf, postingTable, signed } from '../journal.ts';
+import { journalOf, kindOf, postingTable, sellerOfAccount, signed } from '../journal.ts';
 import { checkoutCategory, sellerCategory, settlementCategory } from '../streams.ts';
 import { forEveryType } from './every-type.ts';
 
@@ -66,10 +66,10 @@ export function walletChangesOf(event: { readonly type: string; readonly data: u
   const entry = journalOf(event);
   const changes: WalletChange[] = [];
   for (const posting of entry?.postings ?? []) {
-    const [kind = '', ...seller] = posting.account.split(':');
-    const part = walletAccounts[kind];
-    if (!part || posting.balance !== 'posted') continue;
-    changes.push({ seller: seller.join(':'), part, amount: -signed(posting) });
+    const { account, balance } = posting;
+    const [part, seller] = [walletAccounts[kindOf(account)], sellerOfAccount(account)];
+    if (!part || seller === undefined || balance !== 'posted') continue;
+    changes.push({ seller, part, amount: -signed(posting) });
   }
   return { currency: entry?.currency ?? '', changes };
 }

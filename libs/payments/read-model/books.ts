@@ -1,5 +1,4 @@
-import { assertBalanced } from '../journal.ts';
-import { kindOf } from '../projections/ledger.ts';
+import { assertBalanced, kindOf } from '../journal.ts';
 import { readPostings } from '../projections/postings-text.ts';
 import {
   type AccountSums,

@@ -1,6 +1,6 @@
 import { type Checkpoint, encodeCheckpoint } from '@annals/event-log';
 import type { ReadTransaction } from '@annals/store-sqlite';
-import { signed } from '../journal.ts';
+import { kindOf, sellerOfAccount, signed } from '../journal.ts';
 import { readPostings } from '../projections/postings-text.ts';
 import { walletAccounts, walletParts } from '../projections/wallets.ts';
 import type { BookedRow } from '../read-model/books.ts';
@@ -180,10 +180,9 @@ export function takeBack(
   for (const { currency, postings } of booked) {
     for (const posting of readPostings(postings)) {
       const { account, balance } = posting;
-      const colon = account.indexOf(':');
-      const [part, seller] = [walletAccounts[account.slice(0, colon)], account.slice(colon + 1)];
-      if (!part || balance !== 'posted' || !isAfter(seller, from) || isAfter(seller, until))
-        continue;
+      const [part, seller] = [walletAccounts[kindOf(account)], sellerOfAccount(account)];
+      if (!part || seller === undefined || balance !== 'posted') continue;
+      if (!isAfter(seller, from) || isAfter(seller, until)) continue;
       addBalance(balances, { seller, currency, part }, signed(posting));
     }
   }
