@@ -56,11 +56,11 @@ export function sellerOfAccount(name: string): string | undefined {
   return colon < 0 ? undefined : name.slice(colon + 1);
 }
 
-export interface PostingRule {
+export interface PostingRule<Member extends string = string> {
   readonly debit: AccountKind;
   readonly credit: AccountKind;
   /** The member of the event that holds the amount. */
-  readonly amount: string;
+  readonly amount: Member;
   readonly balance: 'posted' | 'pending';
   /** Only where this member of the event is true (or false). */
   readonly when?: { readonly member: string; readonly is: boolean };
@@ -83,13 +83,25 @@ interface NamedEntry {
   readonly movements?: readonly { readonly corrects?: string | undefined }[];
 }
 
-function posts(debit: AccountKind, credit: AccountKind, amount: string): PostingRule {
+function posts<Member extends string>(
+  debit: AccountKind,
+  credit: AccountKind,
+  amount: Member,
+): PostingRule<Member> {
   return { debit, credit, amount, balance: 'posted' };
 }
 
 function holds(debit: AccountKind, credit: AccountKind, amount: string): PostingRule {
   return { debit, credit, amount, balance: 'pending' };
 }
+
+/** What has left the balance at the provider, and was no single payment. */
+export const settledRules = [
+  posts('bank', 'psp_clearing', 'to_bank'),
+  posts('psp_clearing', 'bank', 'from_bank'),
+  posts('psp_fees', 'psp_clearing', 'fees'),
+  posts('psp_clearing', 'psp_fees', 'fees_returned'),
+];
 
 type Rules = readonly PostingRule[] | EntryRule;
 
@@ -143,12 +155,7 @@ export const postingTable: { readonly [Type in PaymentsEvent['type']]?: Rules } 
     { ...posts('bank', 'seller_available', 'amount'), when: { member: 'after_paid', is: true } },
   ],
   'reserve-released': [posts('seller_reserve', 'seller_available', 'amount')],
-  'settlement-booked': [
-    posts('bank', 'psp_clearing', 'to_bank'),
-    posts('psp_clearing', 'bank', 'from_bank'),
-    posts('psp_fees', 'psp_clearing', 'fees'),
-    posts('psp_clearing', 'psp_fees', 'fees_returned'),
-  ],
+  'settlement-booked': settledRules,
   'break-corrected': { entry: 'entry' },
   'break-resolved': { entry: 'entry' },
   'manual-entry-booked': { entry: 'entry' },

@@ -1,4 +1,5 @@
 import { idFromKey } from '@annals/core';
+import { settledRules } from '../journal.ts';
 import { isCurrency, money, shownMoney } from '../money.ts';
 import { correctionOf } from './correcting-entry.ts';
 import { cleared, event, isOpen, named, type OfDay } from './day-events.ts';
@@ -104,12 +105,9 @@ export function isSettledBreak({ found }: TrackedBreak): boolean {
 
 /** The lines of `settlement-booked`. */
 function entryOf({ currency, ...amounts }: StoredSettled): CorrectingEntry {
-  const lines = [
-    { debit: 'bank', credit: 'psp_clearing', amount: amounts.to_bank },
-    { debit: 'psp_clearing', credit: 'bank', amount: amounts.from_bank },
-    { debit: 'psp_fees', credit: 'psp_clearing', amount: amounts.fees },
-    { debit: 'psp_clearing', credit: 'psp_fees', amount: amounts.fees_returned },
-  ];
+  const lines = settledRules.map(({ debit, credit, amount: member }) => {
+    return { debit, credit, amount: amounts[member] };
+  });
   return { currency, lines: lines.filter(({ amount }) => amount !== '0'), movements: [] };
 }
 
