@@ -28,7 +28,6 @@ export interface TableShape {
 export interface CellShape {
   readonly column: string;
   readonly type: ColumnType;
-  readonly isKey: boolean;
   /** Its place in the key; -1 for none. */
   readonly keyPlace: number;
   readonly isSum: boolean;
@@ -40,7 +39,6 @@ export function tableShape(table: Table): TableShape {
     return {
       column,
       type: table.columns[column] as ColumnType,
-      isKey: table.key.includes(column),
       keyPlace: table.key.indexOf(column),
       isSum: table.sums?.includes(column) ?? false,
     };
@@ -84,15 +82,7 @@ export function blobText(cell: Uint8Array | null): string {
 }
 
 function checkRow(table: Table, columns: readonly CellShape[], row: Row): void {
-  for (const { column, type, isKey } of columns) {
-    const cell = row[column];
-    if (!fits(cell, type)) {
-      throw new RowShapeError(table.name, `column ${column} is not ${type} or null`);
-    }
-    if (isKey && cell === null) {
-      throw new RowShapeError(table.name, `key column ${column} is null`);
-    }
-  }
+  for (const shape of columns) checkCell(table, shape, row[shape.column]);
   let cells = 0;
   for (const column in row) {
     cells += 1;
@@ -108,15 +98,22 @@ function checkRest(
   key: readonly Cell[],
   rest: Row,
 ): void {
-  for (const { column, type, keyPlace, isSum } of columns) {
-    if (isSum) continue;
-    const cell = keyPlace < 0 ? rest[column] : key[keyPlace];
-    if (!fits(cell, type)) {
-      throw new RowShapeError(table.name, `column ${column} is not ${type} or null`);
-    }
-    if (keyPlace >= 0 && cell === null) {
-      throw new RowShapeError(table.name, `key column ${column} is null`);
-    }
+  for (const shape of columns) {
+    const { column, keyPlace, isSum } = shape;
+    if (!isSum) checkCell(table, shape, keyPlace < 0 ? rest[column] : key[keyPlace]);
+  }
+}
+
+function checkCell(
+  table: Table,
+  { column, type, keyPlace }: CellShape,
+  cell: Cell | undefined,
+): void {
+  if (!fits(cell, type)) {
+    throw new RowShapeError(table.name, `column ${column} is not ${type} or null`);
+  }
+  if (keyPlace >= 0 && cell === null) {
+    throw new RowShapeError(table.name, `key column ${column} is null`);
   }
 }
 
