@@ -25,15 +25,21 @@ function reasonOf(error: unknown): string {
   return [message, ...new Set(errors.map((one) => one.message))].join(': ');
 }
 
-/** The client wraps what it has given up on: the name and type of each error within. */
 function namesOf(error: unknown): readonly string[] {
-  const names: string[] = [];
+  return [...errorsWithin(error)].flatMap(({ name, type }) => (type ? [name, type] : [name]));
+}
+
+/** An error of the client; `type` is what a broker has answered, by its name in the protocol. */
+interface ClientError extends Error {
+  readonly type?: string;
+}
+
+/** The client wraps what it has given up on: the error itself, and then each that is within. */
+export function* errorsWithin(error: unknown): Generator<ClientError> {
   let inner = error;
   for (let depth = 0; inner instanceof Error && depth < 8; depth += 1) {
-    const { name, cause } = inner;
-    const { type, originalError } = inner as { readonly type?: string; originalError?: unknown };
-    names.push(name, ...(type === undefined ? [] : [type]));
-    inner = originalError ?? cause;
+    const one: ClientError = inner;
+    yield one;
+    inner = one.cause;
   }
-  return names;
 }

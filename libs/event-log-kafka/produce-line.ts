@@ -1,5 +1,6 @@
 import { within } from '@annals/core/within';
 import { CompressionTypes, type Kafka, type Message, type Producer } from 'kafkajs';
+import { errorsWithin } from './connection-fault.ts';
 import type { OnReport } from './kafka-connection.ts';
 import { kafkaLimits } from './kafka-limits.ts';
 
@@ -51,6 +52,7 @@ export class ProduceLine {
     const producer = this.#producer ?? (await this.#connect());
     if (!producer) return 'not-sent';
     this.#producer = producer;
+    let failed: 'in-doubt' | RefusedRequest = 'in-doubt';
     try {
       const sending = producer.send({
         topic: this.#topic,
@@ -64,14 +66,10 @@ export class ProduceLine {
       this.#report(`no answer within ${kafkaLimits.produceMsMax} ms`);
     } catch (error) {
       this.#report((error as Error).message);
-      const refused = refusedBy(error as Error);
-      if (refused) {
-        this.#drop(producer);
-        return refused;
-      }
+      failed = refusedBy(error as Error) ?? 'in-doubt';
     }
     this.#drop(producer);
-    return 'in-doubt';
+    return failed;
   }
 
   async close(): Promise<void> {
@@ -131,10 +129,9 @@ const refusals: ReadonlySet<string> = new Set([
 ]);
 
 function refusedBy(error: Error): RefusedRequest | undefined {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const { type } = at as { readonly type?: unknown };
-    if (typeof type !== 'string' || !refusals.has(type)) continue;
-    return { kind: 'refused', isTooLarge: tooLarge.has(type), reason: at.message };
+  for (const { type, message } of errorsWithin(error)) {
+    if (type === undefined || !refusals.has(type)) continue;
+    return { kind: 'refused', isTooLarge: tooLarge.has(type), reason: message };
   }
   return undefined;
 }
