@@ -25,13 +25,16 @@ export interface RedisConnection {
   readonly place: string;
   /** Whether the keys of one command must lie in one slot. */
   readonly isCluster: boolean;
-  /** Runs a script whose keys all lie in one slot. Sent again after a reconnect: it must bear that. */
+  /**
+   * Runs a script whose keys all lie in one slot. Sent again after a reconnect, also where it has timed out for who asked:
+   * it must bear that.
+   */
   run(
     script: Script,
     keys: readonly (string | Buffer)[],
     args: readonly Argument[],
   ): Promise<Reply>;
-  /** Runs a command on the node that holds `key`, its first argument. */
+  /** Runs a command on the node that holds `key`, its first argument. Sent again as a script is. */
   call(command: string, key: string | Buffer, ...args: readonly Argument[]): Promise<Reply>;
   /** Every node that takes writes. */
   masters(): Promise<readonly RedisNode[]>;
