@@ -65,6 +65,8 @@ export const limits = {
   readRetriesMax: 3,
   /** What one script does for reads that share it, in counts of a value in one shard: about a millisecond. */
   readWeightMax: 256,
+  /** Rows, or values of a hash, that take a script as long as the counts of one value. */
+  rowsInCount: 4,
   /** Rows that a reader keeps in memory as long as their table does not change. */
   keptRowsMax: 5_000,
   /** Beginnings of keys that a table remembers. */

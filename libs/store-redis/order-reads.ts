@@ -418,13 +418,14 @@ export class OrderReads {
   }
 }
 
-/** A search among ties takes as long as some dozen counts; so do as many rows. */
+/** A search among ties takes as long as some dozen counts. */
 const searchWeight = 24;
-const rowsInCount = 4;
 
 function weightOf({ values = [], place, range }: Asked): number {
   const rows = range ? range[1] - range[0] + 1 : 0;
-  return 1 + values.length + Math.ceil(rows / rowsInCount) + (place?.counted ? searchWeight : 0);
+  return (
+    1 + values.length + Math.ceil(rows / limits.rowsInCount) + (place?.counted ? searchWeight : 0)
+  );
 }
 
 /** Whoever asks the same at the same time is given the same reply: it is taken apart once. */

@@ -3,6 +3,7 @@ import type { Borders } from './borders.ts';
 import type { Reply } from './connection.ts';
 import type { GatheredReads, ShardStamp, StampTaker, WritePart } from './gathered-reads.ts';
 import type { KeptRows } from './kept-rows.ts';
+import { limits } from './limits.ts';
 import { rowsBy, type WantedFields } from './load.ts';
 import type { ShardNames } from './names.ts';
 import { OrderReads } from './order-reads.ts';
@@ -122,7 +123,7 @@ export class StampedReads implements StampTaker {
         list.number(keys.numberOf(names.tag + bucket));
         list.texts(fields);
       },
-      Math.ceil(fields.length / rowsInCount),
+      Math.ceil(fields.length / limits.rowsInCount),
     );
     return listOf(values);
   }
@@ -161,9 +162,6 @@ export class StampedReads implements StampTaker {
     }
   }
 }
-
-/** Values of a hash that take as long as the counts of one value. */
-const rowsInCount = 4;
 
 /** No version of borders is called so. */
 const bordersMoving = 'moving';
