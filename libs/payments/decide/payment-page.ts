@@ -35,11 +35,12 @@ interface Timing {
   readonly callBefore: number;
 }
 
+interface Closing extends Timing {
+  readonly because: 'orders-ended' | 'buyer-erased';
+}
+
 /** Intent: close a page that nobody is to give a card at. One that is not told of yet, or has come to its end, is left. */
-export function requestClose(
-  checkout: Checkout | undefined,
-  { because, at, callBefore }: Timing & { readonly because: 'orders-ended' | 'buyer-erased' },
-) {
+export function requestClose(checkout: Checkout | undefined, { because, at, callBefore }: Closing) {
   const page = checkout?.page;
   if (!checkout || page?.state !== 'opened' || page.closing !== undefined) {
     return decided<CheckoutEvent>();
@@ -51,7 +52,7 @@ function closing(
   checkout_id: string,
   { psp, id }: PaymentPage,
   attempt: number,
-  { because, at, callBefore }: Timing & { readonly because: 'orders-ended' | 'buyer-erased' },
+  { because, at, callBefore }: Closing,
 ): CheckoutEvent {
   if (id === undefined) throw new TypeError(`the page of ${checkout_id} is opened, and has no id`);
   return checkoutEvent('payment-page-close-requested', [attempt], at, {
@@ -62,7 +63,7 @@ function closing(
 /** The provider keeps a fault for the key, and has not closed it: it is asked with another key, a few times. */
 export function requestCloseAnew(
   checkout: Checkout | undefined,
-  command: Timing & { readonly because: 'orders-ended' | 'buyer-erased'; readonly attempt: number },
+  command: Closing & { readonly attempt: number },
 ) {
   const page = checkout?.page;
   if (!checkout || page?.state !== 'opened' || page.closing !== command.attempt) {
