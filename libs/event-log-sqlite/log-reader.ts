@@ -1,5 +1,4 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { isPassedOver } from '@annals/event-log/filter';
 import { pageLimit } from '@annals/event-log/page-limit';
 import {
   type Checkpoint,
@@ -186,8 +185,8 @@ export class LogReader {
     if (this.#knownKind > this.#lastKind) this.#loadNewKinds();
     const byVersion = new Map<number, number[]>();
     for (const { id, type } of this.#kinds.values()) {
-      const version = passOver[type];
-      if (version === undefined || !isPassedOver(passOver, { type, schemaVersion: 1 })) continue;
+      const version = passOver[type] ?? 0;
+      if (version < 1) continue;
       byVersion.set(version, [...(byVersion.get(version) ?? []), id]);
     }
     return [...byVersion]
