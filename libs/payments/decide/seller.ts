@@ -3,6 +3,7 @@ import { stepProblem } from '../money.ts';
 import { decided, type Refused, refused } from '../outcome.ts';
 import type { PspPayout } from '../psp/port.ts';
 import type { Payout, Seller, SellerTerms } from '../seller-state.ts';
+import { dayMs } from '../utc-days.ts';
 import { sellerEvent } from './decide.ts';
 
 /** Registers a seller; the same terms again change nothing. */
@@ -132,7 +133,7 @@ function problemOfPayout(
 }
 
 /** How long what was paid on demand counts towards the limit, by the times of events. */
-export const releaseWindowMs = 24 * 60 * 60 * 1_000;
+const releaseWindowMs = dayMs;
 
 /**
  * The limit is of what is paid without a second person: one payout of a schedule, and on demand all of the last 24 hours, so
