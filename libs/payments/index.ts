@@ -21,6 +21,17 @@ export type { OpenedCheckout, RegisteredSeller } from './known-streams.ts';
 export { ledgerCsvHeader, ledgerCsvLines, majorUnits } from './ledger-csv.ts';
 export * from './money.ts';
 export type { OpenCommand } from './open-checkout.ts';
+export {
+  type Attempt,
+  type Dispute,
+  type DoubtfulCall,
+  lastAttempt,
+  type OrderFold,
+  type OrderTerms,
+  type Refund,
+  type RefusedCall,
+  refundable,
+} from './order-state.ts';
 export * from './outcome.ts';
 export { holdsPan } from './pan.ts';
 export type { PayoutCommand, PayoutReleaseMeans } from './pay-out.ts';

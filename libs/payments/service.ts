@@ -25,6 +25,7 @@ import {
 } from './decide/seller.ts';
 import type { OpenedCheckout, RegisteredSeller } from './known-streams.ts';
 import { type OpenCommand, openOnce } from './open-checkout.ts';
+import { lastAttempt } from './order-state.ts';
 import {
   type PayoutCommand,
   type PayoutReleaseMeans,
@@ -36,7 +37,7 @@ import type { PspDispute, PspPayment, PspPayout, PspRefund } from './psp/port.ts
 import type { Routable } from './psp/routing.ts';
 import type { WalletsReadModel } from './read-model/wallets.ts';
 import type { Seller, SellerTerms } from './seller-state.ts';
-import { type Checkout, lastAttempt } from './state.ts';
+import type { Checkout } from './state.ts';
 import {
   type EvidenceCommand,
   type SubmitEvidenceCommand,
