@@ -22,6 +22,8 @@ export interface TopicRecord {
   readonly offset: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
+  /** Written in a transaction, of which nobody knows yet whether it counts: nothing of ours is. */
+  readonly isInTransaction?: boolean;
 }
 
 /** What became of a record of this process. */
@@ -112,6 +114,11 @@ export class PartitionFollower {
     return { ...this.#progress };
   }
 
+  /** Where the topic goes on. */
+  get nextOffset(): number {
+    return this.#progress.nextOffset;
+  }
+
   /** Where the feed has to begin: at the last record that was applied, to see that it is still there. */
   get feedFrom(): number {
     return Math.max(0, this.#progress.lastOffset);
@@ -158,11 +165,18 @@ export class PartitionFollower {
 
   /**
    * Judges `records`, which no reader sees before `commit`. Their verdicts hold all the same: they are a function of
-   * the topic, and what a crash takes is judged again. Throws as `apply` does.
+   * the topic, and what a crash takes is judged again. `next`: where the topic goes on, also when what stands before it
+   * are marks of Kafka's own, which are no records. Throws as `apply` does.
    */
-  judge(records: readonly TopicRecord[]): Applied {
+  judge(records: readonly TopicRecord[], next = 0): Applied {
     const fresh = this.#fresh(records);
     if (fresh === undefined) return { kind: 'seek', from: this.feedFrom };
+    const applied = this.#applyAll(fresh);
+    this.#progress.nextOffset = Math.max(this.#progress.nextOffset, next);
+    return applied;
+  }
+
+  #applyAll(fresh: readonly TopicRecord[]): Applied {
     const last = fresh.at(-1);
     if (!last) return { kind: 'applied', outcomes: [], events: 0 };
     const outcomes: Outcome[] = [];
@@ -241,6 +255,7 @@ export class PartitionFollower {
       return;
     }
     const { record } = read;
+    if (topicRecord.isInTransaction) throw this.#inTransaction(offset);
     this.#compareWith(record.witness, offset);
     if (record.kind === 'append') {
       this.#applyAppend(record, offset, outcomes);
@@ -296,6 +311,15 @@ export class PartitionFollower {
     return (
       record.kind === 'append' &&
       partitionOf(record.stream, this.#options.partitions) !== this.partition
+    );
+  }
+
+  /** To skip it could lose events of a topic that was mirrored; to take it could show what was broken off. */
+  #inTransaction(offset: number): FollowError {
+    return new FollowError(
+      'in-transaction',
+      `the record at offset ${offset} of partition ${this.partition} is one of ours, and was written in a transaction, which nothing ` +
+        'here does: a topic is copied by `annals log copy`, or mirrored without transactions',
     );
   }
 
