@@ -70,7 +70,7 @@ const guide = [
   '| `esdb://[user:password@]host:port?tls=true` | EventStoreDB, as its clients take it (`tlsCAFile`: the authority of its certificate, where that is none of the public ones), and `prefix`: what the streams of this log begin with on the server |',
   '',
   'Settings of a topic, behind `?`: `partitions`, `replicas` and `min-in-sync` (of one that is made; one that is there',
-  'must have as many partitions, and at least as many of the others), `compression` (`none`, `gzip`), `tls` (`true`), `sasl` (`plain`, `scram-sha-256`, `scram-sha-512`),',
+  'must have as many or more; the log lives in the first `partitions` of them, and their number never changes), `compression` (`none`, `gzip`), `tls` (`true`), `sasl` (`plain`, `scram-sha-256`, `scram-sha-512`),',
   '`bodies` (of how many records of each partition a replica keeps the data; all unless it is set), `reads` (`linearizable`: a',
   'stream is read up to all that any process was told before; `replica` unless it is set), `format` (of the records that are',
   'written; see [the way to a new one](kafka.md#to-a-new-record-format)), `served` (`0-3,7`: the partitions that this process',

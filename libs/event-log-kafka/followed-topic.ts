@@ -72,6 +72,19 @@ export class FollowedTopic {
     }));
   }
 
+  /** Whether a record of the partition says how many of them the log has. */
+  isFounded(partition: number): boolean {
+    return this.#progress.get(partition)?.isFounded === true;
+  }
+
+  /** A partition with records of ours that would live elsewhere, where no record of any says how many partitions there are. */
+  misplaced(): { readonly partition: number; readonly records: number } | undefined {
+    const progress = [...this.#progress];
+    if (progress.some(([, { isFounded }]) => isFounded)) return undefined;
+    const found = progress.find(([, { misplaced = 0 }]) => misplaced > 0);
+    return found && { partition: found[0], records: found[1].misplaced ?? 0 };
+  }
+
   /** How far a partition was judged, and with what verdicts. */
   witness(partition: number): Witness {
     const { lastOffset, hash } = this.#progress.get(partition) ?? beginning('', 0);

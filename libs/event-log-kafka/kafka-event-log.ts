@@ -28,7 +28,7 @@ import { kafkaLimits } from './kafka-limits.ts';
 import type { KafkaEventLog, KafkaEventLogOptions, PartitionStatus } from './kafka-log-options.ts';
 import { OlderBodies } from './older-bodies.ts';
 import { partitionOf } from './partition-of.ts';
-import { appendIdOf } from './record.ts';
+import { appendIdOf, foundingKey } from './record.ts';
 import type { RecordToEncode } from './record-format-1.ts';
 import { type RecordFormat, writtenFormat } from './record-formats.ts';
 
@@ -96,6 +96,7 @@ async function open(
   const log = new KafkaLog({ ...options, onReport }, { engine, task, format, line, owner, bodies });
   try {
     await log.catchUp();
+    if (options.partitions === undefined) log.mustKnowPartitions();
     return log;
   } catch (error) {
     await log.close();
@@ -122,6 +123,8 @@ class KafkaLog implements KafkaEventLog {
   readonly #queue: AppendQueue;
   readonly #followed: FollowedTopic;
   readonly #barriers = new Map<number, Promise<void>>();
+  /** Partitions to which the record was sent that says how many there are. */
+  readonly #founding = new Set<number>();
   #lastNumber = 0;
   #closed: Promise<void> | undefined;
 
@@ -154,6 +157,18 @@ class KafkaLog implements KafkaEventLog {
     return this.#followed.catchUp();
   }
 
+  /** Throws EventLogError where nothing says how many partitions the log has, and its records are not those of so many. */
+  mustKnowPartitions(): void {
+    const misplaced = this.#followed.misplaced();
+    if (!misplaced) return;
+    const { partition, records } = misplaced;
+    throw new EventLogError(
+      'not-a-log',
+      `topic ${this.topicName} has ${this.partitions} partitions, and ${records} records of partition ${partition} were written for ` +
+        'another number of them: it was given more. To mend it: write partitions= in its URL, as many as it was made with',
+    );
+  }
+
   async append(
     stream: string,
     events: readonly NewEvent[],
@@ -167,6 +182,7 @@ class KafkaLog implements KafkaEventLog {
     if (overload !== undefined) {
       return { kind: 'refused', reason: 'overloaded', detail: overload };
     }
+    this.#found(partition);
     const stampedAt = this.#clock.now();
     const record = this.#encode(partition, stream, { kind: 'append', expected, stampedAt, events });
     const answer = await this.#queue.send({ ...record, partition, isBarrier: false });
@@ -253,6 +269,16 @@ class KafkaLog implements KafkaEventLog {
       reject(new EventLogError('unreachable', message));
     }
     return promise;
+  }
+
+  /** Before the first append to a partition stands how many partitions the log has: the topic may be given more. */
+  #found(partition: number): void {
+    if (this.#founding.has(partition) || this.#followed.isFounded(partition)) return;
+    this.#founding.add(partition);
+    const record = this.#encode(partition, foundingKey(this.partitions), { kind: 'barrier' });
+    void this.#queue.send({ ...record, partition, isBarrier: true }).then(({ kind }) => {
+      if (kind !== 'seen') this.#founding.delete(partition);
+    });
   }
 
   #voidOf(voided: number, partition: number): { number: number; message: Message; bytes: number } {

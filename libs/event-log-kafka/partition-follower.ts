@@ -2,12 +2,13 @@ import { hash } from 'node:crypto';
 import { type AppendResult, EventLogError } from '@annals/event-log/port';
 import { encodePosition, type Replica, type WrittenResult } from '@annals/event-log-sqlite/replica';
 import { decideAppend, type Rules } from './decide-append.ts';
-import { FollowError } from './follow-error.ts';
+import { FollowError, otherPartitions, recordInTransaction } from './follow-error.ts';
 import { beginning, type FollowerProgress, readProgress } from './follower-progress.ts';
 import { kafkaLimits } from './kafka-limits.ts';
 import { partitionOf } from './partition-of.ts';
 import {
   type AppendRecord,
+  type BarrierRecord,
   isOfInstance,
   type LogRecord,
   numberOf,
@@ -97,12 +98,13 @@ export class PartitionFollower {
     this.#progress = {
       ...(kept === undefined ? beginning(topic, partitions) : readProgress(kept)),
     };
-    if (this.#progress.topic !== topic || this.#progress.partitions !== partitions) {
-      throw new FollowError(
-        'other-topic',
-        `the replica of partition ${partition} follows ${this.#progress.topic} with ${this.#progress.partitions} partitions, ` +
-          `not ${topic} with ${partitions}: give this topic a folder of its own`,
-      );
+    if (this.#progress.topic !== topic) {
+      const follows = `the replica of partition ${partition} follows ${this.#progress.topic}`;
+      const problem = `${follows}, not ${topic}: give this topic a folder of its own`;
+      throw new FollowError('other-topic', problem);
+    }
+    if (this.#progress.partitions !== partitions) {
+      throw otherPartitions(options, this.#progress.partitions, 'its replica says so');
     }
     this.#checkTopicId(options.topicId);
     this.#settled = new SettledIds(replica.marks());
@@ -249,19 +251,24 @@ export class PartitionFollower {
           'which this program does not know: use a newer one',
       );
     }
-    if (read.kind === 'foreign' || this.#isMisplaced(read.record)) {
+    const isMisplaced = read.kind === 'record' && this.#isMisplaced(read.record);
+    if (read.kind === 'foreign' || isMisplaced) {
       this.#progress.foreign += 1;
+      if (isMisplaced && !this.#progress.isFounded) {
+        this.#progress.misplaced = (this.#progress.misplaced ?? 0) + 1;
+      }
       this.#count(offset, verdictNumbers.foreign, 0);
       return;
     }
     const { record } = read;
-    if (topicRecord.isInTransaction) throw this.#inTransaction(offset);
+    if (topicRecord.isInTransaction) throw recordInTransaction(this.partition, offset);
     this.#compareWith(record.witness, offset);
     if (record.kind === 'append') {
       this.#applyAppend(record, offset, outcomes);
       return;
     }
     if (record.kind === 'void') this.#settled.void(this.#replica, record.voids);
+    else this.#found(record, offset);
     this.#progress[`${record.kind}s`] += 1;
     this.#count(offset, verdictNumbers[record.kind], 0);
     this.#tell(record, () => ({ kind: 'seen' }), outcomes);
@@ -314,13 +321,13 @@ export class PartitionFollower {
     );
   }
 
-  /** To skip it could lose events of a topic that was mirrored; to take it could show what was broken off. */
-  #inTransaction(offset: number): FollowError {
-    return new FollowError(
-      'in-transaction',
-      `the record at offset ${offset} of partition ${this.partition} is one of ours, and was written in a transaction, which nothing ` +
-        'here does: a topic is copied by `annals log copy`, or mirrored without transactions',
-    );
+  /** The first that says a number is right: all that was written behind it was placed by it. */
+  #found({ partitions }: BarrierRecord, offset: number): void {
+    if (partitions === undefined || this.#progress.isFounded) return;
+    if (partitions !== this.#options.partitions) {
+      throw otherPartitions(this.#options, partitions, `the record at offset ${offset} says so`);
+    }
+    this.#progress.isFounded = true;
   }
 
   #count(offset: number, verdict: number, revision: number): void {
