@@ -4,7 +4,7 @@ import { openGeneration } from '../generations/make-generation.ts';
 import { type GenerationStore, type Lease, StoreLostError } from '../store.ts';
 import { divergence } from './log-tail.ts';
 import type { SessionEnd } from './session-course.ts';
-import type { ShareMemory } from './share-memory.ts';
+import { isDue, type ShareMemory } from './share-memory.ts';
 import { ShareSession } from './share-session.ts';
 import { initialStatus, messageOf, type ShareStatus } from './share-status.ts';
 import { projectorLimits, type ShareEnd, type ShareWork } from './share-work.ts';
@@ -65,8 +65,7 @@ export class ShareWorker {
     }
     if (end.kind === 'halted') {
       const { halt } = end;
-      const retryAt = clock.now() + projectorLimits.haltRetryMs;
-      this.#memory.halted.set(halt.event.partition, { halt, retryAt });
+      this.#memory.halted.set(halt.event.partition, { halt, since: clock.now() });
       this.#report({ state: 'halted', detail: halt.detail, caughtUp: false }, halt);
       return undefined;
     }
@@ -123,8 +122,8 @@ export class ShareWorker {
 
   #forgetHaltsThatAreDue(): void {
     const now = this.#work.clock.now();
-    for (const [partition, { retryAt }] of this.#memory.halted) {
-      if (now >= retryAt) this.#memory.halted.delete(partition);
+    for (const [partition, halted] of this.#memory.halted) {
+      if (isDue(halted, now)) this.#memory.halted.delete(partition);
     }
   }
 
