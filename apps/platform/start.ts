@@ -25,6 +25,7 @@ import {
   siteConfigOf,
   startProjectorThread,
 } from '@annals/projector';
+import { readinessOfClock } from './clock-readiness.ts';
 import type { Config, Role } from './config.ts';
 import { registerLogMetrics, registerProjectionMetrics } from './metrics.ts';
 import { openLeaderboard } from './open-leaderboard.ts';
@@ -198,6 +199,10 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
     readiness: [
       readinessOfKeys(apiKeys),
       ...readinessOfLogs(site),
+      readinessOfClock(
+        site.logs.map(({ log }) => log),
+        site.clock,
+      ),
       ...(leaderboard?.readiness ?? []),
       ...(payments ? [payments.readiness] : []),
       ...(projector && !leaderboard ? [readinessOfProjector(projector)] : []),
