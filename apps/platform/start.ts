@@ -11,11 +11,10 @@ import {
 import { leaderboardProjection } from '@annals/leaderboard';
 import { leaderboardErrors } from '@annals/leaderboard-api';
 import { paymentsErrors } from '@annals/payments-api';
-import { type GenerationDirectory, generationDirectory, mismatchText } from '@annals/projection';
+import { type GenerationDirectory, generationDirectory } from '@annals/projection';
 import {
   type LogProgress,
   openSite,
-  type ProjectorThread,
   paymentsSettingsOf,
   placedSettings,
   productOf,
@@ -32,6 +31,7 @@ import { openLeaderboard } from './open-leaderboard.ts';
 import { openPayments } from './open-payments.ts';
 import { type OpenSandbox, openSandbox } from './open-sandbox.ts';
 import { registerPaymentsMetrics } from './payments-metrics.ts';
+import { readinessOfProjector } from './projector-readiness.ts';
 import { translate } from './translate.ts';
 
 export interface Platform {
@@ -274,22 +274,6 @@ function readinessOfLogs({ logs }: Site): ReadinessCheck[] {
         }
       },
     }));
-}
-
-function readinessOfProjector(projector: ProjectorThread): ReadinessCheck {
-  return {
-    name: 'projector',
-    check: () => {
-      const generations = projector.status();
-      if (generations.length === 0) {
-        return { kind: 'not-ready', detail: 'the projector has not started' };
-      }
-      const unknown = generations.find((one) => one.isLive && one.kind === 'version-mismatch');
-      return unknown?.kind === 'version-mismatch'
-        ? { kind: 'degraded', detail: `${unknown.projection}: ${mismatchText(unknown)}` }
-        : { kind: 'ready' };
-    },
-  };
 }
 
 /** The first start of a data folder makes a key that may do everything; later starts make none. */

@@ -173,11 +173,12 @@ export class FollowedTopic {
 
   /** Resolves when all that was answered can be read, and the replica is whole. */
   async #readable(): Promise<void> {
+    // Who reads a log that is closed hears so from the reads.
+    if (this.#ended) return;
     do {
-      if (this.#healing) {
-        await this.#healing;
-        if (this.#failure) throw this.#failure;
-      }
+      await this.#healing;
+      // Also who has read all that there is: nothing would ever come, and he would take that for quiet.
+      if (this.#failure) throw this.#failure;
       await this.#settled();
     } while (this.#healing);
   }
@@ -185,7 +186,7 @@ export class FollowedTopic {
   /** Resolves when all that was answered can be read. */
   async #settled(): Promise<void> {
     const isCommitted = this.#ahead.wait();
-    if (!isCommitted || this.#failure) return;
+    if (!isCommitted) return;
     if (!this.#commitAsked) this.#follower?.commit();
     this.#commitAsked = true;
     const follower = this.#follower;

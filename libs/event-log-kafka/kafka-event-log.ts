@@ -261,6 +261,11 @@ class KafkaLog implements KafkaEventLog {
     // Whoever asks from here on must not share this barrier: it may be sent before they asked.
     await new Promise<void>((nextTurn) => this.#parts.engine.timers.soon(nextTurn));
     this.#barriers.delete(partition);
+    const { failure } = this.#followed;
+    if (failure) {
+      reject(failure);
+      return promise;
+    }
     const record = this.#encode(partition, undefined, { kind: 'barrier' });
     const answer = await this.#queue.send({ ...record, partition, isBarrier: true });
     if (answer.kind === 'seen') resolve();

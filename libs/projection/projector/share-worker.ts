@@ -86,7 +86,8 @@ export class ShareWorker {
       await clock.sleep(projectorLimits.heldPollMs, signal);
       return;
     }
-    this.#report({ state: 'failing', detail: messageOf(error), caughtUp: false }, error);
+    const detail = messageOf(error);
+    this.#report({ state: 'failing', detail, leased: false, caughtUp: false }, error);
     await clock.sleep(this.#backoffMs, signal);
     this.#backoffMs = Math.min(this.#backoffMs * 2, projectorLimits.backoffMsMax);
   }
@@ -97,7 +98,9 @@ export class ShareWorker {
     let lease: Lease | undefined;
     try {
       this.#forgetHaltsThatAreDue();
-      const { projection } = this.#work;
+      const { projection, log } = this.#work;
+      // Whoever cannot read the log leaves the lease to those who can, and says so rather than who has it.
+      await log.head();
       const found = await openGeneration(this.#work.store, projection.name, this.#work);
       if (found.kind === 'lost') return found;
       store = found.opened;
