@@ -1,6 +1,11 @@
 import { within } from '@annals/core/within';
 import { EventLogError } from '@annals/event-log/port';
-import { AccessDeniedError, EventStoreDBClient, StreamNotFoundError } from '@eventstore/db-client';
+import {
+  AccessDeniedError,
+  EventStoreDBClient,
+  type StreamingRead,
+  StreamNotFoundError,
+} from '@eventstore/db-client';
 import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 
 /** The client of a connection string. Its own errors show parts of the string, where a password may stand. */
@@ -78,17 +83,31 @@ export async function headOnServer(
   client: EventStoreDBClient,
   prefix: string,
   stream: string,
+  msMax: number,
 ): Promise<number> {
-  let head = -1;
+  const last = { direction: 'backwards', fromRevision: 'end', maxCount: 1 } as const;
   try {
-    const last = { direction: 'backwards', fromRevision: 'end', maxCount: 1 } as const;
-    for await (const { event } of client.readStream(prefix + stream, last)) {
-      head = Number(event?.revision ?? -1n);
-    }
+    const [found] = await readWithin(client.readStream(prefix + stream, last), msMax);
+    return Number(found?.event?.revision ?? -1n);
   } catch (error) {
     if (error instanceof StreamNotFoundError) return -1;
     const message = `the server does not tell the head of ${stream}`;
     throw new EventLogError('unreachable', message, { cause: error });
   }
-  return head;
+}
+
+/** All events of a read, which has no time limit of its own. Throws what the client throws, and when it takes too long. */
+async function readWithin<Resolved>(
+  read: StreamingRead<Resolved>,
+  msMax: number,
+): Promise<Resolved[]> {
+  const all = (async () => {
+    const events: Resolved[] = [];
+    for await (const event of read) events.push(event);
+    return events;
+  })();
+  return within(all, msMax, () => {
+    void read.cancel();
+    throw new Error(`no answer within ${Math.ceil(msMax)} ms`);
+  });
 }
