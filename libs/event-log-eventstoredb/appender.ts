@@ -1,5 +1,11 @@
 import { type Clock, newId } from '@annals/core';
-import { type AppendResult, type Expected, type NewEvent, storedMetadata } from '@annals/event-log';
+import {
+  type AppendResult,
+  EventLogError,
+  type Expected,
+  type NewEvent,
+  storedMetadata,
+} from '@annals/event-log';
 import { encodePosition, type ReplicaEvent } from '@annals/event-log-sqlite/replica';
 import type { EventStoreDBClient } from '@eventstore/db-client';
 import { AppendLanes } from './append-lanes.ts';
@@ -98,7 +104,7 @@ export class Appender {
       }
       if (sent.kind === 'overtaken') {
         turn.isNotStored();
-        await barriers.ofStream(stream, turn.msLeft);
+        if (!(await barriers.ofStream(stream, turn.msLeft))) throw this.#isTheirs(stream);
         continue;
       }
       turn.mayBeStored('the server has it, and the index did not come up with that in time');
@@ -138,6 +144,13 @@ export class Appender {
       if (barriers.failure) throw barriers.failure;
       await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, turn.msLeft)));
     }
+  }
+
+  #isTheirs(stream: string): EventLogError {
+    const message =
+      `${this.#options.prefix}${stream} holds events that no log of ours wrote: nothing was stored. Give the log a prefix that ` +
+      'nothing else writes to';
+    return new EventLogError('corrupt', message);
   }
 
   #answer(looked: Exclude<Looked, { kind: 'new' }>, appendId: string): AppendResult {

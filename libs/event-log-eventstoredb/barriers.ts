@@ -5,7 +5,7 @@ import { Arrivals } from './arrivals.ts';
 import type { FollowedEvent } from './event-envelope.ts';
 import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 import type { FollowedIndex } from './followed-index.ts';
-import { headOnServer } from './server-connection.ts';
+import { streamOnServer } from './server-connection.ts';
 
 export interface BarriersOptions {
   readonly client: EventStoreDBClient;
@@ -42,13 +42,16 @@ export class Barriers {
   }
 
   /**
-   * Resolves when all that was acknowledged in the stream before the call is in the index. Throws EventLogError:
-   * `unreachable`, or `catching-up` after `msMax`.
+   * Resolves when all that was acknowledged in the stream before the call is in the index: to whether it may be ours, which
+   * one that others began is not. Throws EventLogError: `unreachable`, or `catching-up` after `msMax`.
    */
-  async ofStream(stream: string, msMax: number = limits.followMsMax): Promise<void> {
+  async ofStream(stream: string, msMax: number = limits.followMsMax): Promise<boolean> {
     const { client, prefix } = this.#options;
-    const head = await headOnServer(client, prefix, stream, Math.min(msMax, limits.callMsMax));
+    const callMsMax = Math.min(msMax, limits.callMsMax);
+    const { head, isForeign } = await streamOnServer(client, prefix, stream, callMsMax);
+    if (isForeign) return false;
     if (!(await this.comes(stream, head, msMax))) throw new EventLogError('catching-up', tooSlow);
+    return true;
   }
 
   /** Whether the index comes to hold this revision of the stream in time. */

@@ -26,7 +26,7 @@ export interface EventStoreDBEventLogOptions {
   readonly connection: string;
   /** Where this process keeps its index. No other process may use it; it can be removed at any time it is closed. */
   readonly folder: string;
-  /** Streams of this log begin with it on the server, so that several logs may share one; nothing else writes to those. */
+  /** Streams of this log begin with it on the server, so that several logs may share one. Streams there that others began are skipped. */
   readonly prefix?: string;
   /** Stamps `recordedAt`. */
   readonly clock?: Pick<Clock, 'now'>;
@@ -34,12 +34,21 @@ export interface EventStoreDBEventLogOptions {
   readonly onReport?: (report: Report) => void;
 }
 
+/** How far the server was followed. */
+export interface EventStoreDBStatus {
+  readonly position: number;
+  readonly events: number;
+  /** Events under our prefix that are not ours: skipped. */
+  readonly foreign: number;
+  readonly queueDepth: number;
+}
+
 /** The port, and what an operator wants to know of it. */
 export interface EventStoreDBEventLog extends EventLog {
   readonly folder: string;
   /** Resolves when all that was acknowledged in the stream before the call can be read here. */
   barrier(stream: string): Promise<void>;
-  status(): { readonly position: number; readonly events: number; readonly queueDepth: number };
+  status(): EventStoreDBStatus;
 }
 
 /**
@@ -139,9 +148,9 @@ class EventStoreDBLog implements EventStoreDBEventLog {
     await this.#barriers.ofStream(stream);
   }
 
-  status() {
-    const { place, events } = this.#index.progress;
-    return { position: place, events, queueDepth: this.#appender.depth };
+  status(): EventStoreDBStatus {
+    const { place, events, foreign } = this.#index.progress;
+    return { position: place, events, foreign, queueDepth: this.#appender.depth };
   }
 
   close(): Promise<void> {

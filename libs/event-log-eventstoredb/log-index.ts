@@ -15,6 +15,8 @@ const progressFormat = z.object({
   /** The latest stamp: milliseconds since 1970. */
   stamp: z.int(),
   events: z.int(),
+  /** Events that no log of ours wrote: skipped. An index that is older than this stopped at the first one. */
+  foreign: z.int().default(0),
 });
 export type IndexProgress = z.infer<typeof progressFormat>;
 
@@ -40,7 +42,9 @@ export class LogIndex {
     this.#prefix = prefix;
     const kept = replica.progress();
     this.#progress =
-      kept === undefined ? { prefix, place: -1, stamp: 0, events: 0 } : progressOf(kept);
+      kept === undefined
+        ? { prefix, place: -1, stamp: 0, events: 0, foreign: 0 }
+        : progressOf(kept);
     if (this.#progress.prefix !== prefix) {
       throw new FollowError(
         'other-database',
@@ -90,13 +94,12 @@ export class LogIndex {
     this.#replica.transaction(() => this.#replica.keepProgress(JSON.stringify(this.#progress)));
   }
 
-  #applyOne({ stream, revision, place, id, ours }: FollowedEvent): void {
+  #applyOne(followed: FollowedEvent): void {
+    const { stream, revision, place, id, ours } = followed;
     const at = `revision ${revision} of ${stream}`;
     if (!ours) {
-      throw new FollowError(
-        'foreign-event',
-        `${at} was not written by a log of ours: give the log a prefix that nothing else writes to`,
-      );
+      this.#skip(followed, at);
+      return;
     }
     const stamp = Math.max(this.#progress.stamp, ours.stampedAt);
     const event = { ...ours.event, recordedAt: ours.event.recordedAt ?? stamp };
@@ -119,6 +122,33 @@ export class LogIndex {
     }
     const events = this.#progress.events + 1;
     this.#progress = { ...this.#progress, place, last: { place, id }, stamp, events };
+  }
+
+  /** Streams of others do no harm; a stream of ours with an event of others in it cannot be told any more. */
+  #skip({ stream, place, newerFormat }: FollowedEvent, at: string): void {
+    if (newerFormat !== undefined) {
+      throw new FollowError(
+        'newer-event',
+        `${at} is of format ${newerFormat}, which this program does not know: use a newer program`,
+      );
+    }
+    if (this.#headOf(stream.slice(this.#prefix.length)) !== 'no-stream') {
+      throw new FollowError(
+        'foreign-event',
+        `${at} was not written by a log of ours, and the stream is: let nothing else write to streams of this log, and ` +
+          'bring the database back to before that',
+      );
+    }
+    this.#progress = { ...this.#progress, place, foreign: this.#progress.foreign + 1 };
+  }
+
+  #headOf(stream: string): Revision | 'no-stream' {
+    let head: Revision | 'no-stream' = 'no-stream';
+    this.#replica.append({ stream, expected: 'any', events: [] }, 0, (view) => {
+      head = view.head;
+      return notStored;
+    });
+    return head;
   }
 }
 

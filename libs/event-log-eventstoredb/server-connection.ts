@@ -3,9 +3,11 @@ import { EventLogError } from '@annals/event-log/port';
 import {
   AccessDeniedError,
   EventStoreDBClient,
+  type ResolvedEvent,
   type StreamingRead,
   StreamNotFoundError,
 } from '@eventstore/db-client';
+import { followedEvent } from './event-envelope.ts';
 import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 
 /** The client of a connection string. Its own errors show parts of the string, where a password may stand. */
@@ -78,19 +80,35 @@ function refusalOf(error: unknown): string | undefined {
   return reason && `has a certificate that is not trusted (${reason}): check tlsCAFile`;
 }
 
-/** The last revision of a stream on the server; -1 when it has none. `stream` is for messages. */
-export async function headOnServer(
+/** What the server has of a stream: `head` is its last revision, -1 when there is none. */
+export interface StreamOnServer {
+  readonly head: number;
+  /** It began with an event that no log of ours wrote. */
+  readonly isForeign: boolean;
+}
+
+/** `stream` is for messages. Throws EventLogError `unreachable`. */
+export async function streamOnServer(
   client: EventStoreDBClient,
   prefix: string,
   stream: string,
   msMax: number,
-): Promise<number> {
-  const last = { direction: 'backwards', fromRevision: 'end', maxCount: 1 } as const;
+): Promise<StreamOnServer> {
+  const name = prefix + stream;
+  const isOurs = (found: ResolvedEvent) => {
+    const event = followedEvent(found);
+    return event?.ours !== undefined || event?.newerFormat !== undefined;
+  };
+  const backwards = { direction: 'backwards', fromRevision: 'end', maxCount: 1 } as const;
   try {
-    const [found] = await readWithin(client.readStream(prefix + stream, last), msMax);
-    return Number(found?.event?.revision ?? -1n);
+    const [last] = await readWithin(client.readStream(name, backwards), msMax);
+    if (!last) return { head: -1, isForeign: false };
+    const head = Number(last.event?.revision ?? -1n);
+    if (isOurs(last)) return { head, isForeign: false };
+    const [first] = await readWithin(client.readStream(name, { maxCount: 1 }), msMax);
+    return { head, isForeign: first !== undefined && !isOurs(first) };
   } catch (error) {
-    if (error instanceof StreamNotFoundError) return -1;
+    if (error instanceof StreamNotFoundError) return { head: -1, isForeign: false };
     const message = `the server does not tell the head of ${stream}`;
     throw new EventLogError('unreachable', message, { cause: error });
   }
