@@ -15,12 +15,14 @@ import { envelopeOf, type FollowedEvent } from './event-envelope.ts';
 import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 import { type FollowedIndex, partition } from './followed-index.ts';
 import type { Looked } from './log-index.ts';
+import type { PrefixRecord } from './prefix-record.ts';
 import { type Sent, sendAppend } from './server-append.ts';
 
 export interface AppenderOptions {
   readonly client: EventStoreDBClient;
   readonly index: FollowedIndex;
   readonly barriers: Barriers;
+  readonly prefixes: PrefixRecord;
   readonly prefix: string;
   readonly clock: Pick<Clock, 'now'>;
 }
@@ -92,10 +94,11 @@ export class Appender {
   /** Begins again whenever others were quicker. */
   async #attempts(append: Append): Promise<AppendResult> {
     const { stream, wire, turn } = append;
-    const { barriers } = this.#options;
+    const { barriers, prefixes } = this.#options;
     for (let attempt = 0; attempt < limits.attemptsMax; attempt += 1) {
       const looked = await this.#looked(append);
       if (looked.kind !== 'new') return this.#answer(looked, append.id);
+      await prefixes.claim(turn.msLeft);
       const sent = await this.#settled(append, looked.head);
       if (sent.kind === 'in-doubt') return turn.late();
       if (sent.kind === 'too-large') {

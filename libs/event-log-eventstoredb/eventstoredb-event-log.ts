@@ -19,6 +19,7 @@ import { Appender } from './appender.ts';
 import { Barriers } from './barriers.ts';
 import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 import { FollowedIndex, partition, type Report } from './followed-index.ts';
+import { PrefixRecord } from './prefix-record.ts';
 import { clientOf, hostsOf, untilAnswered } from './server-connection.ts';
 
 export interface EventStoreDBEventLogOptions {
@@ -28,6 +29,8 @@ export interface EventStoreDBEventLogOptions {
   readonly folder: string;
   /** Streams of this log begin with it on the server, so that several logs may share one. Streams there that others began are skipped. */
   readonly prefix?: string;
+  /** Only looked at: it is opened also where another log on the server keeps it from being written to. */
+  readonly readOnly?: boolean;
   /** Stamps `recordedAt`. */
   readonly clock?: Pick<Clock, 'now'>;
   /** Connections that were lost, an index that is made anew. */
@@ -53,7 +56,8 @@ export interface EventStoreDBEventLog extends EventLog {
 
 /**
  * Opens the log on a server, and catches up with it before anything is served. Throws EventLogError:
- * `io` when no server answers, it refuses us, or the folder belongs to another process, `corrupt` when it is not the
+ * `io` when the folder belongs to another process, `unreachable` when no server answers, `refused` when it refuses us, or
+ * holds a log whose streams ours cannot be told from, `corrupt` when it is not the
  * server that the index has followed.
  */
 export async function eventstoredbEventLog(
@@ -76,11 +80,14 @@ class EventStoreDBLog implements EventStoreDBEventLog {
   readonly #client: EventStoreDBClient;
   readonly #index: FollowedIndex;
   readonly #barriers: Barriers;
+  readonly #prefixes: PrefixRecord;
   readonly #appender: Appender;
+  readonly #readOnly: boolean;
   #closed: Promise<void> | undefined;
 
   constructor(options: EventStoreDBEventLogOptions, client: EventStoreDBClient) {
-    const { connection, folder, prefix = '', clock = systemClock, onReport } = options;
+    const { connection, folder, prefix = '', clock = systemClock, readOnly = false } = options;
+    const onReport = (report: Report) => options.onReport?.(report);
     this.folder = folder;
     this.#hosts = hostsOf(connection);
     this.#client = client;
@@ -90,17 +97,21 @@ class EventStoreDBLog implements EventStoreDBEventLog {
         this.#appender.applied(events);
         this.#barriers.applied(events);
       },
-      onReport: (report) => onReport?.(report),
+      onReport,
       onFailed: (error) => this.#barriers.fail(error),
     });
     this.#index = index;
     this.#barriers = new Barriers({ client, index, prefix });
-    this.#appender = new Appender({ client, index, barriers: this.#barriers, prefix, clock });
+    this.#prefixes = new PrefixRecord({ client, prefix, onReport });
+    const parts = { client, index, barriers: this.#barriers, prefixes: this.#prefixes };
+    this.#appender = new Appender({ ...parts, prefix, clock });
+    this.#readOnly = readOnly;
   }
 
   /** Bounded only until the server answers: an index may have much to read. */
   async catchUp(): Promise<void> {
     await untilAnswered(this.#client, this.#hosts);
+    if (!this.#readOnly) await this.#prefixes.check();
     await this.#index.start();
   }
 

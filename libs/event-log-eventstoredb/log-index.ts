@@ -4,6 +4,7 @@ import type { Replica, ReplicaEvent, WrittenResult } from '@annals/event-log-sql
 import { z } from 'zod';
 import type { FollowedEvent } from './event-envelope.ts';
 import { FollowError } from './follow-error.ts';
+import { ownStream } from './own-stream.ts';
 
 const progressFormat = z.object({
   /** The part of the database that is followed. */
@@ -15,8 +16,8 @@ const progressFormat = z.object({
   /** The latest stamp: milliseconds since 1970. */
   stamp: z.int(),
   events: z.int(),
-  /** Events that no log of ours wrote: skipped. An index that is older than this stopped at the first one. */
-  foreign: z.int().default(0),
+  /** Events that are not of this log: skipped. An index that does not count them may hold some, and is made anew. */
+  foreign: z.int(),
 });
 export type IndexProgress = z.infer<typeof progressFormat>;
 
@@ -97,13 +98,14 @@ export class LogIndex {
   #applyOne(followed: FollowedEvent): void {
     const { stream, revision, place, id, ours } = followed;
     const at = `revision ${revision} of ${stream}`;
-    if (!ours) {
-      this.#skip(followed, at);
+    const own = ownStream(this.#prefix, stream);
+    if (own === undefined || !ours) {
+      if (own !== undefined) this.#mustBeAnothers(own, followed, at);
+      this.#progress = { ...this.#progress, place, foreign: this.#progress.foreign + 1 };
       return;
     }
     const stamp = Math.max(this.#progress.stamp, ours.stampedAt);
     const event = { ...ours.event, recordedAt: ours.event.recordedAt ?? stamp };
-    const own = stream.slice(this.#prefix.length);
     const result = this.#replica.append(
       { stream: own, expected: 'any', events: [event] },
       place,
@@ -125,21 +127,20 @@ export class LogIndex {
   }
 
   /** Streams of others do no harm; a stream of ours with an event of others in it cannot be told any more. */
-  #skip({ stream, place, newerFormat }: FollowedEvent, at: string): void {
+  #mustBeAnothers(stream: string, { newerFormat }: FollowedEvent, at: string): void {
     if (newerFormat !== undefined) {
       throw new FollowError(
         'newer-event',
         `${at} is of format ${newerFormat}, which this program does not know: use a newer program`,
       );
     }
-    if (this.#headOf(stream.slice(this.#prefix.length)) !== 'no-stream') {
+    if (this.#headOf(stream) !== 'no-stream') {
       throw new FollowError(
         'foreign-event',
         `${at} was not written by a log of ours, and the stream is: let nothing else write to streams of this log, and ` +
           'bring the database back to before that',
       );
     }
-    this.#progress = { ...this.#progress, place, foreign: this.#progress.foreign + 1 };
   }
 
   #headOf(stream: string): Revision | 'no-stream' {
@@ -157,7 +158,7 @@ function progressOf(state: string): IndexProgress {
   try {
     return progressFormat.parse(JSON.parse(state));
   } catch (cause) {
-    const message = 'the index does not say how far it came';
+    const message = 'the index does not say how far it came, or an older program made it';
     throw new EventLogError('corrupt', message, { cause });
   }
 }

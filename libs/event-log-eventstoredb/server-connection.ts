@@ -115,7 +115,7 @@ export async function streamOnServer(
 }
 
 /** All events of a read, which has no time limit of its own. Throws what the client throws, and when it takes too long. */
-async function readWithin<Resolved>(
+export async function readWithin<Resolved>(
   read: StreamingRead<Resolved>,
   msMax: number,
 ): Promise<Resolved[]> {
