@@ -67,7 +67,7 @@ const guide = [
   '|---|---|',
   '| `sqlite:FOLDER` | the embedded log, in `log` below the folder |',
   '| `kafka://[user:password@]host:port,…/topic` | a topic of Kafka; `annals` unless it is named. It is made when it is not there, and refused when its settings would lose events |',
-  '| `esdb://[user:password@]host:port?tls=true` | EventStoreDB, as its clients take it (`tlsCAFile`: the authority of its certificate, where that is none of the public ones), and `prefix`: what the streams of this log begin with on the server |',
+  '| `esdb://[user:password@]host:port?tls=true` | EventStoreDB, as its clients take it (`tlsCAFile`: the authority of its certificate, where that is none of the public ones), and `prefix`: what the streams of this log begin with on the server (end it with `.`: logs whose streams cannot be told apart are not let write to one server) |',
   '',
   'Settings of a topic, behind `?`: `partitions`, `replicas` and `min-in-sync` (of one that is made; one that is there',
   'must have as many or more; the log lives in the first `partitions` of them, and their number never changes), `compression` (`none`, `gzip`), `tls` (`true`), `sasl` (`plain`, `scram-sha-256`, `scram-sha-512`),',

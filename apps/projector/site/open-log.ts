@@ -23,7 +23,7 @@ export interface OpenLogOptions {
   readonly clock?: Pick<Clock, 'now'>;
   /** Refuses a place that holds no log, instead of making one. */
   readonly mustExist?: boolean;
-  /** SQLite only: no file of the log is written, and it must be there. */
+  /** It is only looked at. On SQLite no file of the log is written, and it must be there. */
   readonly readOnly?: boolean;
   /** While a replica catches up, before the log is open. */
   readonly onProgress?: (progress: LogProgress) => void;
@@ -155,13 +155,13 @@ async function openEventStoreDB(
   place: EventStoreDBLogPlace,
   options: OpenLogOptions,
 ): Promise<OpenedLog> {
-  const { dataFolder, clock = systemClock, onReport } = options;
+  const { dataFolder, clock = systemClock, readOnly = false, onReport } = options;
   const { eventstoredbEventLog } = await import('@annals/event-log-eventstoredb');
   const { connection, prefix } = place;
   const name = `esdb-${encodeURIComponent(prefix) || 'all'}`;
   const log = await withReplica(join(dataLayout(dataFolder).replicas, name), (folder) =>
     eventstoredbEventLog({
-      ...{ connection, prefix, folder, clock },
+      ...{ connection, prefix, folder, clock, readOnly },
       onReport: ({ level, message }) => onReport?.(level, message),
     }),
   );
