@@ -91,6 +91,9 @@ export const leaderboardErrors = defineErrors('leaderboard', {
   },
 });
 
+/** The problems of the log that every write may come to. */
+export const writeProblems = ['log-overloaded', 'write-outcome-unknown'];
+
 type Code = keyof typeof leaderboardErrors.rows;
 type LogCode = 'invalid-cursor' | 'invalid-position' | 'position-ahead';
 

@@ -14,6 +14,7 @@ export {
   boardDirectoryLimits,
   followBoards,
 } from './board-directory.ts';
+export type { ShownBoard } from './boards.ts';
 export * from './events.ts';
 export * from './input.ts';
 export { limits } from './limits.ts';
@@ -25,6 +26,7 @@ export {
   type Unknown,
 } from './outcome.ts';
 export { periodOf, periodStart } from './period.ts';
+export type { PlayedMatch, PlayedMatches } from './player-history.ts';
 export { leaderboardArchiveProjection, leaderboardProjection } from './projections/leaderboard.ts';
 export {
   cassandraLeaderboardReadModel,
@@ -35,17 +37,9 @@ export * from './read-model/port.ts';
 export { type LiveRedisGeneration, redisLeaderboardReadModel } from './read-model/redis.ts';
 export { scanReadModel } from './read-model/scan.ts';
 export { type LiveGeneration, sqliteLeaderboardReadModel } from './read-model/sqlite.ts';
+export type { Read, ReadOptions, ReadRefusal } from './reads.ts';
 export { recordScoresLimits, type ScoreResult } from './record-scores.ts';
-export {
-  Leaderboard,
-  type LeaderboardMeans,
-  type PlayedMatch,
-  type PlayedMatches,
-  type Read,
-  type ReadOptions,
-  type ReadRefusal,
-  type ShownBoard,
-} from './service.ts';
+export { Leaderboard, type LeaderboardMeans } from './service.ts';
 export type { BoardSettings, BoardState, EntryStatus } from './state.ts';
 export {
   boardStream,

@@ -1,4 +1,4 @@
-import type { AppendResult } from '@annals/event-log';
+import { type AppendResult, encodeCheckpoint, type StoredEvent } from '@annals/event-log';
 
 /** Every operation may come to these beside its own answers. */
 
@@ -48,4 +48,12 @@ export function notStored(
   if (result.kind === 'unknown') return result;
   if (result.kind === 'refused' && result.reason === 'overloaded') return { kind: 'overloaded' };
   throw new UnexpectedAppendResultError(stream, result);
+}
+
+/** Where a read sees what was stored, as text. */
+export function positionOf({
+  partition,
+  position,
+}: Pick<StoredEvent, 'partition' | 'position'>): string {
+  return encodeCheckpoint({ [partition]: position });
 }

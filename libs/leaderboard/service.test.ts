@@ -2,7 +2,6 @@ import { type Checkpoint, decodeCheckpoint } from '@annals/event-log';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ScoreInput, scoreInputSchema } from './input.ts';
 import { limits } from './limits.ts';
-import { runsOf } from './service.ts';
 import { boardStream, bucketOf, scoresStream } from './streams.ts';
 import { eventCount, type TwinLeaderboard, twinLeaderboard } from './testing/twin-leaderboard.ts';
 
@@ -582,14 +581,6 @@ describe('reading', () => {
 });
 
 describe('the history of a player', () => {
-  test('reads revisions that lie together in one read', () => {
-    expect(runsOf([20, 19, 12, 3], 8)).toEqual([
-      { from: 12, limit: 9 },
-      { from: 3, limit: 1 },
-    ]);
-    expect(runsOf([], 8)).toEqual([]);
-  });
-
   async function pages(userId: string, limit: number) {
     const matches: unknown[] = [];
     let cursor: string | undefined;

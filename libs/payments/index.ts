@@ -1,4 +1,8 @@
+export type { AmountSteps } from './amount-steps.ts';
 export type { Changed, Loaded, NotStored } from './change.ts';
+export type { CheckoutChanged } from './change-checkout.ts';
+export type { SellerChanged } from './change-seller.ts';
+export type { At } from './command-time.ts';
 export * from './decide/after-capture.ts';
 export * from './decide/attempts.ts';
 export * from './decide/captures.ts';
@@ -16,8 +20,21 @@ export * from './journal.ts';
 export type { OpenedCheckout, RegisteredSeller } from './known-streams.ts';
 export { ledgerCsvHeader, ledgerCsvLines, majorUnits } from './ledger-csv.ts';
 export * from './money.ts';
+export type { OpenCommand } from './open-checkout.ts';
+export {
+  type Attempt,
+  type Dispute,
+  type DoubtfulCall,
+  lastAttempt,
+  type OrderFold,
+  type OrderTerms,
+  type Refund,
+  type RefusedCall,
+  refundable,
+} from './order-state.ts';
 export * from './outcome.ts';
 export { holdsPan } from './pan.ts';
+export type { PayoutCommand, PayoutReleaseMeans } from './pay-out.ts';
 export { isPayoutDay, nextPayoutDay, scheduledPayoutId } from './payout-schedule.ts';
 export { ledgerProjection } from './projections/ledger.ts';
 export { paymentsProjection } from './projections/payments.ts';

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { encodeCheckpoint } from '@annals/event-log';
 import type { Batch, CommitResult } from '@annals/projection';
+import { commitScript } from './commit-scripts.ts';
 import type { Reply } from './connection.ts';
 import { limits } from './limits.ts';
 import type { ShardNames } from './names.ts';
 import { type Piece, ShardChanges } from './piece-writer.ts';
 import { type Planned, planMoves, type Unplanned } from './plan-moves.ts';
 import { textOf, wordOf } from './replies.ts';
-import { commitScript } from './scripts.ts';
 import { type Shards, storedCheckpoint } from './shards.ts';
 
 /**

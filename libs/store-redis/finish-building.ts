@@ -1,8 +1,9 @@
 import { limits } from './limits.ts';
 import { scannedKeys } from './marker.ts';
 import type { ShardNames } from './names.ts';
+import { rankPageScript } from './order-scripts.ts';
 import { textOf } from './replies.ts';
-import { rankPageScript, setScript } from './scripts.ts';
+import { setScript } from './scripts.ts';
 import type { Shards } from './shards.ts';
 import type { TableLayout } from './table-layout.ts';
 

@@ -1,8 +1,8 @@
 import type { Lease } from '@annals/projection';
 import { storeError } from './errors.ts';
+import { acquireScript, bumpScript, raiseScript } from './lease-scripts.ts';
 import { bringTogether } from './recovery.ts';
 import { textOf, wordOf } from './replies.ts';
-import { acquireScript, bumpScript, raiseScript } from './scripts.ts';
 import type { Shards } from './shards.ts';
 
 /** Rounds in which an epoch is made known to all shards, before somebody else is taken to have it. */

@@ -3,11 +3,11 @@ import type { Cell } from '@annals/projection';
 import { bucketsOf, keysOf, ownOrders } from './finish-building.ts';
 import { limits } from './limits.ts';
 import type { ShardNames } from './names.ts';
+import { checkMembersScript, checkRowsScript } from './order-scripts.ts';
 import type { Order } from './orders.ts';
 import { KeyList, ListWriter } from './piece-writer.ts';
 import { rangeProblems } from './range-problems.ts';
 import { listOf, textOf } from './replies.ts';
-import { checkMembersScript, checkRowsScript } from './scripts.ts';
 import type { Shards } from './shards.ts';
 import type { TableLayout } from './table-layout.ts';
 

@@ -12,8 +12,8 @@ import {
   Share,
 } from '@annals/projection/contract';
 import { describe, expect, test } from 'vitest';
+import { peekScript, rollbackScript } from './commit-scripts.ts';
 import { limits } from './limits.ts';
-import { peekScript, rollbackScript } from './scripts.ts';
 import { areEqual } from './shards.ts';
 import { breaking } from './testing/breaking-connection.ts';
 import { openSample } from './testing/opened.ts';

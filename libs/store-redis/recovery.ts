@@ -1,7 +1,7 @@
+import { peekScript, rollbackScript } from './commit-scripts.ts';
 import { limits } from './limits.ts';
 import type { ShardNames } from './names.ts';
 import { textOf, wordOf } from './replies.ts';
-import { peekScript, rollbackScript } from './scripts.ts';
 import { areEqual, batchesOf, type Shards, type WorkerStamp } from './shards.ts';
 
 /**

@@ -19,6 +19,7 @@ import { commitBatch } from './commit.ts';
 import type { RedisConnection } from './connection.ts';
 import { storeError } from './errors.ts';
 import { finishBuilding } from './finish-building.ts';
+import { releaseScript } from './lease-scripts.ts';
 import { takeLease } from './leases.ts';
 import { limits } from './limits.ts';
 import { loadRows } from './load.ts';
@@ -29,8 +30,9 @@ import { finishByScore, settle } from './rank-by-score.ts';
 import { bringTogether } from './recovery.ts';
 import { openSnapshot } from './redis-snapshot.ts';
 import { wordOf } from './replies.ts';
-import { forgetScript, releaseScript, setScript } from './scripts.ts';
+import { setScript } from './scripts.ts';
 import { lowestOf, progressOf, Shards, storedCheckpoint } from './shards.ts';
+import { forgetScript } from './snapshot-scripts.ts';
 
 /** Times a batch is begun again as what stood in its way was mended. */
 const attemptsMax = 5;

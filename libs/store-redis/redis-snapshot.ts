@@ -10,8 +10,8 @@ import { limits } from './limits.ts';
 import type { ShardNames } from './names.ts';
 import { orderProblems } from './order-problems.ts';
 import { fieldsOf, listOf, textOf, wordOf } from './replies.ts';
-import { markScript, touchScript } from './scripts.ts';
 import { areEqual, lowestOf, type Shards, type WorkerStamp } from './shards.ts';
+import { markScript, touchScript } from './snapshot-scripts.ts';
 import type { TableLayout } from './table-layout.ts';
 
 /** One attempt to begin a snapshot in all shards at once. */

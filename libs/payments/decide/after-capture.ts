@@ -1,8 +1,9 @@
 import type { CheckoutEvent } from '../events.ts';
 import { divide, stepProblem } from '../money.ts';
+import { type Dispute, lastAttempt, type Refund, refundable } from '../order-state.ts';
 import { decided, type Refused, refused } from '../outcome.ts';
 import type { PspDispute, PspRefund } from '../psp/port.ts';
-import { type Checkout, type Dispute, lastAttempt, type Refund, refundable } from '../state.ts';
+import type { Checkout } from '../state.ts';
 import { orderEnds, refundEnds } from '../transitions.ts';
 import type { StepOf } from './captures.ts';
 import {

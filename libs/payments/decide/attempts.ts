@@ -1,8 +1,9 @@
 import type { CheckoutEvent } from '../events.ts';
 import { feeOf } from '../money.ts';
+import type { Attempt, DoubtfulCall, OrderFold } from '../order-state.ts';
 import { type Decided, decided, type Refused, refused } from '../outcome.ts';
 import type { PspDeclined, PspPayment } from '../psp/port.ts';
-import type { Attempt, Checkout, DoubtfulCall, OrderFold } from '../state.ts';
+import type { Checkout } from '../state.ts';
 import { deadAttempts } from '../transitions.ts';
 import { dayMs } from '../utc-days.ts';
 import { checkoutLimits } from './checkout.ts';

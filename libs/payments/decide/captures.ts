@@ -1,8 +1,9 @@
 import { idFromKey } from '@annals/core';
 import type { CheckoutEvent, RecordedOf } from '../events.ts';
 import { stepProblem } from '../money.ts';
+import { type Attempt, lastAttempt } from '../order-state.ts';
 import { type Decided, decided, type Refused, refused } from '../outcome.ts';
-import { type Attempt, type Checkout, lastAttempt } from '../state.ts';
+import type { Checkout } from '../state.ts';
 import { deadAttempts } from '../transitions.ts';
 import { findAttempt } from './attempts.ts';
 import { checkoutEvent, findOrder } from './decide.ts';

@@ -1,8 +1,9 @@
 import { idFromKey } from '@annals/core';
 import type { CheckoutEvent, SellerEvent } from '../events.ts';
+import type { OrderFold } from '../order-state.ts';
 import { type Refused, refused } from '../outcome.ts';
 import type { PspMoney } from '../psp/port.ts';
-import type { Checkout, OrderFold } from '../state.ts';
+import type { Checkout } from '../state.ts';
 
 /**
  * Commands to events, or a refusal. Pure: times and ids come in with the command, and ids are made of what is

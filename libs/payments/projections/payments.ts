@@ -5,6 +5,7 @@ import {
   type RecordedPaymentsEvent,
   sellerEvents,
 } from '../events.ts';
+import { lastAttempt, type OrderFold } from '../order-state.ts';
 import {
   evolveSeller,
   type Payout,
@@ -12,7 +13,7 @@ import {
   type SellerFact,
   sellerWith,
 } from '../seller-state.ts';
-import { type Checkout, evolve, lastAttempt, type OrderFold } from '../state.ts';
+import { type Checkout, evolve } from '../state.ts';
 import { checkoutCategory, sellerCategory } from '../streams.ts';
 import { checkoutStatus, type OrderState, refundEnds } from '../transitions.ts';
 import { daysTo } from '../utc-days.ts';

@@ -11,9 +11,10 @@ import {
   type RecordedOf,
   type RecordedPaymentsEvent,
 } from '../events.ts';
+import type { OrderFold } from '../order-state.ts';
 import { type Decided, decided, type Refused } from '../outcome.ts';
 import type { PspRouting } from '../psp/routing.ts';
-import type { Checkout, OrderFold } from '../state.ts';
+import type { Checkout } from '../state.ts';
 import { checkoutCategory, checkoutOfBuyer, checkoutStream } from '../streams.ts';
 import { type PaymentsFolds, paymentsFolds } from './stream-folds.ts';
 

@@ -1,7 +1,8 @@
 import type { ReadTransaction } from '@annals/store-sqlite';
+import type { OrderFold } from '../order-state.ts';
 import { readFold } from '../projections/fold-text.ts';
 import type { SellerTerms } from '../seller-state.ts';
-import type { Checkout, OrderFold } from '../state.ts';
+import type { Checkout } from '../state.ts';
 import {
   type CheckoutStatus,
   checkoutStates,

@@ -1,6 +1,7 @@
 import type { Clock } from '@annals/core';
+import type { CheckoutChanged } from '../change-checkout.ts';
 import type { ListedOrder, OrderPlace, PaymentsReadModel } from '../read-model/payments.ts';
-import type { CheckoutChanged, Payments } from '../service.ts';
+import type { Payments } from '../service.ts';
 import type { ScheduledStep } from './schedule.ts';
 
 export interface DueOrdersMeans {

@@ -1,7 +1,7 @@
+import { lastAttempt } from '../order-state.ts';
 import type { DeadLetterMeans } from '../reactors/dead-letters.ts';
 import { listDeadCalls } from '../reactors/dead-letters.ts';
 import type { Counts, OrderPlace, PaymentsReadModel } from '../read-model/payments.ts';
-import { lastAttempt } from '../state.ts';
 import { checkoutStream } from '../streams.ts';
 import { type OrderState, orderEnds, orderStates } from '../transitions.ts';
 import type { AcceptedOrders } from './accepted-orders.ts';

@@ -1,8 +1,9 @@
 import type { Clock } from '@annals/core';
+import type { SellerChanged } from '../change-seller.ts';
 import { isPayoutDay, scheduledPayoutId } from '../payout-schedule.ts';
 import type { PspRouting } from '../psp/routing.ts';
 import type { PaymentsReadModel } from '../read-model/payments.ts';
-import type { Payments, SellerChanged } from '../service.ts';
+import type { Payments } from '../service.ts';
 import { dayOf } from '../utc-days.ts';
 import type { DayMarks } from './day-marks.ts';
 import type { ScheduledStep } from './schedule.ts';

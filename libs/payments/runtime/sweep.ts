@@ -1,4 +1,5 @@
 import type { Clock } from '@annals/core';
+import { lastAttempt } from '../order-state.ts';
 import { type ObserverMeans, sweep, type Waiting } from '../reactors/psp-hints.ts';
 import { referenceOf } from '../reactors/references.ts';
 import type {
@@ -7,7 +8,6 @@ import type {
   PaymentsReadModel,
   PayoutPlace,
 } from '../read-model/payments.ts';
-import { lastAttempt } from '../state.ts';
 import { type OrderState, type PayoutState, refundEnds } from '../transitions.ts';
 import type { ScheduledStep } from './schedule.ts';
 

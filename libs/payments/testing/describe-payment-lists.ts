@@ -3,6 +3,7 @@ import type { EventLog } from '@annals/event-log';
 import { SeededRandom } from '@annals/projection/testing';
 import { expect, test } from 'vitest';
 import { PaymentsWalk, sampleSellers } from '../contract/history.ts';
+import { lastAttempt } from '../order-state.ts';
 import type {
   ListedOrder,
   ListedPayout,
@@ -10,7 +11,6 @@ import type {
   PaymentsReadModel,
   PayoutPlace,
 } from '../read-model/payments.ts';
-import { lastAttempt } from '../state.ts';
 import { checkoutStatus, orderStates, payoutStates, refundEnds } from '../transitions.ts';
 import { logOf } from './fed-store.ts';
 

@@ -13,8 +13,7 @@ import {
 import { mismatchText } from '../generations/version-mismatch.ts';
 import type { Projection } from '../projection.ts';
 import type { ProjectionStore } from '../store.ts';
-import { messageOf } from './share-session.ts';
-import type { Observe, ShareStatus } from './share-status.ts';
+import { messageOf, type Observe, type ShareStatus } from './share-status.ts';
 import { projectorLimits } from './share-work.ts';
 import { ShareWorker } from './share-worker.ts';
 

@@ -70,3 +70,10 @@ export function initialStatus(projection: string, generation: number, worker: nu
     errors: 0,
   };
 }
+
+/** What changed, and the error that was met: it is tried again. */
+export type ReportStatus = (change: Partial<ShareStatus>, error?: unknown) => void;
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

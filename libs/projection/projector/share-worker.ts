@@ -3,8 +3,10 @@ import { Fold } from '../fold.ts';
 import { openGeneration } from '../generations/make-generation.ts';
 import { type GenerationStore, type Lease, StoreLostError } from '../store.ts';
 import { divergence } from './log-tail.ts';
-import { messageOf, type SessionEnd, type ShareMemory, ShareSession } from './share-session.ts';
-import { initialStatus, type ShareStatus } from './share-status.ts';
+import type { SessionEnd } from './session-course.ts';
+import type { ShareMemory } from './share-memory.ts';
+import { ShareSession } from './share-session.ts';
+import { initialStatus, messageOf, type ShareStatus } from './share-status.ts';
 import { projectorLimits, type ShareEnd, type ShareWork } from './share-work.ts';
 
 type Acquired = Lease & { readonly kind: 'acquired' };
