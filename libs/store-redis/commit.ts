@@ -143,7 +143,7 @@ class Sender {
     piece: number,
     pieces: number,
   ): Promise<Sent> {
-    const { worker, epoch, from, to, tail } = this.#batch;
+    const { worker, epoch, from, to, tail, after } = this.#batch;
     const keepsUndo = this.#shards.names.length > 1 ? '1' : '0';
     const reply = await this.#shards.run(
       names,
@@ -152,7 +152,7 @@ class Sender {
       [
         ...[worker, epoch, encodeCheckpoint(from), encodeCheckpoint(to)],
         ...[piece, pieces, this.#now, keepsUndo, body, this.#hash, tail],
-        this.#borders,
+        ...[this.#borders, after],
       ],
     );
     return resultOf(reply);
