@@ -32,6 +32,7 @@ export {
 } from './generations/state.ts';
 export { mismatchText, type VersionMismatch } from './generations/version-mismatch.ts';
 export { holdMsMax, isHolding } from './holds.ts';
+export { contentIfItStays, type JudgedShare, judgeBatch } from './judge-batch.ts';
 export { lowestCheckpoint } from './lowest-checkpoint.ts';
 export {
   type MemoryDatabaseCopy,
@@ -121,6 +122,7 @@ export { reactorEventTypes, reactorStream } from './reactors/events.ts';
 export type { EffectCall, LookedUp, Performed, Reactor } from './reactors/reactor.ts';
 export { type ReactorEnded, type RunReactorOptions, runReactor } from './reactors/run-reactor.ts';
 export {
+  type Acquired,
   type Batch,
   type CommitResult,
   type GenerationSnapshot,

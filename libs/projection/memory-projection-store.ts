@@ -1,6 +1,6 @@
 import type { Clock } from '@annals/core';
-import { type Checkpoint, coversAll, sameCheckpoint } from '@annals/event-log';
-import { isHolding } from './holds.ts';
+import type { Checkpoint } from '@annals/event-log';
+import { contentIfItStays, judgeBatch } from './judge-batch.ts';
 import { lowestCheckpoint } from './lowest-checkpoint.ts';
 import type { Cell, Row, Table } from './projection.ts';
 import {
@@ -57,6 +57,9 @@ interface WorkerState {
   until: number;
   checkpoint: Checkpoint;
   tail: string;
+  batches: number;
+  /** The content of the last batch, where it left the checkpoint where it was. */
+  stayed: string | null;
 }
 
 interface GenerationData {
@@ -185,6 +188,8 @@ export class MemoryProjectionStore implements ProjectionStore {
           until: 0,
           checkpoint: {},
           tail: '',
+          batches: 0,
+          stayed: null,
         })),
         hold: undefined,
       });
@@ -246,8 +251,8 @@ class MemoryGeneration implements GenerationStore {
       if (state.holder !== holder) state.epoch += 1;
       state.holder = holder;
       state.until = now + ttlMs;
-      const { epoch, checkpoint, tail } = state;
-      return { kind: 'acquired', epoch, checkpoint, tail };
+      const { epoch, checkpoint, tail, batches } = state;
+      return { kind: 'acquired', epoch, checkpoint, tail, batches };
     });
   }
 
@@ -275,20 +280,14 @@ class MemoryGeneration implements GenerationStore {
   commit(batch: Batch): Promise<CommitResult> {
     return this.#call('commit', () => {
       const state = this.#worker(batch.worker);
-      const { epoch, checkpoint } = state;
-      if (epoch !== batch.epoch) return { kind: 'stale', epoch, checkpoint };
-      if (!sameCheckpoint(checkpoint, batch.from)) {
-        return sameCheckpoint(checkpoint, batch.to)
-          ? { kind: 'already-applied' }
-          : { kind: 'stale', epoch, checkpoint };
-      }
-      const hold = this.#data.hold;
-      if (hold && isHolding(hold.until, this.#clock.now()) && !coversAll(hold.at, batch.to)) {
-        return { kind: 'held', at: hold.at };
-      }
+      const { hold } = this.#data;
+      const verdict = judgeBatch(batch, { ...state, hold }, this.#clock.now());
+      if (verdict) return verdict;
       this.#write(batch);
       state.checkpoint = { ...batch.to };
       state.tail = batch.tail;
+      state.batches += 1;
+      state.stayed = contentIfItStays(batch);
       return { kind: 'applied' };
     });
   }

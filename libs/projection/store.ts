@@ -6,7 +6,7 @@ import type { Cell, Row, Split, Table } from './projection.ts';
  * is its law. A store holds all generations of one projection.
  *
  * The rule everything rests on: rows and checkpoint change in one atomic step, and only if the batch
- * starts at the checkpoint the store holds. A store that went back (restored, failed over) lost its
+ * starts at the checkpoint the store holds, and follows the batches that the store has. A store that went back (restored, failed over) lost its
  * checkpoint together with its rows, so nothing is missed and nothing is applied twice. Leases and
  * epochs only avoid wasted work.
  */
@@ -56,6 +56,8 @@ export interface Batch {
   /** The checkpoint the batch was folded from; must equal what the store holds. */
   readonly from: Checkpoint;
   readonly to: Checkpoint;
+  /** How many batches the store had of this share then: one that stays at its checkpoint leaves no other trace. */
+  readonly after: number;
   /** What the log has at `to`: opaque text of some hundred characters, kept with `to` and given back with the lease. */
   readonly tail: string;
   /** At most one change for each row. */
@@ -66,7 +68,7 @@ export type CommitResult =
   | { readonly kind: 'applied' }
   /** The store is at `to` already with this batch's epoch: an earlier send of this batch got through. */
   | { readonly kind: 'already-applied' }
-  /** Another epoch or another checkpoint: nothing was written. Forget the rows in memory and reload. */
+  /** Another epoch, another checkpoint or other batches on the way to it: nothing was written. Forget the rows in memory and reload. */
   | { readonly kind: 'stale'; readonly epoch: number; readonly checkpoint: Checkpoint }
   /** Somebody compares generations: nothing past `at` may be written now. */
   | { readonly kind: 'held'; readonly at: Checkpoint };
@@ -78,8 +80,15 @@ export interface ShareProgress {
   readonly tail: string;
 }
 
+export interface Acquired extends ShareProgress {
+  readonly kind: 'acquired';
+  readonly epoch: number;
+  /** How many batches brought the share there. */
+  readonly batches: number;
+}
+
 export type Lease =
-  | ({ readonly kind: 'acquired'; readonly epoch: number } & ShareProgress)
+  | Acquired
   /** Another holder works on it until then, unless it renews (milliseconds since 1970). */
   | { readonly kind: 'busy'; readonly holder: string; readonly until: number };
 

@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '@annals/core';
-import { type Checkpoint, coversAll, sameCheckpoint } from '@annals/event-log';
+import type { Checkpoint } from '@annals/event-log';
 import {
   type Batch,
   type CommitResult,
+  contentIfItStays,
   type GenerationSnapshot,
   type GenerationSpec,
   type GenerationStore,
   type HeldLease,
-  isHolding,
+  judgeBatch,
   type Lease,
   lowestCheckpoint,
   type Row,
@@ -22,7 +23,7 @@ import { CassandraSnapshot } from './cassandra-snapshot.ts';
 import { checkKey, keyBytes } from './cells.ts';
 import type { CassandraConnection } from './connection.ts';
 import { storeError } from './errors.ts';
-import { Journals } from './journal.ts';
+import { contentOf, Journals } from './journal.ts';
 import { limits } from './limits.ts';
 import { allTablesOf, type Marker, readMarker, tableNamesOf } from './marker.ts';
 import { makeOrders } from './order-making.ts';
@@ -37,9 +38,8 @@ import { WorkerRows, type WorkerState } from './worker-rows.ts';
  */
 export type CompactTables = (tables: readonly string[]) => Promise<void>;
 
-/** A batch that may be decided after batch `after` of its worker. */
+/** A batch that may be decided. */
 interface PreparedBatch {
-  readonly after: number;
   readonly changes: Batch['changes'];
   readonly held: HeldRows;
   readonly journal: string | null;
@@ -114,7 +114,8 @@ export class CassandraGeneration implements GenerationStore {
         this.#seen.set(worker, renewed);
         // Who renews in the midst of a batch of his own will write its rows himself.
         if (!this.#busy.has(worker)) await this.#settle(worker, renewed);
-        return { kind: 'acquired', epoch, checkpoint: state.checkpoint, tail: state.tail };
+        const { checkpoint, tail, seq: batches } = state;
+        return { kind: 'acquired', epoch, checkpoint, tail, batches };
       }
       throw storeError('contended', `the lease of worker ${worker}`);
     });
@@ -194,12 +195,7 @@ export class CassandraGeneration implements GenerationStore {
         return verdict;
       }
       await this.#settle(worker, state);
-      if (prepared && prepared.after !== state.seq) {
-        // Decided before, though the server denied it: that journal is finished with.
-        await this.#journals.remove(prepared.journal);
-        prepared = undefined;
-      }
-      prepared ??= await this.#prepare(batch, state.seq);
+      prepared ??= await this.#prepare(batch);
       const { journal, changes, held } = prepared;
       if (await this.#decide(worker, state, { to, tail, journal })) {
         const decided = { ...state, seq: state.seq + 1, checkpoint: { ...to }, tail, journal };
@@ -214,26 +210,20 @@ export class CassandraGeneration implements GenerationStore {
   }
 
   /** What is counted of its rows goes into the batch, and all of it is written down. */
-  async #prepare({ worker, changes }: Batch, after: number): Promise<PreparedBatch> {
+  async #prepare(batch: Batch): Promise<PreparedBatch> {
+    const { worker, after, changes } = batch;
     const ranks = this.#ranks[worker] as RankKeeper;
     const held = await this.#writer.load(changes, ({ table }) => ranks.counts(table.name));
     const counted = await ranks.changes(after, changes, held);
     const all = counted.length > 0 ? [...changes, ...counted] : changes;
-    return { after, changes: all, held, journal: await this.#journals.write(all) };
+    const journal = await this.#journals.write(all, contentIfItStays(batch));
+    return { changes: all, held, journal };
   }
 
   /** Undefined when the batch may be decided. */
-  #judge(batch: Batch, { epoch, checkpoint, hold }: WorkerState): CommitResult | undefined {
-    if (epoch !== batch.epoch) return { kind: 'stale', epoch, checkpoint };
-    if (!sameCheckpoint(checkpoint, batch.from)) {
-      return sameCheckpoint(checkpoint, batch.to)
-        ? { kind: 'already-applied' }
-        : { kind: 'stale', epoch, checkpoint };
-    }
-    if (hold && isHolding(hold.until, this.#clock.now()) && !coversAll(hold.at, batch.to)) {
-      return { kind: 'held', at: hold.at };
-    }
-    return undefined;
+  #judge(batch: Batch, state: WorkerState): CommitResult | undefined {
+    const { seq: batches, journal } = state;
+    return judgeBatch(batch, { ...state, batches, stayed: contentOf(journal) }, this.#clock.now());
   }
 
   async #decide(

@@ -59,6 +59,7 @@ class Process {
   readonly #generation: GenerationStore;
   readonly #worker: number;
   #epoch = 0;
+  #batches = 0;
   checkpoint: Checkpoint = {};
 
   constructor(generation: GenerationStore, worker = 0) {
@@ -73,6 +74,7 @@ class Process {
     if (lease.kind === 'busy') throw new Error(`${lease.holder} holds it`);
     this.#epoch = lease.epoch;
     this.checkpoint = lease.checkpoint;
+    this.#batches = lease.batches;
   }
 
   /** Folds what the checkpoint does not cover yet, in batches of this size. */
@@ -105,8 +107,11 @@ class Process {
     }));
     const from = this.checkpoint;
     const batch = { worker: this.#worker, epoch: this.#epoch, from, to, tail: '', changes };
-    const { kind } = await this.#generation.commit(batch);
-    if (kind === 'applied' || kind === 'already-applied') this.checkpoint = to;
+    const { kind } = await this.#generation.commit({ ...batch, after: this.#batches });
+    if (kind === 'applied' || kind === 'already-applied') {
+      this.checkpoint = to;
+      this.#batches += 1;
+    }
     return kind;
   }
 }

@@ -47,6 +47,7 @@ await describeOn('cassandra', 'The README of the Cassandra store', (engine) => {
       epoch: lease.epoch,
       from: lease.checkpoint,
       to: { 0: '0000000000000003' },
+      after: lease.batches,
       tail: '',
       changes: [change('ann', 12), change('bob', 12), change('cid', 7)],
     });

@@ -9,9 +9,15 @@ import { limits } from './limits.ts';
 type JsonChange = readonly [number, readonly JsonCell[], readonly JsonCell[] | null];
 
 /** What a worker's row says of where the changes of its last batch are. */
-type Written =
+type Written = { readonly content?: string } & (
   | { readonly changes: readonly JsonChange[] }
-  | { readonly ticket: string; readonly chunks: number };
+  | { readonly ticket: string; readonly chunks: number }
+);
+
+/** What tells the batch of a journal from others, where it left the checkpoint where it was. */
+export function contentOf(journal: string | null): string | undefined {
+  return journal?.endsWith('"}') ? (JSON.parse(journal) as Written).content : undefined;
+}
 
 /**
  * The changes of a batch, written down before it is decided, so that whoever comes next can write its
@@ -29,12 +35,13 @@ export class Journals {
     this.#tables = tables;
   }
 
-  /** Gives what the worker's row is to say; null for no changes. */
-  async write(changes: readonly RowChange[]): Promise<string | null> {
-    if (changes.length === 0) return null;
+  /** Gives what the worker's row is to say; null when there is nothing to say. */
+  async write(changes: readonly RowChange[], content: string | null): Promise<string | null> {
+    const last = content === null ? '' : `,"content":"${content}"`;
+    if (changes.length === 0) return content === null ? null : `{"changes":[]${last}}`;
     const chunks = chunked(changes.map((change) => JSON.stringify(this.#toJson(change))));
     if (chunks.length === 1 && (chunks[0]?.length ?? 0) <= limits.inlineJournalLengthMax) {
-      return `{"changes":${chunks[0]}}`;
+      return `{"changes":${chunks[0]}${last}}`;
     }
     const ticket = randomUUID();
     await mapBounded(chunks, 16, (body, chunk) =>
@@ -44,7 +51,7 @@ export class Journals {
         [this.#instance, ticket, chunk, body],
       ),
     );
-    return JSON.stringify({ ticket, chunks: chunks.length } satisfies Written);
+    return `{"ticket":"${ticket}","chunks":${chunks.length}${last}}`;
   }
 
   /** The changes of a batch; undefined when they are not there any more. */

@@ -66,10 +66,13 @@ await describeOn('cassandra', 'On Cassandra', (engine) => {
     let n = 0;
     return async (changes: readonly RowChange[]) => {
       const from = n === 0 ? {} : { [worker]: position(n) };
+      const after = n;
       n += 1;
       const to = { [worker]: position(n) };
       const { epoch } = lease;
-      expect(await generation.commit({ worker, epoch, from, to, tail: '', changes })).toEqual({
+      expect(
+        await generation.commit({ worker, epoch, from, to, after, tail: '', changes }),
+      ).toEqual({
         kind: 'applied',
       });
     };
@@ -170,8 +173,9 @@ await describeOn('cassandra', 'On Cassandra', (engine) => {
         if (lease.kind !== 'acquired') throw new Error('busy');
         const to = { 0: position(n + 1) };
         const changes = [put('ann', 10 * turn), put(`p${turn}`, 5)];
-        const batch = { worker: 0, epoch: lease.epoch, from: lease.checkpoint, to, tail: '' };
-        expect(await one.commit({ ...batch, changes })).toEqual({ kind: 'applied' });
+        const { epoch, checkpoint: from, batches: after } = lease;
+        const batch = { worker: 0, epoch, from, to, after, tail: '', changes };
+        expect(await one.commit(batch)).toEqual({ kind: 'applied' });
         n += 1;
       }
       const { value } = await reader.read((reads) => reads.ranks('scores', ['b']).counts([30, 5]));

@@ -158,7 +158,7 @@ end
  * One piece of a batch. KEYS: state, undo, where snapshots keep old values, then those of the buckets and
  * orders. ARGV: instance, worker, epoch, from, to, piece, pieces, the caller's time, whether what was
  * there before is kept when the batch is whole, the buckets, a hash of the whole batch, its tail, the
- * version of the borders that it was made for.
+ * version of the borders that it was made for, how many batches it follows.
  */
 export const commitScript = luaScript(`${prelude}${writing}${covering}
 local state, undo = KEYS[1], KEYS[2]
@@ -171,20 +171,22 @@ if found[1] ~= ARGV[1] then return { 'lost' } end
 local at, open = found[3], found[4]
 local borders = found[11] or ''
 local count, hash = string.match(found[9] or '', '^(%d+) (.*)$')
+count = tonumber(count or 0)
+local follows = tonumber(ARGV[14])
 local already = { 'already-applied', hash == ARGV[11] and 'this' or 'another' }
 local stale = { 'stale', found[2], at }
 if found[2] ~= epoch then return stale end
 local batch = from .. '>' .. to .. ' ' .. ARGV[11]
 if open then
   local done, which = string.match(open, '^(%d+) (.*)$')
-  if which ~= batch then return stale end
+  if which ~= batch or count ~= follows then return stale end
   if piece <= tonumber(done) then return { 'applied' } end
   if piece ~= done + 1 then return stale end
 elseif at ~= from then
   return at == to and already or stale
-elseif from == to and hash == ARGV[11] then
+elseif from == to and count == follows + 1 and hash == ARGV[11] then
   return already
-elseif piece ~= 1 then
+elseif count ~= follows or piece ~= 1 then
   return stale
 else
   if found[6] and isHolding(tonumber(found[7]), tonumber(ARGV[8])) and not covers(found[6], to) then
@@ -195,7 +197,7 @@ end
 if borders ~= ARGV[13] or found[12] then return { 'borders' } end
 local keeps = ARGV[9] == '1'
 local snapshots = openSnapshots(found, 12, 3)
-local mark = ((count or 0) + 1) .. ' ' .. piece .. ' ' .. batch
+local mark = digits(count + 1) .. ' ' .. piece .. ' ' .. batch
 local before = write(state, cmsgpack.unpack(ARGV[10]), KEYS, found[5], snapshots, keeps or pieces > 1,
   worker, mark, true)
 if keeps or pieces > 1 then
@@ -208,7 +210,7 @@ if piece < pieces then
   redis.call('HSET', state, 'open:' .. worker, piece .. ' ' .. batch)
   return { 'applied' }
 end
-redis.call('HSET', state, 'at:' .. worker, to, 'batch:' .. worker, ((count or 0) + 1) .. ' ' .. ARGV[11],
+redis.call('HSET', state, 'at:' .. worker, to, 'batch:' .. worker, digits(count + 1) .. ' ' .. ARGV[11],
   'tail:' .. worker, ARGV[12])
 if open then redis.call('HDEL', state, 'open:' .. worker) end
 if not keeps then

@@ -40,10 +40,10 @@ export async function commitBatch(
   }
   if (decided.kind === 'another') return { kind: 'already-applied' };
   if (decided.kind !== 'applied' && decided.kind !== 'already-applied') return decided;
-  const came = await Promise.all(others.map((shard) => send.pieces(shard)));
+  const came = await settled(others.map((shard) => send.pieces(shard)));
   const refused = came.find(isRefusal);
   if (refused) return refused;
-  const gone = await Promise.all([first, ...others].map((shard) => send.removals(shard)));
+  const gone = await settled([first, ...others].map((shard) => send.removals(shard)));
   const notGone = gone.find(isRefusal);
   if (notGone) return notGone;
   const isNew = [decided, ...came, ...gone].some(({ kind }) => kind === 'applied');
@@ -93,6 +93,18 @@ function hashOf(tail: string, pieces: readonly (readonly Piece[])[], hasRanges: 
 /** The head of a list in a piece: its kind and its length. */
 const listHeadBytes = 5;
 
+/**
+ * Waits for all, also where one fails: what is still on its way would come in between whoever brings the shards
+ * together next, and they would be taken for lost.
+ */
+async function settled(sent: readonly Promise<Sent>[]): Promise<Sent[]> {
+  const outcomes = await Promise.allSettled(sent);
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
+}
+
 class Sender {
   readonly #shards: Shards;
   readonly #batch: Batch;
@@ -126,7 +138,7 @@ class Sender {
     let applied = false;
     for (let first = 0; first < pieces.length; first += limits.piecesInFlightMax) {
       const some = pieces.slice(first, first + limits.piecesInFlightMax);
-      const results = await Promise.all(
+      const results = await settled(
         some.map((piece, n) => this.#one(names, piece, before + first + n + 1, total)),
       );
       for (const result of results) {
@@ -143,7 +155,7 @@ class Sender {
     piece: number,
     pieces: number,
   ): Promise<Sent> {
-    const { worker, epoch, from, to, tail } = this.#batch;
+    const { worker, epoch, from, to, tail, after } = this.#batch;
     const keepsUndo = this.#shards.names.length > 1 ? '1' : '0';
     const reply = await this.#shards.run(
       names,
@@ -152,7 +164,7 @@ class Sender {
       [
         ...[worker, epoch, encodeCheckpoint(from), encodeCheckpoint(to)],
         ...[piece, pieces, this.#now, keepsUndo, body, this.#hash, tail],
-        this.#borders,
+        ...[this.#borders, after],
       ],
     );
     return resultOf(reply);

@@ -45,6 +45,7 @@ await describeOn('redis', 'On one server', ({ url }) => {
       epoch: lease.epoch,
       from: lease.checkpoint,
       to: { 0: '0000000000000003' },
+      after: lease.batches,
       tail: '',
       changes: [change('ann', 12, 1), change('bob', 12, 2), change('cid', 7, 3)],
     });

@@ -113,6 +113,25 @@ await describeOn('redis', 'Shards that stand apart', ({ url }) => {
       },
     );
 
+    test.each([1, 2, 3])(
+      'that leaves the checkpoint where it is, after %i scripts, goes on beside a late copy of the one before',
+      async (scripts) => {
+        const opened = await openSample(url, { shards });
+        const share = await Share.take(opened.generation);
+        await share.commit(...changesOf(1));
+        const late = share.batch(changesOf(2), at(1));
+        await share.send(late);
+        const retry = share.batch(changesOf(3), at(1));
+        const cut = opened.over(breaking(opened.connection, scripts));
+        await expect(cut.commit(retry)).rejects.toThrow('the connection broke');
+        expect((await opened.generation.commit(late)).kind).toBe('stale');
+        expect(await share.send(retry)).toEqual({ kind: 'applied' });
+        expect(areEqual(await opened.shards.stamps())).toBe(true);
+        const rows = await rowsOf(opened.generation, entries);
+        expect(new Set(rows.map(({ score }) => score))).toEqual(new Set([3]));
+      },
+    );
+
     test('of somebody who lost the lease, and comes late, is taken back', async () => {
       const opened = await openSample(url, { shards });
       const share = await Share.take(opened.generation);
@@ -200,14 +219,16 @@ await describeOn('redis', 'Shards that stand apart', ({ url }) => {
           const batch = {
             ...share.batch(changesOf(n), at(n)),
             from: at(n - 1),
+            after: n - 1,
             epoch: later.epoch,
           };
           expect(await opened.generation.commit(batch)).toEqual({ kind: 'applied' });
         }
         await fail();
 
-        const batch = { ...share.batch(changesOf(6), at(6)), from: at(5), epoch: later.epoch };
-        expect((await opened.generation.commit(batch)).kind).toBe('stale');
+        const batch = { ...share.batch(changesOf(6), at(6)), from: at(5), after: 5 };
+        const { epoch } = later;
+        expect((await opened.generation.commit({ ...batch, epoch })).kind).toBe('stale');
         const next = await Share.take(opened.generation, 0, 'third');
         expect(next.checkpoint).toEqual(at(2));
         expect(next.epoch).toBeGreaterThan(later.epoch);

@@ -1,6 +1,7 @@
 import type { Clock } from '@annals/core';
 import { type Checkpoint, encodeCheckpoint } from '@annals/event-log';
 import {
+  type Acquired,
   type Batch,
   type CommitResult,
   type GenerationSnapshot,
@@ -31,7 +32,14 @@ import { bringTogether } from './recovery.ts';
 import { openSnapshot } from './redis-snapshot.ts';
 import { wordOf } from './replies.ts';
 import { setScript } from './scripts.ts';
-import { lowestOf, progressOf, Shards, storedCheckpoint } from './shards.ts';
+import {
+  batchesOf,
+  lowestOf,
+  progressOf,
+  Shards,
+  storedCheckpoint,
+  type WorkerStamp,
+} from './shards.ts';
 import { forgetScript } from './snapshot-scripts.ts';
 
 /** Times a batch is begun again as what stood in its way was mended. */
@@ -222,8 +230,10 @@ export class RedisGeneration implements GenerationStore {
     this.#closed = true;
   }
 
-  async #reached(worker: number): Promise<ShareProgress> {
-    return progressOf(await this.#shards.stamps(), worker);
+  async #reached(worker: number): Promise<Pick<Acquired, 'checkpoint' | 'tail' | 'batches'>> {
+    const stamps = await this.#shards.stamps();
+    const counts = stamps.map((shard) => batchesOf(shard[worker] as WorkerStamp));
+    return { ...progressOf(stamps, worker), batches: Math.min(...counts) };
   }
 
   #set(names: ShardNames, fields: readonly (string | number)[]) {

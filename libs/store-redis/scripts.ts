@@ -6,8 +6,8 @@ import { luaScript } from './connection.ts';
  *
  * The state of a shard is a hash: `instance`; `building` (1: no orders yet, 2: they are being made, 4: rows and
  * orders are filled together, 0: finished);
- * for each worker `epoch:N`, `at:N` (its checkpoint), `batch:N` (how many batches brought it there, and the
- * hash of the last), `tail:N` (what came with that) and `open:N` (pieces applied of a batch that is not whole yet, and which batch); `rows:T` counts the rows of a table, `changed:T:N` says which batch of a
+ * for each worker `epoch:N`, `at:N` (its checkpoint), `batch:N` (how many batches brought it there, which the
+ * next one must know, and the hash of the last), `tail:N` (what came with that) and `open:N` (pieces applied of a batch that is not whole yet, and which batch); `rows:T` counts the rows of a table, `changed:T:N` says which batch of a
  * worker last changed it; `snapshot:N` the open snapshots.
  * The first shard also has leases (`holder:N`, `until:N`), `held`, `held-until` and `paused`.
  * Where places are dealt by score: `borders` (the version of all borders) and `moving` (who changes them now); the

@@ -42,6 +42,7 @@ test('the example of the README', async () => {
     epoch: lease.epoch,
     from: lease.checkpoint,
     to: { 0: '0000000000000003' },
+    after: lease.batches,
     tail: '',
     changes: [change('ann', 12), change('bob', 12), change('cid', 7)],
   });

@@ -139,7 +139,9 @@ export function createState(database: DatabaseSync, spec: GenerationSpec): void 
        holder TEXT,
        until INTEGER NOT NULL,
        checkpoint TEXT NOT NULL,
-       tail TEXT NOT NULL
+       tail TEXT NOT NULL,
+       batches INTEGER NOT NULL DEFAULT 0,
+       stayed TEXT
      ) STRICT;
      CREATE TABLE annals_state (
        only INTEGER PRIMARY KEY CHECK (only = 1),
@@ -160,9 +162,31 @@ export function createState(database: DatabaseSync, spec: GenerationSpec): void 
        merges INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;`,
   );
-  const insert = database.prepare(`INSERT INTO annals_workers VALUES (?, 0, NULL, 0, '', '')`);
+  const insert = database.prepare(
+    `INSERT INTO annals_workers VALUES (?, 0, NULL, 0, '', '', 0, NULL)`,
+  );
   for (let worker = 0; worker < spec.workers; worker += 1) insert.run(worker);
   for (const table of spec.tables) database.exec(stageSql(table));
+}
+
+/** Files that were made before batches were counted begin to count where they are. */
+export function countBatches(database: DatabaseSync): void {
+  const counted = database.prepare(
+    `SELECT count(*) AS n FROM pragma_table_info('annals_workers') WHERE name = 'batches'`,
+  );
+  if (counted.get()?.n === 1) return;
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    // Another process may have come first.
+    if (counted.get()?.n === 0) {
+      database.exec('ALTER TABLE annals_workers ADD COLUMN batches INTEGER NOT NULL DEFAULT 0');
+      database.exec('ALTER TABLE annals_workers ADD COLUMN stayed TEXT');
+    }
+    database.exec('COMMIT');
+  } catch (error) {
+    database.exec('ROLLBACK');
+    throw error;
+  }
 }
 
 /** A checkpoint as `encodeCheckpoint` wrote it; anything else means that the file is damaged. */

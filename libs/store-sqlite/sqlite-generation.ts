@@ -1,14 +1,16 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Clock } from '@annals/core';
-import { type Checkpoint, coversAll, encodeCheckpoint, sameCheckpoint } from '@annals/event-log';
+import { type Checkpoint, encodeCheckpoint } from '@annals/event-log';
 import {
   type Batch,
   type CommitResult,
+  contentIfItStays,
   type GenerationSnapshot,
   type GenerationSpec,
   type GenerationStore,
   type HeldLease,
-  isHolding,
+  type JudgedShare,
+  judgeBatch,
   type Lease,
   type Row,
   type RowKey,
@@ -20,17 +22,14 @@ import { closedError, storeError } from './errors.ts';
 import { type FileIdentity, identityOf, sameFile } from './generation-file.ts';
 import { limits } from './limits.ts';
 import { RankedWriter } from './ranked-index.ts';
-import { indexesSql, type Marker, storedCheckpoint } from './schema.ts';
+import { countBatches, indexesSql, type Marker, storedCheckpoint } from './schema.ts';
 import { readCheckpoint, readShares } from './shares.ts';
 import { SqliteSnapshot } from './sqlite-snapshot.ts';
 import { TableRows } from './table-rows.ts';
 
 /** What a transaction starts from: one worker's share, and what holds for all of them. */
-interface WorkerState {
-  readonly epoch: number;
-  readonly checkpoint: Checkpoint;
+interface WorkerState extends JudgedShare {
   readonly building: boolean;
-  readonly hold: { readonly at: Checkpoint; readonly until: number } | undefined;
 }
 
 /** An open generation: one connection for writing, on one file. Everything runs on the caller's thread. */
@@ -70,6 +69,7 @@ export class SqliteGeneration implements GenerationStore {
     this.#closed = options.onClose;
     // A copy made with VACUUM INTO and put back is not in WAL mode.
     database.exec('PRAGMA journal_mode = WAL');
+    countBatches(database);
     // NORMAL syncs only when the WAL is written back: a power cut may take the last commits. It takes
     // their checkpoint with their rows, and the log, which is synced, has the events: they come again.
     database.exec('PRAGMA synchronous = NORMAL');
@@ -79,11 +79,12 @@ export class SqliteGeneration implements GenerationStore {
     this.#counts = new RankedWriter(database);
     this.#background = new BackgroundCheckpoint(this.path);
     this.#state = database.prepare(
-      `SELECT epoch, checkpoint, building, hold_at, hold_until
+      `SELECT epoch, checkpoint, batches, stayed, building, hold_at, hold_until
        FROM annals_workers, annals_state WHERE worker = ?`,
     );
     this.#setCheckpoint = database.prepare(
-      'UPDATE annals_workers SET checkpoint = ?, tail = ? WHERE worker = ?',
+      `UPDATE annals_workers SET checkpoint = ?, tail = ?, batches = batches + 1, stayed = ?
+       WHERE worker = ?`,
     );
     this.#building = database.prepare('SELECT building FROM annals_state');
     this.#instance = database.prepare('SELECT instance FROM annals_marker');
@@ -95,7 +96,8 @@ export class SqliteGeneration implements GenerationStore {
     return this.#write(() => {
       const held = this.#database
         .prepare(
-          'SELECT epoch, holder, until, checkpoint, tail FROM annals_workers WHERE worker = ?',
+          `SELECT epoch, holder, until, checkpoint, tail, batches
+           FROM annals_workers WHERE worker = ?`,
         )
         .get(worker);
       const current = held?.holder;
@@ -110,7 +112,8 @@ export class SqliteGeneration implements GenerationStore {
         .prepare('UPDATE annals_workers SET epoch = ?, holder = ?, until = ? WHERE worker = ?')
         .run(epoch, holder, now + ttlMs, worker);
       const checkpoint = storedCheckpoint(held?.checkpoint);
-      return { kind: 'acquired', epoch, checkpoint, tail: String(held?.tail) };
+      const batches = Number(held?.batches);
+      return { kind: 'acquired', epoch, checkpoint, tail: String(held?.tail), batches };
     });
   }
 
@@ -175,20 +178,15 @@ export class SqliteGeneration implements GenerationStore {
 
   #commit(batch: Batch): CommitResult {
     return this.#write(() => {
-      const { epoch, checkpoint, building, hold } = this.#stateOf(batch.worker);
-      if (epoch !== batch.epoch) return { kind: 'stale', epoch, checkpoint };
-      if (!sameCheckpoint(checkpoint, batch.from)) {
-        return sameCheckpoint(checkpoint, batch.to)
-          ? { kind: 'already-applied' }
-          : { kind: 'stale', epoch, checkpoint };
-      }
-      if (hold && isHolding(hold.until, this.#clock.now()) && !coversAll(hold.at, batch.to)) {
-        return { kind: 'held', at: hold.at };
-      }
+      const state = this.#stateOf(batch.worker);
+      const verdict = judgeBatch(batch, state, this.#clock.now());
+      if (verdict) return verdict;
+      const { building } = state;
       this.#tune(building);
       if (building) this.#writeBuilding(batch);
       else this.#writeLive(batch);
-      this.#setCheckpoint.run(encodeCheckpoint(batch.to), batch.tail, batch.worker);
+      const stayed = contentIfItStays(batch);
+      this.#setCheckpoint.run(encodeCheckpoint(batch.to), batch.tail, stayed, batch.worker);
       return { kind: 'applied' };
     });
   }
@@ -371,6 +369,8 @@ export class SqliteGeneration implements GenerationStore {
     return {
       epoch: Number(row?.epoch),
       checkpoint: storedCheckpoint(row?.checkpoint),
+      batches: Number(row?.batches),
+      stayed: typeof row?.stayed === 'string' ? row.stayed : null,
       building: row?.building === 1,
       hold:
         typeof holdAt === 'string'

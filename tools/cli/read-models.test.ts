@@ -325,8 +325,9 @@ describe('dead letters', () => {
         parked_at: event.recordedAt,
       },
     }));
-    const { checkpoint: from, epoch, tail } = lease;
-    const committed = await opened.commit({ worker: 0, epoch, from, to: from, tail, changes });
+    const { checkpoint: from, epoch, tail, batches: after } = lease;
+    const batch = { worker: 0, epoch, from, to: from, after, tail, changes };
+    const committed = await opened.commit(batch);
     expect(committed.kind).toBe('applied');
     await opened.release(0, epoch);
     await store.close();

@@ -54,6 +54,7 @@ export class HistoryFeeder {
   #now = start;
   #epoch = 0;
   #checkpoint: Checkpoint = {};
+  #batches = 0;
   #names = 0;
 
   private constructor(generation: GenerationStore) {
@@ -135,13 +136,13 @@ export class HistoryFeeder {
       this.naive.apply(event);
     }
     const { checkpoint: to } = page;
-    const batch = { worker: 0, epoch: this.#epoch, from: this.#checkpoint, to, tail: '' };
-    const result = await this.#generation.commit({ ...batch, changes: rows.changes() });
-    // A batch without events and rows, sent twice, is the same batch to some stores.
-    if (result.kind !== 'applied' && result.kind !== 'already-applied') {
-      throw new Error(`the batch was not applied: ${result.kind}`);
-    }
+    const result = await this.#generation.commit({
+      ...{ worker: 0, epoch: this.#epoch, from: this.#checkpoint, to },
+      ...{ after: this.#batches, tail: '', changes: rows.changes() },
+    });
+    if (result.kind !== 'applied') throw new Error(`the batch was not applied: ${result.kind}`);
     this.#checkpoint = page.checkpoint;
+    this.#batches += 1;
     // A read model may answer all reads of a turn of the event loop from one moment.
     await turnOver();
     return page.checkpoint;

@@ -85,8 +85,8 @@ beforeAll(async () => {
   const lease = await generation.acquire(0, 'test', Date.now(), 60_000);
   if (lease.kind !== 'acquired') throw new Error('busy');
   const changes = Array.from({ length: players }, (_, n) => row(n));
-  const batch = { worker: 0, epoch: lease.epoch, from: {}, to: { 0: '1' }, tail: '', changes };
-  expect(await generation.commit(batch)).toEqual({ kind: 'applied' });
+  const batch = { worker: 0, epoch: lease.epoch, from: {}, to: { 0: '1' }, after: 0, tail: '' };
+  expect(await generation.commit({ ...batch, changes })).toEqual({ kind: 'applied' });
   await generation.finishBuilding?.();
   await generation.close();
   await store.close();

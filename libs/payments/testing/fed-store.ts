@@ -72,17 +72,19 @@ export async function feed(
   const fold = new Fold({ projection });
   fold.reset((keys) => generation.load(keys), true);
   let from: Checkpoint = {};
+  let { batches: after } = lease;
   for (let end = false; !end; ) {
     const page = await log.read(from, { categories: projection.categories }, { limit: 60 });
     await fold.add(await projection.decode(page.events, cipher));
     const to = page.checkpoint;
     const changes = fold.changes();
-    const batch = { worker: 0, epoch: lease.epoch, from, to, tail: '', changes };
+    const batch = { worker: 0, epoch: lease.epoch, from, to, after, tail: '', changes };
     const result = await generation.commit(batch);
     if (result.kind !== 'applied' && result.kind !== 'already-applied')
       throw new Error(result.kind);
     fold.sealed();
     from = to;
+    after += 1;
     end = page.end;
   }
   await generation.finishBuilding?.();

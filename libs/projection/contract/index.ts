@@ -10,6 +10,7 @@ import { describeRanked } from './ranked.ts';
 import { describeRows } from './rows.ts';
 import type { StoreOpeners } from './site.ts';
 import { describeSnapshots } from './snapshots.ts';
+import { describeStaying } from './staying.ts';
 import { describeWorkers } from './workers.ts';
 
 export { describeKills } from './kills.ts';
@@ -33,6 +34,7 @@ export function describeProjectionStore(name: string, openers: StoreOpeners): vo
     describeGenerations(openers);
     describeRows(openers);
     describeCommits(openers);
+    describeStaying(openers);
     describeWorkers(openers);
     describeGoingBack(openers);
     describeLeases(openers);

@@ -62,6 +62,7 @@ export function describeInstances(openers: StoreOpeners): void {
               epoch,
               from: at(round),
               to: at(round + 1),
+              after: round,
               tail: '',
               changes: [putEntry(entry('b', `r${round}`, n))],
             }),

@@ -26,6 +26,7 @@ export function killBatch(worker: number, epoch: number, n: number): Batch {
     epoch,
     from: at(n - 1),
     to: at(n),
+    after: n - 1,
     tail: tailOf(at(n)),
     changes: [
       ...rows.map((row) => putEntry(entry(`w${worker}`, `p${row}`, n))),

@@ -2,6 +2,7 @@ import type { Checkpoint } from '@annals/event-log';
 import { expect } from 'vitest';
 import type { Cell, Row, Table } from '../projection.ts';
 import type {
+  Acquired,
   Batch,
   CommitResult,
   GenerationSnapshot,
@@ -81,9 +82,13 @@ export function tailOf(checkpoint: Checkpoint): string {
   return checkpoint[0] === undefined ? '' : `0:${checkpoint[0]}:1700000000000:é`;
 }
 
-/** The lease of a share that stands at `checkpoint`. */
-export function acquired(epoch: number, checkpoint: Checkpoint): Lease {
-  return { kind: 'acquired', epoch, checkpoint, tail: tailOf(checkpoint) };
+/** The lease of a share that stands at `checkpoint`: after one batch for each position, unless told. */
+export function acquired(
+  epoch: number,
+  checkpoint: Checkpoint,
+  batches = Number(checkpoint[0] ?? 0),
+): Lease {
+  return { kind: 'acquired', epoch, checkpoint, tail: tailOf(checkpoint), batches };
 }
 
 /** One worker's share as its projector has it: the lease, and how far it has come. */
@@ -92,37 +97,39 @@ export class Share {
   readonly worker: number;
   readonly epoch: number;
   checkpoint: Checkpoint;
+  batches: number;
   #at: number;
 
   private constructor(
     generation: GenerationStore,
     worker: number,
-    epoch: number,
-    checkpoint: Checkpoint,
+    { epoch, checkpoint, batches }: Acquired,
   ) {
     this.generation = generation;
     this.worker = worker;
     this.epoch = epoch;
     this.checkpoint = checkpoint;
+    this.batches = batches;
     this.#at = Number(checkpoint[0] ?? 0);
   }
 
   static async take(generation: GenerationStore, worker = 0, holder = 'first'): Promise<Share> {
     const lease = await generation.acquire(worker, holder, 1_000, 60_000);
     if (lease.kind !== 'acquired') throw new Error(`worker ${worker} is held by ${lease.holder}`);
-    return new Share(generation, worker, lease.epoch, lease.checkpoint);
+    return new Share(generation, worker, lease);
   }
 
   /** The next batch of this share, one position on. */
   batch(changes: readonly RowChange[] = [], to: Checkpoint = at(this.#at + 1)): Batch {
-    const { worker, epoch, checkpoint: from } = this;
-    return { worker, epoch, from, to, tail: tailOf(to), changes };
+    const { worker, epoch, checkpoint: from, batches: after } = this;
+    return { worker, epoch, from, to, after, tail: tailOf(to), changes };
   }
 
   async send(batch: Batch): Promise<CommitResult> {
     const result = await this.generation.commit(batch);
     if (result.kind === 'applied' || result.kind === 'already-applied') {
       this.checkpoint = batch.to;
+      this.batches = batch.after + 1;
       this.#at = Number(batch.to[0] ?? 0);
     }
     return result;

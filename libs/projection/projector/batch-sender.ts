@@ -63,6 +63,7 @@ export class BatchSender {
       } else if (result.kind === 'stale') {
         return { kind: 'again' };
       } else {
+        this.#pending.stored();
         return taken(batch);
       }
       if (this.#course.ended) return this.#course.ended;

@@ -19,6 +19,7 @@ interface Leased {
   readonly epoch: number;
   readonly checkpoint: Checkpoint;
   readonly tail: string;
+  readonly batches: number;
 }
 
 /** What is folded and not sent. It begins where the batch that was sent last ends. */
@@ -31,6 +32,8 @@ export class PendingBatch {
   readonly #tail: LogTail;
   #from: Checkpoint;
   #to: Checkpoint;
+  /** How many batches the store has of this share. */
+  #batches: number;
   #events = 0;
   #dataLength = 0;
   #since: number;
@@ -50,6 +53,7 @@ export class PendingBatch {
     this.#tail = new LogTail(leased.tail);
     this.#from = leased.checkpoint;
     this.#to = leased.checkpoint;
+    this.#batches = leased.batches;
     this.#since = clock.now();
   }
 
@@ -73,6 +77,11 @@ export class PendingBatch {
   /** A batch that was sealed ended there after all: the rest of its way is pending again. */
   beginAt(from: Checkpoint): void {
     this.#from = from;
+  }
+
+  /** The store has the batch that was sealed last. */
+  stored(): void {
+    this.#batches += 1;
   }
 
   /** These are folded. */
@@ -117,6 +126,7 @@ export class PendingBatch {
       epoch: this.#epoch,
       from: this.#from,
       to: this.#to,
+      after: this.#batches,
       tail: this.#tail.upTo(this.#to),
       changes,
     };

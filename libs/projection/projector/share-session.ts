@@ -1,5 +1,4 @@
 import {
-  type Checkpoint,
   covers,
   coversAll,
   type Delivery,
@@ -8,7 +7,7 @@ import {
 } from '@annals/event-log';
 import { ParkedStreams, readDeadLetters } from '../dead-letters.ts';
 import { shareOf } from '../shares.ts';
-import { type GenerationStore, StoreLostError } from '../store.ts';
+import { type Acquired, type GenerationStore, StoreLostError } from '../store.ts';
 import { BatchCommitter, type Committed } from './batch-committer.ts';
 import { type BatchLimits, batchLimits } from './batch-limits.ts';
 import { BatchSender } from './batch-sender.ts';
@@ -54,7 +53,7 @@ export class ShareSession {
     work: ShareWork,
     memory: ShareMemory,
     store: GenerationStore,
-    lease: { readonly epoch: number; readonly checkpoint: Checkpoint; readonly tail: string },
+    lease: Acquired,
     report: ReportStatus,
   ) {
     const course = this.#course;

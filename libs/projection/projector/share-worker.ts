@@ -1,15 +1,13 @@
 import { deadLetterTable } from '../dead-letters.ts';
 import { Fold } from '../fold.ts';
 import { openGeneration } from '../generations/make-generation.ts';
-import { type GenerationStore, type Lease, StoreLostError } from '../store.ts';
+import { type Acquired, type GenerationStore, type Lease, StoreLostError } from '../store.ts';
 import { divergence } from './log-tail.ts';
 import type { SessionEnd } from './session-course.ts';
 import { isDue, type ShareMemory } from './share-memory.ts';
 import { ShareSession } from './share-session.ts';
 import { initialStatus, messageOf, type ShareStatus } from './share-status.ts';
 import { projectorLimits, type ShareEnd, type ShareWork } from './share-work.ts';
-
-type Acquired = Lease & { readonly kind: 'acquired' };
 
 /** One worker on its share of one generation: session after session, until it is stopped or done. */
 export class ShareWorker {

@@ -47,14 +47,16 @@ export async function fillBoard(
   const lease = await generation.acquire(0, 'bench', clock.now(), 3_600_000);
   if (lease.kind === 'busy') throw new Error('somebody else has the lease');
   let from: Checkpoint = {};
+  let { batches: after } = lease;
   for (let first = 0; first < players; first += playersAtOnce) {
     const last = Math.min(players, first + playersAtOnce);
     const to = { 0: String(last).padStart(16, '0') };
     const changes = Array.from({ length: last - first }, (_, n) => changesOf(first + n)).flat();
-    const batch = { worker: 0, epoch: lease.epoch, from, to, tail: '', changes };
+    const batch = { worker: 0, epoch: lease.epoch, from, to, after, tail: '', changes };
     const { kind } = await generation.commit(batch);
     if (kind !== 'applied') throw new Error(`a batch was ${kind}`);
     from = to;
+    after += 1;
   }
   await generation.finishBuilding?.();
   const live = redisLiveReader({ ...where, liveGeneration: () => spec });
