@@ -105,7 +105,8 @@ export class TopicInMemory {
   #bring(): void {
     const records = this.records.slice(this.#feed?.from(0));
     if (records.length === 0) return;
-    this.#feed?.onBatch({ partition: 0, end: this.records.length, records });
+    const end = this.records.length;
+    this.#feed?.onBatch({ partition: 0, end, records, next: end });
   }
 }
 
