@@ -113,6 +113,8 @@ const guide = [
   'With `ANNALS_ROLES=all`, as it is unless told, one process serves HTTP and keeps the read models, on a thread of its own.',
   'On a cluster run some with `api`, behind a balancer, and some with `projector`: each of them serves `/healthz`,',
   '`/readyz` and `/metrics`. Of the projectors one works on a share of a read model and another takes over when it is gone.',
+  'Have whatever supervises them start them again: a process ends with exit code 1 where only a person can mend its log',
+  '([Kafka](kafka.md#the-log-in-a-topic)), and serves again after the first start that finds it right.',
   '',
   '```text',
   'ANNALS_ROLES=api',

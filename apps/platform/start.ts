@@ -50,6 +50,8 @@ export interface PlatformOptions {
   readonly visibleMsMax?: number;
   /** How long the start waits for a read model that is filled for the first time, in milliseconds. */
   readonly readableMsMax?: number;
+  /** A log has failed, and only an operator can mend that. */
+  readonly onFailed?: (error: Error) => void;
   /** While the replica of a log that is elsewhere catches up, before anything is served. */
   readonly onProgress?: (progress: LogProgress) => void;
   /** Checks every answer against its schema. For tests: it costs. */
@@ -88,7 +90,7 @@ export async function startPlatform(
 
 /** The parts of the platform that the roles of this process need, each closed with `opened`. */
 async function openParts(config: Config, options: PlatformOptions, opened: Closing[]) {
-  const { clock = systemClock, visibleMsMax, onProgress } = options;
+  const { clock = systemClock, visibleMsMax, onProgress, onFailed } = options;
   const roles = rolesOf(config);
   const settings = paymentsSettingsOf(config);
   const holder = `${hostname()}/${process.pid}/${newId()}`;
@@ -111,6 +113,7 @@ async function openParts(config: Config, options: PlatformOptions, opened: Closi
     clock,
     onReport: (level, message) => level !== 'info' && tell('log', message),
     ...(onProgress ? { onProgress } : {}),
+    ...(onFailed ? { onFailed } : {}),
   });
   opened.unshift({ name: 'log and keys', close: () => site.close() });
 

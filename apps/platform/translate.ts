@@ -34,6 +34,8 @@ function fromStore(code: string, store: string): Problem | undefined {
       return unavailable(`the disk of the ${store} is full: nothing was stored`, retryAfterSeconds);
     case 'read-only':
       return unavailable(`the ${store} cannot be written: nothing was stored`, retryAfterSeconds);
+    case 'io':
+      return unavailable(`the ${store} cannot be read or written`, retryAfterSeconds);
     case 'busy':
     case 'overloaded':
       return unavailable(`the ${store} is busy`, 1);

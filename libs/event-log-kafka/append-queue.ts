@@ -108,10 +108,12 @@ export class AppendQueue {
     this.#answerIfKnown(sent);
   }
 
-  /** Nobody follows the topic any more: what is under way cannot be known. */
+  /** Nobody follows the topic now: what is under way cannot be known. */
   abandon(detail: string): void {
-    for (const sent of this.#underWay.values()) this.#end(sent, { kind: 'unknown', detail });
     this.#waiting = [];
+    this.#linger?.cancel();
+    this.#linger = undefined;
+    for (const sent of this.#underWay.values()) this.#end(sent, { kind: 'unknown', detail });
   }
 
   /** Resolves when nothing is under way. */

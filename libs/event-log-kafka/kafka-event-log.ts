@@ -144,11 +144,11 @@ class KafkaLog implements KafkaEventLog {
       timers: engine.timers,
     });
     this.#followed = new FollowedTopic({
-      ...{ task, bodies, startFollower: engine.startFollower },
+      ...{ task, bodies, startFollower: engine.startFollower, timers: engine.timers },
       ...{ onReport: options.onReport, onProgress: options.onProgress },
       onOutcome: (outcome) => this.#queue.read(outcome),
-      onFailed: ({ message }) =>
-        this.#queue.abandon(`the topic is not followed any more: ${message}`),
+      onStalled: ({ message }) => this.#queue.abandon(`the topic is not followed: ${message}`),
+      onFailed: (error) => options.onFailed?.(error),
     });
   }
 

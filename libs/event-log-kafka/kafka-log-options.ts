@@ -38,6 +38,8 @@ export interface KafkaEventLogOptions extends Partial<Omit<TopicSettings, 'topic
   readonly socketFactory?: ISocketFactory;
   /** While the replica catches up, before the log is opened. */
   readonly onProgress?: (progress: CatchUpProgress) => void;
+  /** The topic is not followed any more, and only an operator can mend that: everything throws the error from here on. */
+  readonly onFailed?: (error: Error) => void;
   /** What kafkajs and the follower have to say. */
   readonly onReport?: OnReport;
 }

@@ -27,6 +27,8 @@ export interface OpenLogOptions {
   readonly readOnly?: boolean;
   /** While a replica catches up, before the log is open. */
   readonly onProgress?: (progress: LogProgress) => void;
+  /** The log has failed, and only an operator can mend that. It throws the error from here on. */
+  readonly onFailed?: (error: Error) => void;
   /** What an engine's client has to say: connections that were lost, a replica that is made anew. */
   readonly onReport?: TellReport;
 }
@@ -123,7 +125,8 @@ export function kafkaConnectionTo({ brokers, tls, login }: KafkaLogPlace): Kafka
 }
 
 async function openKafka(place: KafkaLogPlace, options: OpenLogOptions): Promise<OpenedLog> {
-  const { dataFolder, clock = systemClock, mustExist = false, onProgress, onReport } = options;
+  const { dataFolder, clock = systemClock, mustExist = false } = options;
+  const { onProgress, onFailed, onReport } = options;
   // Loaded where it is used: nothing else needs a Kafka client.
   const { kafkaEventLog, recordFormats } = await import('@annals/event-log-kafka');
   if (place.format !== undefined && !recordFormats.has(place.format)) {
@@ -145,6 +148,7 @@ async function openKafka(place: KafkaLogPlace, options: OpenLogOptions): Promise
       ...(place.reads === 'linearizable' ? { linearizableReads: true } : {}),
       ...(place.format === undefined ? {} : { writtenFormat: place.format }),
       ...(onProgress ? { onProgress } : {}),
+      ...(onFailed ? { onFailed } : {}),
       onReport: ({ level, message }) => onReport?.(level, message),
     }),
   );

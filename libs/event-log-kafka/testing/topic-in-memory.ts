@@ -17,8 +17,14 @@ export class TopicInMemory {
   readonly records: TopicRecord[] = [];
   /** Thrown by every commit of the replica until it is taken away. */
   commitFault: Error | undefined;
+  /** The same for opening the replica. */
+  openFault: Error | undefined;
   /** How many times a follower was started. */
   starts = 0;
+  /** Records stay in the topic and are not handed over. */
+  holdsBack = false;
+  /** Of the records that were handed over. */
+  bytesBrought = 0;
   #thread: FollowerThread | undefined;
   #ears: FollowerEars | undefined;
   #feed: FeedOptions | undefined;
@@ -59,12 +65,20 @@ export class TopicInMemory {
     this.#ears?.onExit();
   }
 
+  /** The follower's thread meets an error, says so and ends. */
+  failThread(error: EventLogError): void {
+    this.#thread?.end();
+    const { code, message } = error;
+    this.#ears?.onMessage({ kind: 'failed', error: { code, message, removed: false } });
+  }
+
   readonly #startFollower: StartFollower = (task, ears) => {
     this.starts += 1;
     const thread = new FollowerThread({
       ...{ task, formats: recordFormats, timers: systemTimers },
       feed: (options) => this.#feedOf(options),
       openReplica: (folder, partition) => {
+        if (this.openFault) throw this.openFault;
         const { replica, found } = openReplica(folder, partition);
         const settle = replica.settle.bind(replica);
         replica.settle = () => {
@@ -103,10 +117,13 @@ export class TopicInMemory {
   }
 
   #bring(): void {
-    const records = this.records.slice(this.#feed?.from(0));
+    const [feed, end] = [this.#feed, this.records.length];
+    if (this.holdsBack) setTimeout(() => this.#bring(), 5);
+    if (this.holdsBack || !feed) return;
+    const records = this.records.slice(feed.from(0));
     if (records.length === 0) return;
-    const end = this.records.length;
-    this.#feed?.onBatch({ partition: 0, end, records, next: end });
+    for (const { value } of records) this.bytesBrought += value?.length ?? 0;
+    feed.onBatch({ partition: 0, end, records, next: end });
   }
 }
 

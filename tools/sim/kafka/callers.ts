@@ -2,7 +2,7 @@ import { sha256 } from '@annals/core';
 import type { AppendResult, Expected, NewEvent, StreamPage } from '@annals/event-log';
 import { InvariantError } from '../trace.ts';
 import { idsOf, type NaiveOutcome, type NaiveRecord } from './naive-partition.ts';
-import type { SimProcess } from './sim-process.ts';
+import { isFullDisk, type SimProcess } from './sim-process.ts';
 import type { World } from './world.ts';
 
 /** An append as somebody asked for it, in one process; the same events may be asked for again elsewhere. */
@@ -162,7 +162,7 @@ export class Callers {
   #ended(process: SimProcess, call: Call, error: unknown): void {
     this.#open.delete(call);
     call.told = 'died';
-    if (process.isDead || process.stopped) return;
+    if (process.isDead || process.stopped || isFullDisk(error)) return;
     this.#guard(() => {
       throw new InvariantError('answers', `an append has thrown: ${String(error)}`);
     });
