@@ -15,6 +15,7 @@ test.each([
   ['unreachable', made('KafkaJSConnectionError', 'connect ECONNREFUSED')],
   ['unreachable', made('KafkaJSBrokerNotFound', 'no broker')],
   ['unreachable', made('KafkaJSNumberOfRetriesExceeded', new Error('x'), { retryCount: 3 })],
+  ['unreachable', new Error('Broker not connected')],
   ['refused', denied],
   ['refused', made('KafkaJSNonRetriableError', denied, { cause: denied })],
   ['refused', protocol('ILLEGAL_SASL_STATE')],
