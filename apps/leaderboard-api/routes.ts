@@ -58,7 +58,7 @@ const readProblems = [
   'archive-lost',
   'archive-unknown',
 ];
-const writeProblems = ['log-overloaded', 'write-outcome-unknown'];
+const writeProblems = ['log-overloaded', 'log-unreachable', 'write-outcome-unknown'];
 
 interface ReadRequest {
   readonly query: {

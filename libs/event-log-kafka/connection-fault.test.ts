@@ -1,7 +1,7 @@
 import { EventLogError } from '@annals/event-log';
 import * as kafkajs from 'kafkajs';
 import { expect, test } from 'vitest';
-import { connectionFault } from './connection-fault.ts';
+import { connectionFault, isRefusal } from './connection-fault.ts';
 
 // Their constructors are not in the client's types.
 type Made = { readonly [name: string]: new (...given: unknown[]) => Error };
@@ -26,6 +26,12 @@ test.each([
   const fault = connectionFault(error, ['h:1', 'h:2']);
   expect(fault).toMatchObject({ name: 'EventLogError', code, cause: error });
   expect(fault.message).toMatch(/^Kafka at h:1, h:2: /);
+});
+
+test('a refusal is told from a broker that is away', () => {
+  expect(isRefusal(protocol('CLUSTER_AUTHORIZATION_FAILED'))).toBe(true);
+  expect(isRefusal(made('KafkaJSNonRetriableError', denied, { cause: denied }))).toBe(true);
+  expect(isRefusal(made('KafkaJSBrokerNotFound', 'no broker'))).toBe(false);
 });
 
 test('what is an error of a log already stays what it is', () => {

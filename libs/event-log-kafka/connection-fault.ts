@@ -11,10 +11,9 @@ const unreachables =
 export function connectionFault(error: unknown, brokers: readonly string[]): EventLogError {
   if (error instanceof EventLogError) return error;
   const names = namesOf(error);
-  const isOne = (pattern: RegExp) => names.some((name) => pattern.test(name));
   const said = saidOf(error, names);
-  const isAway = isOne(unreachables) || said === noAnswer;
-  const code = isOne(refusals) ? 'refused' : isAway ? 'unreachable' : 'io';
+  const isAway = names.some((name) => unreachables.test(name)) || said === noAnswer;
+  const code = isRefusal(error) ? 'refused' : isAway ? 'unreachable' : 'io';
   return new EventLogError(code, `Kafka at ${brokers.join(', ')}: ${said}`, { cause: error });
 }
 
@@ -29,6 +28,11 @@ function saidOf(error: unknown, names: readonly string[]): string {
   return reason === 'Broker not connected'
     ? noAnswer
     : reason.replace(`Connection error: ${noKafka}`, noKafka);
+}
+
+/** Whether a broker has answered, and does not let us. */
+export function isRefusal(error: unknown): boolean {
+  return namesOf(error).some((name) => refusals.test(name));
 }
 
 /** Of several errors kafkajs says only that there were some. */
