@@ -42,8 +42,9 @@ function fromStore(code: string, store: string): Problem | undefined {
     case 'catching-up':
       return unavailable(`the ${store} is catching up`, retryAfterSeconds);
     case 'unreachable':
-    case 'refused':
       return unavailable(`the ${store} does not answer`, retryAfterSeconds);
+    case 'refused':
+      return unavailable(`the ${store} refuses this service`, retryAfterSeconds);
     case 'closed':
       return unavailable('the service is stopping', 1);
     default:

@@ -186,6 +186,7 @@ class KafkaLog implements KafkaEventLog {
     const stampedAt = this.#clock.now();
     const record = this.#encode(partition, stream, { kind: 'append', expected, stampedAt, events });
     const answer = await this.#queue.send({ ...record, partition, isBarrier: false });
+    if (answer.kind === 'denied') throw new EventLogError('refused', answer.detail);
     if (answer.kind !== 'seen') return answer;
     throw new Error('an append was answered like a barrier');
   }
@@ -269,6 +270,7 @@ class KafkaLog implements KafkaEventLog {
     const record = this.#encode(partition, undefined, { kind: 'barrier' });
     const answer = await this.#queue.send({ ...record, partition, isBarrier: true });
     if (answer.kind === 'seen') resolve();
+    else if (answer.kind === 'denied') reject(new EventLogError('refused', answer.detail));
     else {
       const message = `the barrier was not read back in time: ${answer.kind}`;
       reject(new EventLogError('unreachable', message));
