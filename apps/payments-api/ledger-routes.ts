@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
-import { decodeCheckpoint, encodeCheckpoint } from '@annals/event-log';
-import { logErrors, type Problem, type Route, route, timestamp } from '@annals/http';
+import { coversAll, decodeCheckpoint, encodeCheckpoint } from '@annals/event-log';
+import { logErrors, Problem, type Route, route, timestamp } from '@annals/http';
 import {
   type EntriesQuery,
   type LedgerEntry,
@@ -11,7 +11,6 @@ import {
 } from '@annals/payments';
 import { z } from 'zod';
 import { isoTime } from './answers.ts';
-import { problemOf } from './errors.ts';
 import {
   accountSchema,
   asOf,
@@ -23,7 +22,7 @@ import {
 import { limits } from './limits.ts';
 import type { PaymentsApiMeans } from './means.ts';
 import { decodeCursor, encodeCursor, nextCursor, pageQuery } from './pages.ts';
-import { answered, minPositionOf, waitFor } from './reads.ts';
+import { answered, askFrom, minPositionOf } from './reads.ts';
 import { scopes } from './scopes.ts';
 
 /** The books. */
@@ -207,12 +206,12 @@ function exportRoute(means: PaymentsApiMeans): Route {
     response: z.string(),
     problems: readProblems,
     handler: async (request, reply) => {
-      const problem = await waitFor(means, 'ledger', minPositionOf(request));
-      if (problem) return problem;
       const before = request.query.before ?? means.clock.now();
       const filter = filterOf({ ...request.query, before });
-      const first = await means.ledger.entries({ ...filter, limit: limits.exportPageEntries });
-      if (first.kind === 'lost') return problemOf(first, 'ledger');
+      const first = await askFrom(means, 'ledger', minPositionOf(request), () =>
+        means.ledger.entries({ ...filter, limit: limits.exportPageEntries }),
+      );
+      if (first instanceof Problem) return first;
       return reply
         .header('content-type', 'text/csv; charset=utf-8')
         .header('content-disposition', 'attachment; filename="ledger.csv"')
@@ -238,6 +237,7 @@ async function* csvOf(
     });
     // The answer has begun: cut off, it cannot be taken for a whole one.
     if (next.kind === 'lost') throw new Error('the ledger was lost during an export');
+    if (!coversAll(next.asOf, page.asOf)) throw new Error('the ledger went back during an export');
     page = next;
   }
 }
@@ -267,11 +267,8 @@ function trialBalanceRoute(means: PaymentsApiMeans): Route {
       const asked = balanceQuery(request.query);
       if (asked instanceof Error) return asked;
       const minimum = minPositionOf(request) ?? request.query.checkpoint;
-      const problem = await waitFor(means, 'ledger', minimum);
-      if (problem) return problem;
-      const read = await means.ledger.trialBalance(asked);
-      if (read.kind === 'ahead') return problemOf({ kind: 'late' }, 'ledger');
-      if (read.kind === 'lost') return problemOf(read, 'ledger');
+      const read = await askFrom(means, 'ledger', minimum, () => means.ledger.trialBalance(asked));
+      if (read instanceof Problem) return read;
       const data = read.rows.map((row) => ({ kind: row.kind, ...shownSums(row) }));
       return { data, as_of: encodeCheckpoint(read.asOf) };
     },

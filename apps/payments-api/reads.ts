@@ -1,6 +1,7 @@
 import { type Checkpoint, coversAll, decodeCheckpoint, encodeCheckpoint } from '@annals/event-log';
 import { logErrors, Problem } from '@annals/http';
 import type { Answer, Checkout, Followed, OrderFold } from '@annals/payments';
+import { coveringAnswer } from '@annals/projection';
 import { paymentsErrors, problemOf } from './errors.ts';
 import { limits } from './limits.ts';
 import type { PaymentsApiMeans } from './means.ts';
@@ -19,10 +20,7 @@ export function minPositionOf({ query, headers }: ReadRequest): string | undefin
   return query['min-position'] ?? headers['min-position'];
 }
 
-/**
- * A read as it is answered: what `ask` found once the read model has come to `min-position`, with the checkpoint it is
- * good for; or the problem that it came to.
- */
+/** A read as it is answered: what `ask` found, with the checkpoint it is good for; or the problem that it came to. */
 export async function answered<T extends object, Body extends object>(
   means: PaymentsApiMeans,
   projection: Projection,
@@ -30,16 +28,51 @@ export async function answered<T extends object, Body extends object>(
   ask: () => Promise<Answer<T>>,
   show: (answer: Extract<Answer<T>, { readonly kind: 'answer' }>) => Body | Problem,
 ): Promise<(Body & { readonly as_of: string }) | Problem> {
-  const problem = await waitFor(means, projection, minPositionOf(request));
-  if (problem) return problem;
-  const answer = await ask();
-  if (answer.kind === 'lost') return problemOf({ kind: 'lost' }, projection);
-  const found = answer as Extract<Answer<T>, { readonly kind: 'answer' }>;
+  const found = await askFrom(means, projection, minPositionOf(request), ask);
+  if (found instanceof Problem) return found;
   const body = show(found);
-  return body instanceof Problem ? body : { ...body, as_of: encodeCheckpoint(answer.asOf) };
+  return body instanceof Problem ? body : { ...body, as_of: encodeCheckpoint(found.asOf) };
 }
 
-/** Waits until a read model has come to a position; what to say instead when it won't. */
+type Found<T> = Extract<Answer<T>, { readonly kind: 'answer' }>;
+
+/** `ahead`: a read model that has not come as far as the question itself. */
+type Asked<T> = Answer<T> | { readonly kind: 'ahead' };
+
+/** Asks a read model; with a position, for an answer that covers it. What to say instead when there is none in time. */
+export async function askFrom<T extends object>(
+  means: PaymentsApiMeans,
+  projection: Projection,
+  minPosition: string | undefined,
+  ask: () => Promise<Asked<T>>,
+): Promise<Found<T> | Problem> {
+  const answer = await asked(means, projection, minPosition, ask);
+  if (answer instanceof Problem) return answer;
+  if (answer.kind === 'answer') return answer as Found<T>;
+  return problemOf({ kind: answer.kind === 'lost' ? 'lost' : 'late' }, projection);
+}
+
+async function asked<T extends object>(
+  means: PaymentsApiMeans,
+  projection: Projection,
+  minPosition: string | undefined,
+  ask: () => Promise<Asked<T>>,
+): Promise<Asked<T> | Problem> {
+  if (minPosition === undefined) return ask();
+  const checkpoint = decodeCheckpoint(minPosition);
+  if (!checkpoint) return invalidPosition();
+  const read = await coveringAnswer<Asked<T>, Problem>(checkpoint, {
+    ...{ clock: means.clock, visibleMsMax: visibleMsMaxOf(means), ask },
+    wait: (msMax) => waitUntil(means, projection, checkpoint, msMax),
+    coveredBy: (answer) => {
+      if (answer.kind === 'ahead') return {};
+      return answer.kind === 'answer' ? answer.asOf : undefined;
+    },
+  });
+  return read === 'late' ? problemOf({ kind: 'late' }, projection) : read;
+}
+
+/** Waits until a read model has come to a position, where what is read comes from the log itself. */
 export async function waitFor(
   means: PaymentsApiMeans,
   projection: Projection,
@@ -48,12 +81,25 @@ export async function waitFor(
   if (minPosition === undefined) return undefined;
   const checkpoint = decodeCheckpoint(minPosition);
   if (!checkpoint) return invalidPosition();
+  return waitUntil(means, projection, checkpoint, visibleMsMaxOf(means));
+}
+
+function visibleMsMaxOf({ visibleMsMax = limits.visibleMsMax }: PaymentsApiMeans): number {
+  return visibleMsMax;
+}
+
+async function waitUntil(
+  means: PaymentsApiMeans,
+  projection: Projection,
+  checkpoint: Checkpoint,
+  msMax: number,
+): Promise<Problem | undefined> {
   const readModel: Followed = means[readModelOf[projection]];
   let reached = await readModel.waitFor(checkpoint, 0);
   if (reached === 'late') {
     const ahead = await aheadOfLog(means, checkpoint);
     if (ahead) return ahead;
-    reached = await readModel.waitFor(checkpoint, means.visibleMsMax ?? limits.visibleMsMax);
+    reached = await readModel.waitFor(checkpoint, msMax);
   }
   return reached === 'reached' ? undefined : problemOf({ kind: reached }, projection);
 }
@@ -95,13 +141,12 @@ export async function findCheckout(
   id: string,
   only?: string,
 ): Promise<FoundCheckout | Problem> {
-  const problem = await waitFor(means, 'payments', minPositionOf(request));
-  if (problem && problem.status < 500) return problem;
-  if (!problem) {
-    const answer = await means.paymentsRead.checkout(id, only);
-    if (answer.kind === 'answer' && answer.checkout) {
-      return { checkout: answer.checkout, asOf: encodeCheckpoint(answer.asOf) };
-    }
+  const found = await askFrom(means, 'payments', minPositionOf(request), () =>
+    means.paymentsRead.checkout(id, only),
+  );
+  if (found instanceof Problem && found.status < 500) return found;
+  if (!(found instanceof Problem) && found.checkout) {
+    return { checkout: found.checkout, asOf: encodeCheckpoint(found.asOf) };
   }
   const { state, checkpoint } = await means.payments.checkout(id);
   if (!state) return unknownCheckout(id);

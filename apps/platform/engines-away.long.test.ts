@@ -93,6 +93,22 @@ await describeOn(
       expect(await write(cluster, 12)).toMatchObject({ status: 200, body: { total: 12 } });
     });
 
+    test('paused: reads are 503 and writes are taken, and the first read after it is right', async (context) => {
+      const cluster = await serving(other('kafka', context), redis);
+      const [api] = cluster.apis;
+      await redis.act('pause', 1);
+      const detail = expect.stringContaining('(Redis) does not answer');
+      const unavailable = { status: 503, body: { code: 'unavailable', detail } };
+      expect(await read(cluster)).toMatchObject(unavailable);
+      expect(await write(cluster, 11)).toMatchObject({ status: 202, body: { total: null } });
+      const erased = await api.call('DELETE /v1/players/bob');
+      expect(erased).toMatchObject({ status: 202 });
+      await redis.act('resume', 1);
+      expect((await read(cluster))?.status).toBe(200);
+      await expectScore(cluster, 11);
+      expect(await write(cluster, 12)).toMatchObject({ status: 200, body: { total: 12 } });
+    });
+
     test('killed, and empty when it is back: nothing is started again by hand', async (context) => {
       const cluster = await serving(other('kafka', context), redis);
       // What it keeps on disk says so, too: it is empty when it is back.

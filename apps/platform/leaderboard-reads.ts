@@ -140,7 +140,13 @@ async function visible(
   }
 }
 
-const storeErrors: ReadonlySet<string> = new Set(['RedisStoreError', 'CassandraStoreError']);
+/** How long a store may take before a request is told that it is away: projectors and rebuilds have more patience. */
+export const answerMsMax = 5_000;
+
+const storeErrors: ReadonlyMap<string, string> = new Map([
+  ['RedisStoreError', 'Redis'],
+  ['CassandraStoreError', 'Cassandra'],
+]);
 const awayCodes: ReadonlySet<string> = new Set([
   'unreachable',
   'unknown-outcome',
@@ -161,4 +167,9 @@ export function isUnreadable(error: unknown): boolean {
 export function isStoreAway(error: unknown): error is Error {
   if (!(error instanceof Error) || !storeErrors.has(error.name)) return false;
   return awayCodes.has(String((error as { readonly code?: unknown }).code));
+}
+
+/** The engine that an error of a store comes from. */
+export function engineOf(error: Error): string | undefined {
+  return storeErrors.get(error.name);
 }

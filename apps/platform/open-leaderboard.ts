@@ -19,6 +19,7 @@ import {
 import { divergedGenerations, type GenerationDirectory, type Projection } from '@annals/projection';
 import type { Site } from '@annals/projector';
 import {
+  answerMsMax,
   isStoreAway,
   isUnreadable,
   type LeaderboardReads,
@@ -117,10 +118,11 @@ async function readsOf(
     });
   };
   const { clock } = site;
-  const live = leaderboardReads(site.liveFor(projection, { liveGeneration, diverged }), clock);
+  const served = { diverged, answerMsMax };
+  const live = leaderboardReads(site.liveFor(projection, { liveGeneration, ...served }), clock);
   if (!servesOlder) return live;
   const before = () => olderGeneration(generations.state(projection.name), projection.version);
-  const older = site.liveFor(projection, { liveGeneration: before, diverged });
+  const older = site.liveFor(projection, { liveGeneration: before, ...served });
   return withOlder(live, leaderboardReads(older, clock));
 }
 

@@ -29,6 +29,7 @@ import {
   pspRouting,
   type Site,
 } from '@annals/projector';
+import { answerMsMax } from './leaderboard-reads.ts';
 
 export interface OpenPayments {
   readonly routes: readonly Route[];
@@ -69,7 +70,7 @@ export async function openPayments(
   const log = site.logOf('payments');
   const means = { log, cipher, clock };
   await beginReactors(means, reactorsOfPayments);
-  const reads = await paymentsReads(site, generations);
+  const reads = await paymentsReads(site, generations, { answerMsMax });
   const { ledger, wallets } = reads;
   const finance = new Finance(means);
   const releases = settings && { above: settings.releaseAbove, finance };

@@ -15,6 +15,10 @@ describe('what a handler throws', () => {
     [new EventLogError('closed', 'x'), 'the service is stopping'],
     [new SubjectKeyStoreError('busy', 'x'), 'the store of the keys of personal data is busy'],
     [new ApiKeysUnavailableError('retrying'), 'keys cannot be checked right now'],
+    [
+      Object.assign(new Error('x'), { name: 'RedisStoreError', code: 'unreachable' }),
+      'the store of the read models (Redis) does not answer',
+    ],
     [new ReadModelBuildingError(), 'the read model is filled for the first time'],
   ])('is a 503 with Retry-After when it passes by itself: %s', (error, reason) => {
     const problem = translate(error);

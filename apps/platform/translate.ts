@@ -3,7 +3,12 @@ import { type Problem, unavailable } from '@annals/http';
 import { ApiKeysUnavailableError } from '@annals/iam';
 import { PaymentsBuildingError } from '@annals/projector';
 import { SubjectKeyStoreError } from '@annals/subject-keys';
-import { isStoreAway, ReadModelBuildingError, ReadModelVersionError } from './leaderboard-reads.ts';
+import {
+  engineOf,
+  isStoreAway,
+  ReadModelBuildingError,
+  ReadModelVersionError,
+} from './leaderboard-reads.ts';
 
 const retryAfterSeconds = 5;
 
@@ -19,7 +24,8 @@ export function translate(error: unknown): Problem | undefined {
     return unavailable('keys cannot be checked right now', retryAfterSeconds);
   }
   if (isStoreAway(error)) {
-    return unavailable('the store of the read models does not answer', retryAfterSeconds);
+    const store = `the store of the read models (${engineOf(error)})`;
+    return unavailable(`${store} does not answer`, retryAfterSeconds);
   }
   if (error instanceof EventLogError) return fromStore(error.code, 'event log');
   if (error instanceof SubjectKeyStoreError) {

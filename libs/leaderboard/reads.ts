@@ -3,7 +3,7 @@ import { encodeCheckpoint } from '@annals/event-log';
 import type { BoardDirectory } from './board-directory.ts';
 import { decidePeriod } from './decide.ts';
 import { defaultBoardId, type Ties } from './input.ts';
-import { type WaitMeans, waitForPosition } from './min-position.ts';
+import { askFrom, type WaitMeans } from './min-position.ts';
 import type { Late, Refused } from './outcome.ts';
 import type { Answer, LeaderboardReadModel, Lost, NamedPlayer } from './read-model/port.ts';
 import type { BoardSettings } from './state.ts';
@@ -68,7 +68,7 @@ export interface BoardInPeriod {
   readonly settings: BoardSettings;
 }
 
-/** Asks the read model of a board in a period, once its answers cover the position that was named. */
+/** Asks the read model of a board in a period, for an answer that covers the position that was named. */
 export async function readBoard<T>(
   means: ReadMeans,
   options: ReadOptions,
@@ -80,12 +80,9 @@ export async function readBoard<T>(
   const decided = decidePeriod(board, id, options.period, clock.now());
   if (decided.kind === 'refused') return decided;
   const { settings, period } = decided;
-  if (options.minPosition !== undefined) {
-    const missed = await waitForPosition(means, options.minPosition);
-    if (missed) return missed;
-  }
-  const answer = await ask({ board: id, period, order: settings.order, settings });
-  if (answer.kind === 'lost') return answer;
+  const on = { board: id, period, order: settings.order, settings };
+  const answer = await askFrom(means, options.minPosition, () => ask(on));
+  if (answer.kind !== 'answer') return answer;
   const closed = board?.closed.has(period) ?? false;
   return { ...answer, board: id, period, closed, asOf: encodeCheckpoint(answer.asOf) };
 }
@@ -94,8 +91,6 @@ export async function readPlayer(
   means: WaitMeans & { readonly readModel: Pick<LeaderboardReadModel, 'waitFor' | 'player'> },
   { userId, minPosition }: { readonly userId: string; readonly minPosition?: string },
 ): Promise<PlayerRead> {
-  const missed = minPosition === undefined ? undefined : await waitForPosition(means, minPosition);
-  if (missed) return missed;
-  const answer = await means.readModel.player(userId);
-  return answer.kind === 'lost' ? answer : { ...answer, asOf: encodeCheckpoint(answer.asOf) };
+  const answer = await askFrom(means, minPosition, () => means.readModel.player(userId));
+  return answer.kind === 'answer' ? { ...answer, asOf: encodeCheckpoint(answer.asOf) } : answer;
 }

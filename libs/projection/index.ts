@@ -1,3 +1,4 @@
+export { type CoveringAnswerMeans, coveringAnswer } from './covering-answer.ts';
 export {
   type DeadLetter,
   deadLetterLimits,

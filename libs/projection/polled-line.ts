@@ -6,7 +6,7 @@ import { WaitingLine } from './waiting-line.ts';
 export interface PolledLineOptions {
   readonly clock: Clock;
   /** What can be read now covers this; undefined when nothing can be read yet. */
-  readonly look: () => Promise<Checkpoint | 'lost' | undefined>;
+  readonly look: () => Promise<Looked>;
   readonly waitersMax: number;
   /** Between two looks, milliseconds; a quiet store is looked at less and less often. */
   readonly pollMsMin: number;
@@ -14,6 +14,13 @@ export interface PolledLineOptions {
   /** Looks without a change after which the poller slows down by a millisecond. */
   readonly quietLooksInStep: number;
 }
+
+type Looked = Checkpoint | 'lost' | undefined;
+
+/** How soon after its limit somebody is let go whom a store that hangs would keep. */
+const sliceMs = 50;
+/** So long may the look take that tells somebody what is there who does not want to wait. */
+const askingMsMax = 1_000;
 
 /** Those who wait for a checkpoint of a store that does not tell: one poller asks for all of them. */
 export class PolledLine {
@@ -28,17 +35,24 @@ export class PolledLine {
     this.#elapsed = new ElapsedTime(options.clock);
   }
 
-  /** Waits until what can be read covers `checkpoint`. An aborted wait is a `timeout`, and so is one too many. */
+  /**
+   * Waits until what can be read covers `checkpoint`, and not longer, whatever the store does. An aborted wait is a
+   * `timeout`, and so is one too many.
+   */
   async waitFor(
     checkpoint: Checkpoint,
     { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<'reached' | 'timeout' | 'lost'> {
-    const looked = await this.#options.look();
+    const begun = this.#elapsed.ms();
+    const deadline = begun + timeoutMs;
+    const lookedUntil = timeoutMs > 0 ? deadline : begun + askingMsMax;
+    const isGivenUp = () => this.#closed || signal?.aborted === true;
+    const looked = await this.#look(() => !isGivenUp() && this.#elapsed.ms() < lookedUntil);
+    if (looked === 'hangs') return 'timeout';
     if (looked === 'lost') return 'lost';
     if (looked !== undefined && coversAll(looked, checkpoint)) return 'reached';
     const isFull = this.#line.size >= this.#options.waitersMax;
-    if (this.#closed || timeoutMs <= 0 || signal?.aborted || isFull) return 'timeout';
-    const deadline = this.#elapsed.ms() + timeoutMs;
+    if (isGivenUp() || isFull || deadline <= this.#elapsed.ms()) return 'timeout';
     const waited = this.#line.wait({ checkpoint, deadline }, looked ?? {}, signal);
     if (!this.#polling) void this.#poll();
     return waited;
@@ -53,12 +67,16 @@ export class PolledLine {
   /** The one poller that serves all runs only while somebody waits. */
   async #poll(): Promise<void> {
     this.#polling = true;
-    const { clock, look, pollMsMin, pollMsMax, quietLooksInStep } = this.#options;
+    const { clock, pollMsMin, pollMsMax, quietLooksInStep } = this.#options;
     let seen = '';
     let quiet = 0;
     while (!this.#closed && this.#line.size > 0) {
       try {
-        const looked = await look();
+        const looked = await this.#look(() => {
+          this.#line.expire(this.#elapsed.ms());
+          return !this.#closed && this.#line.size > 0;
+        });
+        if (looked === 'hangs') break;
         if (looked === 'lost') this.#line.settleAll('lost');
         else if (looked) this.#line.advance(looked);
         const state = JSON.stringify(looked);
@@ -71,5 +89,24 @@ export class PolledLine {
       await clock.sleep(Math.min(pollMsMax, pollMsMin + Math.floor(quiet / quietLooksInStep)));
     }
     this.#polling = false;
+  }
+
+  /** What a look finds; `hangs` as soon as nobody waits for it any more. */
+  async #look(isWaitedFor: () => boolean): Promise<Looked | 'hangs'> {
+    const looking = this.#options.look();
+    for (;;) {
+      const stop = new AbortController();
+      const slice = this.#options.clock.sleep(sliceMs, stop.signal).then(() => 'hangs' as const);
+      try {
+        const looked = await Promise.race([looking, slice]);
+        if (looked !== 'hangs') return looked;
+      } finally {
+        stop.abort();
+      }
+      if (isWaitedFor()) continue;
+      // Whatever it comes to, nobody is there to be told.
+      looking.catch(() => undefined);
+      return 'hangs';
+    }
   }
 }

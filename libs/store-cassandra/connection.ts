@@ -28,6 +28,14 @@ export interface Page {
   readonly next: string | undefined;
 }
 
+export interface ConnectionOptions {
+  /**
+   * After how long a statement that may be repeated fails, with all that it was sent again for: for those who must
+   * answer sooner than others. Without it each sending has `limits.requestMsMax`.
+   */
+  readonly answerMsMax?: number;
+}
+
 /**
  * One client of a cluster, shared by all that a process does there. Every statement is prepared; at
  * most 256 are on their way; those that may be repeated are, a few times.
@@ -37,10 +45,12 @@ export class CassandraConnection {
   readonly #client: cassandra.Client;
   readonly #inFlight = new InFlight(limits.inFlightMax, limits.waitingMax);
   readonly #serial: number;
+  readonly #answerMsMax: number | undefined;
   #closed = false;
 
-  constructor(place: CassandraPlace) {
+  constructor(place: CassandraPlace, { answerMsMax }: ConnectionOptions = {}) {
     this.place = place;
+    this.#answerMsMax = answerMsMax;
     this.#serial = place.serial === 'serial' ? consistencies.serial : consistencies.localSerial;
     const { credentials } = place;
     this.#client = new cassandra.Client({
@@ -55,11 +65,18 @@ export class CassandraConnection {
         prepare: true,
       },
       // What may be sent again is known here, statement by statement.
-      policies: { retry: new cassandra.policies.retry.FallthroughRetryPolicy() },
+      policies: {
+        retry: new cassandra.policies.retry.FallthroughRetryPolicy(),
+        // The driver's own would wait up to ten minutes: a node that was away for long would be away for longer.
+        reconnection: new cassandra.policies.reconnection.ExponentialReconnectionPolicy(
+          limits.reconnectMsMin,
+          limits.reconnectMsMax,
+        ),
+      },
       protocolOptions: { maxSchemaAgreementWaitSeconds: limits.schemaAgreementSecondsMax },
       socketOptions: {
         connectTimeout: limits.connectMsMax,
-        readTimeout: limits.requestMsMax,
+        readTimeout: answerMsMax ?? limits.requestMsMax,
       },
     });
   }
@@ -185,11 +202,20 @@ export class CassandraConnection {
   }
 
   async #repeated<T>(work: () => Promise<T>): Promise<T> {
+    const begun = performance.now();
+    const isLate = () =>
+      performance.now() - begun >= (this.#answerMsMax ?? Number.POSITIVE_INFINITY);
+    const inTime = () => {
+      // Whoever asked was given up on while others were before him: what hung is not followed by all that came since.
+      if (isLate()) throw storeError('unreachable', `no turn within ${this.#answerMsMax} ms`);
+      return work();
+    };
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#guarded(work);
+        return await this.#guarded(inTime);
       } catch (error) {
-        if (attempt >= limits.attemptsMax || this.#closed || !mayPass(error)) throw error;
+        const isLast = attempt >= limits.attemptsMax || isLate();
+        if (isLast || this.#closed || !mayPass(error)) throw error;
         await pause(limits.retryMsMin * 2 ** attempt * (0.5 + Math.random()));
       }
     }
@@ -197,8 +223,11 @@ export class CassandraConnection {
 }
 
 /** Connects to the cluster of this url. Throws CassandraStoreError within `limits.connectMsMax`, or so. */
-export async function connectCassandra(url: string): Promise<CassandraConnection> {
-  const connection = new CassandraConnection(parseCassandraUrl(url));
+export async function connectCassandra(
+  url: string,
+  options: ConnectionOptions = {},
+): Promise<CassandraConnection> {
+  const connection = new CassandraConnection(parseCassandraUrl(url), options);
   try {
     await connection.connect();
     return connection;

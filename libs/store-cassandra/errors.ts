@@ -83,6 +83,8 @@ export function cassandraError(error: unknown): unknown {
 function codeOf(error: Error): CassandraStoreErrorCode | undefined {
   if (error.name === 'AuthenticationError') return 'refused';
   if (error.name === 'OperationTimedOutError') return 'unknown-outcome';
+  // The connection broke while the answer was waited for.
+  if ('isSocketError' in error && error.isSocketError) return 'unknown-outcome';
   if (error.name === 'NoHostAvailableError')
     return refusedInside(error) ? 'refused' : 'unreachable';
   if (error.name === 'BusyConnectionError') return 'unreachable';

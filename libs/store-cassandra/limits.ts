@@ -6,6 +6,9 @@ export const limits = {
   waitingMax: 1_000_000,
   connectMsMax: 15_000,
   requestMsMax: 30_000,
+  /** Between two looks whether a node that was away is back: soon, and then less often. */
+  reconnectMsMin: 250,
+  reconnectMsMax: 2_000,
   /** A change of the schema: all nodes write it down, and a dropped table's files go. */
   schemaMsMax: 120_000,
   /** How often a statement is sent that may be repeated without harm. */

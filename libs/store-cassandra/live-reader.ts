@@ -37,6 +37,8 @@ export interface CassandraLiveReaderOptions {
   /** The generation that is live now, from the projection's own events; asked each time, so it must be cheap. */
   readonly liveGeneration: () => Pick<GenerationSpec, 'generation' | 'id'> | undefined;
   readonly clock: Clock;
+  /** After how long a Cassandra that does not answer is away (`unreachable`), in milliseconds; minutes unless told. */
+  readonly answerMsMax?: number;
   /** Ids of generations that must not be read although their tables are there: they are lost. None unless told. */
   readonly diverged?: ReadonlySet<string>;
 }
@@ -85,14 +87,34 @@ class LiveReader implements CassandraLiveReader {
     if (held && (held.live.kind === 'ready' || isFresh(held, now))) {
       if (!this.#options.diverged?.has(generation.id)) return held.live;
     }
-    this.#opening ??= this.#open(generation, now);
-    const opening = this.#opening;
+    this.#opening ??= this.#begin(generation, now);
+    return (await this.#inTime(this.#opening)).live;
+  }
+
+  /** Opens for all who ask meanwhile, and also where they do not wait for it to the end. */
+  #begin(live: Pick<GenerationSpec, 'generation' | 'id'>, now: number): Promise<Opened> {
+    const opening = this.#open(live, now);
+    const ended = (opened?: Opened) => {
+      if (this.#opening !== opening) return;
+      this.#opening = undefined;
+      if (opened) this.#opened = opened;
+    };
+    opening.then(ended, () => ended());
+    return opening;
+  }
+
+  /** A connection that hangs as it is made takes longer than a statement may. */
+  async #inTime(opening: Promise<Opened>): Promise<Opened> {
+    const { answerMsMax, clock } = this.#options;
+    if (answerMsMax === undefined) return opening;
+    const stop = new AbortController();
+    const late = clock.sleep(answerMsMax, stop.signal).then(() => undefined);
     try {
-      const opened = await opening;
-      if (this.#opening === opening) this.#opened = opened;
-      return opened.live;
+      const opened = await Promise.race([opening, late]);
+      if (opened) return opened;
+      throw storeError('unreachable', `not opened within ${answerMsMax} ms`);
     } finally {
-      if (this.#opening === opening) this.#opening = undefined;
+      stop.abort();
     }
   }
 
@@ -129,9 +151,11 @@ class LiveReader implements CassandraLiveReader {
   }
 
   async #connect(): Promise<CassandraConnection> {
-    const { cassandra } = this.#options;
+    const { cassandra, answerMsMax } = this.#options;
     const connection =
-      typeof cassandra === 'string' ? await connectCassandra(cassandra) : cassandra;
+      typeof cassandra === 'string'
+        ? await connectCassandra(cassandra, answerMsMax === undefined ? {} : { answerMsMax })
+        : cassandra;
     try {
       await migrate(connection, projectionSchema);
       return connection;

@@ -9,6 +9,7 @@ import {
 } from '@annals/projection';
 import { keyBytes, toBound } from './cells.ts';
 import type { CassandraConnection, DriverRow } from './connection.ts';
+import { mayPass } from './errors.ts';
 import { mapBounded } from './in-flight.ts';
 import { limits } from './limits.ts';
 import { type Marker, readableMarker, readMarker, tableNamesOf } from './marker.ts';
@@ -170,6 +171,8 @@ export class GenerationReader implements CassandraReader {
       return await work();
     } catch (error) {
       if (error instanceof StoreLostError || error instanceof TypeError) throw error;
+      // Who does not answer does not say either whether the generation is there.
+      if (mayPass(error)) throw error;
       const { projection, spec, instance } = this.#marker;
       const marker = await readMarker(this.#connection, projection, spec.generation).catch(
         () => this.#marker,

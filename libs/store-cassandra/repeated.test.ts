@@ -46,6 +46,9 @@ async function sendings(ask: (connection: CassandraConnection) => Promise<unknow
   return { answer: await asked, sent };
 }
 
+const brokenSocket = () =>
+  Object.assign(new Error('Socket was closed'), { name: 'DriverError', isSocketError: true });
+
 const two = [
   { query: write, params: ['k', 'a', 1n] },
   { query: write, params: ['k', 'b', 2n] },
@@ -94,4 +97,44 @@ it('the driver itself repeats nothing', async () => {
   await new CassandraConnection(place).execute(read, ['k']);
   const { options } = client as unknown as { options: cassandra.ClientOptions };
   expect(options.policies?.retry).toBeInstanceOf(policies.retry.FallthroughRetryPolicy);
+});
+
+it('a read is repeated where the connection broke', async () => {
+  says = brokenSocket;
+  const { answer, sent: times } = await sendings((one) => one.execute(read, ['k']));
+  expect(answer).toBe('unknown-outcome');
+  expect(times).toBe(limits.attemptsMax);
+});
+
+it('for who must answer sooner, all sendings together have the time of one', async () => {
+  const answerMsMax = 1_000;
+  const hanging = async () => {
+    sent += 1;
+    await new Promise((resolve) => setTimeout(resolve, answerMsMax));
+    throw timedOut();
+  };
+  vi.spyOn(Client.prototype, 'execute').mockImplementation(hanging as never);
+  const begun = performance.now();
+  let ended = begun;
+  const asked = new CassandraConnection(place, { answerMsMax }).execute(read, ['k']).catch(() => {
+    ended = performance.now();
+  });
+  await vi.runAllTimersAsync();
+  await asked;
+  expect(sent).toBe(1);
+  expect(ended - begun).toBe(answerMsMax);
+});
+
+it('a node that was away is looked for every two seconds at the least, however long it was', async () => {
+  let client: cassandra.Client | undefined;
+  vi.spyOn(Client.prototype, 'execute').mockImplementation(async function (this: cassandra.Client) {
+    client = this;
+    return { rows: [], pageState: null, info: {} } as never;
+  } as never);
+  await new CassandraConnection(place).execute(read, ['k']);
+  const { policies } = (client as unknown as { options: cassandra.ClientOptions }).options;
+  const delays = policies?.reconnection?.newSchedule();
+  for (let look = 0; look < 20; look += 1) {
+    expect(delays?.next().value).toBeLessThanOrEqual(limits.reconnectMsMax);
+  }
 });

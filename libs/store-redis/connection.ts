@@ -132,11 +132,18 @@ function goOnWithoutPassword(): void {
 }
 const mended = new WeakSet<object>();
 
-/** Opens no connection before the first command. */
-export function connectRedis(url: string): RedisConnection {
+/** Opens no connection before the first command. `commandMsMax`: for those who must answer sooner than others. */
+export function connectRedis(
+  url: string,
+  { commandMsMax }: { readonly commandMsMax?: number } = {},
+): RedisConnection {
   goOnWithoutPassword();
   const { cluster, nodes, options, place } = parseAddress(url);
-  const redisOptions = { ...shared, ...options };
+  const redisOptions = {
+    ...shared,
+    ...options,
+    ...(commandMsMax === undefined ? {} : { commandTimeout: commandMsMax }),
+  };
   if (!cluster) {
     return new Connection(new Redis({ ...redisOptions, ...nodes[0] }), place);
   }

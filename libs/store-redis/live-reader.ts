@@ -36,6 +36,8 @@ export interface RedisLiveReaderOptions {
   /** The generation that is live now, from the projection's own events; asked each time, so it must be cheap. */
   readonly liveGeneration: () => Pick<GenerationSpec, 'generation' | 'id'> | undefined;
   readonly clock: Clock;
+  /** After how long a Redis that does not answer is away (`unreachable`), in milliseconds; as long as for a store unless told. */
+  readonly answerMsMax?: number;
   /** Ids of generations that must not be read although their keys are there: they are lost. None unless told. */
   readonly diverged?: ReadonlySet<string>;
 }
@@ -71,7 +73,11 @@ class LiveReader implements RedisLiveReader {
       look: () => this.#look(),
     });
     this.#prefix = checkedPrefix(options.prefix ?? defaultPrefix);
-    this.#connection = connectRedis(options.url);
+    const { answerMsMax } = options;
+    this.#connection = connectRedis(
+      options.url,
+      answerMsMax === undefined ? {} : { commandMsMax: answerMsMax },
+    );
   }
 
   async current(): Promise<RedisLive> {

@@ -34,6 +34,7 @@ import {
 } from '@annals/payments/webhooks-out';
 import { divergedGenerations, type GenerationDirectory, type Projection } from '@annals/projection';
 import type { Site } from '../site/open-site.ts';
+import type { LiveOptions } from '../site/open-stores.ts';
 
 /** The read models of payments on the store that was chosen. */
 export interface PaymentsReads {
@@ -63,12 +64,14 @@ export class PaymentsBuildingError extends Error {
 export async function paymentsReads(
   site: Site,
   generations: GenerationDirectory,
+  options: Pick<LiveOptions, 'answerMsMax'> = {},
 ): Promise<PaymentsReads> {
-  const ledger = await liveOf(site, generations, ledgerProjection);
-  const wallets = await liveOf(site, generations, walletsProjection);
-  const payments = await liveOf(site, generations, paymentsProjection);
-  const reconciliation = await liveOf(site, generations, reconciliationProjection);
-  const webhooks = await liveOf(site, generations, webhooksProjection);
+  const open = (projection: Projection) => liveOf(site, generations, projection, options);
+  const ledger = await open(ledgerProjection);
+  const wallets = await open(walletsProjection);
+  const payments = await open(paymentsProjection);
+  const reconciliation = await open(reconciliationProjection);
+  const webhooks = await open(webhooksProjection);
   const all = [ledger, wallets, payments, reconciliation, webhooks];
   return {
     ledger: readModelOf(ledger, sqliteLedgerReadModel, cassandraLedgerReadModel),
@@ -122,6 +125,7 @@ async function liveOf(
   site: Site,
   generations: GenerationDirectory,
   projection: Projection,
+  options: Pick<LiveOptions, 'answerMsMax'>,
 ): Promise<Live> {
   const log = site.logOf('payments');
   const means = { log, projection, store: site.storeFor(projection) };
@@ -132,7 +136,7 @@ async function liveOf(
     return live !== undefined && live.version !== projection.version;
   };
   const liveGeneration = () => generations.live(projection.name);
-  const opened = site.liveFor(projection, { liveGeneration, diverged });
+  const opened = site.liveFor(projection, { ...options, liveGeneration, diverged });
   const { live } = opened;
   const waitFor: LiveGeneration['waitFor'] = async (checkpoint, timeoutMs, signal) => {
     const waited = await live.waitFor(checkpoint, { timeoutMs, ...(signal ? { signal } : {}) });

@@ -15,6 +15,11 @@ import type {
 export interface LiveOptions {
   /** The generation that is live now; asked each time, so it must be cheap. */
   readonly liveGeneration: () => Pick<Generation, 'generation' | 'id'> | undefined;
+  /**
+   * After how long a store elsewhere that does not answer is away, in milliseconds: for who serves requests. As long
+   * as for a projector unless told.
+   */
+  readonly answerMsMax?: number;
   /** Ids of generations that are lost although they are there. */
   readonly diverged?: ReadonlySet<string>;
 }
