@@ -5,6 +5,7 @@ import { Arrivals } from './arrivals.ts';
 import type { FollowedEvent } from './event-envelope.ts';
 import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 import type { FollowedIndex } from './followed-index.ts';
+import { lastEventBehind } from './last-event.ts';
 import { streamOnServer } from './server-connection.ts';
 
 export interface BarriersOptions {
@@ -52,6 +53,17 @@ export class Barriers {
     if (isForeign) return false;
     if (!(await this.comes(stream, head, msMax))) throw new EventLogError('catching-up', tooSlow);
     return true;
+  }
+
+  /** The same of all streams. What is not ours on the server is not waited for. */
+  async ofAll(): Promise<void> {
+    const { client, index, prefix } = this.#options;
+    await index.whole();
+    const last = await lastEventBehind(client, prefix, index.progress.place);
+    if (last && !(await this.comes(last.stream, last.revision))) {
+      throw new EventLogError('catching-up', tooSlow);
+    }
+    if (this.#failure) throw this.#failure;
   }
 
   /** Whether the index comes to hold this revision of the stream in time. */

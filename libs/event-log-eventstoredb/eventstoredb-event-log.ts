@@ -49,8 +49,11 @@ export interface EventStoreDBStatus {
 /** The port, and what an operator wants to know of it. */
 export interface EventStoreDBEventLog extends EventLog {
   readonly folder: string;
-  /** Resolves when all that was acknowledged in the stream before the call can be read here. */
-  barrier(stream: string): Promise<void>;
+  /**
+   * Resolves when all that was acknowledged in the stream before the call can be read here; in every stream when none is
+   * named. Throws EventLogError `unreachable` or `catching-up` when that is not sure in time.
+   */
+  barrier(stream?: string): Promise<void>;
   status(): EventStoreDBStatus;
 }
 
@@ -154,9 +157,10 @@ class EventStoreDBLog implements EventStoreDBEventLog {
     return (await this.#whole()).head();
   }
 
-  async barrier(stream: string): Promise<void> {
+  async barrier(stream?: string): Promise<void> {
     this.#mustServe();
-    await this.#barriers.ofStream(stream);
+    if (stream === undefined) await this.#barriers.ofAll();
+    else await this.#barriers.ofStream(stream);
   }
 
   status(): EventStoreDBStatus {

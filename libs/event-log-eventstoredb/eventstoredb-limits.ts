@@ -34,6 +34,8 @@ export const eventstoredbLimits = {
   heldEventsMax: 2_000,
   /** Events that the server looks at for one checkpoint of a filter. */
   searchWindowEvents: 1_000,
+  /** Events in one page of a read from the end of `$all`. */
+  backwardsEventsMax: 100,
   /** Pause before the server is asked again: it doubles from the first to the second. */
   pauseMsMin: 50,
   pauseMsMax: 2_000,

@@ -122,6 +122,26 @@ await describeOn('eventstoredb', 'the EventStoreDB log on a server that others u
     expect(again.status()).toMatchObject({ events: 2, foreign: 3 });
   });
 
+  test('a barrier of no stream has all read that was acknowledged, also behind what others write', async () => {
+    const prefix = freshPrefix();
+    const [writer, reader] = [await open(url, prefix), await open(url, prefix)];
+    await reader.barrier();
+    const theirs = EventStoreDBClient.connectionString(url);
+    onTestFinished(() => theirs.dispose());
+    const noise = () => Array.from({ length: 150 }, () => jsonEvent({ type: 'theirs', data: {} }));
+    for (let round = 1; round <= 5; round += 1) {
+      for (const stream of ['sample-1', 'sample-2', 'sample-3']) {
+        stored(await writer.append(stream, [sampleEvent()], { expected: 'any' }));
+      }
+      // More than one page of a read from the end, under our prefix and elsewhere.
+      await theirs.appendToStream(`${prefix}theirs`, noise());
+      await theirs.appendToStream(`other-${randomUUID()}`, noise());
+      await reader.barrier();
+      expect(await reader.head()).toEqual(await writer.head());
+      expect((await reader.read('start')).events).toHaveLength(round * 3);
+    }
+  });
+
   test('a stream of somebody else cannot be ours, too: that is told at once, and the log goes on', async () => {
     const prefix = freshPrefix();
     await writeTheirs(`${prefix}sample-1`);

@@ -226,11 +226,13 @@ class KafkaLog implements KafkaEventLog {
   }
 
   /** Those who wait for the same partition wait for the next barrier together. */
-  async barrier(stream: string): Promise<void> {
+  async barrier(stream?: string): Promise<void> {
     this.#mustServe();
-    const partition = this.#servedPartitionOf(stream);
-    const next = this.#barriers.get(partition) ?? this.#sendBarrier(partition);
-    await next;
+    const { served } = this.#parts.task;
+    const partitions = stream === undefined ? served : [this.#servedPartitionOf(stream)];
+    await Promise.all(
+      partitions.map((partition) => this.#barriers.get(partition) ?? this.#sendBarrier(partition)),
+    );
   }
 
   status(): readonly PartitionStatus[] {

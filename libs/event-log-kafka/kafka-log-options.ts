@@ -62,8 +62,11 @@ export interface KafkaEventLog extends EventLog {
   /** Cluster and name. */
   readonly topicName: string;
   readonly partitions: number;
-  /** Resolves when all that was acknowledged in the stream's partition before the call has been read here. */
-  barrier(stream: string): Promise<void>;
+  /**
+   * Resolves when all that was acknowledged in the stream's partition before the call has been read here; in every partition
+   * that is served when no stream is named. Throws EventLogError `unreachable` when that is not sure in time.
+   */
+  barrier(stream?: string): Promise<void>;
   status(): readonly PartitionStatus[];
   statistics(): { readonly queueDepth: number; readonly queueBytes: number };
 }

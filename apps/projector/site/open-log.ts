@@ -55,6 +55,11 @@ export interface OpenedLog {
   /** Its URL without a password. */
   readonly shown: string;
   figures(): LogFigures;
+  /**
+   * Resolves when all that the engine had acknowledged before the call, to any process, can be read here. Throws EventLogError
+   * (`unreachable`, `catching-up`) when that is not sure: a replica that is cut off looks like a log that is quiet.
+   */
+  barrier(): Promise<void>;
 }
 
 /** There is no log where one was expected. */
@@ -116,7 +121,9 @@ async function openSqlite(place: SqliteLogPlace, options: OpenLogOptions): Promi
   if (mustExist && !(await exists(folder))) throw new NoDataFolderError(place.folder);
   if (!mustExist) await mkdir(folder, { recursive: true, mode: 0o700 });
   const log = await sqliteEventLog({ folder, clock, readOnly, create: !mustExist });
-  return { log, place, shown: maskedUrl(place.url), figures: () => log.statistics() };
+  const figures = () => log.statistics();
+  // It is read from the very file that others write.
+  return { log, place, shown: maskedUrl(place.url), figures, barrier: async () => undefined };
 }
 
 /** How to reach the brokers of a URL. */
@@ -152,7 +159,8 @@ async function openKafka(place: KafkaLogPlace, options: OpenLogOptions): Promise
       onReport: ({ level, message }) => onReport?.(level, message),
     }),
   );
-  return { log, place, shown: maskedUrl(place.url), figures: () => log.statistics() };
+  const figures = () => log.statistics();
+  return { log, place, shown: maskedUrl(place.url), figures, barrier: () => log.barrier() };
 }
 
 async function openEventStoreDB(
@@ -170,7 +178,7 @@ async function openEventStoreDB(
     }),
   );
   const figures = () => ({ queueDepth: log.status().queueDepth });
-  return { log, place, shown: maskedUrl(place.url), figures };
+  return { log, place, shown: maskedUrl(place.url), figures, barrier: () => log.barrier() };
 }
 
 function exists(path: string): Promise<boolean> {
