@@ -5,15 +5,13 @@ import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 
 /**
  * Appends of this process to one stream go one behind the other, so that they do not overtake each
- * other; those to different streams side by side, some at a time on the wire. Each is answered in its time,
- * also when those before it are not.
+ * other; those to different streams side by side. Each is answered in its time, also when those before
+ * it are not.
  */
 export class AppendLanes {
   readonly #lanes = new Map<string, Promise<unknown>>();
-  readonly #waiting: (() => void)[] = [];
   #depth = 0;
   #bytes = 0;
-  #onTheWire = 0;
 
   get depth(): number {
     return this.#depth;
@@ -43,23 +41,6 @@ export class AppendLanes {
       });
     this.#lanes.set(stream, ended);
     return within(answer, turn.msLeft, () => turn.late());
-  }
-
-  /** Runs `send` when few enough others are on the wire. */
-  async onTheWire<T>(send: () => Promise<T>): Promise<T> {
-    if (this.#onTheWire >= limits.appendsInFlightMax) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else {
-      this.#onTheWire += 1;
-    }
-    try {
-      return await send();
-    } finally {
-      // The place is handed on, so that nobody who comes just now takes it first.
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#onTheWire -= 1;
-    }
   }
 
   /** Resolves when no append is waiting or under way. */

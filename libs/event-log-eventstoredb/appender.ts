@@ -17,6 +17,7 @@ import { type FollowedIndex, partition } from './followed-index.ts';
 import type { Looked } from './log-index.ts';
 import type { PrefixRecord } from './prefix-record.ts';
 import { type Sent, sendAppend } from './server-append.ts';
+import { WirePlaces } from './wire-places.ts';
 
 export interface AppenderOptions {
   readonly client: EventStoreDBClient;
@@ -41,6 +42,7 @@ interface Append {
 export class Appender {
   readonly #options: AppenderOptions;
   readonly #lanes = new AppendLanes();
+  readonly #places = new WirePlaces();
   /** Appends of this process that have come back, until they are answered. */
   readonly #returned = new Set<string>();
   readonly #pending = new Set<string>();
@@ -136,12 +138,13 @@ export class Appender {
       ;
       pauseMs = Math.min(pauseMs * 2, limits.pauseMsMax)
     ) {
-      const sent = await this.#lanes.onTheWire(async (): Promise<Sent> => {
-        if (turn.isOver) return { kind: 'in-doubt', detail: 'it was not sent in time' };
+      const sent = await this.#places.run((answered) => {
+        if (turn.isOver) return undefined;
         turn.mayBeStored('the server did not answer in time');
         const msMax = Math.min(limits.callMsMax, turn.msLeft);
-        return sendAppend(client, prefix + stream, wire, head, msMax);
+        return sendAppend(client, prefix + stream, wire, head, msMax, answered);
       });
+      if (!sent) return { kind: 'in-doubt', detail: 'it was not sent in time' };
       if (sent.kind !== 'in-doubt' || turn.isOver) return sent;
       turn.mayBeStored(sent.detail);
       if (barriers.failure) throw barriers.failure;

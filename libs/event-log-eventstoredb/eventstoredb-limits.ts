@@ -9,6 +9,10 @@ export const eventstoredbLimits = {
    * wait when the stream breaks end in a rejection that nobody can catch (6.2.1).
    */
   appendsInFlightMax: 12,
+  /** The same with those that were given up, of which the client has not said what became. */
+  appendsOnTheWireMax: 14,
+  /** How long one that was given up counts: longer than the client takes to notice that a connection is dead. */
+  givenUpMsMax: 30_000,
   /** How long one call may take. */
   callMsMax: 10_000,
   /**

@@ -52,6 +52,25 @@ await describeOn(
       const ids = new Set(events.map(({ id }) => id));
       for (const { id, kind } of answers) if (kind === 'refused') expect(ids).not.toContain(id);
     });
+
+    // Writers that wait within the client when its stream breaks end in rejections that nobody can catch.
+    test('and then dies does not take the process with it', async () => {
+      const log = await open(`held_${randomUUID().slice(0, 13)}.`);
+      const streams = Array.from({ length: 60 }, (_none, at) => `sample-${at}`);
+      await log.append('sample-0', [sampleEvent()], any);
+      // So much that it does not go into the buffers of a connection.
+      const data = { note: 'x'.repeat(200_000) };
+      const appendAll = () =>
+        Promise.all(streams.map((stream) => log.append(stream, [sampleEvent({ data })], any)));
+      await server.act('pause', 1);
+      for (const { kind } of await appendAll()) expect(['unknown', 'refused']).toContain(kind);
+      const during = appendAll();
+      await server.act('kill', 1);
+      await server.act('start', 1);
+      await during;
+      const again = async () => (await log.append('sample-0', [sampleEvent()], any)).kind;
+      await expect.poll(again, { timeout: 60_000 }).toBe('stored');
+    });
   },
   { label: 'log-held' },
 );

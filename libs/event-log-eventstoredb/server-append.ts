@@ -19,7 +19,8 @@ export type Sent =
 
 /**
  * Sends one append at an exact revision, which makes a resend of the same ids at the same place a
- * success. The client's own promise may never settle when its stream breaks: after `msMax` it is in doubt. Throws
+ * success. The client's own promise may never settle when its stream breaks: after `msMax` it is in doubt, and
+ * `onAnswered` is called when the client says something of it. Throws
  * EventLogError for what no resend can mend.
  */
 export async function sendAppend(
@@ -28,6 +29,7 @@ export async function sendAppend(
   events: EventData[],
   head: Revision | 'no-stream',
   msMax: number,
+  onAnswered: () => void = () => undefined,
 ): Promise<Sent> {
   const expectedRevision = head === 'no-stream' ? 'no_stream' : BigInt(head);
   const timeout = Promise.withResolvers<Sent>();
@@ -40,7 +42,7 @@ export async function sendAppend(
       (error: unknown) => sentOf(stream, error),
     );
     // A failure after the timeout is nobody's any more.
-    answered.catch(() => undefined);
+    answered.catch(() => undefined).finally(onAnswered);
     return await Promise.race([answered, timeout.promise]);
   } finally {
     clearTimeout(timer);
