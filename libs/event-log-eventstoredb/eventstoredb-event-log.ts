@@ -35,6 +35,8 @@ export interface EventStoreDBEventLogOptions {
   readonly clock?: Pick<Clock, 'now'>;
   /** Connections that were lost, an index that is made anew. */
   readonly onReport?: (report: Report) => void;
+  /** The server is not followed any more, and only a person can mend that: all that is asked from here on fails with it. */
+  readonly onFailed?: (error: Error) => void;
 }
 
 /** How far the server was followed. */
@@ -101,7 +103,10 @@ class EventStoreDBLog implements EventStoreDBEventLog {
         this.#barriers.applied(events);
       },
       onReport,
-      onFailed: (error) => this.#barriers.fail(error),
+      onFailed: (error) => {
+        this.#barriers.fail(error);
+        options.onFailed?.(error);
+      },
     });
     this.#index = index;
     this.#barriers = new Barriers({ client, index, prefix });

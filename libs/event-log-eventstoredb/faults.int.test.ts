@@ -22,8 +22,9 @@ async function open(
   connection: string,
   prefix: string,
   folder = freshFolder(),
+  onFailed: (error: Error) => void = () => undefined,
 ): Promise<EventStoreDBEventLog> {
-  const log = await eventstoredbEventLog({ connection, prefix, folder });
+  const log = await eventstoredbEventLog({ connection, prefix, folder, onFailed });
   onTestFinished(() => log.close());
   return log;
 }
@@ -156,12 +157,13 @@ await describeOn('eventstoredb', 'the EventStoreDB log on a server that others u
 
   test('an event that somebody else wrote into a stream of ours stops the log, by name', async () => {
     const prefix = freshPrefix();
-    const log = await open(url, prefix);
+    const failed = Promise.withResolvers<Error>();
+    const log = await open(url, prefix, undefined, failed.resolve);
     stored(await log.append('sample-1', [sampleEvent()], { expected: 'any' }));
     await writeTheirs(`${prefix}sample-1`);
-    await expect
-      .poll(() => log.head().catch((error: unknown) => error), { timeout: 30_000 })
-      .toMatchObject({ name: 'FollowError', problem: 'foreign-event' });
+    const error = { name: 'FollowError', problem: 'foreign-event' };
+    expect(await failed.promise).toMatchObject(error);
+    await expect(log.head()).rejects.toMatchObject(error);
     const refused = log.append('sample-1', [sampleEvent()], { expected: 'any' });
     await expect(refused).rejects.toThrow(`${prefix}sample-1`);
   });

@@ -167,13 +167,14 @@ async function openEventStoreDB(
   place: EventStoreDBLogPlace,
   options: OpenLogOptions,
 ): Promise<OpenedLog> {
-  const { dataFolder, clock = systemClock, readOnly = false, onReport } = options;
+  const { dataFolder, clock = systemClock, readOnly = false, onFailed, onReport } = options;
   const { eventstoredbEventLog } = await import('@annals/event-log-eventstoredb');
   const { connection, prefix } = place;
   const name = `esdb-${encodeURIComponent(prefix) || 'all'}`;
   const log = await withReplica(join(dataLayout(dataFolder).replicas, name), (folder) =>
     eventstoredbEventLog({
       ...{ connection, prefix, folder, clock, readOnly },
+      ...(onFailed ? { onFailed } : {}),
       onReport: ({ level, message }) => onReport?.(level, message),
     }),
   );
