@@ -27,6 +27,9 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     pool: 'forks',
+    // Files of one worker share what they import, which was a third of all work: no test changes a module or the
+    // environment of its process for good. The long ones kill what they find, each in a process of its own.
+    isolate: isLong,
     reporters: reportPath ? ['default', 'json', unhandledErrorsReporter(reportPath)] : ['default'],
     // Real servers and killed processes on two shared cores: what fails twice more is a failure.
     retry: process.env.CI ? 2 : 0,

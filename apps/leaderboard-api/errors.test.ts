@@ -24,6 +24,9 @@ describe('the problem of a refusal', () => {
     for (const kind of ['late', 'overloaded'] as const) {
       expect(problemOf({ kind })).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
     }
+    expect(problemOf({ kind: 'unreachable' })).toMatchObject({
+      ...{ code: 'log-unreachable', status: 503, headers: { 'retry-after': '5' } },
+    });
     expect(problemOf({ kind: 'unknown', detail: 'timeout' })).toMatchObject({
       code: 'write-outcome-unknown',
       headers: { 'retry-after': '1' },

@@ -92,7 +92,7 @@ export const leaderboardErrors = defineErrors('leaderboard', {
 });
 
 /** The problems of the log that every write may come to. */
-export const writeProblems = ['log-overloaded', 'write-outcome-unknown'];
+export const writeProblems = ['log-overloaded', 'log-unreachable', 'write-outcome-unknown'];
 
 type Code = keyof typeof leaderboardErrors.rows;
 type LogCode = 'invalid-cursor' | 'invalid-position' | 'position-ahead';

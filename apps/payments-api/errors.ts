@@ -277,7 +277,7 @@ const passing: ReadonlySet<string> = new Set(['in-progress', 'request-in-flight'
 
 type Failure =
   | Refused
-  | { readonly kind: 'late' | 'lost' | 'overloaded' }
+  | { readonly kind: 'late' | 'lost' | 'overloaded' | 'unreachable' }
   | { readonly kind: 'unknown'; readonly detail: string };
 
 /** The problem that a refusal of the domain, the log or a read model is answered with. */

@@ -73,7 +73,7 @@ export const readProblems = [
   'not-there-yet',
   'read-model-lost',
 ];
-export const writeProblems = ['log-overloaded', 'write-outcome-unknown'];
+export const writeProblems = ['log-overloaded', 'log-unreachable', 'write-outcome-unknown'];
 
 /** The key of a request that has one effect and one answer however often it is sent. */
 export const keyHeaders = {

@@ -89,7 +89,8 @@ function refusedKey({ reason, detail }: { readonly reason: string; readonly deta
     case 'invalid-key':
       return fieldsProblem([{ in: 'headers', field: 'idempotency-key', message: detail }]);
     case 'overloaded':
-      return problemOf({ kind: 'overloaded' });
+    case 'unreachable':
+      return problemOf({ kind: reason });
     default:
       return problemOf({ kind: 'refused', reason, detail });
   }

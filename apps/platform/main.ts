@@ -2,7 +2,7 @@ import { enableCompileCache } from 'node:module';
 
 /**
  * `npm start`: every product on one port, on the embedded default. Exit codes: 0 stopped, 1 could not
- * start or stop, 2 the configuration is wrong.
+ * start, stop or go on, 2 the configuration is wrong.
  */
 
 // Half of the work of a start is compiling: what was compiled is kept for the next one, below the

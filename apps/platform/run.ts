@@ -1,5 +1,5 @@
 import { configFrom } from '@annals/core';
-import { stopOnSignals } from '@annals/http';
+import { type HttpServer, stopOnSignals } from '@annals/http';
 import {
   catchUpLines,
   paymentsSettingsOf,
@@ -30,6 +30,13 @@ export async function run(env: NodeJS.ProcessEnv): Promise<void> {
   }
 }
 
+/** What is under way is answered; whoever restarts the process, or looks why it ended, finds the reason. */
+async function endFailed(server: HttpServer, { message }: Error): Promise<void> {
+  process.stderr.write(`annals: cannot go on: ${message}\n`);
+  await server.stop().catch(() => undefined);
+  process.exit(1);
+}
+
 async function start(config: Config): Promise<void> {
   const readableBy = printedMsMax - performance.now();
   const say = (line: string) => process.stdout.write(`${line}\n`);
@@ -40,11 +47,14 @@ async function start(config: Config): Promise<void> {
   ]) {
     say(`  ${part}: ${place}`);
   }
+  const failed = Promise.withResolvers<Error>();
   const platform = await startPlatform(config, {
     readableMsMax: Math.max(0, readableBy),
     onProgress: catchUpLines(say),
+    onFailed: failed.resolve,
   });
   stopOnSignals(platform.server);
+  void failed.promise.then((error) => endFailed(platform.server, error));
   if (!rolesOf(config).includes('api')) {
     say(`Annals keeps the read models (data in ${config.ANNALS_DATA}); Ctrl-C stops it`);
     say(`  operations ${platform.url}/readyz and /metrics`);

@@ -11,11 +11,10 @@ import {
 import { leaderboardProjection } from '@annals/leaderboard';
 import { leaderboardErrors } from '@annals/leaderboard-api';
 import { paymentsErrors } from '@annals/payments-api';
-import { type GenerationDirectory, generationDirectory, mismatchText } from '@annals/projection';
+import { type GenerationDirectory, generationDirectory } from '@annals/projection';
 import {
   type LogProgress,
   openSite,
-  type ProjectorThread,
   paymentsSettingsOf,
   placedSettings,
   productOf,
@@ -25,12 +24,14 @@ import {
   siteConfigOf,
   startProjectorThread,
 } from '@annals/projector';
+import { readinessOfClock } from './clock-readiness.ts';
 import type { Config, Role } from './config.ts';
 import { registerLogMetrics, registerProjectionMetrics } from './metrics.ts';
 import { openLeaderboard } from './open-leaderboard.ts';
 import { openPayments } from './open-payments.ts';
 import { type OpenSandbox, openSandbox } from './open-sandbox.ts';
 import { registerPaymentsMetrics } from './payments-metrics.ts';
+import { readinessOfProjector } from './projector-readiness.ts';
 import { translate } from './translate.ts';
 
 export interface Platform {
@@ -49,6 +50,8 @@ export interface PlatformOptions {
   readonly visibleMsMax?: number;
   /** How long the start waits for a read model that is filled for the first time, in milliseconds. */
   readonly readableMsMax?: number;
+  /** A log has failed, and only an operator can mend that. */
+  readonly onFailed?: (error: Error) => void;
   /** While the replica of a log that is elsewhere catches up, before anything is served. */
   readonly onProgress?: (progress: LogProgress) => void;
   /** Checks every answer against its schema. For tests: it costs. */
@@ -87,7 +90,7 @@ export async function startPlatform(
 
 /** The parts of the platform that the roles of this process need, each closed with `opened`. */
 async function openParts(config: Config, options: PlatformOptions, opened: Closing[]) {
-  const { clock = systemClock, visibleMsMax, onProgress } = options;
+  const { clock = systemClock, visibleMsMax, onProgress, onFailed } = options;
   const roles = rolesOf(config);
   const settings = paymentsSettingsOf(config);
   const holder = `${hostname()}/${process.pid}/${newId()}`;
@@ -110,6 +113,7 @@ async function openParts(config: Config, options: PlatformOptions, opened: Closi
     clock,
     onReport: (level, message) => level !== 'info' && tell('log', message),
     ...(onProgress ? { onProgress } : {}),
+    ...(onFailed ? { onFailed } : {}),
   });
   opened.unshift({ name: 'log and keys', close: () => site.close() });
 
@@ -198,6 +202,10 @@ async function openServer(config: Config, options: PlatformOptions, opened: Clos
     readiness: [
       readinessOfKeys(apiKeys),
       ...readinessOfLogs(site),
+      readinessOfClock(
+        site.logs.map(({ log }) => log),
+        site.clock,
+      ),
       ...(leaderboard?.readiness ?? []),
       ...(payments ? [payments.readiness] : []),
       ...(projector && !leaderboard ? [readinessOfProjector(projector)] : []),
@@ -269,22 +277,6 @@ function readinessOfLogs({ logs }: Site): ReadinessCheck[] {
         }
       },
     }));
-}
-
-function readinessOfProjector(projector: ProjectorThread): ReadinessCheck {
-  return {
-    name: 'projector',
-    check: () => {
-      const generations = projector.status();
-      if (generations.length === 0) {
-        return { kind: 'not-ready', detail: 'the projector has not started' };
-      }
-      const unknown = generations.find((one) => one.isLive && one.kind === 'version-mismatch');
-      return unknown?.kind === 'version-mismatch'
-        ? { kind: 'degraded', detail: `${unknown.projection}: ${mismatchText(unknown)}` }
-        : { kind: 'ready' };
-    },
-  };
 }
 
 /** The first start of a data folder makes a key that may do everything; later starts make none. */

@@ -9,6 +9,9 @@ describe('what a handler throws', () => {
   it.each([
     [new EventLogError('disk-full', 'x'), 'the disk of the event log is full: nothing was stored'],
     [new EventLogError('read-only', 'x'), 'the event log cannot be written: nothing was stored'],
+    [new EventLogError('io', 'x'), 'the event log cannot be read or written'],
+    [new EventLogError('unreachable', 'x'), 'the event log does not answer'],
+    [new EventLogError('refused', 'x'), 'the event log refuses this service'],
     [new EventLogError('closed', 'x'), 'the service is stopping'],
     [new SubjectKeyStoreError('busy', 'x'), 'the store of the keys of personal data is busy'],
     [new ApiKeysUnavailableError('retrying'), 'keys cannot be checked right now'],

@@ -40,14 +40,17 @@ function fromStore(code: string, store: string): Problem | undefined {
       return unavailable(`the disk of the ${store} is full: nothing was stored`, retryAfterSeconds);
     case 'read-only':
       return unavailable(`the ${store} cannot be written: nothing was stored`, retryAfterSeconds);
+    case 'io':
+      return unavailable(`the ${store} cannot be read or written`, retryAfterSeconds);
     case 'busy':
     case 'overloaded':
       return unavailable(`the ${store} is busy`, 1);
     case 'catching-up':
       return unavailable(`the ${store} is catching up`, retryAfterSeconds);
     case 'unreachable':
-    case 'refused':
       return unavailable(`the ${store} does not answer`, retryAfterSeconds);
+    case 'refused':
+      return unavailable(`the ${store} refuses this service`, retryAfterSeconds);
     case 'closed':
       return unavailable('the service is stopping', 1);
     default:

@@ -84,6 +84,15 @@ describe.concurrent('a log that is nowhere', () => {
     expectOneLine(err, 'annals: ', 1);
     expect(code).toBe(1);
   });
+
+  it('or whose address is of something else ends a command with the code of what cannot be used', async () => {
+    const { ANNALS_DATA: folder } = log();
+    const url = `kafka://127.0.0.1:${silentPort}/nothing`;
+    const { code, err } = await runCommand(['--log', url, 'log', 'head', '--data', folder], {});
+    expectOneLine(err, 'annals: Kafka at ', silentPort);
+    expect(err).toContain('is it a Kafka?');
+    expect(code).toBe(5);
+  });
 });
 
 describe.concurrent.each(settings)('%s that is nowhere, for a command', (_what, setting, url) => {

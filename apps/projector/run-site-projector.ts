@@ -51,13 +51,16 @@ export async function runSiteProjector(options: SiteProjectorOptions): Promise<S
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   let fault: Error | undefined;
-  const onError = (error: unknown) => {
-    if (!(error instanceof Error) || !('code' in error) || !fatalCodes.has(error.code)) return;
+  const endWith = (error: Error) => {
     fault ??= error;
     stop.abort();
   };
+  const onError = (error: unknown) => {
+    if (error instanceof Error && 'code' in error && fatalCodes.has(error.code)) endWith(error);
+  };
   const site = await openSite(options.site, {
     onReport: (level, message) => level !== 'info' && onTrouble('', message),
+    onFailed: endWith,
     ...options,
   });
   const { scratch, purgeNotes } = dataLayout(options.site.dataFolder);

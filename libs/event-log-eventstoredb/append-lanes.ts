@@ -1,16 +1,17 @@
+import { within } from '@annals/core/within';
 import type { AppendResult } from '@annals/event-log';
+import { AppendTurn } from './append-turn.ts';
 import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 
 /**
  * Appends of this process to one stream go one behind the other, so that they do not overtake each
- * other; those to different streams side by side, some at a time on the wire.
+ * other; those to different streams side by side. Each is answered in its time, also when those before
+ * it are not.
  */
 export class AppendLanes {
   readonly #lanes = new Map<string, Promise<unknown>>();
-  readonly #waiting: (() => void)[] = [];
   #depth = 0;
   #bytes = 0;
-  #onTheWire = 0;
 
   get depth(): number {
     return this.#depth;
@@ -19,7 +20,7 @@ export class AppendLanes {
   async run(
     stream: string,
     bytes: number,
-    append: () => Promise<AppendResult>,
+    append: (turn: AppendTurn) => Promise<AppendResult>,
   ): Promise<AppendResult> {
     if (this.#depth >= limits.queueAppendsMax || this.#bytes + bytes > limits.queueBytesMax) {
       const detail = `${this.#depth} appends of ${this.#bytes} bytes are waiting`;
@@ -27,33 +28,19 @@ export class AppendLanes {
     }
     this.#depth += 1;
     this.#bytes += bytes;
-    const turn = (this.#lanes.get(stream) ?? Promise.resolve()).then(append);
-    const ended = turn.catch(() => undefined);
+    const turn = new AppendTurn();
+    const before = this.#lanes.get(stream) ?? Promise.resolve();
+    const answer = before.then(() => (turn.isOver ? turn.late() : append(turn)));
+    // One that was answered too late counts until it is out of the way.
+    const ended = answer
+      .catch(() => undefined)
+      .then(() => {
+        this.#depth -= 1;
+        this.#bytes -= bytes;
+        if (this.#lanes.get(stream) === ended) this.#lanes.delete(stream);
+      });
     this.#lanes.set(stream, ended);
-    try {
-      return await turn;
-    } finally {
-      this.#depth -= 1;
-      this.#bytes -= bytes;
-      if (this.#lanes.get(stream) === ended) this.#lanes.delete(stream);
-    }
-  }
-
-  /** Runs `send` when few enough others are on the wire. */
-  async onTheWire<T>(send: () => Promise<T>): Promise<T> {
-    if (this.#onTheWire >= limits.appendsInFlightMax) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    } else {
-      this.#onTheWire += 1;
-    }
-    try {
-      return await send();
-    } finally {
-      // The place is handed on, so that nobody who comes just now takes it first.
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#onTheWire -= 1;
-    }
+    return within(answer, turn.msLeft, () => turn.late());
   }
 
   /** Resolves when no append is waiting or under way. */

@@ -29,6 +29,9 @@ const envelope = z.object({
   n: z.int().positive().optional(),
 });
 
+/** What events of ours will have in any format to come. */
+const anyEnvelope = z.object({ f: z.int().positive(), h: z.string().length(43) });
+
 /** What the first event of an append says of it. */
 export interface AppendHead {
   readonly id: string;
@@ -59,8 +62,10 @@ export interface FollowedEvent {
   /** Commit position: bytes from the beginning of the server's log. */
   readonly place: number;
   readonly id: string;
-  /** Undefined when no log of ours wrote it. */
+  /** Undefined when no log of ours wrote it, or it is of a later format. */
   readonly ours: Ours | undefined;
+  /** The format that this program does not know. */
+  readonly newerFormat?: number | undefined;
 }
 
 export interface Ours {
@@ -75,7 +80,14 @@ export function followedEvent({ event }: ResolvedEvent): FollowedEvent | undefin
   if (!event) return undefined;
   const { streamId, revision, id, position } = event;
   const place = Number(position?.commit ?? 0n);
-  return { stream: streamId, revision: Number(revision), place, id, ours: oursOf(event) };
+  const ours = oursOf(event);
+  const newerFormat = ours ? undefined : newerFormatOf(event.metadata);
+  return { stream: streamId, revision: Number(revision), place, id, ours, newerFormat };
+}
+
+function newerFormatOf(metadata: unknown): number | undefined {
+  const read = anyEnvelope.safeParse(metadata);
+  return read.success && read.data.f > 1 ? read.data.f : undefined;
 }
 
 function oursOf(event: NonNullable<ResolvedEvent['event']>): Ours | undefined {

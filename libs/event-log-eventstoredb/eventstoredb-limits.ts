@@ -9,10 +9,17 @@ export const eventstoredbLimits = {
    * wait when the stream breaks end in a rejection that nobody can catch (6.2.1).
    */
   appendsInFlightMax: 12,
-  /** How long one call may take. The client's own promise may never settle when its stream breaks. */
+  /** The same with those that were given up, of which the client has not said what became. */
+  appendsOnTheWireMax: 14,
+  /** How long one that was given up counts: longer than the client takes to notice that a connection is dead. */
+  givenUpMsMax: 30_000,
+  /** How long one call may take. */
   callMsMax: 10_000,
-  /** How long an append whose outcome is in doubt is sent again before it is answered `unknown`. */
-  settleMsMax: 15_000,
+  /**
+   * How long an append may take, from its call on: waiting for others, lookups, and sending it again while its outcome is
+   * in doubt. Then it is `unknown`, or `overloaded` when nothing of it can be stored.
+   */
+  appendMsMax: 15_000,
   /** Times an append that others overtake is tried; then it is refused as `overloaded`. */
   attemptsMax: 64,
   /** How long the index may take to come up to what the server has said. */
@@ -31,6 +38,8 @@ export const eventstoredbLimits = {
   heldEventsMax: 2_000,
   /** Events that the server looks at for one checkpoint of a filter. */
   searchWindowEvents: 1_000,
+  /** Events in one page of a read from the end of `$all`. */
+  backwardsEventsMax: 100,
   /** Pause before the server is asked again: it doubles from the first to the second. */
   pauseMsMin: 50,
   pauseMsMax: 2_000,

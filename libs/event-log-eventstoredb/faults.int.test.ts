@@ -56,7 +56,9 @@ await describeOn('eventstoredb', 'the EventStoreDB log on a server that others u
     const onReport = ({ message }: { readonly message: string }) => told.push(message);
     const log = await eventstoredbEventLog({ connection: url, prefix, folder, onReport });
     onTestFinished(() => log.close());
-    expect(told).toEqual(['the index was damaged: it is made anew']);
+    expect(told).toEqual([
+      'the index does not say how far it came, or an older program made it: it is made anew',
+    ]);
     const again = await log.append('sample-1', [event], { expected: 'any' });
     expect(again).toEqual({ ...before, duplicate: true });
   });
@@ -95,12 +97,68 @@ await describeOn('eventstoredb', 'the EventStoreDB log on a server that others u
     }
   });
 
-  test('an event that somebody else wrote under our prefix stops the log, by name', async () => {
+  /** What no log of ours wrote. */
+  async function writeTheirs(...streams: string[]): Promise<void> {
+    const client = EventStoreDBClient.connectionString(url);
+    for (const stream of streams) {
+      await client.appendToStream(stream, jsonEvent({ type: 'theirs', data: {} }));
+    }
+    await client.dispose();
+  }
+
+  test('streams of somebody else under our prefix are skipped and counted', async () => {
+    const prefix = freshPrefix();
+    await writeTheirs(`${prefix}theirs-1`, `${prefix}hello`);
+    const log = await open(url, prefix);
+    const [first, second] = sampleEvents(2);
+    stored(await log.append('sample-1', [first!], { expected: 'no-stream' }));
+    await writeTheirs(`${prefix}theirs-1`);
+    stored(await log.append('sample-1', [second!], { expected: 0 }));
+    const { events } = await log.read('start');
+    expect(events.map(({ id }) => id)).toEqual([first!.id, second!.id]);
+    expect(log.status()).toMatchObject({ events: 2, foreign: 3 });
+    await log.barrier('theirs-1');
+    const again = await open(url, prefix);
+    expect(again.status()).toMatchObject({ events: 2, foreign: 3 });
+  });
+
+  test('a barrier of no stream has all read that was acknowledged, also behind what others write', async () => {
+    const prefix = freshPrefix();
+    const [writer, reader] = [await open(url, prefix), await open(url, prefix)];
+    await reader.barrier();
+    const theirs = EventStoreDBClient.connectionString(url);
+    onTestFinished(() => theirs.dispose());
+    const noise = () => Array.from({ length: 150 }, () => jsonEvent({ type: 'theirs', data: {} }));
+    for (let round = 1; round <= 5; round += 1) {
+      for (const stream of ['sample-1', 'sample-2', 'sample-3']) {
+        stored(await writer.append(stream, [sampleEvent()], { expected: 'any' }));
+      }
+      // More than one page of a read from the end, under our prefix and elsewhere.
+      await theirs.appendToStream(`${prefix}theirs`, noise());
+      await theirs.appendToStream(`other-${randomUUID()}`, noise());
+      await reader.barrier();
+      expect(await reader.head()).toEqual(await writer.head());
+      expect((await reader.read('start')).events).toHaveLength(round * 3);
+    }
+  });
+
+  test('a stream of somebody else cannot be ours, too: that is told at once, and the log goes on', async () => {
+    const prefix = freshPrefix();
+    await writeTheirs(`${prefix}sample-1`);
+    const log = await open(url, prefix);
+    const refused = log.append('sample-1', [sampleEvent()], { expected: 'any' });
+    await expect(refused).rejects.toMatchObject({
+      code: 'corrupt',
+      message: expect.stringContaining(`${prefix}sample-1 holds events that no log of ours wrote`),
+    });
+    stored(await log.append('sample-2', [sampleEvent()], { expected: 'any' }));
+  });
+
+  test('an event that somebody else wrote into a stream of ours stops the log, by name', async () => {
     const prefix = freshPrefix();
     const log = await open(url, prefix);
-    const client = EventStoreDBClient.connectionString(url);
-    await client.appendToStream(`${prefix}sample-1`, jsonEvent({ type: 'theirs', data: {} }));
-    await client.dispose();
+    stored(await log.append('sample-1', [sampleEvent()], { expected: 'any' }));
+    await writeTheirs(`${prefix}sample-1`);
     await expect
       .poll(() => log.head().catch((error: unknown) => error), { timeout: 30_000 })
       .toMatchObject({ name: 'FollowError', problem: 'foreign-event' });

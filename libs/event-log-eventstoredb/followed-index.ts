@@ -147,10 +147,10 @@ export class FollowedIndex {
   /** An index that is damaged, or does not say how far it came, is made anew. */
   #opened(): OpenIndex {
     const { folder, prefix, onReport } = this.#options;
-    const report = () =>
-      onReport({ level: 'warn', message: 'the index was damaged: it is made anew' });
+    const report = (problem: string) =>
+      onReport({ level: 'warn', message: `${problem}: it is made anew` });
     const { replica, found } = openReplica(folder, partition);
-    if (found === 'damaged') report();
+    if (found === 'damaged') report('the index was damaged');
     const of = (one: Replica): OpenIndex => ({
       replica: one,
       index: new LogIndex(one, prefix),
@@ -161,9 +161,9 @@ export class FollowedIndex {
     } catch (error) {
       replica.close();
       if (!isOfTheFile(error)) throw error;
+      report((error as Error).message);
     }
     removeReplica(folder, partition);
-    report();
     return of(openReplica(folder, partition).replica);
   }
 

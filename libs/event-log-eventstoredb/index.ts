@@ -1,6 +1,7 @@
 export {
   type EventStoreDBEventLog,
   type EventStoreDBEventLogOptions,
+  type EventStoreDBStatus,
   eventstoredbEventLog,
 } from './eventstoredb-event-log.ts';
 export { eventstoredbLimits } from './eventstoredb-limits.ts';

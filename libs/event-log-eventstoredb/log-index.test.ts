@@ -71,8 +71,28 @@ describe('the index', () => {
     expect(index.progress.place).toBe(500);
   });
 
+  test('skips and counts the streams of others', () => {
+    const folder = freshFolder();
+    const { index, close } = open(folder);
+    const theirs = { stream: 'p.theirs-1', ours: undefined };
+    index.apply([followed(10, 0, theirs), followed(20, 0), followed(30, 1, theirs)]);
+    expect(index.progress).toMatchObject({ place: 30, events: 1, foreign: 2, last: { place: 20 } });
+    expect(index.look('theirs-1', [], 'any')).toEqual({ kind: 'new', head: 'no-stream' });
+    close();
+    expect(open(folder).index.progress.foreign).toBe(2);
+  });
+
+  test('skips and counts what another log wrote under a prefix that begins like ours', () => {
+    const { index } = open(freshFolder());
+    const theirs = { stream: 'p.2sample-1' };
+    index.apply([followed(10, 0, theirs), followed(20, 0), followed(30, 4, theirs)]);
+    expect(index.progress).toMatchObject({ place: 30, events: 1, foreign: 2 });
+  });
+
   test.each([
     ['foreign-event', followed(90, 1, { ours: undefined })],
+    ['newer-event', followed(90, 1, { ours: undefined, newerFormat: 2 })],
+    ['newer-event', followed(90, 0, { stream: 'p.new-1', ours: undefined, newerFormat: 2 })],
     ['gap', followed(90, 2)],
     ['gap', followed(90, 0)],
   ])('stops at a %s, and stores nothing of that batch', (problem, wrong) => {
@@ -93,6 +113,15 @@ describe('the index', () => {
     expect(() => index.apply([again])).toThrow(
       expect.objectContaining({ problem: 'stored-twice' }),
     );
+  });
+
+  test('of an older program, which may hold streams of other logs, is to be made anew', () => {
+    const folder = freshFolder();
+    const { replica } = openReplica(folder, 0);
+    const older = { prefix: 'p.', place: 10, stamp: 1, events: 1 };
+    replica.transaction(() => replica.keepProgress(JSON.stringify(older)));
+    replica.close();
+    expect(() => open(folder)).toThrow(expect.objectContaining({ code: 'corrupt' }));
   });
 
   test('of another prefix is refused', () => {

@@ -4,6 +4,7 @@ import type { Replica, ReplicaEvent, WrittenResult } from '@annals/event-log-sql
 import { z } from 'zod';
 import type { FollowedEvent } from './event-envelope.ts';
 import { FollowError } from './follow-error.ts';
+import { ownStream } from './own-stream.ts';
 
 const progressFormat = z.object({
   /** The part of the database that is followed. */
@@ -15,6 +16,8 @@ const progressFormat = z.object({
   /** The latest stamp: milliseconds since 1970. */
   stamp: z.int(),
   events: z.int(),
+  /** Events that are not of this log: skipped. An index that does not count them may hold some, and is made anew. */
+  foreign: z.int(),
 });
 export type IndexProgress = z.infer<typeof progressFormat>;
 
@@ -40,7 +43,9 @@ export class LogIndex {
     this.#prefix = prefix;
     const kept = replica.progress();
     this.#progress =
-      kept === undefined ? { prefix, place: -1, stamp: 0, events: 0 } : progressOf(kept);
+      kept === undefined
+        ? { prefix, place: -1, stamp: 0, events: 0, foreign: 0 }
+        : progressOf(kept);
     if (this.#progress.prefix !== prefix) {
       throw new FollowError(
         'other-database',
@@ -90,17 +95,17 @@ export class LogIndex {
     this.#replica.transaction(() => this.#replica.keepProgress(JSON.stringify(this.#progress)));
   }
 
-  #applyOne({ stream, revision, place, id, ours }: FollowedEvent): void {
+  #applyOne(followed: FollowedEvent): void {
+    const { stream, revision, place, id, ours } = followed;
     const at = `revision ${revision} of ${stream}`;
-    if (!ours) {
-      throw new FollowError(
-        'foreign-event',
-        `${at} was not written by a log of ours: give the log a prefix that nothing else writes to`,
-      );
+    const own = ownStream(this.#prefix, stream);
+    if (own === undefined || !ours) {
+      if (own !== undefined) this.#mustBeAnothers(own, followed, at);
+      this.#progress = { ...this.#progress, place, foreign: this.#progress.foreign + 1 };
+      return;
     }
     const stamp = Math.max(this.#progress.stamp, ours.stampedAt);
     const event = { ...ours.event, recordedAt: ours.event.recordedAt ?? stamp };
-    const own = stream.slice(this.#prefix.length);
     const result = this.#replica.append(
       { stream: own, expected: 'any', events: [event] },
       place,
@@ -120,6 +125,32 @@ export class LogIndex {
     const events = this.#progress.events + 1;
     this.#progress = { ...this.#progress, place, last: { place, id }, stamp, events };
   }
+
+  /** Streams of others do no harm; a stream of ours with an event of others in it cannot be told any more. */
+  #mustBeAnothers(stream: string, { newerFormat }: FollowedEvent, at: string): void {
+    if (newerFormat !== undefined) {
+      throw new FollowError(
+        'newer-event',
+        `${at} is of format ${newerFormat}, which this program does not know: use a newer program`,
+      );
+    }
+    if (this.#headOf(stream) !== 'no-stream') {
+      throw new FollowError(
+        'foreign-event',
+        `${at} was not written by a log of ours, and the stream is: let nothing else write to streams of this log, and ` +
+          'bring the database back to before that',
+      );
+    }
+  }
+
+  #headOf(stream: string): Revision | 'no-stream' {
+    let head: Revision | 'no-stream' = 'no-stream';
+    this.#replica.append({ stream, expected: 'any', events: [] }, 0, (view) => {
+      head = view.head;
+      return notStored;
+    });
+    return head;
+  }
 }
 
 /** Throws EventLogError `corrupt`: the index is then made again. */
@@ -127,7 +158,7 @@ function progressOf(state: string): IndexProgress {
   try {
     return progressFormat.parse(JSON.parse(state));
   } catch (cause) {
-    const message = 'the index does not say how far it came';
+    const message = 'the index does not say how far it came, or an older program made it';
     throw new EventLogError('corrupt', message, { cause });
   }
 }

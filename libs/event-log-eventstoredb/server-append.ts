@@ -7,7 +7,6 @@ import {
   StreamDeletedError,
   WrongExpectedVersionError,
 } from '@eventstore/db-client';
-import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 
 export type Sent =
   /** It is stored, by this or an earlier sending of the same. */
@@ -20,26 +19,30 @@ export type Sent =
 
 /**
  * Sends one append at an exact revision, which makes a resend of the same ids at the same place a
- * success. Throws EventLogError for what no resend can mend.
+ * success. The client's own promise may never settle when its stream breaks: after `msMax` it is in doubt, and
+ * `onAnswered` is called when the client says something of it. Throws
+ * EventLogError for what no resend can mend.
  */
 export async function sendAppend(
   client: EventStoreDBClient,
   stream: string,
   events: EventData[],
   head: Revision | 'no-stream',
+  msMax: number,
+  onAnswered: () => void = () => undefined,
 ): Promise<Sent> {
   const expectedRevision = head === 'no-stream' ? 'no_stream' : BigInt(head);
   const timeout = Promise.withResolvers<Sent>();
-  const detail = `no answer within ${limits.callMsMax} ms`;
-  const timer = setTimeout(() => timeout.resolve({ kind: 'in-doubt', detail }), limits.callMsMax);
+  const detail = `no answer within ${Math.ceil(msMax)} ms`;
+  const timer = setTimeout(() => timeout.resolve({ kind: 'in-doubt', detail }), msMax);
   try {
-    const options = { expectedRevision, deadline: limits.callMsMax } as const;
+    const options = { expectedRevision, deadline: msMax } as const;
     const answered = client.appendToStream(stream, events, options).then(
       (): Sent => ({ kind: 'stored' }),
       (error: unknown) => sentOf(stream, error),
     );
     // A failure after the timeout is nobody's any more.
-    answered.catch(() => undefined);
+    answered.catch(() => undefined).finally(onAnswered);
     return await Promise.race([answered, timeout.promise]);
   } finally {
     clearTimeout(timer);

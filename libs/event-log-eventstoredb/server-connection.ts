@@ -1,6 +1,13 @@
 import { within } from '@annals/core/within';
 import { EventLogError } from '@annals/event-log/port';
-import { AccessDeniedError, EventStoreDBClient, StreamNotFoundError } from '@eventstore/db-client';
+import {
+  AccessDeniedError,
+  EventStoreDBClient,
+  type ResolvedEvent,
+  type StreamingRead,
+  StreamNotFoundError,
+} from '@eventstore/db-client';
+import { followedEvent } from './event-envelope.ts';
 import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 
 /** The client of a connection string. Its own errors show parts of the string, where a password may stand. */
@@ -73,22 +80,52 @@ function refusalOf(error: unknown): string | undefined {
   return reason && `has a certificate that is not trusted (${reason}): check tlsCAFile`;
 }
 
-/** The last revision of a stream on the server; -1 when it has none. `stream` is for messages. */
-export async function headOnServer(
+/** What the server has of a stream: `head` is its last revision, -1 when there is none. */
+export interface StreamOnServer {
+  readonly head: number;
+  /** It began with an event that no log of ours wrote. */
+  readonly isForeign: boolean;
+}
+
+/** `stream` is for messages. Throws EventLogError `unreachable`. */
+export async function streamOnServer(
   client: EventStoreDBClient,
   prefix: string,
   stream: string,
-): Promise<number> {
-  let head = -1;
+  msMax: number,
+): Promise<StreamOnServer> {
+  const name = prefix + stream;
+  const isOurs = (found: ResolvedEvent) => {
+    const event = followedEvent(found);
+    return event?.ours !== undefined || event?.newerFormat !== undefined;
+  };
+  const backwards = { direction: 'backwards', fromRevision: 'end', maxCount: 1 } as const;
   try {
-    const last = { direction: 'backwards', fromRevision: 'end', maxCount: 1 } as const;
-    for await (const { event } of client.readStream(prefix + stream, last)) {
-      head = Number(event?.revision ?? -1n);
-    }
+    const [last] = await readWithin(client.readStream(name, backwards), msMax);
+    if (!last) return { head: -1, isForeign: false };
+    const head = Number(last.event?.revision ?? -1n);
+    if (isOurs(last)) return { head, isForeign: false };
+    const [first] = await readWithin(client.readStream(name, { maxCount: 1 }), msMax);
+    return { head, isForeign: first !== undefined && !isOurs(first) };
   } catch (error) {
-    if (error instanceof StreamNotFoundError) return -1;
+    if (error instanceof StreamNotFoundError) return { head: -1, isForeign: false };
     const message = `the server does not tell the head of ${stream}`;
     throw new EventLogError('unreachable', message, { cause: error });
   }
-  return head;
+}
+
+/** All events of a read, which has no time limit of its own. Throws what the client throws, and when it takes too long. */
+export async function readWithin<Resolved>(
+  read: StreamingRead<Resolved>,
+  msMax: number,
+): Promise<Resolved[]> {
+  const all = (async () => {
+    const events: Resolved[] = [];
+    for await (const event of read) events.push(event);
+    return events;
+  })();
+  return within(all, msMax, () => {
+    void read.cancel();
+    throw new Error(`no answer within ${Math.ceil(msMax)} ms`);
+  });
 }

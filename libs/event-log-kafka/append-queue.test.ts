@@ -123,7 +123,7 @@ test('what settles an append in doubt does not wait', async () => {
   read(1_001, 1_002);
   await requests[1]?.answer('acknowledged');
   for (const answer of [doubtful, other]) {
-    expect(await answer).toMatchObject({ kind: 'refused', reason: 'overloaded' });
+    expect(await answer).toMatchObject({ kind: 'refused', reason: 'unreachable' });
   }
 });
 
@@ -172,6 +172,38 @@ test('a request that is refused is sent in halves: who is to blame is refused on
     kind: 'refused',
     reason: 'append-too-large',
     detail: 'Kafka refuses it: it is too large. Nothing was stored',
+  });
+});
+
+test('while no broker takes it an append is refused as unreachable, and as denied where brokers do not let us', async () => {
+  const { requests, send } = openQueue();
+  const [away] = send(1);
+  await nextTurn();
+  await requests[0]?.answer('not-sent');
+  expect(await away).toEqual({
+    ...{ kind: 'refused', reason: 'unreachable' },
+    detail: 'no Kafka broker takes it: nothing was stored',
+  });
+  const [denied] = send(2);
+  await expect.poll(() => requests.length, { interval: 1 }).toBe(2);
+  await requests[1]?.answer({ kind: 'not-let', reason: 'Cluster authorization failed' });
+  expect(await denied).toEqual({
+    kind: 'denied',
+    detail: 'Kafka refuses it: Cluster authorization failed. Nothing was stored',
+  });
+});
+
+test('what a broker refuses for another reason than its size is denied once its void came first', async () => {
+  const { requests, send, read } = openQueue();
+  const [stamped] = send(1);
+  await nextTurn();
+  await requests[0]?.answer({ kind: 'refused', isTooLarge: false, reason: 'its time is wrong' });
+  await expect.poll(() => requests.length, { interval: 1 }).toBe(2);
+  read(1_001);
+  await requests[1]?.answer('acknowledged');
+  expect(await stamped).toEqual({
+    kind: 'denied',
+    detail: 'Kafka refuses it: its time is wrong. Nothing was stored',
   });
 });
 

@@ -2,11 +2,15 @@ import type { AppendResult } from '@annals/event-log/port';
 import type { Message } from 'kafkajs';
 import { kafkaLimits } from './kafka-limits.ts';
 import type { Outcome } from './partition-follower.ts';
-import { isRefused, type Produced, type RefusedRequest } from './produce-line.ts';
+import { isRefused, type NotLet, type Produced, type RefusedRequest } from './produce-line.ts';
 import { systemTimers, type Timer, type Timers } from './timers.ts';
 
 /** How a record that was sent is answered in the end. */
-export type Answer = AppendResult | { readonly kind: 'seen' };
+export type Answer =
+  | AppendResult
+  | { readonly kind: 'seen' }
+  /** Kafka does not take it for a reason that only an operator can mend: nothing was stored. */
+  | { readonly kind: 'denied'; readonly detail: string };
 
 /** One record on its way. */
 interface Sent {
@@ -108,10 +112,12 @@ export class AppendQueue {
     this.#answerIfKnown(sent);
   }
 
-  /** Nobody follows the topic any more: what is under way cannot be known. */
+  /** Nobody follows the topic now: what is under way cannot be known. */
   abandon(detail: string): void {
-    for (const sent of this.#underWay.values()) this.#end(sent, { kind: 'unknown', detail });
     this.#waiting = [];
+    this.#linger?.cancel();
+    this.#linger = undefined;
+    for (const sent of this.#underWay.values()) this.#end(sent, { kind: 'unknown', detail });
   }
 
   /** Resolves when nothing is under way. */
@@ -179,7 +185,8 @@ export class AppendQueue {
       const second = await this.#sendBatch(batch.slice(half), true);
       return first === 'acknowledged' ? second : first;
     }
-    const became = isAgain && produced === 'not-sent' ? 'in-doubt' : produced;
+    const isUnsent = produced === 'not-sent' || isNotLet(produced);
+    const became = isAgain && isUnsent ? 'in-doubt' : produced;
     for (const sent of batch) this.#afterSending(sent, became);
     return became;
   }
@@ -207,8 +214,10 @@ export class AppendQueue {
       // A void in doubt needs no settling: another one is sent, until there is no more time.
       this.#end(sent, { kind: 'seen' });
       this.#settle(sent.settles);
+    } else if (isNotLet(produced)) {
+      this.#end(sent, denied(produced.reason));
     } else if (sent.isBarrier || produced === 'not-sent') {
-      this.#end(sent, refused('no Kafka broker takes it: nothing was stored'));
+      this.#end(sent, unreachable('no Kafka broker takes it: nothing was stored'));
     } else {
       // Also what was refused: an attempt of kafkajs before the one that was answered may have been taken.
       if (isRefused(produced)) sent.refused = produced;
@@ -271,11 +280,15 @@ export class AppendQueue {
     const now = this.#timers.nowMs();
     for (const sent of this.#underWay.values()) {
       if (sent.deadline > now) continue;
-      const detail = 'Kafka has not said in time whether it is stored';
+      const refusal = sent.refused ? `. It refused it: ${sent.refused.reason}` : '';
+      const detail = `Kafka has not said in time whether it is stored${refusal}`;
       const waiting = this.#waiting.indexOf(sent);
       if (waiting >= 0) {
         this.#waiting.splice(waiting, 1);
-        this.#end(sent, refused('it has waited too long: nothing was stored'));
+        this.#end(
+          sent,
+          unreachable('Kafka takes nothing: it has waited too long, and was not stored'),
+        );
       } else this.#end(sent, { kind: 'unknown', detail });
     }
     if (this.#underWay.size > 0) {
@@ -286,13 +299,23 @@ export class AppendQueue {
 
 const deadlineLookMs = 250;
 
-function refused(detail: string): AppendResult {
-  return { kind: 'refused', reason: 'overloaded', detail };
+function unreachable(detail: string): Answer {
+  return { kind: 'refused', reason: 'unreachable', detail };
+}
+
+function denied(reason: string): Answer & { readonly detail: string } {
+  return { kind: 'denied', detail: `Kafka refuses it: ${reason}. Nothing was stored` };
+}
+
+function isNotLet(produced: Produced): produced is NotLet {
+  return typeof produced === 'object' && produced.kind === 'not-let';
 }
 
 /** The answer to an append whose void came first. */
-function neverStored(by: RefusedRequest | undefined): AppendResult {
-  if (!by) return refused('Kafka did not take it in time: nothing was stored');
-  const detail = `Kafka refuses it: ${by.reason}. Nothing was stored`;
-  return by.isTooLarge ? { kind: 'refused', reason: 'append-too-large', detail } : refused(detail);
+function neverStored(by: RefusedRequest | undefined): Answer {
+  if (!by) return unreachable('Kafka did not take it in time: nothing was stored');
+  const { detail } = denied(by.reason);
+  return by.isTooLarge
+    ? { kind: 'refused', reason: 'append-too-large', detail }
+    : denied(by.reason);
 }

@@ -22,7 +22,7 @@ await describeOn(
       expect(['refused', 'unknown']).toContain(away.kind);
       // Now that it is known to be away, nothing is in doubt any more.
       const refused = await log.append('sample-2', [sampleEvent()], { expected: 'any' });
-      expect(refused).toMatchObject({ kind: 'refused', reason: 'overloaded' });
+      expect(refused).toMatchObject({ kind: 'refused', reason: 'unreachable' });
       expect((await log.readStream('sample-1')).events[0]?.id).toBe(before.id);
       await kafka.act('start', 1);
       await expect

@@ -1,4 +1,5 @@
 import { EventLogError } from '@annals/event-log/port';
+import { noKafka } from './mend-connection.ts';
 
 /** What kafkajs throws where a broker has answered, and said that we may not. */
 const refusals =
@@ -10,12 +11,28 @@ const unreachables =
 export function connectionFault(error: unknown, brokers: readonly string[]): EventLogError {
   if (error instanceof EventLogError) return error;
   const names = namesOf(error);
-  const isOne = (pattern: RegExp) => names.some((name) => pattern.test(name));
-  const code = isOne(refusals) ? 'refused' : isOne(unreachables) ? 'unreachable' : 'io';
-  const said = names.includes('ILLEGAL_SASL_STATE')
-    ? 'it asks for no user and password: leave them out of the URL, or name its SASL listener'
-    : reasonOf(error);
+  const said = saidOf(error, names);
+  const isAway = names.some((name) => unreachables.test(name)) || said === noAnswer;
+  const code = isRefusal(error) ? 'refused' : isAway ? 'unreachable' : 'io';
   return new EventLogError(code, `Kafka at ${brokers.join(', ')}: ${said}`, { cause: error });
+}
+
+const noAnswer = 'it takes connections and gives no answer: is it a Kafka?';
+
+function saidOf(error: unknown, names: readonly string[]): string {
+  if (names.includes('ILLEGAL_SASL_STATE')) {
+    return 'it asks for no user and password: leave them out of the URL, or name its SASL listener';
+  }
+  // The client's words for a broker that has not said in time which requests it takes.
+  const reason = reasonOf(error);
+  return reason === 'Broker not connected'
+    ? noAnswer
+    : reason.replace(`Connection error: ${noKafka}`, noKafka);
+}
+
+/** Whether a broker has answered, and does not let us. */
+export function isRefusal(error: unknown): boolean {
+  return namesOf(error).some((name) => refusals.test(name));
 }
 
 /** Of several errors kafkajs says only that there were some. */

@@ -4,7 +4,7 @@ export type {
   FollowerLink,
   StartFollower,
 } from './follower-client.ts';
-export type { FollowerTask } from './follower-protocol.ts';
+export type { FollowerFailure, FollowerTask } from './follower-protocol.ts';
 export {
   type Feed,
   type FeedBatch,

@@ -1,5 +1,7 @@
+import { EventLogError } from '@annals/event-log/port';
 import { HeadWatch, LogReads, replicaReader } from '@annals/event-log-sqlite/replica';
 import { AnsweredAhead } from './answered-ahead.ts';
+import { FollowError } from './follow-error.ts';
 import { FollowerClient, type StartFollower } from './follower-client.ts';
 import { beginning, type FollowerProgress } from './follower-progress.ts';
 import type { FollowerTask, JudgedBatch } from './follower-protocol.ts';
@@ -9,6 +11,7 @@ import type { CatchUpProgress, PartitionStatus } from './kafka-log-options.ts';
 import type { OlderBodies } from './older-bodies.ts';
 import type { Outcome } from './partition-follower.ts';
 import type { Witness } from './record.ts';
+import type { Timers } from './timers.ts';
 import { verdictHashText } from './verdict-hash.ts';
 
 export interface FollowedTopicOptions {
@@ -17,17 +20,26 @@ export interface FollowedTopicOptions {
   readonly bodies: OlderBodies;
   readonly onReport: OnReport;
   readonly onProgress: ((progress: CatchUpProgress) => void) | undefined;
+  readonly timers: Timers;
   /** What was read of records that this process has sent. */
   readonly onOutcome: (outcome: Outcome) => void;
+  /** What was sent and not read back will not be for a while. */
+  readonly onStalled: (error: Error) => void;
   /** The topic is not followed any more, and will not be. */
   readonly onFailed: (error: Error) => void;
 }
 
 type PartitionEnd = readonly [partition: number, end: number];
 
+/** A follower is gone. `removed`: its replica was damaged, and begins anew with the next one. */
+interface Loss {
+  readonly error: Error;
+  readonly removed: boolean;
+}
+
 /**
- * What this process has read of the topic: follows it into the replica, has reads wait for what was answered, and
- * makes a replica that was damaged anew.
+ * What this process has read of the topic: follows it into the replica, has reads wait for what was answered, makes a
+ * replica that was damaged anew, and starts a follower again that could not go on.
  */
 export class FollowedTopic {
   readonly #options: FollowedTopicOptions;
@@ -41,9 +53,13 @@ export class FollowedTopic {
   #reads: LogReads | undefined;
   #commits = 0;
   #commitAsked = false;
-  #healing: Promise<void> | undefined;
+  /** How the follower that was started last was lost. */
+  #loss: Loss | undefined;
+  #recovering: Promise<void> | undefined;
+  #endPause: () => void = () => undefined;
   #heals = 0;
   #failure: Error | undefined;
+  #opened = false;
   #ended = false;
   #moved = Promise.withResolvers<void>();
 
@@ -57,7 +73,7 @@ export class FollowedTopic {
     return this.#reads;
   }
 
-  /** Why the topic is not followed any more. */
+  /** Why the topic is not followed now, or not any more. */
   get failure(): Error | undefined {
     return this.#failure;
   }
@@ -72,6 +88,19 @@ export class FollowedTopic {
     }));
   }
 
+  /** Whether a record of the partition says how many of them the log has. */
+  isFounded(partition: number): boolean {
+    return this.#progress.get(partition)?.isFounded === true;
+  }
+
+  /** A partition with records of ours that would live elsewhere, where no record of any says how many partitions there are. */
+  misplaced(): { readonly partition: number; readonly records: number } | undefined {
+    const progress = [...this.#progress];
+    if (progress.some(([, { isFounded }]) => isFounded)) return undefined;
+    const found = progress.find(([, { misplaced = 0 }]) => misplaced > 0);
+    return found && { partition: found[0], records: found[1].misplaced ?? 0 };
+  }
+
   /** How far a partition was judged, and with what verdicts. */
   witness(partition: number): Witness {
     const { lastOffset, hash } = this.#progress.get(partition) ?? beginning('', 0);
@@ -79,19 +108,38 @@ export class FollowedTopic {
   }
 
   /** Follows the topic up to where it ended as it was opened. A damaged replica begins anew by itself. */
-  catchUp(): Promise<void> {
+  async catchUp(): Promise<void> {
     const { topic, served } = this.#options.task;
-    return this.#follow(served.map((partition) => [partition, topic.offsets[partition]?.end ?? 0]));
+    const ends = served.map((partition): PartitionEnd => {
+      return [partition, topic.offsets[partition]?.end ?? 0];
+    });
+    for (;;) {
+      try {
+        await this.#follow(ends);
+        break;
+      } catch (error) {
+        // Whoever opens the log hears of all else.
+        if (!this.#loss?.removed || !this.#healsOnce(this.#loss)) throw error;
+        await this.#follower?.gone();
+      }
+    }
+    this.#opened = true;
+    // Lost in the very turn in which it had caught up.
+    if (this.#loss) this.#lost(this.#loss);
   }
 
   /** Nobody reads any more. */
   end(): void {
     this.#ended = true;
     this.#reads?.end();
+    this.#move();
+    this.#endPause();
+    if (this.#recovering) this.#options.onStalled(closing());
   }
 
   /** Stops to follow. The files are still open. */
   async stop(): Promise<void> {
+    await this.#recovering;
     await this.#follower?.close();
   }
 
@@ -107,9 +155,10 @@ export class FollowedTopic {
     const events = {
       onJudged: (batches: readonly JudgedBatch[], committed: boolean) =>
         this.#judged(batches, committed ? task.served : []),
-      onFailed: (error: Error, removed: boolean) => this.#lost(error, removed),
+      onFailed: (error: Error, removed: boolean) => this.#lost({ error, removed }),
       onReport,
     };
+    this.#loss = undefined;
     this.#progress.clear();
     this.#commitAsked = false;
     this.#follower = new FollowerClient(task, events, startFollower);
@@ -125,12 +174,28 @@ export class FollowedTopic {
       const settle = () => this.#readable();
       this.#reads = new LogReads(readers, this.#watch, settle, (events) => bodies.fill(events));
     }
-    while (this.#lag(ends) > 0) {
-      if (this.#failure) throw this.#failure;
-      await this.#moved.promise;
-    }
+    while (this.#lag(ends) > 0) await this.#step();
     for (const partition of task.served) this.#ahead.answered(partition);
-    await this.#settled();
+    const isCommitted = this.#ahead.wait();
+    this.#askToCommit();
+    while (isCommitted && !isCommitted()) await this.#step();
+  }
+
+  /** Resolves when something has become of the follower that may bring it on. */
+  async #step(): Promise<void> {
+    this.#mustFollow();
+    await this.#moved.promise;
+    this.#mustFollow();
+  }
+
+  #mustFollow(): void {
+    if (this.#loss) throw this.#loss.error;
+    if (this.#ended) throw closing();
+  }
+
+  #askToCommit(): void {
+    if (!this.#commitAsked) this.#follower?.commit();
+    this.#commitAsked = true;
   }
 
   #judged(batches: readonly JudgedBatch[], committed: readonly number[]): void {
@@ -160,67 +225,109 @@ export class FollowedTopic {
 
   /** Resolves when all that was answered can be read, and the replica is whole. */
   async #readable(): Promise<void> {
-    do {
-      if (this.#healing) {
-        await this.#healing;
-        if (this.#failure) throw this.#failure;
-      }
-      await this.#settled();
-    } while (this.#healing);
-  }
-
-  /** Resolves when all that was answered can be read. */
-  async #settled(): Promise<void> {
     const isCommitted = this.#ahead.wait();
-    if (!isCommitted || this.#failure) return;
-    if (!this.#commitAsked) this.#follower?.commit();
-    this.#commitAsked = true;
-    const follower = this.#follower;
-    while (!isCommitted()) {
-      await this.#moved.promise;
+    // Who reads a log that is closed hears so from the reads.
+    while (!this.#ended) {
+      // Also who has read all that there is: nothing would come, and he would take that for quiet.
       if (this.#failure) throw this.#failure;
-      // A replica is made anew: whoever wants to read waits for that.
-      if (this.#follower !== follower) return;
+      if (!this.#recovering) {
+        if (!isCommitted || isCommitted()) return;
+        this.#askToCommit();
+      }
+      await this.#moved.promise;
     }
   }
 
-  /**
-   * The follower is gone. Where its replica was damaged, it is made anew from the topic: reads wait until it is what
-   * it was, and appends under way are answered when their records are read again.
-   */
-  #lost(error: Error, removed: boolean): void {
-    const hopeless = this.#healing !== undefined || this.#heals >= kafkaLimits.healsMax;
-    if (!removed || !this.#reads || this.#ended || hopeless) {
-      this.#fail(error);
-      return;
-    }
-    this.#heals += 1;
-    const message = `${error.message}: the replica is made anew from the topic`;
-    this.#options.onReport({ level: 'warn', message, fields: {} });
-    this.#healing = this.#heal();
-    // Those who wait for a commit go on to wait for this.
+  #lost(loss: Loss): void {
+    this.#loss = loss;
+    if (this.#ended) this.#options.onStalled(loss.error);
+    else if (this.#opened) this.#recovering ??= this.#recover();
     this.#move();
   }
 
-  async #heal(): Promise<void> {
-    const ends = [...this.#progress].map(
-      ([partition, { nextOffset }]): PartitionEnd => [partition, nextOffset],
-    );
+  /**
+   * The follower is gone. Where its replica was damaged, reads wait until it is what it was, and appends under way are
+   * answered when their records are read again. A disk that is full, or a thread that died, may take its time: so
+   * all is refused with the reason until the topic is followed again, from where the replica is.
+   */
+  async #recover(): Promise<void> {
+    const ends = new Map<number, number>();
+    let pauseMs: number = kafkaLimits.refollowMsMin;
+    for (let tries = 0; this.#loss && !this.#ended; tries += 1) {
+      const { error, removed } = this.#loss;
+      // Also what the last try has read beyond where the first follower was: some of it was answered.
+      for (const [partition, { nextOffset }] of this.#progress) {
+        ends.set(partition, Math.max(nextOffset, ends.get(partition) ?? 0));
+      }
+      const isMended = removed && this.#healsOnce(this.#loss);
+      if (error instanceof FollowError || (removed && !isMended)) {
+        this.#fail(error);
+        break;
+      }
+      if (!isMended) {
+        this.#stall(error);
+        if (tries > 0) this.#options.onStalled(error);
+        await this.#pause(pauseMs);
+        pauseMs = Math.min(pauseMs * 2, kafkaLimits.refollowMsMax);
+      }
+      await this.#followAgain([...ends]);
+    }
+    this.#recovering = undefined;
+    this.#move();
+    this.#watch.wakeAll();
+  }
+
+  async #followAgain(ends: readonly PartitionEnd[]): Promise<void> {
+    // Its files are its own until it is gone.
+    await this.#follower?.gone();
+    if (this.#ended) return;
     try {
       await this.#follow(ends);
     } catch (error) {
-      if (!this.#failure) this.#fail(error as Error);
-    } finally {
-      this.#healing = undefined;
-      this.#watch.wakeAll();
+      if (this.#loss || this.#ended) return;
+      // It follows on, but what it keeps cannot be opened here.
+      await this.#follower?.close();
+      this.#loss = { error: error as Error, removed: false };
+      return;
     }
+    if (this.#failure) {
+      this.#options.onReport({ level: 'warn', message: 'the topic is followed again', fields: {} });
+    }
+    this.#failure = undefined;
+  }
+
+  /** Whether a replica that was removed is made anew once more. After some times the disk is to blame. */
+  #healsOnce({ error }: Loss): boolean {
+    if (this.#heals >= kafkaLimits.healsMax) return false;
+    this.#heals += 1;
+    const message = `${error.message}: the replica is made anew from the topic`;
+    this.#options.onReport({ level: 'warn', message, fields: {} });
+    return true;
+  }
+
+  /** Until the topic is followed again everything throws this; it is told once for each reason. */
+  #stall(error: Error): void {
+    if (this.#failure?.message !== error.message) {
+      const message = `${error.message}: the topic is not followed until that is over`;
+      this.#options.onReport({ level: 'error', message, fields: {} });
+    }
+    this.#failure = error;
+    this.#move();
+    this.#watch.wakeAll();
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#options.timers.after(ms, resolve);
+    this.#endPause = resolve;
+    await promise;
+    timer.cancel();
   }
 
   #fail(error: Error): void {
     this.#failure = error;
     this.#options.onReport({ level: 'error', message: error.message, fields: {} });
-    this.#move();
-    this.#watch.wakeAll();
+    this.#options.onStalled(error);
     this.#options.onFailed(error);
   }
 
@@ -235,6 +342,10 @@ export class FollowedTopic {
     this.#options.onProgress?.({ records, recordsTotal });
     return recordsTotal - records;
   }
+}
+
+function closing(): EventLogError {
+  return new EventLogError('closed', 'the event log is closed');
 }
 
 /** What the topic had is no less now: a replica that was followed further than to where it was opened is not behind it. */

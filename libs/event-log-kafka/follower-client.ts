@@ -86,7 +86,12 @@ export class FollowerClient {
       this.#over = true;
       this.#link.ask('close');
     }
-    await this.#closed.promise;
+    await this.gone();
+  }
+
+  /** Resolves when the thread has ended, of which it was told before. */
+  gone(): Promise<void> {
+    return this.#closed.promise;
   }
 
   #receive(message: FollowerMessage): void {

@@ -23,6 +23,10 @@ export interface FollowerProgress {
   readonly foreign: number;
   readonly voids: number;
   readonly barriers: number;
+  /** A record has said that the log has `partitions` partitions. */
+  readonly isFounded?: boolean;
+  /** Records of ours before that one whose streams would live elsewhere. */
+  readonly misplaced?: number;
 }
 
 export function beginning(topic: string, partitions: number): FollowerProgress {

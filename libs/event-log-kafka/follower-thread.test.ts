@@ -25,7 +25,7 @@ function startThread(folder: string, end: number) {
   });
   thread.start();
   const bring = (records: ReturnType<typeof appendRecord>[], endNow: number) =>
-    feed?.onBatch({ partition: 0, end: endNow, records });
+    feed?.onBatch({ partition: 0, end: endNow, records, next: (records.at(-1)?.offset ?? -1) + 1 });
   return { thread, said, bring };
 }
 

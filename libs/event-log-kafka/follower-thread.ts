@@ -25,6 +25,8 @@ export interface FeedBatch {
   /** The offset that the topic would give to its next record. */
   readonly end: number;
   readonly records: readonly TopicRecord[];
+  /** The offset behind all that was fetched, also behind what is no record. */
+  readonly next: number;
 }
 
 /** Brings the records of the partitions that are followed. It promises little: see `TopicFeed`. */
@@ -39,6 +41,8 @@ export interface FeedOptions {
   readonly partitions: readonly number[];
   /** Where a partition has to begin, asked whenever the feed begins anew. */
   from(partition: number): number;
+  /** Where a partition ends at least, as far as is known here. */
+  endMin(partition: number): number;
   /** `topicId`: the id of the topic that is read from here on, where the cluster tells it. */
   onBegin(topicId: string | undefined): void;
   onBatch(batch: FeedBatch): void;
@@ -90,6 +94,8 @@ export class FollowerThread {
     this.#feed = this.#options.feed({
       partitions: this.#task.served,
       from: (partition) => this.#followers.get(partition)?.feedFrom ?? 0,
+      endMin: (partition) =>
+        Math.max(this.#followers.get(partition)?.nextOffset ?? 0, this.#openedEnd(partition)),
       onBegin: (topicId) => this.#begin(topicId),
       onBatch: (batch) => this.#apply(batch),
       onOutOfRange: (partition, low, end) => this.#leaveRange(partition, low, end),
@@ -152,13 +158,13 @@ export class FollowerThread {
     }
   }
 
-  #apply({ partition, end, records }: FeedBatch): void {
+  #apply({ partition, end, records, next }: FeedBatch): void {
     const follower = this.#followers.get(partition);
     if (!follower || this.#ended) return;
     try {
       follower.checkEnd(end);
       this.#checkOpenedEnd(partition, end);
-      const judged = follower.judge(records);
+      const judged = follower.judge(records, next);
       if (judged.kind === 'seek') {
         this.#seekAgain(follower, judged.from);
         return;
@@ -173,14 +179,17 @@ export class FollowerThread {
 
   /** Opening waits for all that was in the topic as it was opened: what is gone would be waited for without end. */
   #checkOpenedEnd(partition: number, end: number): void {
-    const { name, offsets } = this.#task.topic;
-    const opened = offsets[partition]?.end ?? 0;
+    const opened = this.#openedEnd(partition);
     if (end >= opened) return;
     throw new FollowError(
       'shorter-topic',
-      `partition ${partition} of ${name} ended at offset ${opened} as it was opened, and ends at ${end} now: ` +
+      `partition ${partition} of ${this.#task.topic.name} ended at offset ${opened} as it was opened, and ends at ${end} now: ` +
         'it has been truncated. To follow what is there now, open it again',
     );
+  }
+
+  #openedEnd(partition: number): number {
+    return this.#task.topic.offsets[partition]?.end ?? 0;
   }
 
   /**

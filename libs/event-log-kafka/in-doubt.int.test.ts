@@ -27,7 +27,7 @@ await describeOn('kafka', 'an append whose request is in doubt', (kafka) => {
       // kafkajs sends it again after some seconds, and may do so on a new connection.
       proxy.holdRequestsWith(Buffer.from(event.id.replaceAll('-', ''), 'hex'));
       const appending = log.append('sample-1', [event], { expected: 0 });
-      expect(await appending).toMatchObject({ kind: 'refused', reason: 'overloaded' });
+      expect(await appending).toMatchObject({ kind: 'refused', reason: 'unreachable' });
       expect(proxy.heldBytes()).toBeGreaterThan(100);
       const before = log.status();
       proxy.release();

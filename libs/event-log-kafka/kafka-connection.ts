@@ -1,4 +1,5 @@
 import { type ISocketFactory, Kafka, logLevel, type SASLOptions } from 'kafkajs';
+import { mendConnection } from './mend-connection.ts';
 import { mendRequestQueue } from './mend-request-queue.ts';
 
 /** How to reach the cluster. Plain data: it crosses to the follower's thread. */
@@ -27,6 +28,7 @@ export function kafkaClient(
   socketFactory?: ISocketFactory,
 ): Kafka {
   mendRequestQueue();
+  mendConnection();
   const { brokers, ssl, sasl, clientId = 'annals' } = connection;
   return new Kafka({
     brokers: [...brokers],

@@ -28,7 +28,7 @@ import { kafkaLimits } from './kafka-limits.ts';
 import type { KafkaEventLog, KafkaEventLogOptions, PartitionStatus } from './kafka-log-options.ts';
 import { OlderBodies } from './older-bodies.ts';
 import { partitionOf } from './partition-of.ts';
-import { appendIdOf } from './record.ts';
+import { appendIdOf, foundingKey } from './record.ts';
 import type { RecordToEncode } from './record-format-1.ts';
 import { type RecordFormat, writtenFormat } from './record-formats.ts';
 
@@ -96,6 +96,7 @@ async function open(
   const log = new KafkaLog({ ...options, onReport }, { engine, task, format, line, owner, bodies });
   try {
     await log.catchUp();
+    if (options.partitions === undefined) log.mustKnowPartitions();
     return log;
   } catch (error) {
     await log.close();
@@ -122,6 +123,8 @@ class KafkaLog implements KafkaEventLog {
   readonly #queue: AppendQueue;
   readonly #followed: FollowedTopic;
   readonly #barriers = new Map<number, Promise<void>>();
+  /** Partitions to which the record was sent that says how many there are. */
+  readonly #founding = new Set<number>();
   #lastNumber = 0;
   #closed: Promise<void> | undefined;
 
@@ -141,17 +144,29 @@ class KafkaLog implements KafkaEventLog {
       timers: engine.timers,
     });
     this.#followed = new FollowedTopic({
-      ...{ task, bodies, startFollower: engine.startFollower },
+      ...{ task, bodies, startFollower: engine.startFollower, timers: engine.timers },
       ...{ onReport: options.onReport, onProgress: options.onProgress },
       onOutcome: (outcome) => this.#queue.read(outcome),
-      onFailed: ({ message }) =>
-        this.#queue.abandon(`the topic is not followed any more: ${message}`),
+      onStalled: ({ message }) => this.#queue.abandon(`the topic is not followed: ${message}`),
+      onFailed: (error) => options.onFailed?.(error),
     });
   }
 
   /** Follows the topic up to where it ended as it was opened. */
   catchUp(): Promise<void> {
     return this.#followed.catchUp();
+  }
+
+  /** Throws EventLogError where nothing says how many partitions the log has, and its records are not those of so many. */
+  mustKnowPartitions(): void {
+    const misplaced = this.#followed.misplaced();
+    if (!misplaced) return;
+    const { partition, records } = misplaced;
+    throw new EventLogError(
+      'not-a-log',
+      `topic ${this.topicName} has ${this.partitions} partitions, and ${records} records of partition ${partition} were written for ` +
+        'another number of them: it was given more. To mend it: write partitions= in its URL, as many as it was made with',
+    );
   }
 
   async append(
@@ -167,9 +182,11 @@ class KafkaLog implements KafkaEventLog {
     if (overload !== undefined) {
       return { kind: 'refused', reason: 'overloaded', detail: overload };
     }
+    this.#found(partition);
     const stampedAt = this.#clock.now();
     const record = this.#encode(partition, stream, { kind: 'append', expected, stampedAt, events });
     const answer = await this.#queue.send({ ...record, partition, isBarrier: false });
+    if (answer.kind === 'denied') throw new EventLogError('refused', answer.detail);
     if (answer.kind !== 'seen') return answer;
     throw new Error('an append was answered like a barrier');
   }
@@ -209,11 +226,13 @@ class KafkaLog implements KafkaEventLog {
   }
 
   /** Those who wait for the same partition wait for the next barrier together. */
-  async barrier(stream: string): Promise<void> {
+  async barrier(stream?: string): Promise<void> {
     this.#mustServe();
-    const partition = this.#servedPartitionOf(stream);
-    const next = this.#barriers.get(partition) ?? this.#sendBarrier(partition);
-    await next;
+    const { served } = this.#parts.task;
+    const partitions = stream === undefined ? served : [this.#servedPartitionOf(stream)];
+    await Promise.all(
+      partitions.map((partition) => this.#barriers.get(partition) ?? this.#sendBarrier(partition)),
+    );
   }
 
   status(): readonly PartitionStatus[] {
@@ -245,14 +264,30 @@ class KafkaLog implements KafkaEventLog {
     // Whoever asks from here on must not share this barrier: it may be sent before they asked.
     await new Promise<void>((nextTurn) => this.#parts.engine.timers.soon(nextTurn));
     this.#barriers.delete(partition);
+    const { failure } = this.#followed;
+    if (failure) {
+      reject(failure);
+      return promise;
+    }
     const record = this.#encode(partition, undefined, { kind: 'barrier' });
     const answer = await this.#queue.send({ ...record, partition, isBarrier: true });
     if (answer.kind === 'seen') resolve();
+    else if (answer.kind === 'denied') reject(new EventLogError('refused', answer.detail));
     else {
       const message = `the barrier was not read back in time: ${answer.kind}`;
       reject(new EventLogError('unreachable', message));
     }
     return promise;
+  }
+
+  /** Before the first append to a partition stands how many partitions the log has: the topic may be given more. */
+  #found(partition: number): void {
+    if (this.#founding.has(partition) || this.#followed.isFounded(partition)) return;
+    this.#founding.add(partition);
+    const record = this.#encode(partition, foundingKey(this.partitions), { kind: 'barrier' });
+    void this.#queue.send({ ...record, partition, isBarrier: true }).then(({ kind }) => {
+      if (kind !== 'seen') this.#founding.delete(partition);
+    });
   }
 
   #voidOf(voided: number, partition: number): { number: number; message: Message; bytes: number } {

@@ -40,6 +40,9 @@ export const kafkaLimits = {
   seeksMax: 5,
   /** Times a process makes a replica anew that is damaged while it runs; then the disk is to blame. */
   healsMax: 5,
+  /** Pause before a follower is started again that ended by a full disk, say: doubled each time, up to the longest. */
+  refollowMsMin: 200,
+  refollowMsMax: 10_000,
   /** Partitions of a topic that is made, unless told. */
   partitionsDefault: 4,
   /** Records that are judged before they are committed in any case. */

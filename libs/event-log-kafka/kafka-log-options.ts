@@ -38,6 +38,8 @@ export interface KafkaEventLogOptions extends Partial<Omit<TopicSettings, 'topic
   readonly socketFactory?: ISocketFactory;
   /** While the replica catches up, before the log is opened. */
   readonly onProgress?: (progress: CatchUpProgress) => void;
+  /** The topic is not followed any more, and only an operator can mend that: everything throws the error from here on. */
+  readonly onFailed?: (error: Error) => void;
   /** What kafkajs and the follower have to say. */
   readonly onReport?: OnReport;
 }
@@ -60,8 +62,11 @@ export interface KafkaEventLog extends EventLog {
   /** Cluster and name. */
   readonly topicName: string;
   readonly partitions: number;
-  /** Resolves when all that was acknowledged in the stream's partition before the call has been read here. */
-  barrier(stream: string): Promise<void>;
+  /**
+   * Resolves when all that was acknowledged in the stream's partition before the call has been read here; in every partition
+   * that is served when no stream is named. Throws EventLogError `unreachable` when that is not sure in time.
+   */
+  barrier(stream?: string): Promise<void>;
   status(): readonly PartitionStatus[];
   statistics(): { readonly queueDepth: number; readonly queueBytes: number };
 }

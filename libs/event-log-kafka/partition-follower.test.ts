@@ -6,9 +6,17 @@ import { describe, expect, test } from 'vitest';
 import { FollowError } from './follow-error.ts';
 import { kafkaLimits } from './kafka-limits.ts';
 import type { TopicRecord } from './partition-follower.ts';
-import { appendIdOf } from './record.ts';
+import { partitionOf } from './partition-of.ts';
+import { appendIdOf, foundingKey } from './record.ts';
+import { encodeFormat1 } from './record-format-1.ts';
 import { freshFolder, openFollower } from './testing/fresh-follower.ts';
-import { appendRecord, freshAppendId, instance, voidRecord } from './testing/sample-records.ts';
+import {
+  appendRecord,
+  freshAppendId,
+  instance,
+  unwitnessed,
+  voidRecord,
+} from './testing/sample-records.ts';
 
 function problemOf(run: () => unknown): string {
   try {
@@ -241,7 +249,7 @@ describe('the topic is not what it was', () => {
   test('another topic, or another number of partitions', () => {
     const { folder } = applied();
     expect(problemOf(() => openFollower(folder, { topic: 'cluster/other' }))).toBe('other-topic');
-    expect(problemOf(() => openFollower(folder, { partitions: 2 }))).toBe('other-topic');
+    expect(problemOf(() => openFollower(folder, { partitions: 2 }))).toBe('other-partitions');
   });
 
   test('a record of a newer format stops, and nothing behind it is judged', async () => {
@@ -279,4 +287,47 @@ test('a replica made from the beginning has the log hash of the one that was the
   for (const record of records) again.follower.apply([record]);
   expect(again.follower.progress).toEqual(first.follower.progress);
   expect(await again.events()).toEqual(await first.events());
+});
+
+describe('the number of partitions', () => {
+  const founding = (offset: number, partitions: number): TopicRecord => ({
+    offset,
+    key: Buffer.from(foundingKey(partitions)),
+    value: encodeFormat1({
+      kind: 'barrier',
+      appendId: freshAppendId(),
+      witness: unwitnessed,
+    }),
+  });
+
+  test('that the first record names is the right one: a follower of another one stops', () => {
+    const { follower } = openFollower(freshFolder(), { partitions: 8 });
+    const named = () => follower.apply([founding(0, 4)]);
+    expect(named).toThrow(/has 4 partitions, not 8 .*Write partitions=4 in its URL/);
+    const { follower: right } = openFollower(freshFolder(), { partitions: 4 });
+    right.apply([founding(0, 4)]);
+    expect(right.progress).toMatchObject({ isFounded: true, barriers: 1, foreign: 0 });
+    // Somebody has copied the first record of another topic.
+    right.apply([founding(1, 8)]);
+    expect(right.progress).toMatchObject({ isFounded: true, barriers: 2 });
+  });
+
+  test('of a replica is compared as it is opened', () => {
+    const { follower, folder, close } = openFollower(freshFolder(), { partitions: 4 });
+    follower.apply([founding(0, 4)]);
+    close();
+    expect(problemOf(() => openFollower(folder, { partitions: 8 }))).toBe('other-partitions');
+    expect(problemOf(() => openFollower(folder, { partitions: 4 }))).toBe('none');
+  });
+
+  test('tells records that are elsewhere from those of a topic that was given more', () => {
+    const elsewhere = Array.from({ length: 20 }, (_, n) => `sample-${n}`).find(
+      (stream) => partitionOf(stream, 8) !== 0,
+    ) as string;
+    const { follower } = openFollower(freshFolder(), { partitions: 8 });
+    follower.apply([appendRecord(0, elsewhere)]);
+    expect(follower.progress).toMatchObject({ foreign: 1, misplaced: 1 });
+    follower.apply([founding(1, 8), appendRecord(2, elsewhere)]);
+    expect(follower.progress).toMatchObject({ foreign: 2, misplaced: 1 });
+  });
 });

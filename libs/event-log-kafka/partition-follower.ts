@@ -2,12 +2,13 @@ import { hash } from 'node:crypto';
 import { type AppendResult, EventLogError } from '@annals/event-log/port';
 import { encodePosition, type Replica, type WrittenResult } from '@annals/event-log-sqlite/replica';
 import { decideAppend, type Rules } from './decide-append.ts';
-import { FollowError } from './follow-error.ts';
+import { FollowError, otherPartitions, recordInTransaction } from './follow-error.ts';
 import { beginning, type FollowerProgress, readProgress } from './follower-progress.ts';
 import { kafkaLimits } from './kafka-limits.ts';
 import { partitionOf } from './partition-of.ts';
 import {
   type AppendRecord,
+  type BarrierRecord,
   isOfInstance,
   type LogRecord,
   numberOf,
@@ -22,6 +23,8 @@ export interface TopicRecord {
   readonly offset: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
+  /** Written in a transaction, of which nobody knows yet whether it counts: nothing of ours is. */
+  readonly isInTransaction?: boolean;
 }
 
 /** What became of a record of this process. */
@@ -95,12 +98,13 @@ export class PartitionFollower {
     this.#progress = {
       ...(kept === undefined ? beginning(topic, partitions) : readProgress(kept)),
     };
-    if (this.#progress.topic !== topic || this.#progress.partitions !== partitions) {
-      throw new FollowError(
-        'other-topic',
-        `the replica of partition ${partition} follows ${this.#progress.topic} with ${this.#progress.partitions} partitions, ` +
-          `not ${topic} with ${partitions}: give this topic a folder of its own`,
-      );
+    if (this.#progress.topic !== topic) {
+      const follows = `the replica of partition ${partition} follows ${this.#progress.topic}`;
+      const problem = `${follows}, not ${topic}: give this topic a folder of its own`;
+      throw new FollowError('other-topic', problem);
+    }
+    if (this.#progress.partitions !== partitions) {
+      throw otherPartitions(options, this.#progress.partitions, 'its replica says so');
     }
     this.#checkTopicId(options.topicId);
     this.#settled = new SettledIds(replica.marks());
@@ -110,6 +114,11 @@ export class PartitionFollower {
 
   get progress(): FollowerProgress {
     return { ...this.#progress };
+  }
+
+  /** Where the topic goes on. */
+  get nextOffset(): number {
+    return this.#progress.nextOffset;
   }
 
   /** Where the feed has to begin: at the last record that was applied, to see that it is still there. */
@@ -158,11 +167,18 @@ export class PartitionFollower {
 
   /**
    * Judges `records`, which no reader sees before `commit`. Their verdicts hold all the same: they are a function of
-   * the topic, and what a crash takes is judged again. Throws as `apply` does.
+   * the topic, and what a crash takes is judged again. `next`: where the topic goes on, also when what stands before it
+   * are marks of Kafka's own, which are no records. Throws as `apply` does.
    */
-  judge(records: readonly TopicRecord[]): Applied {
+  judge(records: readonly TopicRecord[], next = 0): Applied {
     const fresh = this.#fresh(records);
     if (fresh === undefined) return { kind: 'seek', from: this.feedFrom };
+    const applied = this.#applyAll(fresh);
+    this.#progress.nextOffset = Math.max(this.#progress.nextOffset, next);
+    return applied;
+  }
+
+  #applyAll(fresh: readonly TopicRecord[]): Applied {
     const last = fresh.at(-1);
     if (!last) return { kind: 'applied', outcomes: [], events: 0 };
     const outcomes: Outcome[] = [];
@@ -235,18 +251,24 @@ export class PartitionFollower {
           'which this program does not know: use a newer one',
       );
     }
-    if (read.kind === 'foreign' || this.#isMisplaced(read.record)) {
+    const isMisplaced = read.kind === 'record' && this.#isMisplaced(read.record);
+    if (read.kind === 'foreign' || isMisplaced) {
       this.#progress.foreign += 1;
+      if (isMisplaced && !this.#progress.isFounded) {
+        this.#progress.misplaced = (this.#progress.misplaced ?? 0) + 1;
+      }
       this.#count(offset, verdictNumbers.foreign, 0);
       return;
     }
     const { record } = read;
+    if (topicRecord.isInTransaction) throw recordInTransaction(this.partition, offset);
     this.#compareWith(record.witness, offset);
     if (record.kind === 'append') {
       this.#applyAppend(record, offset, outcomes);
       return;
     }
     if (record.kind === 'void') this.#settled.void(this.#replica, record.voids);
+    else this.#found(record, offset);
     this.#progress[`${record.kind}s`] += 1;
     this.#count(offset, verdictNumbers[record.kind], 0);
     this.#tell(record, () => ({ kind: 'seen' }), outcomes);
@@ -297,6 +319,15 @@ export class PartitionFollower {
       record.kind === 'append' &&
       partitionOf(record.stream, this.#options.partitions) !== this.partition
     );
+  }
+
+  /** The first that says a number is right: all that was written behind it was placed by it. */
+  #found({ partitions }: BarrierRecord, offset: number): void {
+    if (partitions === undefined || this.#progress.isFounded) return;
+    if (partitions !== this.#options.partitions) {
+      throw otherPartitions(this.#options, partitions, `the record at offset ${offset} says so`);
+    }
+    this.#progress.isFounded = true;
   }
 
   #count(offset: number, verdict: number, revision: number): void {

@@ -1,6 +1,6 @@
 import { within } from '@annals/core/within';
 import { CompressionTypes, type Kafka, type Message, type Producer } from 'kafkajs';
-import { errorsWithin } from './connection-fault.ts';
+import { errorsWithin, isRefusal } from './connection-fault.ts';
 import type { OnReport } from './kafka-connection.ts';
 import { kafkaLimits } from './kafka-limits.ts';
 
@@ -8,7 +8,14 @@ import { kafkaLimits } from './kafka-limits.ts';
  * What became of one request. `not-sent`: no broker could be reached, so nothing of it will ever be in
  * the topic. `in-doubt`: it may be there, or come there later.
  */
-export type Produced = 'acknowledged' | 'not-sent' | 'in-doubt' | RefusedRequest;
+export type Produced = 'acknowledged' | 'not-sent' | 'in-doubt' | NotLet | RefusedRequest;
+
+/** Nothing was sent either: the brokers do not let us write. Only an operator can mend that. */
+export interface NotLet {
+  readonly kind: 'not-let';
+  /** The broker's words. */
+  readonly reason: string;
+}
 
 /**
  * A broker has answered that it does not take it, and would not if it were sent again. What the request had for other
@@ -23,7 +30,7 @@ export interface RefusedRequest {
 }
 
 export function isRefused(produced: Produced): produced is RefusedRequest {
-  return typeof produced === 'object';
+  return typeof produced === 'object' && produced.kind === 'refused';
 }
 
 export type Compression = 'none' | 'gzip';
@@ -50,7 +57,7 @@ export class ProduceLine {
   /** Never rejects. Each message names its partition. */
   async send(messages: Message[]): Promise<Produced> {
     const producer = this.#producer ?? (await this.#connect());
-    if (!producer) return 'not-sent';
+    if (producer === 'not-sent' || 'reason' in producer) return producer;
     this.#producer = producer;
     let failed: 'in-doubt' | RefusedRequest = 'in-doubt';
     try {
@@ -78,7 +85,7 @@ export class ProduceLine {
     if (producer) await within(ended(producer), kafkaLimits.connectMsMax, () => undefined);
   }
 
-  async #connect(): Promise<Producer | undefined> {
+  async #connect(): Promise<Producer | 'not-sent' | NotLet> {
     const producer = this.#kafka.producer({
       idempotent: true,
       maxInFlightRequests: 1,
@@ -89,15 +96,18 @@ export class ProduceLine {
           message.partition ?? 0,
       retry: { retries: kafkaLimits.produceRetries, initialRetryTime: 50, maxRetryTime: 500 },
     });
+    let failed: 'not-sent' | NotLet = 'not-sent';
     try {
       const connecting = producer.connect().then(() => true);
       if (await within(connecting, kafkaLimits.connectMsMax, () => false)) return producer;
       this.#report(`no broker answers within ${kafkaLimits.connectMsMax} ms`);
     } catch (error) {
-      this.#report((error as Error).message);
+      const reason = (error as Error).message;
+      this.#report(reason);
+      if (isRefusal(error)) failed = { kind: 'not-let', reason };
     }
     this.#drop(producer);
-    return undefined;
+    return failed;
   }
 
   #drop(producer: Producer): void {

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { storedMetadata } from '@annals/event-log/append-rules';
 import type { Expected, Metadata, NewEvent } from '@annals/event-log/port';
 import type { ReplicaEvent } from '@annals/event-log-sqlite/replica';
-import type { LogRecord, Witness } from './record.ts';
+import { foundingPartitions, type LogRecord, type Witness } from './record.ts';
 
 /**
  * Record format 1. Big-endian; a number that may be large is an IEEE double, exact up to 2^53.
@@ -14,6 +14,7 @@ import type { LogRecord, Witness } from './record.ts';
  *                 occurredAt (double), recordedAt (double, -1 none), type (u8 length, bytes),
  *                 four metadata values (u16 length, bytes; length ffff: absent), data (u32 length, bytes)
  *     void:    40 append id (16)
+ *     barrier: nothing more; its key may say `partitions=N`
  *
  * The bytes are never changed: a change is format 2.
  */
@@ -80,7 +81,10 @@ export function decodeFormat1(value: Buffer, key: Buffer | null): LogRecord | un
       hash: { high: value.readUInt32BE(32), low: value.readUInt32BE(36) },
     },
   };
-  if (kind === 'barrier') return { ...said, kind };
+  if (kind === 'barrier') {
+    const partitions = foundingPartitions(key);
+    return { ...said, kind, ...(partitions === undefined ? {} : { partitions }) };
+  }
   if (kind === 'void')
     return { ...said, kind, voids: value.toString('hex', headBytes, headBytes + 16) };
   if (kind === undefined || key === null || value.readUInt16BE(56) === 0) return undefined;

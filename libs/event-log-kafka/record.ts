@@ -4,7 +4,7 @@ import type { VerdictHash } from './verdict-hash.ts';
 
 /**
  * What a record of the topic says. One record is one append with all its events; its key is the stream.
- * `void` and `barrier` have no key.
+ * `void` has no key.
  */
 export type LogRecord = AppendRecord | VoidRecord | BarrierRecord;
 
@@ -39,9 +39,26 @@ export interface VoidRecord extends Said {
   readonly voids: string;
 }
 
-/** Changes nothing: who reads it back has read all that was acknowledged before it was sent. */
+/**
+ * Changes nothing: who reads it back has read all that was acknowledged before it was sent. The first one of a partition
+ * says in how many partitions the log's streams live: a topic may be given more, and tells nobody how many it had.
+ */
 export interface BarrierRecord extends Said {
   readonly kind: 'barrier';
+  readonly partitions?: number;
+}
+
+const founding = /^partitions=([1-9]\d{0,8})$/;
+
+/** The key of a barrier that says so. Programs that are older take it for any barrier. */
+export function foundingKey(partitions: number): string {
+  return `partitions=${partitions}`;
+}
+
+/** What the key of a barrier says; undefined where it says nothing. */
+export function foundingPartitions(key: Buffer | null): number | undefined {
+  const found = key && founding.exec(key.toString('latin1'))?.[1];
+  return found ? Number(found) : undefined;
 }
 
 const instanceDigits = 20;

@@ -54,6 +54,7 @@ export class RelaySender {
         const half = batch.length >> 1;
         return (await this.send(batch.slice(0, half))) && this.send(batch.slice(half));
       }
+      if (typeof produced === 'object') throw new EventLogError('refused', produced.reason);
       if (nowMs() + pauseMs > until) {
         const seconds = kafkaLimits.relayTriesMsMax / 1_000;
         const message = `no Kafka broker has taken events for topic ${topic} in ${seconds} s: call it again, and it goes on`;

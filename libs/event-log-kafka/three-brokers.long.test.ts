@@ -93,6 +93,15 @@ await describeOn(
       await mustBeSound(log, () => site.open({ partitions: 3 }), load.said);
     }, 900_000);
 
+    test('a topic with one replica is refused unless that is what was asked for', async () => {
+      const site = freshTopic(kafka);
+      await (await site.open({ replicationFactor: 1 })).close();
+      await expect(site.open()).rejects.toThrow(
+        /has 1 replicas, and there are 3 brokers: .*, or configure 1$/,
+      );
+      await (await site.open({ replicationFactor: 1 })).close();
+    });
+
     test('too few in sync: appends end in bounded time without being stored, reads go on, and it heals', async () => {
       const site = freshTopic(kafka);
       // So that the loss of one is enough, with which the cluster itself lives on.

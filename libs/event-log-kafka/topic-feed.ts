@@ -115,34 +115,44 @@ export class TopicFeed implements Feed {
       const wanted = fetched.filter(
         ({ partition }) => this.#next.get(partition) === offsets.get(partition),
       );
-      for (const one of wanted) await this.#advance(broker, one);
+      const ends = new Map<number, number>();
+      for (const one of wanted) ends.set(one.partition, await this.#advance(broker, one));
       asked = ask();
       for (const one of wanted) {
-        await this.#handOver(one, offsets.get(one.partition) ?? 0);
+        const { partition } = one;
+        await this.#handOver(one, offsets.get(partition) ?? 0, ends.get(partition) ?? one.end);
         if (this.#stopped || round.over) return;
       }
     }
   }
 
-  async #advance(
-    broker: WireBroker,
-    { partition, error, ...rest }: FetchedPartition,
-  ): Promise<void> {
+  /** Goes behind what was fetched of a partition, and tells where it ends. */
+  async #advance(broker: WireBroker, fetched: FetchedPartition): Promise<number> {
+    const { partition, error } = fetched;
+    const range = () => broker.range(this.#options.topic, partition);
     if (error === outOfRange) {
-      const { low, end } = await broker.range(this.#options.topic, partition);
+      const { low, end } = await range();
       if (!this.#stopped) this.#options.onOutOfRange(partition, low, end);
-      return;
+      return end;
     }
     if (error !== 0) throw new Error(`partition ${partition}: Kafka answers with error ${error}`);
-    const next = nextOffsetOf({ partition, error, ...rest });
+    const next = nextOffsetOf(fetched);
     if (next !== undefined) this.#next.set(partition, next);
+    // A leader that was just elected does not know yet how far its replicas are. What it says when it is asked
+    // for the end it says once it knows (KIP-207).
+    const isDoubtful = fetched.end < this.#options.endMin(partition);
+    return isDoubtful ? (await range()).end : fetched.end;
   }
 
-  async #handOver(fetched: FetchedPartition, from: number): Promise<void> {
-    const { partition, end } = fetched;
+  async #handOver(fetched: FetchedPartition, from: number, end: number): Promise<void> {
+    const { partition, error } = fetched;
+    if (error !== 0) return;
+    // Where less is there than was, nothing new may ever come.
+    const isShort = end < this.#options.endMin(partition);
+    const next = nextOffsetOf(fetched) ?? (isShort ? from : undefined);
+    if (next === undefined) return;
     const records = recordsOf(fetched, from);
-    if (records.length === 0) return;
-    this.#options.onBatch({ partition, end, records });
+    this.#options.onBatch({ partition, end, records, next });
     // Whoever asks this thread for something does not wait until all of a long answer was judged.
     if (records.length > longBatch) await nextTurn();
   }

@@ -7,6 +7,7 @@ import { kafkaClient } from './kafka-connection.ts';
 import { freshFolder } from './testing/fresh-follower.ts';
 import { freshTopic } from './testing/fresh-topic.ts';
 import { removeTopic } from './testing/remove-topic.ts';
+import { appendRecord } from './testing/sample-records.ts';
 
 await describeOn('kafka', 'the topic', (kafka) => {
   const brokers = kafka.addresses;
@@ -30,6 +31,11 @@ await describeOn('kafka', 'the topic', (kafka) => {
       ['a size after which it forgets', { 'retention.bytes': '1000000' }, 'retention.bytes=-1'],
       ['compaction', { 'cleanup.policy': 'compact' }, 'cleanup.policy=delete'],
       ['both', { 'cleanup.policy': 'compact,delete' }, 'cleanup.policy=delete'],
+      [
+        'leaders that lack events',
+        { 'unclean.leader.election.enable': 'true' },
+        'unclean.leader.election.enable=false',
+      ],
       ['small records', { 'max.message.bytes': '1000' }, 'max.message.bytes=1000000'],
     ])('%s', async (_, wrong, fix) => {
       const topic = `test-${randomUUID()}`;
@@ -129,6 +135,63 @@ await describeOn('kafka', 'the topic', (kafka) => {
       },
       patienceMs,
     );
+  });
+
+  describe('that was given more partitions', () => {
+    const streams = Array.from({ length: 12 }, (_, number) => `sample-${number}`);
+
+    async function give(topic: string, count: number): Promise<void> {
+      const admin = client.admin();
+      await admin.connect();
+      await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+      const has = async () =>
+        (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]?.partitions;
+      await expect.poll(has).toHaveLength(count);
+      await admin.disconnect();
+    }
+
+    test('it is refused, and followed with those that it had', async () => {
+      const site = freshTopic(kafka);
+      const folder = freshFolder();
+      const before = await site.open({ folder });
+      for (const stream of streams)
+        await before.append(stream, [sampleEvent()], { expected: 'any' });
+      await before.close();
+      await give(site.topic, 6);
+      const problem = 'other-partitions';
+      const message = expect.stringContaining('Write partitions=2 in its URL');
+      const asItIs = { partitions: undefined };
+      await expect(site.open(asItIs)).rejects.toMatchObject({ problem, message });
+      await expect(site.open({ ...asItIs, folder })).rejects.toMatchObject({ problem, message });
+      await expect(site.open({ partitions: 6 })).rejects.toMatchObject({ problem });
+      const log = await site.open({ folder, partitions: 2 });
+      expect(await log.append('sample-0', [sampleEvent()], { expected: 0 })).toMatchObject({
+        kind: 'stored',
+        revision: 1,
+      });
+      const anew = await site.open({ partitions: 2 });
+      expect((await anew.read('start')).events).toHaveLength(streams.length + 1);
+    });
+
+    test('no process opens it before its URL says how many it was made with, where none of its records does', async () => {
+      const site = freshTopic(kafka);
+      const producer = client.producer();
+      await (await site.open()).close();
+      await producer.connect();
+      // As a program wrote them that was older than the record which says it.
+      for (const stream of streams) {
+        const { key, value } = appendRecord(0, stream);
+        const messages = [{ key, value, partition: partitionOf(stream, 2) }];
+        await producer.send({ topic: site.topic, messages });
+      }
+      await producer.disconnect();
+      await give(site.topic, 6);
+      await expect(site.open({ partitions: undefined })).rejects.toThrow(
+        /were written for another number of them.*write partitions= in its URL/,
+      );
+      const log = await site.open({ partitions: 2 });
+      expect((await log.read('start')).events).toHaveLength(streams.length);
+    });
   });
 
   test('what others put into it is skipped by all alike', async () => {

@@ -9,7 +9,10 @@ import { topicIdOf } from './wire/topic-id.ts';
 
 export interface TopicSettings {
   readonly topic: string;
-  /** Fixed when the topic is made. Undefined: as many as it has, `partitionsDefault` for a new one. */
+  /**
+   * Of the log, fixed when it is made; the topic may have more, which stay empty. Undefined: as many as the topic has,
+   * `partitionsDefault` for a new one.
+   */
   readonly partitions?: number | undefined;
   /** Of a topic that is made: 3, or as many as there are brokers, unless told. One that is there must have at least as many. */
   readonly replicationFactor?: number | undefined;
@@ -63,7 +66,10 @@ async function connectAndOpen(kafka: Kafka, admin: Admin, settings: TopicSetting
     await make(admin, settings, brokers.length);
   }
   return onceKnown(async () => {
-    const [partitions, id] = await Promise.all([check(admin, settings), topicIdNow(kafka, topic)]);
+    const [partitions, id] = await Promise.all([
+      check(admin, settings, brokers.length),
+      topicIdNow(kafka, topic),
+    ]);
     const offsets = await offsetsOf(admin, topic, partitions);
     return { name: `${clusterId}/${topic}`, id, partitions, offsets };
   });
@@ -99,7 +105,7 @@ async function onceKnown<Result>(ask: () => Promise<Result>): Promise<Result> {
 
 async function make(admin: Admin, settings: TopicSettings, brokers: number): Promise<void> {
   const { topic, partitions = kafkaLimits.partitionsDefault } = settings;
-  const replicationFactor = settings.replicationFactor ?? Math.min(3, brokers);
+  const replicationFactor = settings.replicationFactor ?? replicasDefault(brokers);
   const inSync = settings.minInSyncReplicas ?? inSyncDefault(replicationFactor);
   // When another process is quicker, its topic is checked like any other.
   await admin.createTopics({
@@ -114,6 +120,7 @@ async function make(admin: Admin, settings: TopicSettings, brokers: number): Pro
           'retention.ms': '-1',
           'retention.bytes': '-1',
           'cleanup.policy': 'delete',
+          'unclean.leader.election.enable': 'false',
           'min.insync.replicas': String(inSync),
         }).map(([name, value]) => ({ name, value })),
       },
@@ -125,12 +132,35 @@ function inSyncDefault(replicas: number): number {
   return replicas >= 3 ? 2 : 1;
 }
 
-async function check(admin: Admin, settings: TopicSettings): Promise<number> {
+function replicasDefault(brokers: number): number {
+  return Math.min(3, brokers);
+}
+
+/** As many as are configured, or as are made by default: few are no mistake only where they are asked for. */
+function checkReplicas(
+  { topic, replicationFactor }: TopicSettings,
+  found: number,
+  brokers: number,
+) {
+  const needed = replicationFactor ?? replicasDefault(brokers);
+  if (found >= needed) return;
+  const wanted =
+    replicationFactor === undefined
+      ? `there are ${brokers} brokers: events would be lost with ${found === 1 ? 'one' : found} of them`
+      : `${needed} are configured: it would be lost with fewer brokers than was meant`;
+  throw wrong(
+    topic,
+    `has ${found} replicas, and ${wanted}`,
+    `add them with kafka-reassign-partitions.sh, or configure ${found}`,
+  );
+}
+
+async function check(admin: Admin, settings: TopicSettings, brokers: number): Promise<number> {
   const { topic } = settings;
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
   const metadata = topics[0]?.partitions ?? [];
   const partitions = metadata.length;
-  if (settings.partitions !== undefined && settings.partitions !== partitions) {
+  if (settings.partitions !== undefined && settings.partitions > partitions) {
     throw wrong(
       topic,
       `has ${partitions} partitions, and ${settings.partitions} are configured`,
@@ -138,13 +168,7 @@ async function check(admin: Admin, settings: TopicSettings): Promise<number> {
     );
   }
   const replicas = Math.min(...metadata.map((one) => one.replicas.length));
-  if (settings.replicationFactor !== undefined && replicas < settings.replicationFactor) {
-    throw wrong(
-      topic,
-      `has ${replicas} replicas, and ${settings.replicationFactor} are configured: it would be lost with fewer brokers than was meant`,
-      `add them with kafka-reassign-partitions.sh, or configure ${replicas}`,
-    );
-  }
+  checkReplicas(settings, replicas, brokers);
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: [{ type: topicResource, name: topic }],
@@ -159,6 +183,8 @@ async function check(admin: Admin, settings: TopicSettings): Promise<number> {
   mustBe('cleanup.policy', 'delete', 'compaction would remove events');
   mustBe('retention.ms', '-1', 'events would be removed when they are old');
   mustBe('retention.bytes', '-1', 'events would be removed when there are many');
+  const unclean = 'a replica that lacks acknowledged events could lead';
+  mustBe('unclean.leader.election.enable', 'false', unclean);
   const inSync = settings.minInSyncReplicas ?? inSyncDefault(replicas);
   const found = Number(config.get('min.insync.replicas'));
   if (!(found >= inSync)) {
@@ -170,7 +196,7 @@ async function check(admin: Admin, settings: TopicSettings): Promise<number> {
     const why = 'the largest append would not fit';
     throw wrongSetting(topic, 'max.message.bytes', String(bytes), String(messageBytesMin), why);
   }
-  return partitions;
+  return settings.partitions ?? partitions;
 }
 
 /** TOPIC among the resource types of the protocol; Node.js finds no such export in kafkajs. */

@@ -118,7 +118,12 @@ describe('a copy', () => {
   });
 
   test('sends again what was answered unknown or overloaded', async () => {
-    const faults: AppendFault[] = ['unknown-stored', 'unknown-not-stored', 'overloaded'];
+    const faults: AppendFault[] = [
+      'unknown-stored',
+      'unknown-not-stored',
+      'overloaded',
+      'unreachable',
+    ];
     let turn = 0;
     const append = () => {
       turn += 1;

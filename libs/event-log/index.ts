@@ -51,6 +51,7 @@ export {
 } from './memory-event-log.ts';
 export { MemoryStorage } from './memory-storage.ts';
 export { pageLimit } from './page-limit.ts';
+export { isPassing } from './passing-refusal.ts';
 export * from './port.ts';
 export { categoryOf, streamNameProblem } from './stream-name.ts';
 export {

@@ -26,7 +26,8 @@ export type AppendFault =
   | 'throw-stored'
   | 'unknown-not-stored'
   | 'unknown-stored'
-  | 'overloaded';
+  | 'overloaded'
+  | 'unreachable';
 
 /** Asked before each step; a simulation answers from its seed. Absent or undefined: no fault. */
 export interface MemoryLogFaults {
@@ -208,8 +209,8 @@ class MemoryLog implements MemoryEventLog {
     // The two pauses are where another caller runs, or the process dies, before and after the write.
     await Promise.resolve();
     this.#mustLive();
-    if (fault === 'overloaded') {
-      return { kind: 'refused', reason: 'overloaded', detail: 'a fault was asked for' };
+    if (fault === 'overloaded' || fault === 'unreachable') {
+      return { kind: 'refused', reason: fault, detail: 'a fault was asked for' };
     }
     if (fault === 'throw-not-stored') throw broken();
     if (fault === 'unknown-not-stored') return unknown();

@@ -69,13 +69,20 @@ export type AppendResult =
   | { readonly kind: 'content-mismatch'; readonly id: string; readonly revision: Revision }
   /** Some of the ids are known and some are new (or known in another order): nothing was stored. */
   | { readonly kind: 'partial-duplicate'; readonly known: readonly string[] }
-  /** Nothing was stored, and the same append would be refused again (but for `overloaded`). */
+  /** Nothing was stored, and the same append would be refused again, but for a PassingRefusal. */
   | { readonly kind: 'refused'; readonly reason: AppendRefusal; readonly detail: string }
   /** It may or may not be stored: safe to send again with the same ids. */
   | { readonly kind: 'unknown'; readonly detail: string };
 
-export type AppendRefusal =
+/** Sent again in a moment, the same append may be taken. */
+export type PassingRefusal =
+  /** Too many wait already. */
   | 'overloaded'
+  /** The server that has the log does not take it. */
+  | 'unreachable';
+
+export type AppendRefusal =
+  | PassingRefusal
   | 'invalid-stream-name'
   | 'invalid-event'
   | 'event-too-large'

@@ -181,7 +181,7 @@ describe('an import that was broken off', () => {
     expect(await importLog(copy, lines)).toMatchObject({ kind: 'imported', others: 0 });
   });
 
-  test.each<AppendFault>(['unknown-stored', 'unknown-not-stored', 'overloaded'])(
+  test.each<AppendFault>(['unknown-stored', 'unknown-not-stored', 'overloaded', 'unreachable'])(
     'appends answered %s are sent again, and counted once',
     async (fault) => {
       const log = await filledLog();

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '@annals/core';
 import { appendBytes } from './append-rules.ts';
 import { limits } from './limits.ts';
 import { eventHash, type PortableEvent } from './log-hash.ts';
+import { isPassing } from './passing-refusal.ts';
 import type { EventLog, Revision, StoredEvent } from './port.ts';
 
 /** An event on its way into another log. */
@@ -29,7 +30,7 @@ export interface WriteRefused {
 
 /** How many streams are written at a time. */
 const streamsUnderWayMax = 64;
-/** Sends of one append that is answered `unknown` or `overloaded`, or that another writer outran. */
+/** Sends of one append that is answered `unknown` or with a refusal that passes, or that another writer outran. */
 const sendsMax = 20;
 const resendMsMax = 500;
 
@@ -127,7 +128,7 @@ export class UnchangedWriter {
       case 'partial-duplicate':
         return elsewhere(rest.find(({ event }) => event.id === result.known[0]) ?? first(rest));
       case 'refused':
-        if (result.reason === 'overloaded') return 'open';
+        if (isPassing(result.reason)) return 'open';
         return appendFailed(first(rest), `${result.reason}: ${result.detail}`);
       case 'conflict':
       case 'unknown':

@@ -177,6 +177,12 @@ export const logErrors = defineErrors('log', {
     detail: 'Too many writes are waiting for the log: nothing was stored, send it again.',
     when: 'The queue in front of the log is full. Retry-After says when to try again.',
   },
+  'log-unreachable': {
+    status: 503,
+    title: 'The log cannot be reached',
+    detail: 'The server of the log takes no writes right now: nothing was stored, send it again.',
+    when: 'What has the log (Kafka, say) is away, or does not answer in time. Reads go on. Retry-After says when to try again.',
+  },
   'write-outcome-unknown': {
     status: 503,
     title: 'The write may or may not be stored',
@@ -189,7 +195,7 @@ const soon = { headers: { 'retry-after': '1' } } as const;
 
 /** The problem of a log or a read model that cannot do its work now. `command` brings a lost read model back. */
 export function logProblem(
-  { kind }: { readonly kind: 'late' | 'lost' | 'overloaded' | 'unknown' },
+  { kind }: { readonly kind: 'late' | 'lost' | 'overloaded' | 'unreachable' | 'unknown' },
   command: string,
 ): Problem {
   switch (kind) {
@@ -203,6 +209,8 @@ export function logProblem(
       );
     case 'overloaded':
       return logErrors.problem('log-overloaded', undefined, soon);
+    case 'unreachable':
+      return logErrors.problem('log-unreachable', undefined, { headers: { 'retry-after': '5' } });
     case 'unknown':
       return logErrors.problem('write-outcome-unknown', undefined, soon);
   }

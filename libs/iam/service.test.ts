@@ -85,6 +85,7 @@ describe('issuing', () => {
 
   test('says so when the log is overloaded', async () => {
     expect((await issueKey(means(faultsInTurn('overloaded')), request)).kind).toBe('unavailable');
+    expect((await issueKey(means(faultsInTurn('unreachable')), request)).kind).toBe('unavailable');
   });
 
   test('lets broken I/O through', async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '@annals/core';
-import type { EventLog } from '@annals/event-log';
+import { type EventLog, isPassing } from '@annals/event-log';
 import { decideIssue, decideRevoke, type KeyDecision, type KeyRefusal } from './decide.ts';
 import {
   apiKeyCategory,
@@ -140,7 +140,7 @@ async function change(
       case 'unknown':
         return { kind: 'unknown', keyId, detail: answer.detail };
       case 'refused':
-        if (answer.reason !== 'overloaded') return impossible(answer.detail);
+        if (!isPassing(answer.reason)) return impossible(answer.detail);
         return { kind: 'unavailable', detail: answer.detail };
       default:
         detail = `the key changed meanwhile (${answer.kind})`;

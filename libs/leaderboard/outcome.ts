@@ -1,10 +1,16 @@
-import { type AppendResult, encodeCheckpoint, type StoredEvent } from '@annals/event-log';
+import {
+  type AppendResult,
+  encodeCheckpoint,
+  isPassing,
+  type PassingRefusal,
+  type StoredEvent,
+} from '@annals/event-log';
 
 /** Every operation may come to these beside its own answers. */
 
 /** Nothing was stored; the same may be asked again in a moment. */
 export interface Overloaded {
-  readonly kind: 'overloaded';
+  readonly kind: PassingRefusal;
 }
 
 /** It may or may not be stored: safe to ask again, and right to. */
@@ -46,7 +52,7 @@ export function notStored(
   result: Exclude<AppendResult, { kind: 'stored' }>,
 ): Overloaded | Unknown {
   if (result.kind === 'unknown') return result;
-  if (result.kind === 'refused' && result.reason === 'overloaded') return { kind: 'overloaded' };
+  if (result.kind === 'refused' && isPassing(result.reason)) return { kind: result.reason };
   throw new UnexpectedAppendResultError(stream, result);
 }
 

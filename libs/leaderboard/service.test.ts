@@ -188,7 +188,7 @@ describe('recording a score', () => {
 
 describe('a log in trouble', () => {
   test('is told from a refusal, and the retry counts once', async () => {
-    const faults = ['overloaded', 'unknown-not-stored', 'unknown-stored'] as const;
+    const faults = ['overloaded', 'unreachable', 'unknown-not-stored', 'unknown-stored'] as const;
     for (const fault of faults) {
       let pending: typeof fault | undefined;
       const troubled = await twinLeaderboard({
@@ -202,7 +202,7 @@ describe('a log in trouble', () => {
       });
       pending = fault;
       const first = await troubled.leaderboard.recordScore(score('ann', 3));
-      expect(first.kind).toBe(fault === 'overloaded' ? 'overloaded' : 'unknown');
+      expect(first.kind).toBe(fault.startsWith('unknown') ? 'unknown' : fault);
       const again = await troubled.leaderboard.recordScore(score('ann', 3));
       const duplicate = fault === 'unknown-stored';
       expect(again).toMatchObject({ kind: 'recorded', total: 3, duplicate });

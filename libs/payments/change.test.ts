@@ -91,6 +91,8 @@ test('what stays unknown, or is not taken, is a value, as is another answer than
   expect(await put(unknown.means, 1)).toMatchObject({ kind: 'unknown' });
   const full = site({ append: () => 'overloaded' });
   expect(await put(full.means, 1)).toMatchObject({ kind: 'overloaded' });
+  const away = site({ append: () => 'unreachable' });
+  expect(await put(away.means, 1)).toMatchObject({ kind: 'unreachable' });
   const { means, events } = site();
   const no = refused('not-today', 'tomorrow');
   expect(await changeStream(means, sellerStreams, stream, () => no)).toBe(no);

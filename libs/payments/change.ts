@@ -8,6 +8,7 @@ import {
   type EventTypes,
   type Expected,
   encodeCheckpoint,
+  isPassing,
   type Metadata,
   type NewEvent,
   type RecordedEvent,
@@ -61,6 +62,7 @@ export interface Loaded<State> {
 export type NotStored =
   /** Nothing was stored; the same may be asked again in a moment. */
   | { readonly kind: 'overloaded'; readonly detail: string }
+  | { readonly kind: 'unreachable'; readonly detail: string }
   /** It may or may not be stored: safe to ask again, and right to. */
   | { readonly kind: 'unknown'; readonly detail: string };
 
@@ -215,7 +217,7 @@ function notStored(stream: string, result: AppendResult): NotStored | undefined 
   if (result.kind === 'unknown') return { kind: 'unknown', detail: result.detail };
   if (result.kind !== 'refused') return undefined;
   const { reason, detail } = result;
-  if (reason === 'overloaded') return { kind: 'overloaded', detail };
+  if (isPassing(reason)) return { kind: reason, detail };
   throw new Error(`${stream}: ${reason}, ${detail}`);
 }
 

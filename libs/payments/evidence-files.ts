@@ -66,7 +66,9 @@ export async function keepEvidenceFiles(
       const result = await log.append(streamOf(fileId), encoded.events, { expected: 'any' });
       if (result.kind === 'stored') continue;
       const detail = `the file ${field} could not be stored: ${result.kind}`;
-      return { kind: result.kind === 'unknown' ? 'unknown' : 'overloaded', detail };
+      if (result.kind === 'unknown') return { kind: 'unknown', detail };
+      const isAway = result.kind === 'refused' && result.reason === 'unreachable';
+      return { kind: isAway ? 'unreachable' : 'overloaded', detail };
     }
     kept.push({ field, type, fileId, bytes: bytes.byteLength });
   }

@@ -26,8 +26,8 @@ export const exitCodeMeanings: { readonly [name in keyof typeof exitCodes]: stri
     'holds an event that was changed.',
   unavailable:
     'Something needed is not there or cannot be used: data folder, log, store of a generation, key of ' +
-    'personal data; or the engine that has it (Kafka, Redis and the others) does not answer, refuses us, or ' +
-    'holds what is of somebody else.',
+    'personal data; or the engine that has it (Kafka, Redis and the others) does not answer, is another one, refuses ' +
+    'us, or holds what is of somebody else; or the log is not the one that its replica has followed.',
   interrupted: 'Stopped by Ctrl-C or SIGTERM, cleanly; what was done so far is kept.',
   pipeClosed: 'The program that read the output went away, as head does.',
 };

@@ -1,4 +1,5 @@
 import { EventLogError } from '@annals/event-log';
+import { FollowError } from '@annals/event-log-kafka';
 import { CassandraStoreError } from '@annals/store-cassandra';
 import { RedisStoreError } from '@annals/store-redis';
 import { SubjectKeyStoreError } from '@annals/subject-keys';
@@ -12,6 +13,9 @@ test.each([
   [new EventLogError('unreachable', 'no broker answers'), unavailable],
   [new EventLogError('refused', 'the server refuses us'), unavailable],
   [new EventLogError('not-a-log', 'a topic'), unavailable],
+  [new FollowError('other-topic', 'a replica of another one'), unavailable],
+  [new FollowError('newer-record', 'a newer program wrote it'), unavailable],
+  [new EventLogError('corrupt', 'a page is damaged'), failed],
   [new EventLogError('io', 'the disk fails'), failed],
   [new EventLogError('disk-full', 'no room'), failed],
   [new SubjectKeyStoreError('unreachable', 'no node answers'), unavailable],

@@ -64,7 +64,10 @@ export function failureOf(error: unknown): Failure {
     return failure(exitCode, 'file-system', file.sentence);
   }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : 'failed';
-  const exitCode = unavailableCodes.has(code) ? exitCodes.unavailable : exitCodes.failed;
+  // Of the logs that are elsewhere, whose packages are loaded only where they are used: it is not what it was.
+  const isAnotherLog = error.name === 'FollowError';
+  const isUnavailable = isAnotherLog || unavailableCodes.has(code);
+  const exitCode = isUnavailable ? exitCodes.unavailable : exitCodes.failed;
   return failure(
     exitCode,
     code,

@@ -37,15 +37,18 @@ describe('a request', () => {
     ]);
   });
 
-  it.each(['rate-limited', 'log-overloaded', 'write-outcome-unknown', 'not-there-yet'])(
-    'refused with %s is sent again',
-    async (code) => {
-      const busy = problem(503, code);
-      const { client, seen } = await clientOf([busy, busy, { status: 200, body: { total: 3 } }]);
-      expect(await client.ask(ask, shape)).toEqual({ total: 3 });
-      expect(seen).toHaveLength(3);
-    },
-  );
+  it.each([
+    'rate-limited',
+    'log-overloaded',
+    'log-unreachable',
+    'write-outcome-unknown',
+    'not-there-yet',
+  ])('refused with %s is sent again', async (code) => {
+    const busy = problem(503, code);
+    const { client, seen } = await clientOf([busy, busy, { status: 200, body: { total: 3 } }]);
+    expect(await client.ask(ask, shape)).toEqual({ total: 3 });
+    expect(seen).toHaveLength(3);
+  });
 
   it('is not sent again for ever', async () => {
     const { client, seen } = await clientOf([problem(429, 'rate-limited', 'too many')]);

@@ -51,6 +51,7 @@ export class UnexpectedAnswerError extends DemoError {
 const sendAgain: ReadonlySet<string> = new Set([
   'rate-limited',
   'log-overloaded',
+  'log-unreachable',
   'write-outcome-unknown',
   'not-there-yet',
 ]);

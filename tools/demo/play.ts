@@ -82,7 +82,11 @@ export async function playScores(
 type BatchItem = z.output<typeof batchAnswer>['data'][number];
 
 /** Refusals of single items that pass when the batch is sent again. */
-const passing: ReadonlySet<string> = new Set(['log-overloaded', 'write-outcome-unknown']);
+const passing: ReadonlySet<string> = new Set([
+  'log-overloaded',
+  'log-unreachable',
+  'write-outcome-unknown',
+]);
 
 /** One batch, sent again while the log was too busy for a part of it: what is stored counts once. */
 async function sendBatch(client: Client, scores: readonly Score[]): Promise<readonly BatchItem[]> {

@@ -110,7 +110,10 @@ async function play(call: Call): Promise<void> {
       expect((await call('POST /v1/scores', { ...score, occurred_at })).status).toBe(200);
     }
   }
-  await call('PUT /v1/players/player-3', { name: 'Three' });
+  const named = await call('PUT /v1/players/player-3', { name: 'Three' });
+  // What is asked later is compared with what is asked now: it must be there.
+  const read = `GET /v1/scores/player-3?leaderboard=cup&period=2026-02&min-position=${named.body.position}`;
+  expect(JSON.stringify(await call(read))).toContain('"Three"');
   const close = `POST /v1/leaderboards/cup/periods/${closedPeriod}/close`;
   expect(await call(close)).toMatchObject({ status: 200 });
   expect(await call('POST /v1/scores', tooLate)).toMatchObject({ status: 409 });

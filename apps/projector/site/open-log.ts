@@ -23,10 +23,12 @@ export interface OpenLogOptions {
   readonly clock?: Pick<Clock, 'now'>;
   /** Refuses a place that holds no log, instead of making one. */
   readonly mustExist?: boolean;
-  /** SQLite only: no file of the log is written, and it must be there. */
+  /** It is only looked at. On SQLite no file of the log is written, and it must be there. */
   readonly readOnly?: boolean;
   /** While a replica catches up, before the log is open. */
   readonly onProgress?: (progress: LogProgress) => void;
+  /** The log has failed, and only an operator can mend that. It throws the error from here on. */
+  readonly onFailed?: (error: Error) => void;
   /** What an engine's client has to say: connections that were lost, a replica that is made anew. */
   readonly onReport?: TellReport;
 }
@@ -53,6 +55,11 @@ export interface OpenedLog {
   /** Its URL without a password. */
   readonly shown: string;
   figures(): LogFigures;
+  /**
+   * Resolves when all that the engine had acknowledged before the call, to any process, can be read here. Throws EventLogError
+   * (`unreachable`, `catching-up`) when that is not sure: a replica that is cut off looks like a log that is quiet.
+   */
+  barrier(): Promise<void>;
 }
 
 /** There is no log where one was expected. */
@@ -114,7 +121,9 @@ async function openSqlite(place: SqliteLogPlace, options: OpenLogOptions): Promi
   if (mustExist && !(await exists(folder))) throw new NoDataFolderError(place.folder);
   if (!mustExist) await mkdir(folder, { recursive: true, mode: 0o700 });
   const log = await sqliteEventLog({ folder, clock, readOnly, create: !mustExist });
-  return { log, place, shown: maskedUrl(place.url), figures: () => log.statistics() };
+  const figures = () => log.statistics();
+  // It is read from the very file that others write.
+  return { log, place, shown: maskedUrl(place.url), figures, barrier: async () => undefined };
 }
 
 /** How to reach the brokers of a URL. */
@@ -123,7 +132,8 @@ export function kafkaConnectionTo({ brokers, tls, login }: KafkaLogPlace): Kafka
 }
 
 async function openKafka(place: KafkaLogPlace, options: OpenLogOptions): Promise<OpenedLog> {
-  const { dataFolder, clock = systemClock, mustExist = false, onProgress, onReport } = options;
+  const { dataFolder, clock = systemClock, mustExist = false } = options;
+  const { onProgress, onFailed, onReport } = options;
   // Loaded where it is used: nothing else needs a Kafka client.
   const { kafkaEventLog, recordFormats } = await import('@annals/event-log-kafka');
   if (place.format !== undefined && !recordFormats.has(place.format)) {
@@ -145,28 +155,30 @@ async function openKafka(place: KafkaLogPlace, options: OpenLogOptions): Promise
       ...(place.reads === 'linearizable' ? { linearizableReads: true } : {}),
       ...(place.format === undefined ? {} : { writtenFormat: place.format }),
       ...(onProgress ? { onProgress } : {}),
+      ...(onFailed ? { onFailed } : {}),
       onReport: ({ level, message }) => onReport?.(level, message),
     }),
   );
-  return { log, place, shown: maskedUrl(place.url), figures: () => log.statistics() };
+  const figures = () => log.statistics();
+  return { log, place, shown: maskedUrl(place.url), figures, barrier: () => log.barrier() };
 }
 
 async function openEventStoreDB(
   place: EventStoreDBLogPlace,
   options: OpenLogOptions,
 ): Promise<OpenedLog> {
-  const { dataFolder, clock = systemClock, onReport } = options;
+  const { dataFolder, clock = systemClock, readOnly = false, onReport } = options;
   const { eventstoredbEventLog } = await import('@annals/event-log-eventstoredb');
   const { connection, prefix } = place;
   const name = `esdb-${encodeURIComponent(prefix) || 'all'}`;
   const log = await withReplica(join(dataLayout(dataFolder).replicas, name), (folder) =>
     eventstoredbEventLog({
-      ...{ connection, prefix, folder, clock },
+      ...{ connection, prefix, folder, clock, readOnly },
       onReport: ({ level, message }) => onReport?.(level, message),
     }),
   );
   const figures = () => ({ queueDepth: log.status().queueDepth });
-  return { log, place, shown: maskedUrl(place.url), figures };
+  return { log, place, shown: maskedUrl(place.url), figures, barrier: () => log.barrier() };
 }
 
 function exists(path: string): Promise<boolean> {

@@ -28,7 +28,8 @@ import type { SiteConfig } from './site-config.ts';
 import { nameOfSite } from './site-name.ts';
 import type { KeysPlace, StorePlace } from './store-url.ts';
 
-export interface SiteOptions extends Pick<OpenLogOptions, 'mustExist' | 'onProgress' | 'onReport'> {
+export interface SiteOptions
+  extends Pick<OpenLogOptions, 'mustExist' | 'onProgress' | 'onFailed' | 'onReport'> {
   readonly clock?: Clock;
 }
 

@@ -18,15 +18,8 @@ export interface FetchedPartition {
   readonly error: number;
   /** The offset that its next record gets, as far as all replicas have it. */
   readonly end: number;
-  readonly aborted: readonly AbortedTransaction[];
   /** Whole batches, and perhaps the beginning of one more. */
   readonly batches: Buffer;
-}
-
-/** Of somebody who writes in transactions: nothing of ours does. */
-export interface AbortedTransaction {
-  readonly producerId: bigint;
-  readonly firstOffset: number;
 }
 
 /** By Kafka's table of errors: the offset that was asked for is not there. */
@@ -36,7 +29,8 @@ const fetchKey = 1;
 /** By name, as every broker since Kafka 0.11 knows it; and by id, since 3.1. */
 const nameVersion = 4;
 const idVersion = 13;
-const readCommitted = 1;
+/** An open transaction of somebody else would hold back all that was written behind it. */
+const readUncommitted = 0;
 
 /** Brings the next records of partitions that `broker` leads. */
 export function fetchFrom(broker: WireBroker, asked: FetchAsked): Promise<FetchedPartition[]> {
@@ -46,7 +40,7 @@ export function fetchFrom(broker: WireBroker, asked: FetchAsked): Promise<Fetche
 }
 
 function limits(body: WireWriter, { waitMsMax, bytesMax }: FetchAsked): WireWriter {
-  return body.int32(-1).int32(waitMsMax).int32(1).int32(bytesMax).int8(readCommitted);
+  return body.int32(-1).int32(waitMsMax).int32(1).int32(bytesMax).int8(readUncommitted);
 }
 
 function fetchByName(asked: FetchAsked): WireRequest<FetchedPartition[]> {
@@ -63,8 +57,9 @@ function fetchByName(asked: FetchAsked): WireRequest<FetchedPartition[]> {
         answer.string();
         return answer.array(answer.int32(), () => {
           const head = partitionHead(answer);
-          const aborted = answer.array(answer.int32(), () => abortedTransaction(answer));
-          return { ...head, aborted, batches: answer.blob(answer.int32()) };
+          // Aborted transactions are told to those who ask for committed ones.
+          answer.array(answer.int32(), () => answer.skip(16));
+          return { ...head, batches: answer.blob(answer.int32()) };
         });
       });
       return topics.flat();
@@ -106,16 +101,16 @@ function partitionById(answer: WireReader): FetchedPartition {
   const head = partitionHead(answer);
   // Where the log begins.
   answer.int64();
-  const aborted = answer.array(answer.varint() - 1, () => {
-    const transaction = abortedTransaction(answer);
+  // Aborted transactions are told to those who ask for committed ones.
+  answer.array(answer.varint() - 1, () => {
+    answer.skip(16);
     answer.skipTags();
-    return transaction;
   });
   // Another replica that could be read.
   answer.int32();
   const batches = answer.blob(answer.varint() - 1);
   answer.skipTags();
-  return { ...head, aborted, batches };
+  return { ...head, batches };
 }
 
 function partitionHead(answer: WireReader): Pick<FetchedPartition, 'partition' | 'error' | 'end'> {
@@ -123,8 +118,4 @@ function partitionHead(answer: WireReader): Pick<FetchedPartition, 'partition' |
   // Up to where transactions are decided.
   answer.int64();
   return head;
-}
-
-function abortedTransaction(answer: WireReader): AbortedTransaction {
-  return { producerId: answer.blob(8).readBigInt64BE(), firstOffset: answer.int64() };
 }

@@ -108,7 +108,7 @@ await describeOn('kafka', 'requests of our own through the connections of kafkaj
     expect(fetched && recordsOf(fetched, 0).map(({ value }) => String(value))).toEqual(['first']);
   });
 
-  test("what was broken off, and Kafka's own marks, are left out and passed over", async () => {
+  test("what was written in a transaction says so, and Kafka's own marks are passed over", async () => {
     const topic = await freshTopic();
     const producer = client.producer({
       transactionalId: topic,
@@ -130,7 +130,9 @@ await describeOn('kafka', 'requests of our own through the connections of kafkaj
     const broker = await leaderOf(topic);
     for (const id of [await topicIdOf(broker, topic), undefined]) {
       const fetched = await fetchAll(broker, topic, id);
-      expect(recordsOf(fetched, 0).map(({ value }) => String(value))).toEqual(['kept 1', 'kept 2']);
+      const records = recordsOf(fetched, 0);
+      expect(records.map(({ offset }) => offset)).toEqual([0, 2, 4, 6]);
+      expect(records.every(({ isInTransaction }) => isInTransaction)).toBe(true);
       expect(nextOffsetOf(fetched)).toBe(8);
     }
   });

@@ -1,6 +1,7 @@
 import { type Clock, idFromKey } from '@annals/core';
 import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint.ts';
 import { eventHash } from '../log-hash.ts';
+import { isPassing } from '../passing-refusal.ts';
 import type { Checkpoint, EventLog, StoredEvent } from '../port.ts';
 import { categoryOf } from '../stream-name.ts';
 import {
@@ -155,12 +156,12 @@ export class DigestKeeper {
     while (!signal.aborted) {
       const result = await log.append(digestStream, encoded.events, { expected });
       if (result.kind === 'stored') return true;
-      const isPassing =
-        result.kind === 'unknown' || (result.kind === 'refused' && result.reason === 'overloaded');
-      if (result.kind === 'refused' && !isPassing) {
+      const passes =
+        result.kind === 'unknown' || (result.kind === 'refused' && isPassing(result.reason));
+      if (result.kind === 'refused' && !passes) {
         throw new Error(`the log refused a digest: ${result.detail}`);
       }
-      if (!isPassing) return false;
+      if (!passes) return false;
       await clock.sleep(digestLimits.retryAfterMs, signal);
     }
     return false;

@@ -1,5 +1,5 @@
 import { type Clock, idFromKey, type SubjectCipher } from '@annals/core';
-import type { Checkpoint, EventLog } from '@annals/event-log';
+import type { Checkpoint, EventLog, PassingRefusal } from '@annals/event-log';
 import { changeStream, type Loaded, loadStream, type StreamKind } from '../change.ts';
 import { decided, type Refused, refused } from '../outcome.ts';
 import {
@@ -66,7 +66,7 @@ export type Once<T> =
   | { readonly kind: 'answer'; readonly answer: KeptAnswer; readonly replayed: boolean }
   | { readonly kind: 'not-kept'; readonly value: T }
   | InFlight
-  | Refused<'key-reused' | 'subject-erased' | 'invalid-key' | 'overloaded'>
+  | Refused<'key-reused' | 'subject-erased' | 'invalid-key' | PassingRefusal>
   /** Sent again, it is answered or goes on. */
   | { readonly kind: 'unknown'; readonly detail: string };
 
@@ -171,7 +171,7 @@ export class IdempotencyStore {
   ): Promise<
     | Exclude<BeginDecision, { kind: 'run' }>
     | { readonly kind: 'run'; readonly state: KeyState; readonly begunAt: number }
-    | Refused<'overloaded'>
+    | Refused<PassingRefusal>
     | { readonly kind: 'unknown'; readonly detail: string }
   > {
     const { clock, holder, holdMs } = this.#means;
@@ -189,7 +189,9 @@ export class IdempotencyStore {
       run = { state: evolveKey(key, decision.event), begunAt: decision.begunAt };
       return decided(decision.event);
     });
-    if (done.kind === 'overloaded') return refused('overloaded', done.detail);
+    if (done.kind === 'overloaded' || done.kind === 'unreachable') {
+      return refused(done.kind, done.detail);
+    }
     if (done.kind !== 'carried') return bookless(done);
     if (!run) throw new Error(`${stream}: begun without a decision`);
     return { kind: 'run', ...run };
@@ -220,7 +222,9 @@ export class IdempotencyStore {
     const event = { type: 'request-answered', id, occurredAt, data } as const;
     const stored = await this.#append(stream, state, event);
     if (stored.kind === 'carried') return { kind: 'answer', answer: ran.answer, replayed: false };
-    if (stored.kind === 'overloaded') return refused('overloaded', stored.detail);
+    if (stored.kind === 'overloaded' || stored.kind === 'unreachable') {
+      return refused(stored.kind, stored.detail);
+    }
     if (stored.kind !== 'other') return bookless(stored);
     const now = await this.#begin(stream, request);
     if (now.kind === 'replay') return { kind: 'answer', answer: now.answer, replayed: true };

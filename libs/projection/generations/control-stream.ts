@@ -1,5 +1,12 @@
 import { type Clock, idFromKey } from '@annals/core';
-import type { DomainEvent, EventLog, Expected, NewEvent, Revision } from '@annals/event-log';
+import {
+  type DomainEvent,
+  type EventLog,
+  type Expected,
+  isPassing,
+  type NewEvent,
+  type Revision,
+} from '@annals/event-log';
 import type { ControlEvent, Decision, Refused } from './decide.ts';
 import {
   type ControlEventType,
@@ -93,7 +100,7 @@ async function appendSettled(
     if (result.kind === 'stored') return 'stored';
     // Others at the same revision give their events the same ids, so a mismatch is a conflict too.
     if (result.kind !== 'unknown' && result.kind !== 'refused') return 'conflict';
-    if (result.kind === 'refused' && result.reason !== 'overloaded') {
+    if (result.kind === 'refused' && !isPassing(result.reason)) {
       throw new ControlStreamError(projection, result.detail);
     }
     trouble = result.detail;

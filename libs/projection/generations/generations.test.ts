@@ -64,7 +64,7 @@ describe('the control stream of a projection', () => {
     expect((await log.readStream(controlStream('game'))).events).toHaveLength(3);
   });
 
-  test.each(['unknown-stored', 'unknown-not-stored', 'overloaded'] as const)(
+  test.each(['unknown-stored', 'unknown-not-stored', 'overloaded', 'unreachable'] as const)(
     'an append that is %s is sent again, and decided once',
     async (fault) => {
       const clock = new VirtualClock();

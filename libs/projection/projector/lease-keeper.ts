@@ -2,7 +2,7 @@ import { sameCheckpoint } from '@annals/event-log';
 import { type GenerationStore, StoreLostError } from '../store.ts';
 import type { BatchCommitter } from './batch-committer.ts';
 import type { SessionCourse } from './session-course.ts';
-import type { ShareMemory } from './share-memory.ts';
+import { isDue, type ShareMemory } from './share-memory.ts';
 import type { ReportStatus } from './share-status.ts';
 import { projectorLimits, type ShareWork } from './share-work.ts';
 
@@ -50,8 +50,8 @@ export class LeaseKeeper {
           if (!(await this.#renew(now))) return course.end({ kind: 'again' });
           renewedAt = now;
         }
-        for (const { retryAt } of halted.values()) {
-          if (now >= retryAt) return course.end({ kind: 'again' });
+        for (const one of halted.values()) {
+          if (isDue(one, now)) return course.end({ kind: 'again' });
         }
       } catch (error) {
         if (error instanceof StoreLostError)

@@ -266,6 +266,20 @@ describe('a projector', () => {
     await projector.stop();
   });
 
+  test('a halted partition is tried again also where the clock was set back', async () => {
+    const site = new GameSite();
+    const trouble = { stumbles: true };
+    const projector = site.start([gameProjection({ onFailure: 'halt' }, trouble)]);
+    await site.stumble('ann');
+    await site.clock.advance(3_000);
+    expect(shareOf(projector).state).toBe('halted');
+    trouble.stumbles = false;
+    site.clock.jump(-6 * 3_600_000);
+    await site.clock.advance(40_000);
+    expect(shareOf(projector).state).toBe('live');
+    await projector.stop();
+  });
+
   test('a generation of another version is not touched', async () => {
     const site = new GameSite();
     const newer = site.start([gameProjection({ version: 2 })]);

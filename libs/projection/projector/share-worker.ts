@@ -4,7 +4,7 @@ import { openGeneration } from '../generations/make-generation.ts';
 import { type Acquired, type GenerationStore, type Lease, StoreLostError } from '../store.ts';
 import { divergence } from './log-tail.ts';
 import type { SessionEnd } from './session-course.ts';
-import type { ShareMemory } from './share-memory.ts';
+import { isDue, type ShareMemory } from './share-memory.ts';
 import { ShareSession } from './share-session.ts';
 import { initialStatus, messageOf, type ShareStatus } from './share-status.ts';
 import { projectorLimits, type ShareEnd, type ShareWork } from './share-work.ts';
@@ -63,8 +63,7 @@ export class ShareWorker {
     }
     if (end.kind === 'halted') {
       const { halt } = end;
-      const retryAt = clock.now() + projectorLimits.haltRetryMs;
-      this.#memory.halted.set(halt.event.partition, { halt, retryAt });
+      this.#memory.halted.set(halt.event.partition, { halt, since: clock.now() });
       this.#report({ state: 'halted', detail: halt.detail, caughtUp: false }, halt);
       return undefined;
     }
@@ -85,7 +84,8 @@ export class ShareWorker {
       await clock.sleep(projectorLimits.heldPollMs, signal);
       return;
     }
-    this.#report({ state: 'failing', detail: messageOf(error), caughtUp: false }, error);
+    const detail = messageOf(error);
+    this.#report({ state: 'failing', detail, leased: false, caughtUp: false }, error);
     await clock.sleep(this.#backoffMs, signal);
     this.#backoffMs = Math.min(this.#backoffMs * 2, projectorLimits.backoffMsMax);
   }
@@ -96,7 +96,9 @@ export class ShareWorker {
     let lease: Lease | undefined;
     try {
       this.#forgetHaltsThatAreDue();
-      const { projection } = this.#work;
+      const { projection, log } = this.#work;
+      // Whoever cannot read the log leaves the lease to those who can, and says so rather than who has it.
+      await log.head();
       const found = await openGeneration(this.#work.store, projection.name, this.#work);
       if (found.kind === 'lost') return found;
       store = found.opened;
@@ -121,8 +123,8 @@ export class ShareWorker {
 
   #forgetHaltsThatAreDue(): void {
     const now = this.#work.clock.now();
-    for (const [partition, { retryAt }] of this.#memory.halted) {
-      if (now >= retryAt) this.#memory.halted.delete(partition);
+    for (const [partition, halted] of this.#memory.halted) {
+      if (isDue(halted, now)) this.#memory.halted.delete(partition);
     }
   }
 

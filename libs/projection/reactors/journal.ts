@@ -1,5 +1,12 @@
 import type { Clock, SubjectCipher } from '@annals/core';
-import type { DomainEvent, EventLog, NewEvent, RecordedEvent, Revision } from '@annals/event-log';
+import {
+  type DomainEvent,
+  type EventLog,
+  isPassing,
+  type NewEvent,
+  type RecordedEvent,
+  type Revision,
+} from '@annals/event-log';
 import { type ReactorEventType, reactorEventTypes, reactorStream } from './events.ts';
 import { evolveProgress, type Progress, restatesProgress } from './progress.ts';
 
@@ -194,7 +201,7 @@ export class ReactorJournal {
       case 'unknown':
         return 'again';
       case 'refused':
-        if (result.reason === 'overloaded') return 'again';
+        if (isPassing(result.reason)) return 'again';
         throw new Error(`the log refused a reactor event: ${result.detail}`);
       default:
         throw new ReactorSupersededError(this.#name);

@@ -3,7 +3,7 @@ import {
   type CopyResult,
   copyLog,
   coversAll,
-  type EventLog,
+  EventLogError,
 } from '@annals/event-log';
 import { type OpenedLog, openLogAt, parseLogUrl } from '@annals/projector';
 import { type Command, Option } from 'commander';
@@ -46,8 +46,8 @@ export function addLogCopy(log: Command, act: Act): void {
       )
       .option(
         '--cut-over [seconds]',
-        'goes on until nothing new has come for so long (5 s unless told: stop the writers meanwhile), then ' +
-          'compares the hashes of both logs',
+        'goes on until nothing new has come for so long (5 s unless told: stop the writers meanwhile), as the engine of ' +
+          'the first log says, then compares the hashes of both logs',
         wholeNumber(1, quietSecondsMax),
       )
       .action(act(copy)),
@@ -101,7 +101,7 @@ async function copyBetween(
       clock: io.clock,
       onProgress: ({ events }) => shown.update(events, Math.max(total, events)),
       onCaughtUp: (copied) =>
-        cutOver === undefined ? follow : hasMore(context, from.log, copied, cutOver),
+        cutOver === undefined ? follow : hasMore(context, from, copied, cutOver),
     });
   } finally {
     shown.stop();
@@ -131,13 +131,35 @@ async function copyBetween(
 /** Whether anything has come behind what was copied, within the time that it must be quiet. */
 async function hasMore(
   { io }: CommandContext,
-  from: EventLog,
+  from: OpenedLog,
   copied: Checkpoint,
   cutOver: number | true,
 ): Promise<boolean> {
   const quietSeconds = cutOver === true ? quietSecondsDefault : cutOver;
   await io.clock.sleep(quietSeconds * 1_000, io.signal);
-  return io.signal.aborted || !coversAll(copied, await from.head());
+  if (io.signal.aborted) return true;
+  await mustBeHeard(from);
+  return !coversAll(copied, await from.log.head());
+}
+
+/** What is read here may be a replica that is cut off, which is quiet as well: so its engine is asked. */
+async function mustBeHeard(from: OpenedLog): Promise<void> {
+  try {
+    await from.barrier();
+  } catch (error) {
+    if (!(error instanceof EventLogError) || !isSilence(error)) throw error;
+    const events = plural(await eventsIn(from.log), 'event');
+    throw new CommandError(
+      exitCodes.unavailable,
+      error.code,
+      `${from.shown} does not answer (${error.message}): it may hold more than the ${events} that are known here, so nothing ` +
+        'is compared. The same command goes on from what is there',
+    );
+  }
+}
+
+function isSilence({ code }: EventLogError): boolean {
+  return code === 'unreachable' || code === 'catching-up';
 }
 
 async function mustHaveHash(context: CommandContext, to: OpenedLog, hash: string): Promise<void> {

@@ -1,8 +1,15 @@
 import { sha256 } from '@annals/core';
-import type { AppendResult, Expected, NewEvent, StreamPage } from '@annals/event-log';
+import {
+  type AppendResult,
+  EventLogError,
+  type Expected,
+  isPassing,
+  type NewEvent,
+  type StreamPage,
+} from '@annals/event-log';
 import { InvariantError } from '../trace.ts';
 import { idsOf, type NaiveOutcome, type NaiveRecord } from './naive-partition.ts';
-import type { SimProcess } from './sim-process.ts';
+import { isFullDisk, type SimProcess } from './sim-process.ts';
 import type { World } from './world.ts';
 
 /** An append as somebody asked for it, in one process; the same events may be asked for again elsewhere. */
@@ -161,8 +168,13 @@ export class Callers {
 
   #ended(process: SimProcess, call: Call, error: unknown): void {
     this.#open.delete(call);
+    if (!process.isDead && isDenied(error)) {
+      // As much as any other refusal it says that nothing is stored.
+      call.told = { kind: 'refused', reason: 'unreachable', detail: String(error) };
+      return;
+    }
     call.told = 'died';
-    if (process.isDead || process.stopped) return;
+    if (process.isDead || process.stopped || isFullDisk(error)) return;
     this.#guard(() => {
       throw new InvariantError('answers', `an append has thrown: ${String(error)}`);
     });
@@ -175,7 +187,7 @@ export class Callers {
     if (call.elections !== this.#world.topic.elections) return;
     if (result.kind === 'refused') {
       // Brokers here refuse a record for no reason, for its size too.
-      if (result.reason === 'overloaded' || result.reason === 'append-too-large') return;
+      if (isPassing(result.reason) || result.reason === 'append-too-large') return;
       throw new InvariantError('answers', `a good append was refused: ${result.detail}`);
     }
     const { topic } = this.#world;
@@ -255,6 +267,11 @@ export class Callers {
       this.#failures.push(error);
     }
   }
+}
+
+/** A broker has said that it takes no such record. */
+function isDenied(error: unknown): boolean {
+  return error instanceof EventLogError && error.code === 'refused';
 }
 
 function keyOf(event: Pick<NewEvent, 'id' | 'contentHash'>): string {

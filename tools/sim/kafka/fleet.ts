@@ -151,7 +151,8 @@ export class Fleet {
   checkStops(): void {
     for (const { process, tainted, maybeTainted } of this.#places) {
       const problem = process.stopProblem;
-      if (problem === 'none') continue;
+      // A start that finds its disk full has failed; whoever started it tries again.
+      if (problem === 'none' || problem === 'disk-full') continue;
       if ((tainted || maybeTainted) && truncationProblems.has(problem)) continue;
       if (this.isBeyondRepair(process)) continue;
       if (problem === 'newer-record' && !process.settings.knowsSecond) continue;

@@ -1,6 +1,8 @@
+import { EventLogError } from '@annals/event-log';
 import { FollowError, type FollowProblem, type KafkaEventLog } from '@annals/event-log-kafka';
 import {
   type FollowerEars,
+  type FollowerFailure,
   type FollowerTask,
   FollowerThread,
   type KafkaEngine,
@@ -71,9 +73,11 @@ export class SimProcess {
     return this.#dead || this.stopped ? undefined : this.#log;
   }
 
-  get stopProblem(): FollowProblem | 'none' | 'other' {
+  /** `disk-full` only while it is opened: later that passes by itself. */
+  get stopProblem(): FollowProblem | 'disk-full' | 'none' | 'other' {
     if (!this.stopped) return 'none';
-    return this.stopped instanceof FollowError ? this.stopped.problem : 'other';
+    if (this.stopped instanceof FollowError) return this.stopped.problem;
+    return isFullDisk(this.stopped) ? 'disk-full' : 'other';
   }
 
   start(): void {
@@ -111,6 +115,12 @@ export class SimProcess {
   async close(): Promise<void> {
     await this.#log?.close();
     this.#dead = true;
+  }
+
+  /** Its follower has ended. A full disk is no reason to stop. */
+  #failed(error: Error): void {
+    if (!isFullDisk(error)) this.#stop(error);
+    else if (!this.#dead) this.#world.trace.say(`  the disk of ${this.name} is full`);
   }
 
   #stop(error: Error): void {
@@ -165,7 +175,7 @@ export class SimProcess {
         if (message.kind === 'opened') this.#noteFollowed(message.followed, true);
         if (message.kind === 'judged') this.#noteFollowed(message.batches, message.committed);
         toServing(() => {
-          if (message.kind === 'failed') this.#stop(errorOf(message.error));
+          if (message.kind === 'failed') this.#failed(errorOf(message.error));
           ears.onMessage(message);
           if (message.kind === 'closed') ears.onExit();
         });
@@ -177,6 +187,13 @@ export class SimProcess {
       ask: (request) => toFollower(() => thread.ask(request)),
       terminate: () => ears.onExit(),
     };
+  }
+
+  /** Throws what SQLite's files do when the disk is full. */
+  #mayFill(): void {
+    const { random, weather } = this.#world;
+    if (weather.disk === 0 || !random.chance(weather.disk)) return;
+    throw new EventLogError('disk-full', 'the disk is full');
   }
 
   #noteFollowed(
@@ -230,6 +247,7 @@ export class SimProcess {
       },
       settle: () => {
         mayDie();
+        this.#mayFill();
         replica.settle();
       },
       append: (append, offset, judge) => {
@@ -248,6 +266,12 @@ export class SimProcess {
   }
 }
 
-function errorOf({ problem, message }: { problem?: FollowProblem; message: string }): Error {
-  return problem === undefined ? new Error(message) : new FollowError(problem, message);
+function errorOf({ code, problem, message }: FollowerFailure): Error {
+  if (problem !== undefined) return new FollowError(problem, message);
+  return code === undefined ? new Error(message) : new EventLogError(code, message);
+}
+
+/** The error that passes when there is room again. */
+export function isFullDisk(error: unknown): boolean {
+  return error instanceof EventLogError && error.code === 'disk-full';
 }

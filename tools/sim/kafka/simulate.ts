@@ -101,7 +101,13 @@ class Simulation {
 
   #drawWeather(): Weather {
     const some = (most: number) => (this.#random.chance(60) ? this.#random.int(0, most) : 0);
-    return { produce: some(50), away: some(15), feed: some(20), crash: some(8) };
+    return {
+      produce: some(50),
+      away: some(15),
+      feed: some(20),
+      crash: some(8),
+      disk: this.#random.chance(30) ? some(40) : 0,
+    };
   }
 
   #drawStep(): readonly [string, () => void | Promise<void>] {

@@ -13,9 +13,11 @@ export interface Weather {
   readonly feed: number;
   /** Steps of a replica within which its process dies, in a thousand. */
   readonly crash: number;
+  /** Commits of a replica that find the disk full, in a hundred. */
+  readonly disk: number;
 }
 
-export const fair: Weather = { produce: 0, away: 0, feed: 0, crash: 0 };
+export const fair: Weather = { produce: 0, away: 0, feed: 0, crash: 0, disk: 0 };
 
 /** What outlives every process. */
 export interface World {

@@ -105,6 +105,7 @@ async function perform(
       if (passing.has(done.reason)) return { kind: 'not-kept', effect: 'none', value: done.reason };
       return answered(409, { request: requestId, reason: done.reason, detail: done.detail });
     case 'overloaded':
+    case 'unreachable':
       return { kind: 'not-kept', effect: 'none', value: 'overloaded' };
     case 'unknown':
       return { kind: 'not-kept', effect: 'unknown', value: done.detail };

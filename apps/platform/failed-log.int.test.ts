@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto';
+import { describeOn } from '@annals/core/testing';
+import { removeTopic } from '@annals/event-log-kafka/testing';
+import { openLogAt } from '@annals/projector';
+import { expect, onTestFinished, test } from 'vitest';
+import { runMain, runProjector } from './testing/platform-process.ts';
+import { temporaryFolder } from './testing/temporary-folder.ts';
+import { until } from './testing/until.ts';
+
+const patienceMs = 120_000;
+
+await describeOn('kafka', 'a log that only an operator can mend', (kafka) => {
+  test(
+    'ends the processes that follow it, with the reason and exit code 1',
+    async () => {
+      const topic = `test-${randomUUID()}`;
+      onTestFinished(() => removeTopic(kafka.addresses, topic));
+      const url = `${kafka.url}/${topic}?partitions=1`;
+      const folders = [await temporaryFolder(), await temporaryFolder(), await temporaryFolder()];
+      onTestFinished(async () => {
+        for (const folder of folders) await folder.remove();
+      });
+      const [ofPlatform = '', ofProjector = '', ofLog = ''] = folders.map(({ path }) => path);
+      const env = { ANNALS_LOG: url, PORT: '0', ANNALS_PSP_URL: 'off', ANNALS_LOG_LEVEL: 'silent' };
+      const platform = runMain({ ...env, ANNALS_DATA: ofPlatform });
+      onTestFinished(() => void platform.child.kill('SIGKILL'));
+      await until('the platform', () => /Annals is running/.test(platform.text.out) || undefined);
+      const projector = runProjector({ ...env, ANNALS_DATA: ofProjector });
+      onTestFinished(() => void projector.child.kill('SIGKILL'));
+      await until('the projector', () => /following/.test(projector.text.out) || undefined);
+      // Another topic under its name: going on would be to answer from another log.
+      await removeTopic(kafka.addresses, topic);
+      const { log } = await openLogAt(url, { dataFolder: ofLog });
+      onTestFinished(() => log.close());
+      const ended = await Promise.all([platform.ended, projector.ended]);
+      for (const { code, err } of ended) {
+        expect(code).toBe(1);
+        expect(err).toMatch(new RegExp(`annals: (?:cannot go on: )?.*${topic}`));
+      }
+    },
+    patienceMs,
+  );
+});
