@@ -1,6 +1,7 @@
 import { appendBatches } from './cases/append-batches.ts';
 import { appendManyCallers } from './cases/append-many-callers.ts';
 import { appendOneCaller } from './cases/append-one-caller.ts';
+import { cassandraNames } from './cases/cassandra-names.ts';
 import { cassandraProjector } from './cases/cassandra-projector.ts';
 import { emmett } from './cases/emmett.ts';
 import { httpRead } from './cases/http-read.ts';
@@ -38,6 +39,7 @@ export const cases: readonly BenchCase[] = [
   kafkaAppend,
   kafkaCatchUp,
   cassandraProjector,
+  cassandraNames,
   ledgerRebuild,
   reconciliation,
   redisProjector,

@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import { systemClock } from '@annals/core';
+import {
+  cassandraLeaderboardReadModel,
+  type LeaderboardReadModel,
+  type LiveCassandraGeneration,
+  leaderboardProjection,
+} from '@annals/leaderboard';
+import type { GenerationSpec, RowChange, RowKey } from '@annals/projection';
+import {
+  type CassandraReads,
+  cassandraLiveReader,
+  cassandraProjectionStore,
+} from '@annals/store-cassandra';
+import { playerId } from '../data/score-feed.ts';
+import { alternate, type BenchCase, type Comparison, ratePerSecond } from '../harness.ts';
+import { startCassandra } from '../peers/cassandra.ts';
+
+/** Questions that are on their way at once, and more of them than a stretch has time for. */
+const callers = 8;
+const askedMax = 50_000;
+const place = { board: 'default', period: '2026-01', order: 'desc' } as const;
+const ties = 'standard' as const;
+
+type Ask = (readModel: LeaderboardReadModel, player: number) => Promise<unknown>;
+
+const questions: readonly (readonly [string, Ask])[] = [
+  ['top 10', (model) => model.top({ ...place, limit: 10, offset: 0, ties })],
+  ['top 100', (model) => model.top({ ...place, limit: 100, offset: 0, ties })],
+  [
+    'four neighbours on either side',
+    (model, player) => model.standing({ ...place, userId: playerId(player), around: 4, ties }),
+  ],
+];
+
+/** What a cache of names could gain at the most: decision 057. */
+export const cassandraNames: BenchCase = {
+  name: 'cassandra-names',
+  summary: 'reads of the board on Cassandra beside the same with every name in memory',
+  run: async ({ scale, tell }) => {
+    const cassandra = await startCassandra(tell);
+    const peer = 'the same with names from memory';
+    if (cassandra.kind === 'missing') {
+      return [{ work: 'names on Cassandra', peer, reach: 'stated', remark: cassandra.reason }];
+    }
+    const players = Math.max(200, scale.million / 100);
+    const asked = Array.from({ length: askedMax }, (_, n) => (n * 7_919) % players);
+    const board = await fill(cassandra.url, players);
+    try {
+      const rows: Comparison[] = [];
+      for (const [work, ask] of questions) {
+        const rate = (model: LeaderboardReadModel) =>
+          ratePerSecond(scale.stretchMs, asked, (player) => ask(model, player), callers);
+        const { asking, knowing } = board;
+        await rate(asking);
+        const measured = await alternate(
+          scale.longRounds,
+          () => rate(asking),
+          () => rate(knowing),
+        );
+        rows.push({
+          ...{ work: `${work} on Cassandra, ${callers} callers`, peer, reach: 'stated' },
+          ours: { value: measured.ours, unit: 'reads/s' },
+          theirs: { value: measured.theirs, unit: 'reads/s' },
+          ratio: measured.ratio,
+          remark: `${players.toLocaleString('en-US')} players, all of them named; nothing is written`,
+        });
+      }
+      return rows;
+    } finally {
+      await board.drop();
+    }
+  },
+};
+
+/** A board whose players are all named, and two read models of it: one asks for names, the other knows them. */
+async function fill(url: string, players: number) {
+  const { name: projection, version, tables } = leaderboardProjection;
+  const spec: GenerationSpec = {
+    ...{ id: randomUUID(), projection, version, tables },
+    ...{ generation: 1, workers: 1, split: 'stream' },
+  };
+  const where = { cassandra: url, projection, clock: systemClock };
+  const store = cassandraProjectionStore(where);
+  await store.create(spec);
+  const generation = await store.open(1);
+  if (generation === 'lost') throw new Error('the generation is gone');
+  const lease = await generation.acquire(0, 'bench', Date.now(), 3_600_000);
+  if (lease.kind === 'busy') throw new Error('somebody else has the lease');
+  await generation.finishBuilding?.();
+  let { checkpoint: from, batches: after } = lease;
+  const atOnce = 1_000;
+  for (let first = 0; first < players; first += atOnce) {
+    const last = Math.min(players, first + atOnce);
+    const to = { 0: String(last).padStart(16, '0') };
+    const changes = Array.from({ length: last - first }, (_, n) => changesOf(first + n)).flat();
+    const batch = { worker: 0, epoch: lease.epoch, from, to, after, tail: '', changes };
+    const { kind } = await generation.commit(batch);
+    if (kind !== 'applied') throw new Error(`a batch was ${kind}`);
+    from = to;
+    after += 1;
+  }
+  const live = cassandraLiveReader({ ...where, liveGeneration: () => spec });
+  const modelOf = (readsOf: (reads: CassandraReads) => CassandraReads) =>
+    cassandraLeaderboardReadModel({
+      current: async () => {
+        const now = await live.current();
+        if (now.kind !== 'ready') return { kind: 'lost' };
+        return {
+          kind: 'ready',
+          reader: {
+            read: (run, ...rest) => now.reader.read((reads) => run(readsOf(reads)), ...rest),
+          },
+        };
+      },
+      waitFor: async () => 'reached',
+    } satisfies LiveCassandraGeneration);
+  return {
+    asking: modelOf((reads) => reads),
+    knowing: modelOf(withNames),
+    drop: async () => {
+      await live.close();
+      await generation.close();
+      await store.drop(1);
+      await store.close();
+    },
+  };
+}
+
+/** Names come from memory, at no cost and never wrong, as nobody is named anew. */
+function withNames(reads: CassandraReads): CassandraReads {
+  return {
+    ranks: (...asked) => reads.ranks(...asked),
+    order: (...asked) => reads.order(...asked),
+    load: async (keys) =>
+      keys.every(({ table }) => table === 'players') ? keys.map(nameOf) : reads.load(keys),
+  };
+}
+
+function nameOf({ key: [user_id = null] }: RowKey) {
+  return { user_id, name: `The ${user_id}`, picture: null, erased: 0 };
+}
+
+function changesOf(player: number): RowChange[] {
+  const { board, period } = place;
+  const user_id = playerId(player);
+  const score = (player * 7_919) % 10_007;
+  const row = {
+    ...{ board, period, user_id, score, standing: -score, reached_at: player },
+    ...{ reached_by: randomUUID(), matches: 1, last_revision: 0 },
+  };
+  return [
+    { table: 'scores', key: [board, period, user_id], row },
+    { table: 'players', key: [user_id], row: nameOf({ table: 'players', key: [user_id] }) },
+  ];
+}
