@@ -1,10 +1,13 @@
 import { describeOn } from '@annals/core/testing';
 import { sampleEvent } from '@annals/event-log/contract';
 import { expect, test } from 'vitest';
-import { partitionOf } from './index.ts';
+import { type KafkaEventLog, partitionOf } from './index.ts';
 import { freshTopic } from './testing/fresh-topic.ts';
 
 const streams = Array.from({ length: 12 }, (_none, at) => `sample-${at}`);
+
+const barriersOf = (log: Pick<KafkaEventLog, 'status'>) =>
+  log.status().map(({ barriers }) => barriers);
 
 await describeOn('kafka', 'a barrier of no stream', (kafka) => {
   test('has all read that was acknowledged to anybody, in every partition', async () => {
@@ -27,13 +30,14 @@ await describeOn('kafka', 'a barrier of no stream', (kafka) => {
     const served = [partitionOf('sample-1', writer.partitions)];
     const reader = await site.open({ served });
     await writer.append('sample-1', [sampleEvent()], { expected: 'any' });
+    await writer.readStream('sample-1');
+    // The first record of its partition, which says how many there are, is a barrier, too.
+    const before = barriersOf(writer);
     await reader.barrier();
     expect((await reader.readStream('sample-1')).head).toBe(0);
     await writer.barrier();
     await writer.readStream('sample-1');
-    const barriers = writer.status().map(({ partition, barriers: count }) => [partition, count]);
-    expect(new Map(barriers as [number, number][])).toEqual(
-      new Map([0, 1].map((partition) => [partition, served.includes(partition) ? 2 : 1])),
-    );
+    const more = barriersOf(writer).map((count, partition) => count - (before[partition] ?? 0));
+    expect(more).toEqual([0, 1].map((partition) => (served.includes(partition) ? 2 : 1)));
   }, 60_000);
 });
