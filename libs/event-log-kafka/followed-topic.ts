@@ -93,12 +93,18 @@ export class FollowedTopic {
     return this.#progress.get(partition)?.isFounded === true;
   }
 
-  /** A partition with records of ours that would live elsewhere, where no record of any says how many partitions there are. */
-  misplaced(): { readonly partition: number; readonly records: number } | undefined {
-    const progress = [...this.#progress];
-    if (progress.some(([, { isFounded }]) => isFounded)) return undefined;
-    const found = progress.find(([, { misplaced = 0 }]) => misplaced > 0);
-    return found && { partition: found[0], records: found[1].misplaced ?? 0 };
+  /** Whether a record of any partition says how many of them the log has. */
+  get isAnyFounded(): boolean {
+    return [...this.#progress.values()].some(({ isFounded }) => isFounded);
+  }
+
+  /** The partition with the most records of ours that would live elsewhere, and how many events are in their place there. */
+  misplaced(): { readonly partition: number; readonly records: number; readonly events: number } {
+    let most = { partition: 0, records: 0, events: 0 };
+    for (const [partition, { misplaced: records = 0, events }] of this.#progress) {
+      if (records > most.records) most = { partition, records, events };
+    }
+    return most;
   }
 
   /** How far a partition was judged, and with what verdicts. */

@@ -25,7 +25,10 @@ function startThread(folder: string, end: number) {
   });
   thread.start();
   const bring = (records: ReturnType<typeof appendRecord>[], endNow: number) =>
-    feed?.onBatch({ partition: 0, end: endNow, records, next: (records.at(-1)?.offset ?? -1) + 1 });
+    feed?.onBatch({
+      ...{ partition: 0, end: endNow, records },
+      ...{ from: records[0]?.offset ?? 0, next: (records.at(-1)?.offset ?? -1) + 1 },
+    });
   return { thread, said, bring };
 }
 

@@ -25,7 +25,8 @@ export interface FeedBatch {
   /** The offset that the topic would give to its next record. */
   readonly end: number;
   readonly records: readonly TopicRecord[];
-  /** The offset behind all that was fetched, also behind what is no record. */
+  /** From where it was fetched, and the offset behind all that was, also behind what is no record. */
+  readonly from: number;
   readonly next: number;
 }
 
@@ -158,13 +159,13 @@ export class FollowerThread {
     }
   }
 
-  #apply({ partition, end, records, next }: FeedBatch): void {
+  #apply({ partition, end, records, from, next }: FeedBatch): void {
     const follower = this.#followers.get(partition);
     if (!follower || this.#ended) return;
     try {
       follower.checkEnd(end);
       this.#checkOpenedEnd(partition, end);
-      const judged = follower.judge(records, next);
+      const judged = follower.judge(records, { from, next });
       if (judged.kind === 'seek') {
         this.#seekAgain(follower, judged.from);
         return;

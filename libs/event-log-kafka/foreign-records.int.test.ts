@@ -93,6 +93,14 @@ await describeOn('kafka', 'what others do to the topic', (kafka) => {
         const appended = await log.append('sample-1', [sampleEvent()], { expected: 'any' });
         expect(appended).toMatchObject({ kind: 'stored', revision });
       }
+      // Also not what was acknowledged before it was opened anew, on the same replica or on a new one.
+      const { folder } = log;
+      await log.close();
+      for (const where of [{ folder }, {}]) {
+        const again = await site.open(where);
+        expect((await again.read('start')).events).toHaveLength(3);
+        await again.close();
+      }
       await Promise.all(open.map((one) => one.end()));
       expect((await (await site.open()).read('start')).events).toHaveLength(3);
     });

@@ -22,6 +22,7 @@ import type { Message } from 'kafkajs';
 import { AppendQueue } from './append-queue.ts';
 import { FollowedTopic } from './followed-topic.ts';
 import type { FollowerTask } from './follower-protocol.ts';
+import { holdsLog } from './holds-log.ts';
 import type { OnReport } from './kafka-connection.ts';
 import { type KafkaEngine, kafkaEngine, type MessageLine } from './kafka-engine.ts';
 import { kafkaLimits } from './kafka-limits.ts';
@@ -96,7 +97,7 @@ async function open(
   const log = new KafkaLog({ ...options, onReport }, { engine, task, format, line, owner, bodies });
   try {
     await log.catchUp();
-    if (options.partitions === undefined) log.mustKnowPartitions();
+    await log.mustKnowPartitions();
     return log;
   } catch (error) {
     await log.close();
@@ -112,6 +113,9 @@ interface Parts {
   readonly owner: ReplicaOwner;
   readonly bodies: OlderBodies;
 }
+
+/** Of the records in a partition that counts as right at most one in so many may be a copy. */
+const copiedShare = 10;
 
 class KafkaLog implements KafkaEventLog {
   readonly folder: string;
@@ -157,15 +161,36 @@ class KafkaLog implements KafkaEventLog {
     return this.#followed.catchUp();
   }
 
-  /** Throws EventLogError where nothing says how many partitions the log has, and its records are not those of so many. */
-  mustKnowPartitions(): void {
-    const misplaced = this.#followed.misplaced();
-    if (!misplaced) return;
-    const { partition, records } = misplaced;
-    throw new EventLogError(
+  /**
+   * Where no record says yet how many partitions the log has, its records must be those of so many, as far as can be
+   * seen: what the first append says then stays for good. Throws EventLogError.
+   */
+  async mustKnowPartitions(): Promise<void> {
+    if (this.#followed.isAnyFounded) return;
+    const { partition, records, events } = this.#followed.misplaced();
+    // Some may have been copied there, which whoever names the number knows.
+    const isTold = this.#options.partitions !== undefined;
+    if (records > (isTold ? events / copiedShare : 0)) {
+      throw this.#otherPartitions(
+        `${records} records of partition ${partition} were written for another number of them`,
+      );
+    }
+    const { task, bodies } = this.#parts;
+    for (const [at, { low, end }] of (task.topic.beyond ?? []).entries()) {
+      const beyond = task.topic.partitions + at;
+      if (await holdsLog(bodies.reader, beyond, low, end)) {
+        throw this.#otherPartitions(
+          `partition ${beyond}, which would be none of them, has records of the log`,
+        );
+      }
+    }
+  }
+
+  #otherPartitions(found: string): EventLogError {
+    return new EventLogError(
       'not-a-log',
-      `topic ${this.topicName} has ${this.partitions} partitions, and ${records} records of partition ${partition} were written for ` +
-        'another number of them: it was given more. To mend it: write partitions= in its URL, as many as it was made with',
+      `topic ${this.topicName} is opened as a log with ${this.partitions} partitions, and ${found}. To mend it: write partitions= in its ` +
+        'URL, as many as it was made with',
     );
   }
 

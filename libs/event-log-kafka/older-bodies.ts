@@ -45,6 +45,11 @@ export class OlderBodies {
     });
   }
 
+  /** Reads the topic itself. */
+  get reader(): Pick<RecordReader, 'read'> {
+    return this.#reader;
+  }
+
   close(): Promise<void> {
     this.#kept = [];
     return this.#reader.close();

@@ -289,6 +289,14 @@ test('a replica made from the beginning has the log hash of the one that was the
   expect(await again.events()).toEqual(await first.events());
 });
 
+test('a partition that begins with a mark of Kafka is read from there on', () => {
+  const { follower } = openFollower();
+  const record = appendRecord(1, 'sample-1');
+  expect(follower.judge([record], { from: 0, next: 2 })).toMatchObject({ events: 1 });
+  const late = openFollower().follower;
+  expect(late.judge([record], { from: 1, next: 2 })).toEqual({ kind: 'seek', from: 0 });
+});
+
 describe('the number of partitions', () => {
   const founding = (offset: number, partitions: number): TopicRecord => ({
     offset,

@@ -35,6 +35,12 @@ export interface Outcome {
   readonly result: AppendResult | { readonly kind: 'seen' } | { readonly kind: 'void' };
 }
 
+/** What was fetched of a partition: from an offset to before another one. */
+export interface Stretch {
+  readonly from: number;
+  readonly next: number;
+}
+
 export type Applied =
   | { readonly kind: 'applied'; readonly outcomes: readonly Outcome[]; readonly events: number }
   /** The feed began too late: it must be asked again, from `from` on. */
@@ -167,11 +173,11 @@ export class PartitionFollower {
 
   /**
    * Judges `records`, which no reader sees before `commit`. Their verdicts hold all the same: they are a function of
-   * the topic, and what a crash takes is judged again. `next`: where the topic goes on, also when what stands before it
-   * are marks of Kafka's own, which are no records. Throws as `apply` does.
+   * the topic, and what a crash takes is judged again. The stretch also
+   * has marks of Kafka's own, which are no records. Throws as `apply` does.
    */
-  judge(records: readonly TopicRecord[], next = 0): Applied {
-    const fresh = this.#fresh(records);
+  judge(records: readonly TopicRecord[], { from, next }: Stretch = stretchOf(records)): Applied {
+    const fresh = this.#fresh(records, from);
     if (fresh === undefined) return { kind: 'seek', from: this.feedFrom };
     const applied = this.#applyAll(fresh);
     this.#progress.nextOffset = Math.max(this.#progress.nextOffset, next);
@@ -218,10 +224,10 @@ export class PartitionFollower {
   }
 
   /** Those not applied yet; undefined when the feed does not reach back to where it has to begin. */
-  #fresh(records: readonly TopicRecord[]): readonly TopicRecord[] | undefined {
+  #fresh(records: readonly TopicRecord[], from: number): readonly TopicRecord[] | undefined {
     const { nextOffset, lastOffset, topic } = this.#progress;
-    // Nothing that was read could show that a feed has begun too late, so the first record must be the topic's first.
-    if (nextOffset === 0 && (records[0]?.offset ?? 0) > 0) return undefined;
+    // Nothing that was read could show that a feed has begun too late, so it must have begun where the topic does.
+    if (nextOffset === 0 && from > 0) return undefined;
     // A feed that goes back has lost its place, and may have begun anew in another topic.
     if (nextOffset > 0 && (records[0]?.offset ?? nextOffset) < nextOffset) this.#verified = false;
     if (!this.#verified) {
@@ -360,6 +366,11 @@ export class PartitionFollower {
         'Remove the replica of the one that runs the older program',
     );
   }
+}
+
+function stretchOf(records: readonly TopicRecord[]): Stretch {
+  const [first, last] = [records[0], records.at(-1)];
+  return first && last ? { from: first.offset, next: last.offset + 1 } : { from: 0, next: 0 };
 }
 
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };

@@ -1,7 +1,7 @@
 import { EventLogError } from '@annals/event-log/port';
 import type { Kafka } from 'kafkajs';
 import { connectionFault } from './connection-fault.ts';
-import { readRecord, recordFormats } from './record-formats.ts';
+import { holdsLog } from './holds-log.ts';
 import { offsetsOf, topicIdNow } from './topic.ts';
 import { TopicReader } from './topic-reader.ts';
 
@@ -48,7 +48,7 @@ export async function findRelayTopic(
     const name = `${clusterId}/${topic}`;
     const id = await topicIdNow(kafka, topic);
     if (name === ownTopic) throw new TopicOfLogError(topic);
-    const offsets = await offsetsOf(admin, topic, partitions);
+    const offsets = await offsetsOf(kafka, topic, partitions);
     const reader = new TopicReader(kafka, topic, id);
     try {
       for (const [partition, { low, end }] of offsets.entries()) {
@@ -64,22 +64,3 @@ export async function findRelayTopic(
     await admin.disconnect().catch(() => undefined);
   }
 }
-
-/** Somebody may have written something else before, or behind it by mistake. */
-async function holdsLog(
-  reader: TopicReader,
-  partition: number,
-  low: number,
-  end: number,
-): Promise<boolean> {
-  if (low >= end) return false;
-  for (const offset of new Set([low, Math.max(low, end - lastRecordsLookedAt)])) {
-    const records = await reader.read(partition, offset);
-    const isOurs = ({ key, value }: (typeof records)[number]) =>
-      readRecord(recordFormats, value, key).kind !== 'foreign';
-    if (records.some(isOurs)) return true;
-  }
-  return false;
-}
-
-const lastRecordsLookedAt = 100;

@@ -30,7 +30,9 @@ function clusterOf({ said, end }: { readonly said: number; readonly end: number 
         return response.parse(await response.decode(answer.bytes()));
       },
     },
-    listOffsets: async () => ({ responses: [{ partitions: [{ offset: String(end) }] }] }),
+    listOffsets: async () => ({
+      responses: [{ partitions: [{ partition: 0, offset: String(end) }] }],
+    }),
   };
   const cluster = {
     connect: async () => undefined,
@@ -75,5 +77,7 @@ test('a leader that does not know yet how far its replicas are does not make the
 
 test('a topic that is shorter is told, also when nothing new comes', async () => {
   const { batches } = feedOf(clusterOf({ said: 7, end: 7 }), 10);
-  await expect.poll(() => batches[0]).toEqual({ partition: 0, end: 7, records: [], next: 10 });
+  await expect
+    .poll(() => batches[0])
+    .toEqual({ partition: 0, end: 7, records: [], from: 10, next: 10 });
 });

@@ -152,7 +152,7 @@ export class TopicFeed implements Feed {
     const next = nextOffsetOf(fetched) ?? (isShort ? from : undefined);
     if (next === undefined) return;
     const records = recordsOf(fetched, from);
-    this.#options.onBatch({ partition, end, records, next });
+    this.#options.onBatch({ partition, end, records, from, next });
     // Whoever asks this thread for something does not wait until all of a long answer was judged.
     if (records.length > longBatch) await nextTurn();
   }

@@ -189,6 +189,15 @@ await describeOn('kafka', 'the topic', (kafka) => {
       await expect(site.open({ partitions: undefined })).rejects.toThrow(
         /were written for another number of them.*write partitions= in its URL/,
       );
+      for (const [partitions, found] of [
+        [6, 'were written for another number of them'],
+        [1, 'partition 1, which would be none of them, has records of the log'],
+      ] as const) {
+        await expect(site.open({ partitions })).rejects.toMatchObject({
+          code: 'not-a-log',
+          message: expect.stringContaining(found),
+        });
+      }
       const log = await site.open({ partitions: 2 });
       expect((await log.read('start')).events).toHaveLength(streams.length);
     });

@@ -4,7 +4,7 @@ import { EventLogError } from '@annals/event-log/port';
 import type { Admin, Kafka } from 'kafkajs';
 import { connectionFault } from './connection-fault.ts';
 import { kafkaLimits } from './kafka-limits.ts';
-import { Brokers } from './wire/brokers.ts';
+import { Brokers, type OffsetRange } from './wire/brokers.ts';
 import { topicIdOf } from './wire/topic-id.ts';
 
 export interface TopicSettings {
@@ -29,7 +29,9 @@ export interface Topic {
   readonly id?: string | undefined;
   readonly partitions: number;
   /** For each partition: the first offset it has, and the one its next record gets. */
-  readonly offsets: readonly { readonly low: number; readonly end: number }[];
+  readonly offsets: readonly OffsetRange[];
+  /** The same of those that the topic has more than the log. */
+  readonly beyond?: readonly OffsetRange[];
 }
 
 /**
@@ -70,8 +72,9 @@ async function connectAndOpen(kafka: Kafka, admin: Admin, settings: TopicSetting
       check(admin, settings, brokers.length),
       topicIdNow(kafka, topic),
     ]);
-    const offsets = await offsetsOf(admin, topic, partitions);
-    return { name: `${clusterId}/${topic}`, id, partitions, offsets };
+    const all = await offsetsOf(kafka, topic, partitions.there);
+    const [offsets, beyond] = [all.slice(0, partitions.used), all.slice(partitions.used)];
+    return { name: `${clusterId}/${topic}`, id, partitions: partitions.used, offsets, beyond };
   });
 }
 
@@ -155,7 +158,11 @@ function checkReplicas(
   );
 }
 
-async function check(admin: Admin, settings: TopicSettings, brokers: number): Promise<number> {
+async function check(
+  admin: Admin,
+  settings: TopicSettings,
+  brokers: number,
+): Promise<{ readonly used: number; readonly there: number }> {
   const { topic } = settings;
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
   const metadata = topics[0]?.partitions ?? [];
@@ -196,7 +203,7 @@ async function check(admin: Admin, settings: TopicSettings, brokers: number): Pr
     const why = 'the largest append would not fit';
     throw wrongSetting(topic, 'max.message.bytes', String(bytes), String(messageBytesMin), why);
   }
-  return settings.partitions ?? partitions;
+  return { used: settings.partitions ?? partitions, there: partitions };
 }
 
 /** TOPIC among the resource types of the protocol; Node.js finds no such export in kafkajs. */
@@ -205,18 +212,28 @@ const topicResource = 2;
 /** A batch, and the frame Kafka puts around it. */
 const messageBytesMin = 1_000_000;
 
+/** Of the partitions from 0 to before `partitions`, in order. */
 export async function offsetsOf(
-  admin: Admin,
+  kafka: Kafka,
   topic: string,
   partitions: number,
-): Promise<Topic['offsets']> {
-  const found = await admin.fetchTopicOffsets(topic);
-  return Array.from({ length: partitions }, (_, partition) => {
-    const one = found.find((offset) => offset.partition === partition);
-    if (!one)
+): Promise<readonly OffsetRange[]> {
+  const brokers = new Brokers(kafka, topic);
+  try {
+    const all = Array.from({ length: partitions }, (_, partition) => partition);
+    const leaders = await brokers.leaders(all);
+    const found = await Promise.all(
+      leaders.map(({ broker, partitions: those }) => broker.ranges(topic, those)),
+    );
+    const ranges = new Map(found.flatMap((one) => [...one]));
+    return all.map((partition) => {
+      const range = ranges.get(partition);
+      if (range) return range;
       throw new EventLogError('unreachable', `partition ${partition} of ${topic} has no leader`);
-    return { low: Number(one.low), end: Number(one.high) };
-  });
+    });
+  } finally {
+    void brokers.close();
+  }
 }
 
 function wrongSetting(

@@ -120,10 +120,11 @@ export class TopicInMemory {
     const [feed, end] = [this.#feed, this.records.length];
     if (this.holdsBack) setTimeout(() => this.#bring(), 5);
     if (this.holdsBack || !feed) return;
-    const records = this.records.slice(feed.from(0));
+    const from = feed.from(0);
+    const records = this.records.slice(from);
     if (records.length === 0) return;
     for (const { value } of records) this.bytesBrought += value?.length ?? 0;
-    feed.onBatch({ partition: 0, end, records, next: end });
+    feed.onBatch({ partition: 0, end, records, from, next: end });
   }
 }
 

@@ -31,12 +31,15 @@ interface ConnectedBroker {
     }): Promise<unknown>;
   };
   listOffsets(asked: {
+    readonly isolationLevel: number;
     readonly topics: readonly {
       readonly topic: string;
       readonly partitions: readonly { readonly partition: number; readonly timestamp: number }[];
     }[];
   }): Promise<{
-    readonly responses: readonly { readonly partitions: readonly { readonly offset: string }[] }[];
+    readonly responses: readonly {
+      readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+    }[];
   }>;
 }
 
@@ -61,6 +64,24 @@ interface Encoder {
 }
 
 const metadataMsMax = 300_000;
+const earliest = -2;
+const latest = -1;
+/** The end is that of all records, as they are fetched: kafkajs would tell where the first open transaction begins. */
+const readUncommitted = 0;
+
+export interface OffsetRange {
+  readonly low: number;
+  readonly end: number;
+}
+
+/** It passes: a leader is being elected, or a broker has not heard of one. */
+class NoLeaderError extends Error {
+  readonly retriable = true;
+  constructor(topic: string) {
+    super(`a partition of ${topic} has no leader`);
+    this.name = 'NoLeaderError';
+  }
+}
 
 /** kafkajs writes the length of a buffer in front of it in every other method. */
 const EncoderOfKafkajs = createRequire(import.meta.url)(
@@ -104,13 +125,43 @@ export class WireBroker {
   }
 
   /** The first offset of a partition, and the one that its next record gets. */
-  async range(topic: string, partition: number): Promise<{ low: number; end: number }> {
-    const offsetAt = async (timestamp: number) => {
-      const topics = [{ topic, partitions: [{ partition, timestamp }] }];
-      const { responses } = await this.#broker.listOffsets({ topics });
-      return Number(responses[0]?.partitions[0]?.offset);
-    };
-    return { low: await offsetAt(-2), end: await offsetAt(-1) };
+  async range(topic: string, partition: number): Promise<OffsetRange> {
+    const range = (await this.ranges(topic, [partition])).get(partition);
+    if (!range) throw new Error(`Kafka does not say where partition ${partition} ends`);
+    return range;
+  }
+
+  /** The same of several that it leads. */
+  async ranges(
+    topic: string,
+    partitions: readonly number[],
+  ): Promise<ReadonlyMap<number, OffsetRange>> {
+    const [low, end] = await Promise.all([
+      this.#offsetsAt(topic, partitions, earliest),
+      this.#offsetsAt(topic, partitions, latest),
+    ]);
+    return new Map(
+      [...end].map(([partition, offset]) => [
+        partition,
+        { low: low.get(partition) ?? offset, end: offset },
+      ]),
+    );
+  }
+
+  async #offsetsAt(
+    topic: string,
+    partitions: readonly number[],
+    timestamp: number,
+  ): Promise<ReadonlyMap<number, number>> {
+    const topics = [
+      { topic, partitions: partitions.map((partition) => ({ partition, timestamp })) },
+    ];
+    const { responses } = await this.#broker.listOffsets({
+      isolationLevel: readUncommitted,
+      topics,
+    });
+    const found = responses.flatMap((response) => response.partitions);
+    return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
   }
 }
 
@@ -140,7 +191,7 @@ export class Brokers {
     await this.#cluster.addTargetTopic(this.#topic);
     const leaders = this.#cluster.findLeaderForPartitions(this.#topic, partitions);
     const led = Object.values(leaders).flat().length;
-    if (led < partitions.length) throw new Error(`a partition of ${this.#topic} has no leader`);
+    if (led < partitions.length) throw new NoLeaderError(this.#topic);
     return Promise.all(
       Object.entries(leaders).map(async ([nodeId, those]) => ({
         broker: new WireBroker(await this.#cluster.findBroker({ nodeId })),

@@ -76,7 +76,7 @@ export class TwinFeed implements Feed {
     const next = from - again + records.length;
     // Who needs it again asks for it while it is handed over.
     this.#cursors.set(partition, next);
-    this.#options.onBatch({ partition, end, records, next });
+    this.#options.onBatch({ partition, end, records, from: from - again, next });
     return true;
   }
 }
