@@ -65,9 +65,9 @@ test('a full disk refuses all with its reason, and is over when there is room: n
   while (topic.starts < 3) await sleep(20);
   await expect(log.head()).rejects.toMatchObject(full);
   topic.holdsBack = true;
+  // A start that had brought its records before fails as well; the one behind it brings none, and stays.
+  for (let starts = 0; starts !== topic.starts; await sleep(2_000)) starts = topic.starts;
   topic.commitFault = undefined;
-  for (const { starts } = topic; topic.starts === starts; ) await sleep(20);
-  await sleep(100);
   // There is room, and what was answered has not been read again yet.
   await expect(log.head()).rejects.toMatchObject(full);
   topic.holdsBack = false;
