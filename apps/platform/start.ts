@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { annalsVersion, type Clock, newId, systemClock } from '@annals/core';
-import { type Closing, createServer, type HttpServer, type ReadinessCheck } from '@annals/http';
+import { createServer, type HttpServer, type ReadinessCheck } from '@annals/http';
 import {
   type ApiKeys,
   ApiKeysUnavailableError,
@@ -32,6 +32,7 @@ import { openPayments } from './open-payments.ts';
 import { type OpenSandbox, openSandbox } from './open-sandbox.ts';
 import { registerPaymentsMetrics } from './payments-metrics.ts';
 import { readinessOfProjector } from './projector-readiness.ts';
+import { type Start, startUnlessFailed } from './start-unless-failed.ts';
 import { translate } from './translate.ts';
 
 export interface Platform {
@@ -65,32 +66,30 @@ export async function startPlatform(
   config: Config,
   options: PlatformOptions = {},
 ): Promise<Platform> {
-  // What was opened, the last one first: the order of closing.
-  const opened: Closing[] = [];
-  try {
-    const { server, site, leaderboard, payments, sandbox } = await openServer(
-      config,
-      options,
-      opened,
-    );
-    opened.unshift({ name: 'server', close: () => server.stop() });
-    const readableMsMax = options.readableMsMax ?? readableMsMaxDefault;
-    await Promise.all([leaderboard, payments].map((product) => product?.readable(readableMsMax)));
-    const url = await server.listen({ host: config.HOST, port: config.PORT });
-    if (leaderboard) sandbox?.useEndpoint(`${reachable(url)}${webhooksPath}`);
-    // Made last: a start that fails must not leave a key behind that nobody has seen.
-    const makesKey = leaderboard !== undefined && config.ANNALS_ADMIN_KEY === undefined;
-    const newAdminKey = makesKey ? await firstAdminKey(site) : undefined;
-    return { server, url, newAdminKey, sandbox, stop: () => server.stop() };
-  } catch (error) {
-    await closeAll(opened);
-    throw error;
-  }
+  return startUnlessFailed((start) => serve(config, { ...options, ...start }), options.onFailed);
+}
+
+type StartOptions = PlatformOptions & Start;
+
+async function serve(config: Config, options: StartOptions): Promise<Platform> {
+  const { opened, failed } = options;
+  const { server, site, leaderboard, payments, sandbox } = await openServer(config, options);
+  opened.unshift({ name: 'server', close: () => server.stop() });
+  const readableMsMax = options.readableMsMax ?? readableMsMaxDefault;
+  await Promise.all([leaderboard, payments].map((product) => product?.readable(readableMsMax)));
+  failed.throwIfAborted();
+  const url = await server.listen({ host: config.HOST, port: config.PORT });
+  if (leaderboard) sandbox?.useEndpoint(`${reachable(url)}${webhooksPath}`);
+  // Made last: a start that fails must not leave a key behind that nobody has seen.
+  failed.throwIfAborted();
+  const makesKey = leaderboard !== undefined && config.ANNALS_ADMIN_KEY === undefined;
+  const newAdminKey = makesKey ? await firstAdminKey(site) : undefined;
+  return { server, url, newAdminKey, sandbox, stop: () => server.stop() };
 }
 
 /** The parts of the platform that the roles of this process need, each closed with `opened`. */
-async function openParts(config: Config, options: PlatformOptions, opened: Closing[]) {
-  const { clock = systemClock, visibleMsMax, onProgress, onFailed } = options;
+async function openParts(config: Config, options: StartOptions) {
+  const { clock = systemClock, visibleMsMax, onProgress, onFailed, opened, failed } = options;
   const roles = rolesOf(config);
   const settings = paymentsSettingsOf(config);
   const holder = `${hostname()}/${process.pid}/${newId()}`;
@@ -113,9 +112,10 @@ async function openParts(config: Config, options: PlatformOptions, opened: Closi
     clock,
     onReport: (level, message) => level !== 'info' && tell('log', message),
     ...(onProgress ? { onProgress } : {}),
-    ...(onFailed ? { onFailed } : {}),
+    onFailed,
   });
   opened.unshift({ name: 'log and keys', close: () => site.close() });
+  failed.throwIfAborted();
 
   const following = new AbortController();
   const { signal } = following;
@@ -184,8 +184,10 @@ function reachable(url: string): string {
   return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:');
 }
 
-async function openServer(config: Config, options: PlatformOptions, opened: Closing[]) {
-  const parts = await openParts(config, options, opened);
+async function openServer(config: Config, options: StartOptions) {
+  const { opened, failed } = options;
+  const parts = await openParts(config, options);
+  failed.throwIfAborted();
   const { site, apiKeys, projector, leaderboard, payments, sandbox, signal, tellTo } = parts;
   const server = await createServer({
     api: {
@@ -289,15 +291,4 @@ async function firstAdminKey({ log, clock }: Site): Promise<string | undefined> 
   );
   if (issued.kind === 'issued') return issued.token;
   throw new ApiKeysUnavailableError('starting', { cause: issued });
-}
-
-/** Closes what was opened before a start failed; the failure of the start is what is told. */
-async function closeAll(opened: readonly Closing[]): Promise<void> {
-  for (const part of opened) {
-    try {
-      await part.close();
-    } catch {
-      // The next part is closed all the same.
-    }
-  }
 }

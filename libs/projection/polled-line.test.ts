@@ -1,5 +1,5 @@
 import type { Checkpoint } from '@annals/event-log';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { at } from './contract/samples.ts';
 import { PolledLine } from './polled-line.ts';
 import { VirtualClock } from './testing/virtual-clock.ts';
@@ -97,6 +97,23 @@ test('a store that hangs while somebody waits holds him no longer, and is looked
   await store.clock.advance(1_000);
   store.is(at(2));
   expect(await store.timed(later)).toEqual(['reached', 0]);
+});
+
+test('looks under way share one timer, and what is answered at once needs none of its own', async () => {
+  const store = new Store(at(1));
+  const sleep = vi.spyOn(store.clock, 'sleep');
+  const line = store.line();
+  const waits = Array.from({ length: 1_000 }, () => line.waitFor(at(1), { timeoutMs: 5_000 }));
+  expect(new Set(await store.clock.until(Promise.all(waits)))).toEqual(new Set(['reached']));
+  expect(sleep).toHaveBeenCalledTimes(1);
+  await store.clock.advance(1_000);
+  // Nothing ticks while nobody looks.
+  expect(sleep).toHaveBeenCalledTimes(1);
+
+  store.is('hangs');
+  const hanging = Array.from({ length: 100 }, () => line.waitFor(at(2), { timeoutMs: 500 }));
+  expect(new Set(await store.clock.until(Promise.all(hanging)))).toEqual(new Set(['timeout']));
+  expect(sleep.mock.calls.length).toBeLessThanOrEqual(13);
 });
 
 test('who only asks whether it is there is told within a second that nobody knows', async () => {

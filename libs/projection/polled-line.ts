@@ -17,6 +17,12 @@ export interface PolledLineOptions {
 
 type Looked = Checkpoint | 'lost' | undefined;
 
+/** A look that has not been answered yet. */
+interface UnderWay {
+  readonly isWaitedFor: () => boolean;
+  readonly letGo: () => void;
+}
+
 /** How soon after its limit somebody is let go whom a store that hangs would keep. */
 const sliceMs = 50;
 /** So long may the look take that tells somebody what is there who does not want to wait. */
@@ -27,7 +33,9 @@ export class PolledLine {
   readonly #options: PolledLineOptions;
   readonly #line = new WaitingLine();
   readonly #elapsed: ElapsedTime;
+  readonly #looks = new Set<UnderWay>();
   #polling = false;
+  #slicing = false;
   #closed = false;
 
   constructor(options: PolledLineOptions) {
@@ -91,22 +99,38 @@ export class PolledLine {
     this.#polling = false;
   }
 
-  /** What a look finds; `hangs` as soon as nobody waits for it any more. */
-  async #look(isWaitedFor: () => boolean): Promise<Looked | 'hangs'> {
-    const looking = this.#options.look();
-    for (;;) {
-      const stop = new AbortController();
-      const slice = this.#options.clock.sleep(sliceMs, stop.signal).then(() => 'hangs' as const);
-      try {
-        const looked = await Promise.race([looking, slice]);
-        if (looked !== 'hangs') return looked;
-      } finally {
-        stop.abort();
+  /** What a look finds; `hangs` soon after nobody waits for it any more. */
+  #look(isWaitedFor: () => boolean): Promise<Looked | 'hangs'> {
+    return new Promise((resolve, reject) => {
+      const looking = this.#options.look();
+      const look = { isWaitedFor, letGo: () => resolve('hangs') };
+      this.#looks.add(look);
+      // What comes of a look that was let go is told to nobody.
+      looking.then(
+        (looked) => {
+          this.#looks.delete(look);
+          resolve(looked);
+        },
+        (error: unknown) => {
+          this.#looks.delete(look);
+          reject(error);
+        },
+      );
+      if (!this.#slicing) void this.#slice();
+    });
+  }
+
+  /** The one timer of all looks under way: one for each would cost more than most looks do. */
+  async #slice(): Promise<void> {
+    this.#slicing = true;
+    while (this.#looks.size > 0) {
+      await this.#options.clock.sleep(sliceMs);
+      for (const look of this.#looks) {
+        if (look.isWaitedFor()) continue;
+        this.#looks.delete(look);
+        look.letGo();
       }
-      if (isWaitedFor()) continue;
-      // Whatever it comes to, nobody is there to be told.
-      looking.catch(() => undefined);
-      return 'hangs';
     }
+    this.#slicing = false;
   }
 }
