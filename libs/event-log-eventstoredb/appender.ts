@@ -99,6 +99,7 @@ export class Appender {
     const { barriers, prefixes } = this.#options;
     for (let attempt = 0; attempt < limits.attemptsMax; attempt += 1) {
       const looked = await this.#looked(append);
+      if (looked.kind === 'foreign') throw this.#isTheirs(stream);
       if (looked.kind !== 'new') return this.#answer(looked, append.id);
       await prefixes.claim(turn.msLeft);
       const sent = await this.#settled(append, looked.head);
@@ -159,7 +160,7 @@ export class Appender {
     return new EventLogError('corrupt', message);
   }
 
-  #answer(looked: Exclude<Looked, { kind: 'new' }>, appendId: string): AppendResult {
+  #answer(looked: Exclude<Looked, { kind: 'new' | 'foreign' }>, appendId: string): AppendResult {
     if (looked.kind !== 'written') return looked;
     const { revision, recordedAt } = looked;
     const position = encodePosition(looked.position);
