@@ -97,7 +97,7 @@ export class Barriers {
   }
 }
 
-export function isCatchingUp(error: unknown): error is EventLogError {
+function isCatchingUp(error: unknown): error is EventLogError {
   return error instanceof EventLogError && error.code === 'catching-up';
 }
 
