@@ -27,7 +27,9 @@ function lanes() {
         await work(turn);
         return stored;
       })
-      .then(({ kind }) => answers.push(`${name} ${kind}`));
+      .then((result) =>
+        answers.push(`${name} ${result.kind === 'refused' ? result.reason : result.kind}`),
+      );
   return { all, answers, sent, append };
 }
 
@@ -44,11 +46,12 @@ test('what waits behind one that hangs is answered in its own time, and is never
   append('a-1', 'second', passes);
   await vi.advanceTimersByTimeAsync(limits.appendMsMax - 1);
   append('a-1', 'third', passes);
-  append('a-2', 'elsewhere', passes);
   await vi.advanceTimersByTimeAsync(1);
-  expect(answers).toEqual(['elsewhere stored', 'first unknown', 'second refused']);
+  append('a-2', 'elsewhere', passes);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(answers).toEqual(['first unknown', 'second unreachable', 'elsewhere stored']);
   await vi.advanceTimersByTimeAsync(limits.appendMsMax);
-  expect(answers.at(-1)).toBe('third refused');
+  expect(answers.at(-1)).toBe('third unreachable');
   expect(sent).toEqual(['first', 'elsewhere']);
   // What was answered and still hangs is not forgotten: it takes memory.
   expect(all.depth).toBe(3);
@@ -64,7 +67,7 @@ test('one that is late lets those through that are not', async () => {
   await vi.advanceTimersByTimeAsync(10);
   append('a-1', 'third', passes);
   await vi.advanceTimersByTimeAsync(limits.appendMsMax);
-  expect(answers).toEqual(['first unknown', 'second refused', 'third stored']);
+  expect(answers).toEqual(['first unknown', 'second unreachable', 'third stored']);
   expect(sent).toEqual(['first', 'third']);
   expect(all.depth).toBe(0);
 });
@@ -77,5 +80,16 @@ test('one that the server has refused for sure says that nothing was stored', as
     return never();
   });
   await vi.advanceTimersByTimeAsync(limits.appendMsMax);
-  expect(answers).toEqual(['first refused']);
+  expect(answers).toEqual(['first unreachable']);
+});
+
+test('one whose turn does not come because too many are before it is told so', async () => {
+  const { answers, append } = lanes();
+  const takesLong = () =>
+    new Promise<void>((resolve) => setTimeout(resolve, limits.servedMsMax - 1));
+  for (const name of ['first', 'second', 'third', 'fourth', 'fifth'])
+    append('a-1', name, takesLong);
+  await vi.advanceTimersByTimeAsync(limits.appendMsMax);
+  expect(answers.slice(0, 3)).toEqual(['first stored', 'second stored', 'third stored']);
+  expect(answers.slice(3)).toEqual(['fourth overloaded', 'fifth overloaded']);
 });

@@ -12,6 +12,8 @@ export class AppendLanes {
   readonly #lanes = new Map<string, Promise<unknown>>();
   #depth = 0;
   #bytes = 0;
+  /** When the last one was stored. */
+  #storedAt = Number.NEGATIVE_INFINITY;
 
   get depth(): number {
     return this.#depth;
@@ -28,9 +30,15 @@ export class AppendLanes {
     }
     this.#depth += 1;
     this.#bytes += bytes;
-    const turn = new AppendTurn();
+    const turn = new AppendTurn(() => performance.now() - this.#storedAt < limits.servedMsMax);
     const before = this.#lanes.get(stream) ?? Promise.resolve();
-    const answer = before.then(() => (turn.isOver ? turn.late() : append(turn)));
+    const answer = before.then(async () => {
+      if (turn.isOver) return turn.late();
+      const result = await append(turn);
+      // A duplicate may be known without the server.
+      if (result.kind === 'stored' && !result.duplicate) this.#storedAt = performance.now();
+      return result;
+    });
     // One that was answered too late counts until it is out of the way.
     const ended = answer
       .catch(() => undefined)

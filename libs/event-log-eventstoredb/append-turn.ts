@@ -1,4 +1,4 @@
-import type { AppendResult } from '@annals/event-log';
+import type { AppendResult, PassingRefusal } from '@annals/event-log/port';
 import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 
 /**
@@ -7,8 +7,14 @@ import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
  */
 export class AppendTurn {
   readonly #endsAt = performance.now() + limits.appendMsMax;
+  readonly #isServed: () => boolean;
   #doubt: string | undefined;
   #isOver = false;
+
+  /** `isServed`: whether the server takes appends of this process. */
+  constructor(isServed: () => boolean) {
+    this.#isServed = isServed;
+  }
 
   get msLeft(): number {
     return Math.max(this.#endsAt - performance.now(), 0);
@@ -28,11 +34,14 @@ export class AppendTurn {
     this.#doubt = undefined;
   }
 
-  /** What is to be said when nothing more is done for it. */
-  unanswered(detail: string): AppendResult {
+  /** What is to be said when nothing more is done for it, because others are in its way, or the server. */
+  unanswered(
+    detail: string,
+    reason: PassingRefusal = this.#isServed() ? 'overloaded' : 'unreachable',
+  ): AppendResult {
     this.#isOver = true;
     return this.#doubt === undefined
-      ? { kind: 'refused', reason: 'overloaded', detail: `${detail}: nothing was stored` }
+      ? { kind: 'refused', reason, detail: `${detail}: nothing was stored` }
       : { kind: 'unknown', detail: this.#doubt };
   }
 

@@ -10,7 +10,7 @@ import { encodePosition, type ReplicaEvent } from '@annals/event-log-sqlite/repl
 import type { EventStoreDBClient } from '@eventstore/db-client';
 import { AppendLanes } from './append-lanes.ts';
 import type { AppendTurn } from './append-turn.ts';
-import { type Barriers, isCatchingUp } from './barriers.ts';
+import type { Barriers } from './barriers.ts';
 import { envelopeOf, type FollowedEvent } from './event-envelope.ts';
 import { eventstoredbLimits as limits } from './eventstoredb-limits.ts';
 import { type FollowedIndex, partition } from './followed-index.ts';
@@ -84,7 +84,7 @@ export class Appender {
         const requested = events.map(requestedEvent);
         return await this.#attempts({ id, stream, events: requested, wire, expected, turn });
       } catch (error) {
-        if (isCatchingUp(error)) return turn.unanswered(error.message);
+        if (isPassing(error)) return turn.unanswered(error.message);
         throw error;
       } finally {
         this.#pending.delete(id);
@@ -99,6 +99,7 @@ export class Appender {
     const { barriers, prefixes } = this.#options;
     for (let attempt = 0; attempt < limits.attemptsMax; attempt += 1) {
       const looked = await this.#looked(append);
+      if (looked.kind === 'foreign') throw this.#isTheirs(stream);
       if (looked.kind !== 'new') return this.#answer(looked, append.id);
       await prefixes.claim(turn.msLeft);
       const sent = await this.#settled(append, looked.head);
@@ -118,6 +119,7 @@ export class Appender {
     }
     return turn.unanswered(
       `other processes appended to ${stream} first, ${limits.attemptsMax} times`,
+      'overloaded',
     );
   }
 
@@ -159,7 +161,7 @@ export class Appender {
     return new EventLogError('corrupt', message);
   }
 
-  #answer(looked: Exclude<Looked, { kind: 'new' }>, appendId: string): AppendResult {
+  #answer(looked: Exclude<Looked, { kind: 'new' | 'foreign' }>, appendId: string): AppendResult {
     if (looked.kind !== 'written') return looked;
     const { revision, recordedAt } = looked;
     const position = encodePosition(looked.position);
@@ -167,6 +169,13 @@ export class Appender {
     const duplicate = !this.#returned.has(appendId);
     return { kind: 'stored', revision, partition, position, recordedAt, duplicate };
   }
+}
+
+/** Whether it is over when the server answers again. */
+function isPassing(error: unknown): error is EventLogError {
+  return (
+    error instanceof EventLogError && (error.code === 'catching-up' || error.code === 'unreachable')
+  );
 }
 
 function requestedEvent(event: NewEvent): ReplicaEvent {

@@ -60,20 +60,34 @@ export class Barriers {
     const { client, index, prefix } = this.#options;
     await index.whole();
     const last = await lastEventBehind(client, prefix, index.progress.place);
-    if (last && !(await this.comes(last.stream, last.revision))) {
+    const isRead = async () => {
+      await index.whole();
+      return index.progress.place >= (last?.place ?? 0);
+    };
+    if (last && !(await this.#arrives(last.stream, last.revision, limits.followMsMax, isRead))) {
       throw new EventLogError('catching-up', tooSlow);
     }
     if (this.#failure) throw this.#failure;
   }
 
-  /** Whether the index comes to hold this revision of the stream in time. */
-  async comes(
+  /** Whether the index comes to hold this revision of the stream in time, or knows that it holds none of it. */
+  comes(stream: string, revision: number, msMax: number = limits.followMsMax): Promise<boolean> {
+    return this.#arrives(stream, revision, msMax, async () => {
+      const looked = await this.#options.index.look(stream, [], 'any');
+      if (looked.kind === 'foreign') return true;
+      const head = looked.kind === 'new' && looked.head !== 'no-stream' ? looked.head : -1;
+      return head >= revision;
+    });
+  }
+
+  async #arrives(
     stream: string,
     revision: number,
-    msMax: number = limits.followMsMax,
+    msMax: number,
+    isThere: () => Promise<boolean>,
   ): Promise<boolean> {
     try {
-      if ((await this.#headOf(stream)) >= revision) return true;
+      if (await isThere()) return true;
     } catch (error) {
       if (!isCatchingUp(error)) throw error;
     }
@@ -81,15 +95,9 @@ export class Barriers {
     // Nothing is stored in the index between the look and this: that takes a turn of its own.
     return within(this.#arrivals.wait(stream, revision), msMax, () => false);
   }
-
-  /** The last revision of a stream in the index; -1 when it has none. */
-  async #headOf(stream: string): Promise<number> {
-    const looked = await this.#options.index.look(stream, [], 'any');
-    return looked.kind === 'new' && looked.head !== 'no-stream' ? looked.head : -1;
-  }
 }
 
-export function isCatchingUp(error: unknown): error is EventLogError {
+function isCatchingUp(error: unknown): error is EventLogError {
   return error instanceof EventLogError && error.code === 'catching-up';
 }
 

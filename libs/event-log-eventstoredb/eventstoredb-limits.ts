@@ -17,9 +17,11 @@ export const eventstoredbLimits = {
   callMsMax: 10_000,
   /**
    * How long an append may take, from its call on: waiting for others, lookups, and sending it again while its outcome is
-   * in doubt. Then it is `unknown`, or `overloaded` when nothing of it can be stored.
+   * in doubt. Then it is `unknown`, or, when nothing of it can be stored, `unreachable`, and `overloaded` where others were in its way.
    */
   appendMsMax: 15_000,
+  /** So long after an append was stored one that had no turn is `overloaded`: the server does not hang, there are too many. */
+  servedMsMax: 5_000,
   /** Times an append that others overtake is tried; then it is refused as `overloaded`. */
   attemptsMax: 64,
   /** How long the index may take to come up to what the server has said. */

@@ -6,6 +6,7 @@ import { sampleEvent, sampleEvents } from '@annals/event-log/contract';
 import { openReplica } from '@annals/event-log-sqlite/replica';
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { envelopeOf } from './event-envelope.ts';
 import { type EventStoreDBEventLog, eventstoredbEventLog } from './index.ts';
 import { freshFolder } from './testing/fresh-folder.ts';
 
@@ -153,6 +154,29 @@ await describeOn('eventstoredb', 'the EventStoreDB log on a server that others u
       message: expect.stringContaining(`${prefix}sample-1 holds events that no log of ours wrote`),
     });
     stored(await log.append('sample-2', [sampleEvent()], { expected: 'any' }));
+  });
+
+  test('one that they deleted is not ours either: the server would go on behind its last revision', async () => {
+    const prefix = freshPrefix();
+    const theirs = `${prefix}sample-1`;
+    await writeTheirs(theirs, theirs, theirs);
+    const client = EventStoreDBClient.connectionString(url);
+    onTestFinished(() => client.dispose());
+    await client.deleteStream(theirs);
+    const logs = [await open(url, prefix), await open(url, prefix)];
+    for (const log of logs) {
+      const refused = log.append('sample-1', [sampleEvent()], { expected: 'any' });
+      await expect(refused).rejects.toThrow(`${theirs} holds events that no log of ours wrote`);
+    }
+    // A process that had not read of them yet.
+    const wire = envelopeOf(sampleEvent(), Date.now());
+    await client.appendToStream(theirs, wire, { expectedRevision: 'no_stream' });
+    for (const log of logs) {
+      await log.barrier('sample-1');
+      await log.barrier();
+      stored(await log.append('sample-2', [sampleEvent()], { expected: 'any' }));
+      expect(log.status()).toMatchObject({ foreign: 4 });
+    }
   });
 
   test('an event that somebody else wrote into a stream of ours stops the log, by name', async () => {

@@ -33,7 +33,9 @@ await describeOn(
       );
       const answers = await Promise.all(
         sent.map(async ({ stream, place, event }) => {
-          const { kind } = await log.append(stream, [event], any);
+          const result = await log.append(stream, [event], any);
+          const { kind } = result;
+          if (kind === 'refused') expect(result.reason).toBe('unreachable');
           return { stream, place, id: event.id, kind };
         }),
       );

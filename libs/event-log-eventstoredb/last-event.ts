@@ -9,6 +9,7 @@ export interface LastEvent {
   /** Without the prefix. */
   readonly stream: string;
   readonly revision: Revision;
+  readonly place: number;
 }
 
 /**
@@ -33,7 +34,9 @@ export async function lastEventBehind(
       if (!event) continue;
       if (event.place <= place) return undefined;
       const stream = ownStream(prefix, event.stream);
-      if (stream !== undefined && event.ours) return { stream, revision: event.revision };
+      if (stream !== undefined && event.ours) {
+        return { stream, revision: event.revision, place: event.place };
+      }
     }
     const last = page.at(-1)?.event?.position;
     if (page.length < maxCount || !last) return undefined;

@@ -77,9 +77,26 @@ describe('the index', () => {
     const theirs = { stream: 'p.theirs-1', ours: undefined };
     index.apply([followed(10, 0, theirs), followed(20, 0), followed(30, 1, theirs)]);
     expect(index.progress).toMatchObject({ place: 30, events: 1, foreign: 2, last: { place: 20 } });
-    expect(index.look('theirs-1', [], 'any')).toEqual({ kind: 'new', head: 'no-stream' });
     close();
-    expect(open(folder).index.progress.foreign).toBe(2);
+    const { index: later } = open(folder);
+    expect(later.progress.foreign).toBe(2);
+    expect(later.look('theirs-1', [], 'any')).toEqual({ kind: 'foreign' });
+  });
+
+  test('skips what was appended to a stream of others that they deleted', () => {
+    const { index } = open(freshFolder());
+    const theirs = { stream: 'p.theirs-1' };
+    index.apply([followed(10, 0, { ...theirs, ours: undefined })]);
+    index.apply([followed(20, 1, theirs), followed(30, 2, theirs), followed(40, 0)]);
+    expect(index.progress).toMatchObject({ place: 40, events: 1, foreign: 3 });
+    expect(index.look('theirs-1', [], 'any')).toEqual({ kind: 'foreign' });
+  });
+
+  test('forgets a stream of others with the batch that could not be stored', () => {
+    const { index } = open(freshFolder());
+    const theirs = followed(10, 0, { stream: 'p.theirs-1', ours: undefined });
+    expect(() => index.apply([theirs, followed(20, 7)])).toThrow('revision 0 must come');
+    expect(index.look('theirs-1', [], 'any')).toEqual({ kind: 'new', head: 'no-stream' });
   });
 
   test('skips and counts what another log wrote under a prefix that begins like ours', () => {
@@ -115,10 +132,10 @@ describe('the index', () => {
     );
   });
 
-  test('of an older program, which may hold streams of other logs, is to be made anew', () => {
+  test('of an older program, which does not know the names of foreign streams, is to be made anew', () => {
     const folder = freshFolder();
     const { replica } = openReplica(folder, 0);
-    const older = { prefix: 'p.', place: 10, stamp: 1, events: 1 };
+    const older = { prefix: 'p.', place: 10, stamp: 1, events: 1, foreign: 1 };
     replica.transaction(() => replica.keepProgress(JSON.stringify(older)));
     replica.close();
     expect(() => open(folder)).toThrow(expect.objectContaining({ code: 'corrupt' }));

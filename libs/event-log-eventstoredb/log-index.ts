@@ -7,6 +7,8 @@ import { FollowError } from './follow-error.ts';
 import { ownStream } from './own-stream.ts';
 
 const progressFormat = z.object({
+  /** One of an older program does not know the names of foreign streams, and is made anew. */
+  format: z.literal(2),
   /** The part of the database that is followed. */
   prefix: z.string(),
   /** Where the subscription goes on: all before it has been looked at. -1 at the beginning. */
@@ -16,7 +18,7 @@ const progressFormat = z.object({
   /** The latest stamp: milliseconds since 1970. */
   stamp: z.int(),
   events: z.int(),
-  /** Events that are not of this log: skipped. An index that does not count them may hold some, and is made anew. */
+  /** Events that are not of this log: skipped. */
   foreign: z.int(),
 });
 export type IndexProgress = z.infer<typeof progressFormat>;
@@ -25,6 +27,8 @@ export type IndexProgress = z.infer<typeof progressFormat>;
 export type Looked =
   /** None of its ids is known, and the stream is as expected: it may be sent. */
   | { readonly kind: 'new'; readonly head: Revision | 'no-stream' }
+  /** Others began the stream. */
+  | { readonly kind: 'foreign' }
   | Exclude<WrittenResult, { kind: 'refused' }>;
 
 const notStored = { kind: 'ignored' } as const;
@@ -44,7 +48,7 @@ export class LogIndex {
     const kept = replica.progress();
     this.#progress =
       kept === undefined
-        ? { prefix, place: -1, stamp: 0, events: 0, foreign: 0 }
+        ? { format: 2, prefix, place: -1, stamp: 0, events: 0, foreign: 0 }
         : progressOf(kept);
     if (this.#progress.prefix !== prefix) {
       throw new FollowError(
@@ -69,7 +73,11 @@ export class LogIndex {
         return verdict.kind === 'accept' ? notStored : verdict;
       }),
     );
-    if (result.kind === 'ignored') return { kind: 'new', head };
+    if (result.kind === 'ignored') {
+      return head === 'no-stream' && this.#isForeign(stream)
+        ? { kind: 'foreign' }
+        : { kind: 'new', head };
+    }
     if (result.kind === 'refused') throw new EventLogError('io', result.detail);
     return result;
   }
@@ -100,8 +108,8 @@ export class LogIndex {
     const at = `revision ${revision} of ${stream}`;
     const own = ownStream(this.#prefix, stream);
     if (own === undefined || !ours) {
-      if (own !== undefined) this.#mustBeAnothers(own, followed, at);
-      this.#progress = { ...this.#progress, place, foreign: this.#progress.foreign + 1 };
+      if (own !== undefined) this.#isAnothers(own, followed, at);
+      this.#skipped(place);
       return;
     }
     const stamp = Math.max(this.#progress.stamp, ours.stampedAt);
@@ -113,12 +121,18 @@ export class LogIndex {
         const next = view.head === 'no-stream' ? 0 : view.head + 1;
         if (view.known(id)) return judgeAppend(view, events, expected);
         if (next === revision) return { kind: 'accept', firstRevision: revision };
+        // Deleted by those who began it, it took an append of a process that had not read of them yet.
+        if (view.head === 'no-stream' && this.#isForeign(own)) return notStored;
         throw new FollowError(
           'gap',
           `${at} came where revision ${next} must come: events were removed from the server`,
         );
       },
     );
+    if (result.kind === 'ignored') {
+      this.#skipped(place);
+      return;
+    }
     if (result.kind !== 'written' || result.duplicate) {
       throw new FollowError('stored-twice', `${at} has the id ${id}, which its stream has already`);
     }
@@ -126,8 +140,13 @@ export class LogIndex {
     this.#progress = { ...this.#progress, place, last: { place, id }, stamp, events };
   }
 
+  #skipped(place: number): void {
+    this.#progress = { ...this.#progress, place, foreign: this.#progress.foreign + 1 };
+  }
+
   /** Streams of others do no harm; a stream of ours with an event of others in it cannot be told any more. */
-  #mustBeAnothers(stream: string, { newerFormat }: FollowedEvent, at: string): void {
+  #isAnothers(stream: string, { newerFormat, place }: FollowedEvent, at: string): void {
+    if (this.#isForeign(stream)) return;
     if (newerFormat !== undefined) {
       throw new FollowError(
         'newer-event',
@@ -141,6 +160,12 @@ export class LogIndex {
           'bring the database back to before that',
       );
     }
+    // The server says nothing of a stream that is deleted, and goes on behind its last revision.
+    this.#replica.mark({ key: Buffer.from(stream), place });
+  }
+
+  #isForeign(stream: string): boolean {
+    return this.#replica.isMarked(Buffer.from(stream));
   }
 
   #headOf(stream: string): Revision | 'no-stream' {

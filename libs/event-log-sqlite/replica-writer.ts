@@ -42,6 +42,7 @@ export interface Replica {
   /** Stores the events of the record at `offset` if `judge` accepts them. Only within the two above. */
   append(append: ReplicaAppend, offset: number, judge: Judge): WrittenResult | Ignored;
   mark(mark: Mark): void;
+  isMarked(key: Uint8Array): boolean;
   marks(): Mark[];
   /** Forgets the marks before `place`. */
   dropMarks(before: number): void;
@@ -88,6 +89,7 @@ class SqliteReplica implements Replica {
   readonly #writer: LogWriter;
   readonly #path: string;
   readonly #mark: StatementSync;
+  readonly #isMarked: StatementSync;
   readonly #dropMarks: StatementSync;
   readonly #keepProgress: StatementSync;
   readonly #dropBodies: StatementSync;
@@ -97,6 +99,7 @@ class SqliteReplica implements Replica {
     this.#db = connectReplica(folder, partition);
     this.#writer = new LogWriter(this.#db, this.#path);
     this.#mark = this.#db.prepare('INSERT OR REPLACE INTO marks (key, place) VALUES (?, ?)');
+    this.#isMarked = this.#db.prepare('SELECT 1 FROM marks WHERE key = ?');
     this.#dropMarks = this.#db.prepare('DELETE FROM marks WHERE place < ?');
     this.#dropBodies = this.#db.prepare(
       `UPDATE events SET data = '${droppedSign}' || length(data)
@@ -130,6 +133,10 @@ class SqliteReplica implements Replica {
 
   mark({ key, place }: Mark): void {
     this.#mark.run(key, place);
+  }
+
+  isMarked(key: Uint8Array): boolean {
+    return this.#isMarked.get(key) !== undefined;
   }
 
   marks(): Mark[] {

@@ -109,6 +109,7 @@ describe('a replica', () => {
       [5, 0, 5],
       [9, 0, 9],
     ]);
+    expect([5, 6].map((key) => again.isMarked(new Uint8Array([key, 0])))).toEqual([true, false]);
     again.transaction(() => again.dropMarks(6));
     expect(again.marks().map(({ place }) => place)).toEqual([9]);
   });

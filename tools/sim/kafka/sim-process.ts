@@ -256,6 +256,7 @@ export class SimProcess {
       },
       mark: (mark) => replica.mark(mark),
       marks: () => replica.marks(),
+      isMarked: (key) => replica.isMarked(key),
       dropMarks: (before) => replica.dropMarks(before),
       dropBodies: (from, to) => replica.dropBodies(from, to),
       progress: () => replica.progress(),
