@@ -7,11 +7,13 @@ import { Appender, type AppenderOptions } from './appender.ts';
 function appender(of: {
   readonly look?: () => Promise<unknown>;
   readonly ofStream?: () => Promise<boolean>;
+  readonly claim?: () => Promise<boolean>;
 }): Appender {
-  const { look = async () => ({ kind: 'new', head: 'no-stream' }), ofStream } = of;
+  const { look = async () => ({ kind: 'new', head: 'no-stream' }), ofStream, claim } = of;
   return new Appender({
     index: { look },
     barriers: { ofStream },
+    prefixes: { claim },
     prefix: 'p.',
     clock: { now: () => 1 },
   } as unknown as AppenderOptions);
@@ -35,6 +37,11 @@ test('so is one that the index would refuse, where the server does not tell what
     }),
   );
   expect(await answer).toMatchObject({ kind: 'refused', reason: 'unreachable' });
+});
+
+test('so is one before which the prefix did not come into the record', async () => {
+  const answer = await append(appender({ claim: async () => false }));
+  expect(answer).toMatchObject({ kind: 'refused', reason: 'unreachable' });
 });
 
 test('what no waiting mends is thrown', async () => {

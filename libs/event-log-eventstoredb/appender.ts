@@ -101,7 +101,7 @@ export class Appender {
       const looked = await this.#looked(append);
       if (looked.kind === 'foreign') throw this.#isTheirs(stream);
       if (looked.kind !== 'new') return this.#answer(looked, append.id);
-      await prefixes.claim(turn.msLeft);
+      if (!(await prefixes.claim(turn.msLeft))) return turn.late();
       const sent = await this.#settled(append, looked.head);
       if (sent.kind === 'in-doubt') return turn.late();
       if (sent.kind === 'too-large') {

@@ -1,3 +1,4 @@
+import { within } from '@annals/core/within';
 import { EventLogError, type Revision } from '@annals/event-log/port';
 import {
   AccessDeniedError,
@@ -38,7 +39,8 @@ export interface PrefixRecordOptions {
  */
 export class PrefixRecord {
   readonly #options: PrefixRecordOptions;
-  #claim: Promise<void> | undefined;
+  #claim: Promise<boolean> | undefined;
+  #wantedUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: PrefixRecordOptions) {
     this.#options = options;
@@ -48,33 +50,43 @@ export class PrefixRecord {
   async check(): Promise<void> {
     await this.#unlessDenied(async () => {
       this.#mustBeApart((await this.#read(limits.callMsMax)).record.annalsPrefixes);
+      return true;
     });
   }
 
   /**
-   * Resolves when our prefix is in the record: before anything is written, and not as a log is opened, so that a name that
-   * was mistyped once keeps nobody away. Throws EventLogError `refused`, or `unreachable`.
+   * Whether our prefix came into the record in time: before anything is written, and not as a log is opened, so that a name
+   * that was mistyped once keeps nobody away. Throws EventLogError `refused`.
    */
-  claim(msMax: number): Promise<void> {
-    const claim = this.#claim ?? this.#unlessDenied(() => this.#enter(msMax));
-    this.#claim = claim;
-    claim.catch(() => {
-      this.#claim = undefined;
-    });
-    return claim;
+  claim(msMax: number): Promise<boolean> {
+    this.#wantedUntil = Math.max(this.#wantedUntil, performance.now() + msMax);
+    this.#claim ??= this.#begun();
+    return within(this.#claim, msMax, () => false);
   }
 
-  async #enter(msMax: number): Promise<void> {
-    const endsAt = performance.now() + msMax;
-    for (;;) {
-      const msLeft = endsAt - performance.now();
+  async #begun(): Promise<boolean> {
+    try {
+      return await this.#unlessDenied(() => this.#enter());
+    } catch (error) {
+      this.#claim = undefined;
+      throw error;
+    }
+  }
+
+  /** Goes on as long as somebody waits for it, whoever began it. */
+  async #enter(): Promise<boolean> {
+    do {
+      const msLeft = Math.max(this.#wantedUntil - performance.now(), 0);
       try {
-        if (await this.#tryEnter(Math.min(Math.max(msLeft, 0), limits.callMsMax))) return;
+        if (await this.#tryEnter(Math.min(msLeft, limits.callMsMax))) return true;
       } catch (error) {
-        if (!isUnreachable(error) || msLeft <= 0) throw error;
+        if (!isUnreachable(error)) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, limits.pauseMsMin));
-    }
+    } while (performance.now() < this.#wantedUntil);
+    // Who comes from here on begins anew.
+    this.#claim = undefined;
+    return false;
   }
 
   /** Whether our prefix is in the record. When it is not sure, the next look tells. */
@@ -127,15 +139,16 @@ export class PrefixRecord {
   }
 
   /** Who may not look at the record goes on as logs did before there was one. */
-  async #unlessDenied(work: () => Promise<void>): Promise<void> {
+  async #unlessDenied(work: () => Promise<boolean>): Promise<boolean> {
     try {
-      await work();
+      return await work();
     } catch (error) {
       if (!isDenied(error)) throw error;
       const message =
         `the server does not let this user read and write the metadata of ${recordStream}: nothing keeps logs apart there whose prefixes ` +
         'begin alike';
       this.#options.onReport({ level: 'warn', message });
+      return true;
     }
   }
 }
