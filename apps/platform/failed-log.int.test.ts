@@ -3,6 +3,8 @@ import { describeOn } from '@annals/core/testing';
 import { removeTopic } from '@annals/event-log-kafka/testing';
 import { openLogAt } from '@annals/projector';
 import { expect, onTestFinished, test } from 'vitest';
+import { configSchema, startPlatform } from './index.ts';
+import { callOn } from './testing/open-platform.ts';
 import { runMain, runProjector } from './testing/platform-process.ts';
 import { temporaryFolder } from './testing/temporary-folder.ts';
 import { until } from './testing/until.ts';
@@ -37,6 +39,48 @@ await describeOn('kafka', 'a log that only an operator can mend', (kafka) => {
         expect(code).toBe(1);
         expect(err).toMatch(new RegExp(`annals: (?:cannot go on: )?.*${topic}`));
       }
+    },
+    patienceMs,
+  );
+
+  /** A platform's settings on a topic of its own, and what puts another topic under that name. */
+  async function onTopic(roles: string) {
+    const topic = `test-${randomUUID()}`;
+    onTestFinished(() => removeTopic(kafka.addresses, topic));
+    const url = `${kafka.url}/${topic}?partitions=1`;
+    const [folder, other] = [await temporaryFolder(), await temporaryFolder()];
+    onTestFinished(async () => {
+      await folder.remove();
+      await other.remove();
+    });
+    const config = configSchema.parse({
+      ...{ ANNALS_LOG: url, ANNALS_DATA: folder.path, PORT: '0', ANNALS_PSP_URL: 'off' },
+      ...{ ANNALS_ROLES: roles, ANNALS_LOG_LEVEL: 'silent' },
+    });
+    const replaced = async () => {
+      await removeTopic(kafka.addresses, topic);
+      const { log } = await openLogAt(url, { dataFolder: other.path });
+      onTestFinished(() => log.close());
+    };
+    return { topic, config, replaced };
+  }
+
+  test(
+    'is told by the thread of the projector, too, which follows into a replica of its own',
+    async () => {
+      const { topic, config, replaced } = await onTopic('projector');
+      const failures: Error[] = [];
+      const platform = await startPlatform(config, { onFailed: (error) => failures.push(error) });
+      onTestFinished(() => platform.stop());
+      await until('a projector that follows', async () => {
+        const { body } = await callOn(platform)('GET /metrics');
+        return /^annals_projection_up\{.*\} 1$/m.test(body) || undefined;
+      });
+      await replaced();
+      // What comes from the thread has lost the name of its class.
+      const told = () => new Set(failures.map(({ name }) => name));
+      await until('both', () => told().size === 2 || undefined);
+      for (const { message } of failures) expect(message).toContain(topic);
     },
     patienceMs,
   );
