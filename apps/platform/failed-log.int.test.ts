@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describeOn } from '@annals/core/testing';
 import { removeTopic } from '@annals/event-log-kafka/testing';
 import { openLogAt } from '@annals/projector';
@@ -62,8 +65,25 @@ await describeOn('kafka', 'a log that only an operator can mend', (kafka) => {
       const { log } = await openLogAt(url, { dataFolder: other.path });
       onTestFinished(() => log.close());
     };
-    return { topic, config, replaced };
+    return { topic, folder: folder.path, config, replaced };
   }
+
+  test(
+    'ends a start that waits for what will not come any more',
+    async () => {
+      const { topic, folder, config, replaced } = await onTopic('api');
+      // Nobody keeps the read model, so the start waits for it.
+      const starting = startPlatform(config, { readableMsMax: patienceMs });
+      const refused = expect(starting).rejects.toThrow(topic);
+      const stores = join(folder, 'projections');
+      await until('a log that is open', () => existsSync(stores) || undefined);
+      // Then all is opened, up to where the start waits.
+      await delay(1_000);
+      await replaced();
+      await refused;
+    },
+    patienceMs,
+  );
 
   test(
     'is told by the thread of the projector, too, which follows into a replica of its own',
