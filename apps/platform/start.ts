@@ -129,8 +129,7 @@ async function openParts(config: Config, options: StartOptions) {
   const payments = settings && (placedSettings(settings, address) ?? settings);
   const projector = roles.includes('projector')
     ? startProjectorThread({
-        ...{ site: site.config, payments },
-        holder,
+        ...{ site: site.config, payments, holder, onFailed },
         onTrouble: (projection, detail) => tell(projection, detail),
       })
     : undefined;

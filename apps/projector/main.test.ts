@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { embeddedSite, openEmbedded } from './embedded.ts';
@@ -52,6 +53,13 @@ async function madeBoard(dataFolder: string) {
     return generation === 'lost' ? undefined : generation;
   });
   return { opened, close: () => embedded.close() };
+}
+
+/** The log in this folder, as a program wrote it that is newer than this one. */
+function writtenByNewerProgram(dataFolder: string): void {
+  const db = new DatabaseSync(join(dataLayout(dataFolder).log, 'events.sqlite'));
+  db.exec('PRAGMA user_version = 99');
+  db.close();
 }
 
 describe('the projector as a process of its own', () => {
@@ -123,6 +131,26 @@ describe('the projector on a thread', () => {
     });
     await until(() => (troubles.length >= 2 ? true : undefined));
     expect(troubles[0]).toContain('the projector stopped');
+    await thread.stop();
+  });
+
+  it('says that its log has failed where only an operator can mend that, and is not started again', async () => {
+    const dataFolder = join(folder, 'newer');
+    await (await openEmbedded({ dataFolder })).close();
+    writtenByNewerProgram(dataFolder);
+    const failures: string[] = [];
+    const troubles: string[] = [];
+    const thread = startProjectorThread({
+      site: embeddedSite(dataFolder),
+      holder: 'thread',
+      onTrouble: (_projection, detail) => troubles.push(detail),
+      onFailed: ({ message }) => failures.push(message),
+    });
+    await until(() => (troubles.length >= 1 ? true : undefined));
+    // Longer than until it is started again.
+    await delay(1_000);
+    expect(troubles).toHaveLength(1);
+    expect(failures).toEqual([expect.stringContaining('use a newer program')]);
     await thread.stop();
   });
 });

@@ -17,6 +17,7 @@ const projector = await runSiteProjector({
   ...(workerData as ProjectorThreadData),
   signal: stop.signal,
   onTrouble: (projection, detail) => tell({ kind: 'trouble', projection, detail }),
+  onFailed: ({ message }) => tell({ kind: 'failed', message }),
 });
 const timer = setInterval(
   () => tell({ kind: 'status', generations: projector.status(), reactors: projector.reactors() }),

@@ -1,5 +1,5 @@
 import type { Clock } from '@annals/core';
-import type { EventLog } from '@annals/event-log';
+import { type EventLog, EventLogError } from '@annals/event-log';
 import { DigestKeeper, digestKeyOf } from '@annals/event-log/digest';
 import type { ReactorStatus } from '@annals/payments/runtime';
 import {
@@ -45,6 +45,13 @@ const digestRetryMs = 5_000;
 /** Codes of stores that must not be written to: trying again would find the same. */
 const fatalCodes: ReadonlySet<unknown> = new Set(['foreign-keys', 'evicts']);
 
+const lastingCodes: ReadonlySet<unknown> = new Set(['corrupt', 'newer-format']);
+
+/** A log that is not what it was, or that only a newer program can read: the next try would find the same. */
+function isLasting(error: unknown): error is EventLogError {
+  return error instanceof EventLogError && lastingCodes.has(error.code);
+}
+
 /** Follows every projection of a site; closes all when the signal is aborted. */
 export async function runSiteProjector(options: SiteProjectorOptions): Promise<SiteProjector> {
   const { onTrouble } = options;
@@ -58,10 +65,18 @@ export async function runSiteProjector(options: SiteProjectorOptions): Promise<S
   const onError = (error: unknown) => {
     if (error instanceof Error && 'code' in error && fatalCodes.has(error.code)) endWith(error);
   };
+  const onFailed = (error: Error) => {
+    options.onFailed?.(error);
+    endWith(error);
+  };
   const site = await openSite(options.site, {
     onReport: (level, message) => level !== 'info' && onTrouble('', message),
-    onFailed: endWith,
     ...options,
+    onFailed,
+  }).catch((error: unknown) => {
+    // A log that failed before is found so by the next one that opens it.
+    if (isLasting(error)) onFailed(error);
+    throw error;
   });
   const { scratch, purgeNotes } = dataLayout(options.site.dataFolder);
   const notes = new PurgeNotes(purgeNotes);

@@ -6,6 +6,8 @@ import type { FromProjector, ProjectorThreadData } from './thread-messages.ts';
 
 export interface ProjectorThreadOptions extends ProjectorThreadData {
   readonly onTrouble: (projection: string, detail: string) => void;
+  /** The log that the thread follows has failed, and only an operator can mend that: it is not started again. */
+  readonly onFailed?: (error: Error) => void;
   readonly clock?: Clock;
 }
 
@@ -23,13 +25,14 @@ const restartMsMax = 10_000;
 /** Three semi-spaces of 16 MB, half of what Node.js takes by itself: what a batch allocates fits. */
 const youngGenerationMbMax = 48;
 
-/** Runs the projector in a worker thread, and starts it again should it ever end by an error. */
+/** Runs the projector in a worker thread, and starts it again should it end by an error that may pass. */
 export function startProjectorThread(options: ProjectorThreadOptions): ProjectorThread {
-  const { onTrouble, clock = systemClock, ...workerData } = options;
+  const { onTrouble, onFailed, clock = systemClock, ...workerData } = options;
   const stopping = new AbortController();
   let status: readonly GenerationStatus[] = [];
   let reactors: readonly ReactorStatus[] = [];
   let current: Worker | undefined;
+  let failed = false;
 
   const runOnce = (holder: string) =>
     new Promise<void>((resolve) => {
@@ -40,10 +43,17 @@ export function startProjectorThread(options: ProjectorThreadOptions): Projector
       });
       current = worker;
       worker.on('message', (message: FromProjector) => {
-        if (message.kind === 'status') {
-          status = message.generations;
-          reactors = message.reactors;
-        } else onTrouble(message.projection, message.detail);
+        switch (message.kind) {
+          case 'status':
+            status = message.generations;
+            reactors = message.reactors;
+            return;
+          case 'trouble':
+            return onTrouble(message.projection, message.detail);
+          case 'failed':
+            failed = true;
+            onFailed?.(new Error(message.message));
+        }
       });
       worker.on('error', (error) => onTrouble('', `the projector stopped: ${String(error)}`));
       worker.on('exit', () => resolve());
@@ -56,7 +66,7 @@ export function startProjectorThread(options: ProjectorThreadOptions): Projector
       await runOnce(`${options.holder}#${run}`);
       status = [];
       reactors = [];
-      if (stopping.signal.aborted) break;
+      if (failed || stopping.signal.aborted) break;
       await clock.sleep(restartMs, stopping.signal);
       restartMs = Math.min(restartMs * 2, restartMsMax);
     }

@@ -19,4 +19,6 @@ export type FromProjector =
       readonly reactors: readonly ReactorStatus[];
     }
   /** Something failed and is tried again, or an event was parked. Holds no personal data. */
-  | { readonly kind: 'trouble'; readonly projection: string; readonly detail: string };
+  | { readonly kind: 'trouble'; readonly projection: string; readonly detail: string }
+  /** Its log has failed, and only an operator can mend that. */
+  | { readonly kind: 'failed'; readonly message: string };
