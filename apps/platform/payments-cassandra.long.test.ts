@@ -65,6 +65,12 @@ async function trade(caller: MarketCaller, market: Market): Promise<void> {
     ...{ provesIdentity: true, twice: false },
     orders: [{ ...order, refunds: [5_000], refundsFirst: true }],
   });
+  // The wallet is a read model: nothing is paid out before it has seen the delivery.
+  const available = async () => {
+    const { wallets } = await caller.read('/v1/wallets/shop-1');
+    return Number(wallets[0]?.available ?? 0);
+  };
+  await expect.poll(available, { timeout: 60_000 }).toBeGreaterThan(0);
   await payOut(caller, 'shop-1', 'USD', 1);
   const psp = await desk.books();
   expect(psp.intents.map((one) => [one.amount_received, one.status])).toEqual([

@@ -88,6 +88,8 @@ function codeOf(error: Error): CassandraStoreErrorCode | undefined {
   if (error.name === 'NoHostAvailableError')
     return refusedInside(error) ? 'refused' : 'unreachable';
   if (error.name === 'BusyConnectionError') return 'unreachable';
+  // Tables are made while others read: a node that has not heard of one yet fails so, and knows it in a moment.
+  if (error.name === 'ResponseError' && /Unknown CF /.test(error.message)) return 'unreachable';
   if (error.name === 'ResponseError' && 'code' in error) {
     return byCode.get(Number(error.code)) ?? 'io';
   }

@@ -138,3 +138,13 @@ it('a node that was away is looked for every two seconds at the least, however l
     expect(delays?.next().value).toBeLessThanOrEqual(limits.reconnectMsMax);
   }
 });
+
+it('a read is sent again to a node that has not heard yet of a table that was just made', async () => {
+  const unknown = new errors.ResponseError(
+    0,
+    'java.lang.IllegalArgumentException: Unknown CF 279c',
+  );
+  says = () => (sent < 2 ? unknown : undefined);
+  const found = await sendings((one) => one.execute(read, ['k']));
+  expect(found).toEqual({ answer: 'done', sent: 2 });
+});
