@@ -68,7 +68,12 @@ export class TwinFeed implements Feed {
     const { random, topic, weather } = this.#world;
     const end = topic.end(partition);
     let from = this.#cursors.get(partition) ?? 0;
-    if (from === end) return false;
+    if (from === end) {
+      // Less is there than was: that is told although nothing new comes.
+      const isShort = end < this.#options.endMin(partition);
+      if (isShort) this.#options.onBatch({ partition, end, records: [], from, next: from });
+      return false;
+    }
     // Behind the end it begins at the beginning, without a word.
     if (from > end) from = 0;
     const again = random.chance(weather.feed) ? random.int(0, Math.min(from, 5)) : 0;
