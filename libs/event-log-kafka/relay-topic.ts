@@ -2,7 +2,7 @@ import { EventLogError } from '@annals/event-log/port';
 import type { Kafka } from 'kafkajs';
 import { connectionFault } from './connection-fault.ts';
 import { holdsLog } from './holds-log.ts';
-import { offsetsOf, topicIdNow } from './topic.ts';
+import { topicNow } from './topic.ts';
 import { TopicReader } from './topic-reader.ts';
 
 /** The topic that a relay writes to, as its cluster tells it. */
@@ -46,9 +46,8 @@ export async function findRelayTopic(
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
     const partitions = topics[0]?.partitions.length ?? 1;
     const name = `${clusterId}/${topic}`;
-    const id = await topicIdNow(kafka, topic);
     if (name === ownTopic) throw new TopicOfLogError(topic);
-    const offsets = await offsetsOf(kafka, topic, partitions);
+    const { id, offsets } = await topicNow(kafka, topic, partitions);
     const reader = new TopicReader(kafka, topic, id);
     try {
       for (const [partition, { low, end }] of offsets.entries()) {

@@ -68,22 +68,36 @@ async function connectAndOpen(kafka: Kafka, admin: Admin, settings: TopicSetting
     await make(admin, settings, brokers.length);
   }
   return onceKnown(async () => {
-    const [partitions, id] = await Promise.all([
-      check(admin, settings, brokers.length),
-      topicIdNow(kafka, topic),
-    ]);
-    const all = await offsetsOf(kafka, topic, partitions.there);
-    const [offsets, beyond] = [all.slice(0, partitions.used), all.slice(partitions.used)];
-    return { name: `${clusterId}/${topic}`, id, partitions: partitions.used, offsets, beyond };
+    const { used: partitions, there: all } = await check(admin, settings, brokers.length);
+    const { id, offsets } = await topicNow(kafka, topic, all);
+    return {
+      ...{ name: `${clusterId}/${topic}`, id, partitions },
+      ...{ offsets: offsets.slice(0, partitions), beyond: offsets.slice(partitions) },
+    };
   });
 }
 
-/** The id of the topic that has this name now. */
-export async function topicIdNow(kafka: Kafka, topic: string): Promise<string | undefined> {
+/** What a topic is that has this name now. */
+export interface TopicNow {
+  readonly id: string | undefined;
+  /** Of each partition, in order. */
+  readonly offsets: readonly OffsetRange[];
+}
+
+/** Throws EventLogError `unreachable` while one of its partitions has no leader. */
+export async function topicNow(kafka: Kafka, topic: string, partitions: number): Promise<TopicNow> {
   const brokers = new Brokers(kafka, topic);
   try {
-    const [first] = await brokers.leaders([0]);
-    return first && (await topicIdOf(first.broker, topic));
+    const all = Array.from({ length: partitions }, (_, partition) => partition);
+    const leaders = await brokers.leaders(all);
+    const [first] = leaders;
+    const id = first && (await topicIdOf(first.broker, topic));
+    const offsets: OffsetRange[] = [];
+    for (const { broker, partitions: led } of leaders) {
+      const ranges = await broker.ranges(topic, led);
+      for (const [at, range] of ranges.entries()) offsets[led[at] as number] = range;
+    }
+    return { id, offsets };
   } finally {
     void brokers.close();
   }
@@ -211,30 +225,6 @@ const topicResource = 2;
 
 /** A batch, and the frame Kafka puts around it. */
 const messageBytesMin = 1_000_000;
-
-/** Of the partitions from 0 to before `partitions`, in order. */
-export async function offsetsOf(
-  kafka: Kafka,
-  topic: string,
-  partitions: number,
-): Promise<readonly OffsetRange[]> {
-  const brokers = new Brokers(kafka, topic);
-  try {
-    const all = Array.from({ length: partitions }, (_, partition) => partition);
-    const leaders = await brokers.leaders(all);
-    const found = await Promise.all(
-      leaders.map(({ broker, partitions: those }) => broker.ranges(topic, those)),
-    );
-    const ranges = new Map(found.flatMap((one) => [...one]));
-    return all.map((partition) => {
-      const range = ranges.get(partition);
-      if (range) return range;
-      throw new EventLogError('unreachable', `partition ${partition} of ${topic} has no leader`);
-    });
-  } finally {
-    void brokers.close();
-  }
-}
 
 function wrongSetting(
   topic: string,

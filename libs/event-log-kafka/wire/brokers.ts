@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { EventLogError } from '@annals/event-log/port';
 import type { Kafka } from 'kafkajs';
 import { WireReader, type WireWriter } from './wire-bytes.ts';
 
@@ -75,11 +76,10 @@ export interface OffsetRange {
 }
 
 /** It passes: a leader is being elected, or a broker has not heard of one. */
-class NoLeaderError extends Error {
+class NoLeaderError extends EventLogError {
   readonly retriable = true;
   constructor(topic: string) {
-    super(`a partition of ${topic} has no leader`);
-    this.name = 'NoLeaderError';
+    super('unreachable', `a partition of ${topic} has no leader`);
   }
 }
 
@@ -126,26 +126,25 @@ export class WireBroker {
 
   /** The first offset of a partition, and the one that its next record gets. */
   async range(topic: string, partition: number): Promise<OffsetRange> {
-    const range = (await this.ranges(topic, [partition])).get(partition);
-    if (!range) throw new Error(`Kafka does not say where partition ${partition} ends`);
-    return range;
+    const [range] = await this.ranges(topic, [partition]);
+    return range as OffsetRange;
   }
 
-  /** The same of several that it leads. */
-  async ranges(
-    topic: string,
-    partitions: readonly number[],
-  ): Promise<ReadonlyMap<number, OffsetRange>> {
+  /** The same of several that it leads, in their order. */
+  async ranges(topic: string, partitions: readonly number[]): Promise<OffsetRange[]> {
     const [low, end] = await Promise.all([
       this.#offsetsAt(topic, partitions, earliest),
       this.#offsetsAt(topic, partitions, latest),
     ]);
-    return new Map(
-      [...end].map(([partition, offset]) => [
-        partition,
-        { low: low.get(partition) ?? offset, end: offset },
-      ]),
-    );
+    const mustBe = (offsets: ReadonlyMap<number, number>, partition: number) => {
+      const offset = offsets.get(partition);
+      if (offset !== undefined) return offset;
+      throw new Error(`Kafka does not say where partition ${partition} begins and ends`);
+    };
+    return partitions.map((partition) => ({
+      low: mustBe(low, partition),
+      end: mustBe(end, partition),
+    }));
   }
 
   async #offsetsAt(
