@@ -19,6 +19,14 @@ interface Round {
   over: boolean;
 }
 
+/** What was fetched of a partition, from where, and the offset behind it. `end`: where the partition ends. */
+interface Brought {
+  readonly fetched: FetchedPartition;
+  readonly from: number;
+  readonly next: number;
+  readonly end: number;
+}
+
 /**
  * The records of some partitions, for as long as it takes: whatever breaks is begun anew. It asks the
  * leaders itself, since kafkajs reads by groups of consumers only; and it asks for the next records
@@ -115,42 +123,47 @@ export class TopicFeed implements Feed {
       const wanted = fetched.filter(
         ({ partition }) => this.#next.get(partition) === offsets.get(partition),
       );
-      const ends = new Map<number, number>();
-      for (const one of wanted) ends.set(one.partition, await this.#advance(broker, one));
-      asked = ask();
+      const brought: Brought[] = [];
       for (const one of wanted) {
-        const { partition } = one;
-        await this.#handOver(one, offsets.get(partition) ?? 0, ends.get(partition) ?? one.end);
+        const from = offsets.get(one.partition) ?? 0;
+        const some = await this.#advance(broker, one, from);
+        if (some) brought.push(some);
+      }
+      asked = ask();
+      for (const one of brought) {
+        await this.#handOver(one);
         if (this.#stopped || round.over) return;
       }
     }
   }
 
-  /** Goes behind what was fetched of a partition, and tells where it ends. */
-  async #advance(broker: WireBroker, fetched: FetchedPartition): Promise<number> {
+  /** Goes behind what was fetched of a partition; undefined where nothing is to be handed over. */
+  async #advance(
+    broker: WireBroker,
+    fetched: FetchedPartition,
+    from: number,
+  ): Promise<Brought | undefined> {
     const { partition, error } = fetched;
     const range = () => broker.range(this.#options.topic, partition);
     if (error === outOfRange) {
       const { low, end } = await range();
       if (!this.#stopped) this.#options.onOutOfRange(partition, low, end);
-      return end;
+      return undefined;
     }
     if (error !== 0) throw new Error(`partition ${partition}: Kafka answers with error ${error}`);
     const next = nextOffsetOf(fetched);
     if (next !== undefined) this.#next.set(partition, next);
+    const endMin = this.#options.endMin(partition);
     // A leader that was just elected does not know yet how far its replicas are. What it says when it is asked
     // for the end it says once it knows (KIP-207).
-    const isDoubtful = fetched.end < this.#options.endMin(partition);
-    return isDoubtful ? (await range()).end : fetched.end;
+    const end = fetched.end < endMin ? (await range()).end : fetched.end;
+    if (next !== undefined) return { fetched, from, next, end };
+    // Where less is there than was, nothing new may ever come.
+    return end < endMin ? { fetched, from, next: from, end } : undefined;
   }
 
-  async #handOver(fetched: FetchedPartition, from: number, end: number): Promise<void> {
-    const { partition, error } = fetched;
-    if (error !== 0) return;
-    // Where less is there than was, nothing new may ever come.
-    const isShort = end < this.#options.endMin(partition);
-    const next = nextOffsetOf(fetched) ?? (isShort ? from : undefined);
-    if (next === undefined) return;
+  async #handOver({ fetched, from, next, end }: Brought): Promise<void> {
+    const { partition } = fetched;
     const records = recordsOf(fetched, from);
     this.#options.onBatch({ partition, end, records, from, next });
     // Whoever asks this thread for something does not wait until all of a long answer was judged.

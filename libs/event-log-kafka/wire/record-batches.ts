@@ -68,7 +68,7 @@ function* batchesIn(bytes: Buffer): Iterable<Batch> {
 
 function readRecords(batch: Batch, from: number, records: TopicRecord[]): void {
   const bytes = uncompressed(batch.attributes & compressionMask, batch.bytes);
-  const transaction = batch.attributes & transactionBit ? { isInTransaction: true } : undefined;
+  const isInTransaction = (batch.attributes & transactionBit) !== 0;
   const cursor = { at: 0 };
   for (let left = batch.count; left > 0; left -= 1) {
     const length = signed(bytes, cursor);
@@ -79,7 +79,11 @@ function readRecords(batch: Batch, from: number, records: TopicRecord[]): void {
     const offset = batch.firstOffset + signed(bytes, cursor);
     const key = blob(bytes, cursor);
     const value = blob(bytes, cursor);
-    if (offset >= from) records.push({ offset, key, value, ...transaction });
+    if (offset >= from) {
+      records.push(
+        isInTransaction ? { offset, key, value, isInTransaction } : { offset, key, value },
+      );
+    }
     cursor.at = end;
   }
 }
