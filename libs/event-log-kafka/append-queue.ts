@@ -2,7 +2,7 @@ import type { AppendResult } from '@annals/event-log/port';
 import type { Message } from 'kafkajs';
 import { kafkaLimits } from './kafka-limits.ts';
 import type { Outcome } from './partition-follower.ts';
-import { isRefused, type NotLet, type Produced, type RefusedRequest } from './produce-line.ts';
+import { isNotLet, isRefused, type Produced, type RefusedRequest } from './produce-line.ts';
 import { systemTimers, type Timer, type Timers } from './timers.ts';
 
 /** How a record that was sent is answered in the end. */
@@ -303,19 +303,14 @@ function unreachable(detail: string): Answer {
   return { kind: 'refused', reason: 'unreachable', detail };
 }
 
-function denied(reason: string): Answer & { readonly detail: string } {
+function denied(reason: string): Extract<Answer, { kind: 'denied' }> {
   return { kind: 'denied', detail: `Kafka refuses it: ${reason}. Nothing was stored` };
-}
-
-function isNotLet(produced: Produced): produced is NotLet {
-  return typeof produced === 'object' && produced.kind === 'not-let';
 }
 
 /** The answer to an append whose void came first. */
 function neverStored(by: RefusedRequest | undefined): Answer {
   if (!by) return unreachable('Kafka did not take it in time: nothing was stored');
-  const { detail } = denied(by.reason);
-  return by.isTooLarge
-    ? { kind: 'refused', reason: 'append-too-large', detail }
-    : denied(by.reason);
+  const answer = denied(by.reason);
+  if (!by.isTooLarge) return answer;
+  return { kind: 'refused', reason: 'append-too-large', detail: answer.detail };
 }

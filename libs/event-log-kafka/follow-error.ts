@@ -1,8 +1,8 @@
 import { EventLogError } from '@annals/event-log/port';
 
 /**
- * `other-topic`: the replica follows another one. `other-partitions`: the topic has more partitions than the log was made with. `shorter-topic`: the topic has lost records that were
- * read from it. `changed-record`: it holds other records than those that were read. `diverged`: another
+ * `other-topic`: the replica follows another one. `other-partitions`: the topic has more partitions than the log was
+ * made with. `shorter-topic`: the topic has lost records that were read from it. `changed-record`: it holds other records than those that were read. `diverged`: another
  * process judges by other rules. `newer-record`: only a newer program can read on. `in-transaction`: a record of ours was
  * written in a transaction.
  */

@@ -173,8 +173,8 @@ export class PartitionFollower {
 
   /**
    * Judges `records`, which no reader sees before `commit`. Their verdicts hold all the same: they are a function of
-   * the topic, and what a crash takes is judged again. The stretch also
-   * has marks of Kafka's own, which are no records. Throws as `apply` does.
+   * the topic, and what a crash takes is judged again. The stretch also has marks of Kafka's own, which are no records.
+   * Throws as `apply` does.
    */
   judge(records: readonly TopicRecord[], { from, next }: Stretch = stretchOf(records)): Applied {
     const fresh = this.#fresh(records, from);

@@ -33,6 +33,10 @@ export function isRefused(produced: Produced): produced is RefusedRequest {
   return typeof produced === 'object' && produced.kind === 'refused';
 }
 
+export function isNotLet(produced: Produced): produced is NotLet {
+  return typeof produced === 'object' && produced.kind === 'not-let';
+}
+
 export type Compression = 'none' | 'gzip';
 
 /**

@@ -33,6 +33,18 @@ async function fill(log: KafkaEventLog, count: number): Promise<void> {
   }
 }
 
+/** A log whose disk has become full while an append was under way. */
+async function cutOff() {
+  const { topic, log } = await openLog();
+  await fill(log, 3);
+  topic.holdsBack = true;
+  const underWay = log.append('sample-1', [sampleEvent()], any);
+  while (topic.records.length < 4) await sleep(1);
+  topic.openFault = fullDisk();
+  topic.failThread(fullDisk());
+  return { topic, log, underWay };
+}
+
 /** Resolves when the log can be read. */
 async function served(log: KafkaEventLog): Promise<void> {
   for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(20)) {
@@ -83,13 +95,7 @@ test('a full disk refuses all with its reason, and is over when there is room: n
 }, 60_000);
 
 test('appends under way are answered unknown where the follower cannot be started again at once', async () => {
-  const { topic, log } = await openLog();
-  await fill(log, 3);
-  topic.holdsBack = true;
-  const underWay = log.append('sample-1', [sampleEvent()], any);
-  while (topic.records.length < 4) await sleep(1);
-  topic.openFault = fullDisk();
-  topic.failThread(fullDisk());
+  const { topic, log, underWay } = await cutOff();
   expect(await underWay).toMatchObject({ kind: 'unknown' });
   topic.openFault = undefined;
   topic.holdsBack = false;
@@ -144,13 +150,7 @@ test('a topic that is not what it was ends it for good, and is told once', async
 });
 
 test('one that is closed while its disk is full ends at once', async () => {
-  const { topic, log } = await openLog();
-  await fill(log, 3);
-  topic.holdsBack = true;
-  const underWay = log.append('sample-1', [sampleEvent()], any);
-  while (topic.records.length < 4) await sleep(1);
-  topic.openFault = fullDisk();
-  topic.failThread(fullDisk());
+  const { topic, log, underWay } = await cutOff();
   const { starts } = topic;
   await log.close();
   expect(await underWay).toMatchObject({ kind: 'unknown' });
