@@ -6,12 +6,13 @@ import {
   type LiveCassandraGeneration,
   leaderboardProjection,
 } from '@annals/leaderboard';
-import type { GenerationSpec, RowChange, RowKey } from '@annals/projection';
+import type { RowChange, RowKey } from '@annals/projection';
 import {
   type CassandraReads,
   cassandraLiveReader,
   cassandraProjectionStore,
 } from '@annals/store-cassandra';
+import { commitPlayers, generationToFill } from '../data/fill-generation.ts';
 import { playerId } from '../data/score-feed.ts';
 import { alternate, type BenchCase, type Comparison, ratePerSecond } from '../harness.ts';
 import { startCassandra } from '../peers/cassandra.ts';
@@ -19,6 +20,7 @@ import { startCassandra } from '../peers/cassandra.ts';
 /** Questions that are on their way at once, and more of them than a stretch has time for. */
 const callers = 8;
 const askedMax = 50_000;
+const playersAtOnce = 1_000;
 const place = { board: 'default', period: '2026-01', order: 'desc' } as const;
 const ties = 'standard' as const;
 
@@ -75,32 +77,12 @@ export const cassandraNames: BenchCase = {
 
 /** A board whose players are all named, and two read models of it: one asks for names, the other knows them. */
 async function fill(url: string, players: number) {
-  const { name: projection, version, tables } = leaderboardProjection;
-  const spec: GenerationSpec = {
-    ...{ id: randomUUID(), projection, version, tables },
-    ...{ generation: 1, workers: 1, split: 'stream' },
-  };
+  const projection = leaderboardProjection.name;
   const where = { cassandra: url, projection, clock: systemClock };
-  const store = cassandraProjectionStore(where);
-  await store.create(spec);
-  const generation = await store.open(1);
-  if (generation === 'lost') throw new Error('the generation is gone');
-  const lease = await generation.acquire(0, 'bench', Date.now(), 3_600_000);
-  if (lease.kind === 'busy') throw new Error('somebody else has the lease');
-  await generation.finishBuilding?.();
-  let { checkpoint: from, batches: after } = lease;
-  const atOnce = 1_000;
-  for (let first = 0; first < players; first += atOnce) {
-    const last = Math.min(players, first + atOnce);
-    const to = { 0: String(last).padStart(16, '0') };
-    const changes = Array.from({ length: last - first }, (_, n) => changesOf(first + n)).flat();
-    const batch = { worker: 0, epoch: lease.epoch, from, to, after, tail: '', changes };
-    const { kind } = await generation.commit(batch);
-    if (kind !== 'applied') throw new Error(`a batch was ${kind}`);
-    from = to;
-    after += 1;
-  }
-  const live = cassandraLiveReader({ ...where, liveGeneration: () => spec });
+  const filled = await generationToFill(cassandraProjectionStore(where));
+  await filled.generation.finishBuilding?.();
+  await commitPlayers(filled, players, playersAtOnce, changesOf);
+  const live = cassandraLiveReader({ ...where, liveGeneration: () => filled.spec });
   const modelOf = (readsOf: (reads: CassandraReads) => CassandraReads) =>
     cassandraLeaderboardReadModel({
       current: async () => {
@@ -120,9 +102,7 @@ async function fill(url: string, players: number) {
     knowing: modelOf(withNames),
     drop: async () => {
       await live.close();
-      await generation.close();
-      await store.drop(1);
-      await store.close();
+      await filled.drop();
     },
   };
 }

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock } from '@annals/core';
-import type { Checkpoint } from '@annals/event-log';
 import {
   type LeaderboardReadModel,
   type LiveRedisGeneration,
   leaderboardProjection,
   redisLeaderboardReadModel,
 } from '@annals/leaderboard';
-import type { GenerationSpec, RowChange } from '@annals/projection';
+import type { RowChange } from '@annals/projection';
 import { redisLiveReader, redisProjectionStore } from '@annals/store-redis';
+import { commitPlayers, generationToFill } from './fill-generation.ts';
 import { playerId } from './score-feed.ts';
 
 const playersAtOnce = 10_000;
@@ -33,33 +33,13 @@ export async function fillBoard(
   },
   players: number,
 ): Promise<FilledBoard> {
-  const { name: projection, version, tables } = leaderboardProjection;
-  const spec: GenerationSpec = {
-    ...{ id: randomUUID(), projection, version, tables },
-    ...{ generation: 1, workers: 1, split: 'stream' },
-  };
   const clock = systemClock;
-  const { shards, scheme, ...where } = { ...options, projection, clock };
-  const store = redisProjectionStore({ ...where, shards, scheme });
-  await store.create(spec);
-  const generation = await store.open(1);
-  if (generation === 'lost') throw new Error('the generation is gone');
-  const lease = await generation.acquire(0, 'bench', clock.now(), 3_600_000);
-  if (lease.kind === 'busy') throw new Error('somebody else has the lease');
-  let from: Checkpoint = {};
-  let { batches: after } = lease;
-  for (let first = 0; first < players; first += playersAtOnce) {
-    const last = Math.min(players, first + playersAtOnce);
-    const to = { 0: String(last).padStart(16, '0') };
-    const changes = Array.from({ length: last - first }, (_, n) => changesOf(first + n)).flat();
-    const batch = { worker: 0, epoch: lease.epoch, from, to, after, tail: '', changes };
-    const { kind } = await generation.commit(batch);
-    if (kind !== 'applied') throw new Error(`a batch was ${kind}`);
-    from = to;
-    after += 1;
-  }
-  await generation.finishBuilding?.();
-  const live = redisLiveReader({ ...where, liveGeneration: () => spec });
+  const { shards, scheme, ...at } = options;
+  const where = { ...at, projection: leaderboardProjection.name, clock };
+  const filled = await generationToFill(redisProjectionStore({ ...where, shards, scheme }));
+  await commitPlayers(filled, players, playersAtOnce, changesOf);
+  await filled.generation.finishBuilding?.();
+  const live = redisLiveReader({ ...where, liveGeneration: () => filled.spec });
   return {
     readModel: redisLeaderboardReadModel({
       current: async () => {
@@ -70,9 +50,7 @@ export async function fillBoard(
     } satisfies LiveRedisGeneration),
     drop: async () => {
       live.close();
-      await generation.close();
-      await store.drop(1);
-      await store.close();
+      await filled.drop();
     },
   };
 }
