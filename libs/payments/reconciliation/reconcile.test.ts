@@ -43,7 +43,7 @@ interface Sides {
   readonly until?: number;
 }
 
-async function run(sides: Sides, runRows = 1_000) {
+async function run(sides: Sides, runRows = 1_000, folder = scratchFolder) {
   const breaks: Break[] = [];
   const result = await reconcile({
     file: fileWith(sides.file),
@@ -52,7 +52,7 @@ async function run(sides: Sides, runRows = 1_000) {
     ...(sides.waiting ? { waiting: sides.waiting } : {}),
     until: sides.until ?? until,
     onBreaks: (found) => void breaks.push(...found),
-    scratchFolder,
+    scratchFolder: folder,
     runRows,
   });
   return { ...result, found: breaks };
@@ -311,6 +311,13 @@ test('the size of sorted runs makes no difference, and no scratch file is left',
   await expect(broken).rejects.toThrow();
   expect(await readdir(scratchFolder)).toEqual([]);
 }, 60_000);
+
+test('what fits one sorted run touches no disk', async () => {
+  const file = Array.from({ length: 8 }, (_, at) => movement(`k${at}`));
+  const nowhere = join(scratchFolder, 'is-not-there');
+  expect((await run({ file, ledger: file }, 100, nowhere)).matched).toBe(8);
+  await expect(run({ file, ledger: file }, 4, nowhere)).rejects.toThrow('ENOENT');
+}, 30_000);
 
 test('a settlement file beside our entries', async () => {
   const content = [

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type BreakClass, breakClasses } from './break-classes.ts';
 import { reconciliationLimits as limits } from './limits.ts';
 import type { MappedLine } from './mapped-line.ts';
@@ -35,7 +32,7 @@ export interface Reconciling<Row> {
   readonly sameIdIsSameLine?: boolean;
   /** Breaks as they are found, in the order of their keys; bad lines come first, in the order of the file. */
   readonly onBreaks: (breaks: readonly Break[]) => void | Promise<void>;
-  /** Where scratch files go: a folder of its own is made in it and removed. */
+  /** Where scratch files go, where memory does not hold all rows: a folder of its own is made in it and removed. */
   readonly scratchFolder?: string;
   /** Rows of one sorted run; for tests. */
   readonly runRows?: number;
@@ -55,23 +52,18 @@ export interface Reconciled {
  * one key. Throws ReconciliationFileError for a file that cannot be used, and then no break counts.
  */
 export async function reconcile<Row>(input: Reconciling<Row>): Promise<Reconciled> {
-  const folder = await mkdtemp(join(input.scratchFolder ?? tmpdir(), 'annals-reconcile-'));
-  try {
-    await using sorted = new SortedLines(folder, input.runRows);
-    const counts = new Counts(input.onBreaks);
-    const lines = await addFile(sorted, input, counts);
-    const entries = await addLedger(sorted, input);
-    const comparing = {
-      until: input.until,
-      timingMs: input.timingMs ?? limits.timingMsMax,
-      sameIdIsSameLine: input.sameIdIsSameLine ?? false,
-    };
-    const { matched, settled, highFees } = await matchAll(sorted, comparing, counts);
-    await counts.found(highFees);
-    return { lines, entries, matched, breaks: counts.byClass(), settled };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  await using sorted = new SortedLines(input.scratchFolder, input.runRows);
+  const counts = new Counts(input.onBreaks);
+  const lines = await addFile(sorted, input, counts);
+  const entries = await addLedger(sorted, input);
+  const comparing = {
+    until: input.until,
+    timingMs: input.timingMs ?? limits.timingMsMax,
+    sameIdIsSameLine: input.sameIdIsSameLine ?? false,
+  };
+  const { matched, settled, highFees } = await matchAll(sorted, comparing, counts);
+  await counts.found(highFees);
+  return { lines, entries, matched, breaks: counts.byClass(), settled };
 }
 
 class Counts {

@@ -1,20 +1,24 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { reconciliationLimits as limits } from './limits.ts';
 
 /**
- * Sorts any number of lines in little memory: sorted runs in scratch files, then one merge of them. Use it with
- * `await using`: the caller's folder may be removed afterwards.
+ * Sorts any number of lines in little memory: sorted runs in scratch files, then one merge of them. What fits one run
+ * touches no disk. Use it with `await using`, which removes the files.
  */
 export class SortedLines implements AsyncDisposable {
-  readonly #folder: string;
+  readonly #parent: string;
   readonly #runRows: number;
+  /** Of its own, from the first run that is written. */
+  #folder: string | undefined;
   readonly #files: FileHandle[] = [];
   #lines: string[] = [];
   #sorted = false;
 
-  constructor(folder: string, runRows: number = limits.runRows) {
-    this.#folder = folder;
+  /** Its folder is made in `parent`. */
+  constructor(parent: string = tmpdir(), runRows: number = limits.runRows) {
+    this.#parent = parent;
     this.#runRows = runRows;
   }
 
@@ -52,11 +56,13 @@ export class SortedLines implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const file of this.#files.splice(0)) await file.close();
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
   }
 
   async #writeRun(): Promise<void> {
     const lines = this.#lines.sort(byCharacters);
     this.#lines = [];
+    this.#folder ??= await mkdtemp(join(this.#parent, 'annals-reconcile-'));
     const file = await open(join(this.#folder, `run-${this.#files.length}`), 'wx+', 0o600);
     this.#files.push(file);
     for (let from = 0; from < lines.length; from += writtenLines) {

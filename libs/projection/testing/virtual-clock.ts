@@ -15,12 +15,9 @@ export class VirtualClock implements Clock {
   #elapsedMs = 0;
   #offsetMs: number;
   #sleepers: Sleeper[] = [];
-  readonly #isHeldUp: () => boolean;
 
-  /** Time stands still while `isHeldUp`: for work on real files, which takes none of it. */
-  constructor(start = Date.UTC(2026, 0, 1), isHeldUp = () => false) {
+  constructor(start = Date.UTC(2026, 0, 1)) {
     this.#offsetMs = start;
-    this.#isHeldUp = isHeldUp;
   }
 
   now(): number {
@@ -55,19 +52,13 @@ export class VirtualClock implements Clock {
   /** Lets `ms` pass, waking whoever is due on the way. */
   async advance(ms: number): Promise<void> {
     const end = this.#elapsedMs + ms;
-    await this.#rest();
+    await turn();
     for (let next = this.#sleepers[0]; next && next.wakeAt <= end; next = this.#sleepers[0]) {
       this.#elapsedMs = Math.max(this.#elapsedMs, next.wakeAt);
       next.wake();
-      await this.#rest();
+      await turn();
     }
     this.#elapsedMs = end;
-  }
-
-  /** Until only sleepers are left. */
-  async #rest(): Promise<void> {
-    await turn();
-    while (this.#isHeldUp()) await turn();
   }
 
   /** Lets time pass until `promise` has settled, and returns what it came to. Throws after `limitMs`. */

@@ -57,12 +57,11 @@ export interface World {
 }
 
 export function makeWorld(random: Random, parts: Parts, start: number, trace: Trace): World {
-  const nights = new Nights();
-  const clock = new VirtualClock(start, () => nights.isBusy);
+  const clock = new VirtualClock(start);
   const { storage } = memoryEventLog({ partitions: random.int(1, 3), clock });
   const database = () => new MemoryProjectionDatabase();
   return {
-    ...{ random, parts, clock, trace, storage, nights },
+    ...{ random, parts, clock, trace, storage, nights: new Nights() },
     projectorClock: new PacedClock(clock),
     projections: [
       ...books,
