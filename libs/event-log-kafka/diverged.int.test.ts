@@ -36,9 +36,7 @@ await describeOn('kafka', 'two processes that judge by different rules', (kafka)
       .toMatchObject({
         name: 'FollowError',
         problem: 'diverged',
-        message: expect.stringMatching(
-          /^up to offset [34] of partition 0 .* one of them is wrong/,
-        ),
+        message: expect.stringMatching(/^up to offset [34] of partition 0 .* one of them is wrong/),
       });
     await expect(append(right, 'any')).rejects.toMatchObject({ problem: 'diverged' });
   }, 60_000);
