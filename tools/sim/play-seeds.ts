@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Outcome } from './outcome.ts';
-import { products } from './products.ts';
+import { products, type Simulate } from './products.ts';
 
 export interface SeedsToPlay {
   readonly product: string;
@@ -38,7 +38,7 @@ export async function playSeeds({
       outcomes.push(await play(seed));
     }
   };
-  if (threads === 1 || count === 1) await playAll(simulationOf(product));
+  if (threads === 1 || count === 1) await playAll(await simulationOf(product));
   else {
     const workers = Array.from({ length: Math.min(threads, count) }, () => threadOf(product));
     await Promise.all(workers.map(({ play }) => playAll(play)));
@@ -52,10 +52,10 @@ export async function playSeeds({
   };
 }
 
-function simulationOf(product: string): (seed: number) => Promise<Outcome> {
-  const simulate = products[product];
-  if (!simulate) throw new TypeError(`there is no product ${product} to simulate`);
-  return simulate;
+function simulationOf(product: string): Promise<Simulate> {
+  const load = products[product];
+  if (!load) throw new TypeError(`there is no product ${product} to simulate`);
+  return load();
 }
 
 /** What goes wrong outside of a seed ends its thread: that seed is told of, as one that crashed. */
