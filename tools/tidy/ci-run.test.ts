@@ -14,6 +14,7 @@ describe('.ci/run', () => {
   const wholeRun = [
     'npm ci',
     'npm run engines -- fetch',
+    'npm run engines -- up redis redis-cluster kafka cassandra eventstoredb',
     'npm test',
     'npm run test:long',
     'npm run engines -- down --wipe',
@@ -103,14 +104,21 @@ describe('.ci/run', () => {
 
   it('tests nothing when npm ci fails, and says so', () => {
     program('npm', '[ "$1" != ci ] || exit 7');
-    expect(run()).toMatchObject({ status: 7, calls: wholeRun.toSpliced(1, 3) });
+    expect(run()).toMatchObject({ status: 7, calls: wholeRun.toSpliced(1, 4) });
   });
 
   it('tests nothing when the jars of the engines cannot be fetched, and shows why', () => {
     program('npm', '[ "$4" != fetch ] || { echo "no such jar"; exit 6; }');
     const outcome = run();
-    expect(outcome).toMatchObject({ status: 6, calls: wholeRun.toSpliced(2, 2) });
+    expect(outcome).toMatchObject({ status: 6, calls: wholeRun.toSpliced(2, 3) });
     expect(outcome.stderr).toContain('no such jar');
+  });
+
+  it('tests nothing when an engine does not start, and shows why', () => {
+    program('npm', '[ "$4" != up ] || { echo "no memory left"; exit 1; }');
+    const outcome = run();
+    expect(outcome).toMatchObject({ status: 1, calls: wholeRun.toSpliced(3, 2) });
+    expect(outcome.stderr).toContain('no memory left');
   });
 
   it('fails when the engines cannot be ended, and still has its last line', () => {

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type CommandBlock, commandBlocksOf } from './docs-commands.ts';
-import { type RunningPlatform, runCommands, runLimits, startPlatform } from './docs-run.ts';
-import { readSourceTree, repositoryRoot } from './read-tree.ts';
+import { runCommands, startPlatform } from './docs-run.ts';
+import { repositoryRoot } from './read-tree.ts';
 
 describe('the blocks of a page', () => {
   const page = [
@@ -84,38 +84,4 @@ describe('a platform for a page', () => {
     const node = [process.execPath, '--eval', 'console.error("no such folder"); process.exit(3)'];
     await expect(startPlatform(repositoryRoot, node)).rejects.toThrow('no such folder');
   });
-});
-
-const tree = readSourceTree();
-const pages = [...tree.files.values()]
-  .filter((file) => file.path.endsWith('.md'))
-  .map((file) => ({ path: file.path, blocks: commandBlocksOf(file).flatMap(testedBlock) }))
-  .filter(({ blocks }) => blocks.length > 0);
-
-function testedBlock({ line, commands, run }: CommandBlock) {
-  return run.kind === 'test' ? [{ line, commands, needs: run.needs }] : [];
-}
-
-describe.each(pages)('the commands of $path', ({ blocks }) => {
-  let platform: RunningPlatform | undefined;
-
-  beforeAll(async () => {
-    if (blocks.some(({ needs }) => needs === 'platform')) {
-      platform = await startPlatform(repositoryRoot);
-    }
-  }, runLimits.startMsMax + runLimits.stopMsMax);
-
-  afterAll(() => platform?.stop(), runLimits.stopMsMax * 2);
-
-  it.each(blocks)(
-    'work: line $line',
-    async ({ commands }) => {
-      const outcome = await runCommands(platform?.addressed(commands) ?? commands, {
-        cwd: repositoryRoot,
-        ...(platform && { env: platform.env }),
-      });
-      expect(outcome.code, outcome.output).toBe(0);
-    },
-    runLimits.blockMsMax + runLimits.stopMsMax,
-  );
 });

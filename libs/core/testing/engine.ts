@@ -61,14 +61,30 @@ const statuses = z
   .array(z.object({ url: z.string(), addresses: z.array(z.string()).min(1) }))
   .length(1);
 
+/** The shared ones that this process holds: a worker that runs many files asks once. */
+const held = new Map<EngineName, Promise<EngineAnswer>>();
+
 /**
  * Has the engine run until this process ends, and some time longer for the next one that asks. A
  * server that runs already is used instead when the environment names it: `ANNALS_TEST_KAFKA=host:port`,
  * `ANNALS_TEST_REDIS_CLUSTER=host:port,host:port`, `ANNALS_TEST_EVENTSTOREDB=esdb://…`.
  * Throws when the programs are there and the engine does not start.
  */
-export async function engine(name: EngineName, options: EngineOptions = {}): Promise<EngineAnswer> {
-  const { label, env = process.env } = options;
+export function engine(name: EngineName, options: EngineOptions = {}): Promise<EngineAnswer> {
+  if (options.label !== undefined || options.env !== undefined) return started(name, options);
+  const known = held.get(name);
+  if (known) return known;
+  const answer = started(name, options);
+  held.set(name, answer);
+  // What did not start is started anew for the next file.
+  answer.catch(() => held.delete(name));
+  return answer;
+}
+
+async function started(
+  name: EngineName,
+  { label, env = process.env }: EngineOptions,
+): Promise<EngineAnswer> {
   const given = env[`ANNALS_TEST_${name.toUpperCase().replace('-', '_')}`];
   if (given && label === undefined) return { kind: 'running', engine: givenEngine(name, given) };
   const id = label === undefined ? name : `${name}@${label}`;
