@@ -157,7 +157,7 @@ export class FollowedTopic {
   /** Follows the topic from where the replica is, and resolves when it has come to `ends`. */
   async #follow(ends: readonly PartitionEnd[]): Promise<void> {
     const { startFollower, bodies, onReport } = this.#options;
-    const task = withEnds(this.#options.task, ends);
+    const task = { ...withEnds(this.#options.task, ends), isAgain: this.#follower !== undefined };
     const events = {
       onJudged: (batches: readonly JudgedBatch[], committed: boolean) =>
         this.#judged(batches, committed ? task.served : []),

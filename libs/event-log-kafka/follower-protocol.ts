@@ -12,6 +12,11 @@ export interface FollowerTask {
   /** As Kafka calls it. */
   readonly topicName: string;
   readonly topic: Topic;
+  /**
+   * Whether this process has followed the topic before: the ends are those it was told of then. The replica may be ahead of
+   * them, as a thread that fails has committed more than it came to tell; the feed says where the topic ends now.
+   */
+  readonly isAgain?: boolean;
   /** The partitions that are followed. */
   readonly served: readonly number[];
   readonly folder: string;

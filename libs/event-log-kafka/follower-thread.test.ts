@@ -7,12 +7,13 @@ import { appendRecord, instance } from './testing/sample-records.ts';
 import { systemTimers } from './timers.ts';
 
 /** A thread that follows one partition which held `end` records as it was opened; the test feeds it. */
-function startThread(folder: string, end: number) {
+function startThread(folder: string, end: number, isAgain = false) {
   const said: FollowerMessage[] = [];
   let feed: FeedOptions | undefined;
   const thread = new FollowerThread({
     task: {
       ...{ connection: { brokers: [] }, topicName: 'topic', served: [0], folder, instance },
+      isAgain,
       topic: { name: 'cluster/topic', partitions: 1, offsets: [{ low: 0, end }] },
     },
     formats: recordFormats,
@@ -36,6 +37,22 @@ test('a topic that is cut while it is being opened is not waited for', () => {
   const { said, bring } = startThread(freshFolder(), 3);
   bring([appendRecord(0, 'sample-1')], 2);
   expect(said.at(-1)).toMatchObject({ kind: 'failed', error: { problem: 'shorter-topic' } });
+});
+
+test('a replica that is ahead of what was told before it is followed again is no shorter topic, but one that ends before it is', () => {
+  const folder = freshFolder();
+  const first = startThread(folder, 0);
+  const records = [appendRecord(0, 'sample-1'), appendRecord(1, 'sample-1')];
+  first.bring(records, 2);
+  first.thread.ask('close');
+  const shorter = { kind: 'failed', error: { problem: 'shorter-topic' } };
+  expect(startThread(folder, 1).said).toMatchObject([shorter]);
+  const again = startThread(folder, 1, true);
+  expect(again.said).toMatchObject([{ kind: 'opened', followed: [{ progress: { events: 2 } }] }]);
+  again.bring(records.slice(1), 2);
+  expect(again.said.map(({ kind }) => kind)).toEqual(['opened']);
+  again.bring(records.slice(0, 1), 1);
+  expect(again.said.at(-1)).toMatchObject(shorter);
 });
 
 test('what was judged and not committed is gone when the thread ends as in a crash', () => {

@@ -120,7 +120,7 @@ export class FollowerThread {
   }
 
   #openReplicas(): void {
-    const { folder, served, topic, instance } = this.#task;
+    const { folder, served, topic, instance, isAgain } = this.#task;
     const { openReplica: open = openReplica } = this.#options;
     const followed = served.map((partition) => {
       const { replica, found } = open(folder, partition);
@@ -131,7 +131,7 @@ export class FollowerThread {
         ...{ formats: this.#options.formats, instance, bodyRecordsMax: this.#task.bodyRecordsMax },
       });
       const { low, end } = topic.offsets[partition] ?? { low: 0, end: 0 };
-      checkRange(follower, low, end);
+      checkRange(follower, low, isAgain ? Math.max(end, follower.nextOffset) : end);
       this.#followers.set(partition, follower);
       return { partition, found, progress: follower.progress };
     });

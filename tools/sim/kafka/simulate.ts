@@ -2,6 +2,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Expected, hashLog, limits, type NewEvent, type StoredEvent } from '@annals/event-log';
+import { readRecord, type TopicRecord } from '@annals/event-log-kafka/engine';
+import { formatsWithSecond } from '@annals/event-log-kafka/testing';
 import { VirtualClock } from '@annals/projection/testing';
 import { type Outcome, outcomeOf } from '../outcome.ts';
 import { Random } from '../random.ts';
@@ -118,6 +120,7 @@ class Simulation {
       [14, ['read', () => this.#read()]],
       [6, ['die', () => this.#die()]],
       [4, ['foreign', () => this.#foreign()]],
+      [2, ['transaction', () => this.#transaction()]],
       [this.#upgrades ? 6 : 0, ['upgrade', () => this.#upgrade()]],
       [this.#losesRecords ? 2 : 0, ['lose records', () => this.#loseRecords()]],
       [3, ['restart the stopped', () => this.#restartStopped()]],
@@ -218,11 +221,23 @@ class Simulation {
     if (kind === 'random') topic.append(partition, [{ key, value: notOurs(random) }]);
     if (kind === 'tombstone') topic.append(partition, [{ key, value: null }]);
     if (kind === 'cut') topic.append(partition, [{ key, value: notNewer(cut) }]);
-    // A record of ours that somebody has copied to a partition where its stream does not live.
-    if (kind === 'elsewhere' && some && ours) {
+    // An append of ours that somebody has copied to a partition where its stream does not live.
+    if (kind === 'elsewhere' && some && isAppend(some)) {
       const other = (partition + 1) % topic.partitions;
-      if (other !== partition && some.key) topic.append(other, [{ key: some.key, value: ours }]);
+      if (other !== partition) topic.append(other, [{ key: some.key, value: some.value }]);
     }
+  }
+
+  /** Somebody else's, with records and without any: whether it was taken back makes no difference to us. */
+  #transaction(): void {
+    const { topic, trace } = this.#world;
+    const partition = this.#random.int(0, topic.partitions - 1);
+    const messages = Array.from({ length: this.#random.int(0, 3) }, () => ({
+      key: Buffer.from(this.#random.pick(streams)),
+      value: notOurs(Buffer.from(this.#random.bytes(this.#random.int(0, 30)))),
+    }));
+    trace.say(`  ${messages.length} records in partition ${partition}`);
+    topic.transact(partition, messages);
   }
 
   /** One more process gets the newer program; once all have it, or one was forgotten, the second format is written. */
@@ -335,7 +350,7 @@ class Simulation {
     return this.#fleet.all.every((process) => {
       if (this.#fleet.isBeyondRepair(process)) return true;
       const status = process.log?.status();
-      return status?.every(({ partition, offset }) => offset === topic.end(partition) - 1);
+      return status?.every(({ partition, offset }) => offset === topic.last(partition));
     });
   }
 
@@ -396,6 +411,12 @@ class Simulation {
     }
     if (shown.length !== truth.length) throw new InvariantError('rows', 'an event is there twice');
   }
+}
+
+/** A void or a barrier has no stream: copied elsewhere it says what its writer read in another partition, and stops all. */
+function isAppend({ key, value }: TopicRecord): boolean {
+  const read = readRecord(formatsWithSecond, value, key);
+  return read.kind === 'record' && read.record.kind === 'append';
 }
 
 /** Random bytes that nobody could take for a record of a newer program. */

@@ -6,10 +6,14 @@ import { NaivePartition } from './naive-partition.ts';
 export interface TwinMessage {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
+  readonly isInTransaction?: boolean;
 }
 
+/** Where a transaction ends: it takes an offset, and no reader is given it. */
+const transactionEnd = 'end of a transaction';
+
 interface TwinPartition {
-  records: TwinMessage[];
+  records: (TwinMessage | typeof transactionEnd)[];
   naive: NaivePartition;
   /** The lowest end it was ever cut to. */
   lostFrom: number;
@@ -47,6 +51,11 @@ export class TopicTwin {
     return this.#partition(partition).records.length;
   }
 
+  /** The offset of the last record, -1 without any. */
+  last(partition: number): number {
+    return this.#partition(partition).records.findLastIndex((record) => record !== transactionEnd);
+  }
+
   /** The records before this offset have never been lost. */
   lostFrom(partition: number): number {
     return this.#partition(partition).lostFrom;
@@ -58,9 +67,20 @@ export class TopicTwin {
     this.wakeAll();
   }
 
+  /** What somebody else writes in a transaction. */
+  transact(partition: number, messages: readonly TwinMessage[]): void {
+    const twin = this.#partition(partition);
+    for (const message of messages) this.#add(twin, { ...message, isInTransaction: true });
+    this.#add(twin, transactionEnd);
+    this.wakeAll();
+  }
+
+  /** The records among `count` offsets. */
   fetch(partition: number, from: number, count: number): TopicRecord[] {
     const records = this.#partition(partition).records.slice(from, from + count);
-    return records.map((record, index) => ({ ...record, offset: from + index }));
+    return records.flatMap((record, index) =>
+      record === transactionEnd ? [] : [{ ...record, offset: from + index }],
+    );
   }
 
   /** A replica that lacks the records from `end` on becomes the leader. */
@@ -87,9 +107,10 @@ export class TopicTwin {
     this.#waiters.clear();
   }
 
-  #add(twin: TwinPartition, { key, value }: TwinMessage): void {
-    const read = readRecord(formatsWithSecond, value, key);
-    const offset = twin.records.push({ key, value }) - 1;
+  #add(twin: TwinPartition, added: TwinMessage | typeof transactionEnd): void {
+    const offset = twin.records.push(added) - 1;
+    if (added === transactionEnd || added.isInTransaction) return;
+    const read = readRecord(formatsWithSecond, added.value, added.key);
     twin.naive.read(offset, read.kind === 'record' ? read.record : undefined);
   }
 

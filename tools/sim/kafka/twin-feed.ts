@@ -77,8 +77,9 @@ export class TwinFeed implements Feed {
     // Behind the end it begins at the beginning, without a word.
     if (from > end) from = 0;
     const again = random.chance(weather.feed) ? random.int(0, Math.min(from, 5)) : 0;
-    const records = topic.fetch(partition, from - again, random.int(1, fetchRecordsMax));
-    const next = from - again + records.length;
+    const count = random.int(1, fetchRecordsMax);
+    const records = topic.fetch(partition, from - again, count);
+    const next = Math.min(end, from - again + count);
     // Who needs it again asks for it while it is handed over.
     this.#cursors.set(partition, next);
     this.#options.onBatch({ partition, end, records, from: from - again, next });
