@@ -34,6 +34,7 @@ export {
 export { mismatchText, type VersionMismatch } from './generations/version-mismatch.ts';
 export { holdMsMax, isHolding } from './holds.ts';
 export { contentIfItStays, type JudgedShare, judgeBatch } from './judge-batch.ts';
+export { KeptRows } from './kept-rows.ts';
 export { lowestCheckpoint } from './lowest-checkpoint.ts';
 export {
   type MemoryDatabaseCopy,

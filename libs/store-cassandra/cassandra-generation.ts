@@ -21,6 +21,7 @@ import { BatchWriter, batchOf } from './batch-writer.ts';
 import { BeforeImages } from './before-images.ts';
 import { CassandraSnapshot } from './cassandra-snapshot.ts';
 import { checkKey, keyBytes } from './cells.ts';
+import { type ChangedTables, changedBy, decodeChanged } from './changed-tables.ts';
 import type { CassandraConnection } from './connection.ts';
 import { storeError } from './errors.ts';
 import { contentOf, Journals } from './journal.ts';
@@ -30,7 +31,7 @@ import { makeOrders } from './order-making.ts';
 import { type HeldRows, RankKeeper } from './rank-keeper.ts';
 import { waited } from './schema.ts';
 import { TableRows } from './table-rows.ts';
-import { WorkerRows, type WorkerState } from './worker-rows.ts';
+import { type Applied, WorkerRows, type WorkerState } from './worker-rows.ts';
 
 /**
  * Has every node leave no bytes of cells that were replaced or deleted in these tables (each with its
@@ -63,6 +64,8 @@ export class CassandraGeneration implements GenerationStore {
   readonly #seen = new Map<number, WorkerState>();
   /** The last batch of each worker whose rows are known to be written. */
   readonly #applied = new Map<number, number>();
+  /** What was said last of the tables that each worker changed. */
+  readonly #changed = new Map<number, ChangedTables>();
   /** One batch of a worker after the other. */
   readonly #turns = new Map<number, Promise<unknown>>();
   readonly #busy = new Set<number>();
@@ -246,11 +249,23 @@ export class CassandraGeneration implements GenerationStore {
     held?: HeldRows,
   ): Promise<void> {
     const { seq, checkpoint, tail, journal } = state;
-    await this.#workers.setStarted(worker, seq);
+    await this.#workers.setStarted(worker, await this.#changedBy(worker, state, changes));
     await this.#writer.write({ worker, seq, changes, heeds: state, held });
     await this.#workers.setApplied(worker, { seq, checkpoint, tail });
     this.#applied.set(worker, seq);
     await this.#journals.remove(journal);
+  }
+
+  async #changedBy(
+    worker: number,
+    state: WorkerState,
+    changes: Batch['changes'],
+  ): Promise<ChangedTables> {
+    if (state.seq > 1 && !this.#changed.has(worker)) await this.#look(worker);
+    const tables = allTablesOf(this.#marker);
+    const changed = changedBy(this.#changed.get(worker), { ...state, changes }, tables);
+    this.#changed.set(worker, changed);
+    return changed;
   }
 
   /** Sees to it that the rows of the batch decided last are written. */
@@ -268,10 +283,18 @@ export class CassandraGeneration implements GenerationStore {
 
   async #isSettled(worker: number, seq: number): Promise<boolean> {
     if ((this.#applied.get(worker) ?? -1) >= seq) return true;
-    const all = await this.#workers.applied();
-    const applied = all[worker]?.seq ?? -1;
-    this.#applied.set(worker, applied);
+    const { seq: applied, started } = await this.#look(worker);
+    if (started > seq) await this.#mustBeDecided(worker, started);
     return applied >= seq;
+  }
+
+  /** How far the rows of a worker are written, and which tables its batches changed. */
+  async #look(worker: number): Promise<Applied> {
+    const applied = (await this.#workers.applied())[worker] as Applied;
+    const said = decodeChanged(applied.changed);
+    this.#applied.set(worker, applied.seq);
+    if (said) this.#changed.set(worker, said);
+    return applied;
   }
 
   /** Its own writer may be at it: he is given some time. */
@@ -408,6 +431,7 @@ export class CassandraGeneration implements GenerationStore {
     this.#seen.set(worker, state);
     // The store may have gone back: what was known to be written is asked anew.
     this.#applied.delete(worker);
+    this.#changed.delete(worker);
     return state;
   }
 
@@ -450,11 +474,14 @@ export class CassandraGeneration implements GenerationStore {
    */
   async #checkStamp(stamp: number): Promise<void> {
     const { worker, seq } = batchOf(stamp, this.spec.workers);
-    if (seq <= (this.#seen.get(worker)?.seq ?? -1)) return;
+    if (seq > (this.#seen.get(worker)?.seq ?? -1)) await this.#mustBeDecided(worker, seq);
+  }
+
+  async #mustBeDecided(worker: number, seq: number): Promise<void> {
     if (seq <= (await this.#read(worker)).seq) return;
     const { projection, generation } = this.spec;
     throw new StoreLostError(
-      `${projection} g${generation} has rows of batch ${seq} of worker ${worker}, which was never decided: ` +
+      `${projection} g${generation} has a begun batch ${seq} of worker ${worker}, which was never decided: ` +
         'it was restored in part',
     );
   }

@@ -57,6 +57,18 @@ await describeOn('cassandra', 'On Cassandra', (engine) => {
     await expect(generation.load([put('a', '')])).rejects.toMatchObject({ code: 'store-lost' });
   });
 
+  test('a batch that was begun and never decided, as a restore in part brings back, makes the generation lost', async () => {
+    const { cassandra, generation, marker, share } = await sample('begun');
+    await share.commit(put('a', 'one'));
+    await cassandra.execute(
+      `UPDATE ${cassandra.keyspace}.annals_applied USING TIMESTAMP 9 SET started = 9
+       WHERE instance = ? AND worker = 0`,
+      [marker.instance],
+    );
+    const taken = generation.acquire(0, 'next', Date.now() + 10_000_000, 1_000);
+    await expect(taken).rejects.toMatchObject({ code: 'store-lost' });
+  });
+
   test('a batch that was decided and whose journal is gone makes the generation lost, not wrong', async () => {
     const { cassandra, generation, marker } = await sample('journal');
     const decided = await cassandra.compareAndSet(

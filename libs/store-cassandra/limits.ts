@@ -59,6 +59,8 @@ export const limits = {
   distinctNodesMax: 4_096,
   /** Reads of one answer until no batch came between; then it is not exact. */
   exactReadsMax: 3,
+  /** Rows of each table that a reader keeps in memory as long as their table does not change. */
+  keptRowsMax: 5_000,
   /** Rows of one partition of an order that a page reads at once, and the least. */
   orderPageRowsMax: 1_000,
   orderPageRowsMin: 16,

@@ -2,15 +2,18 @@ import type { Checkpoint } from '@annals/event-log';
 import {
   type Cell,
   type GenerationSpec,
+  KeptRows,
   lowestCheckpoint,
   type Row,
   type RowKey,
   StoreLostError,
 } from '@annals/projection';
 import { keyBytes, toBound } from './cells.ts';
+import { TableMarks } from './changed-tables.ts';
 import type { CassandraConnection, DriverRow } from './connection.ts';
 import { mayPass } from './errors.ts';
 import { mapBounded } from './in-flight.ts';
+import { KeptReads } from './kept-reads.ts';
 import { limits } from './limits.ts';
 import { type Marker, readableMarker, readMarker, tableNamesOf } from './marker.ts';
 import { quoted } from './names.ts';
@@ -34,6 +37,11 @@ export interface Read<T> {
 export interface CassandraReads {
   /** Rows by key, in their order. */
   load(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>;
+  /**
+   * The same for rows of a table that changes seldom: those that this reader has in memory, and that no batch has changed
+   * since as the look that ends the read tells, are not asked for.
+   */
+  loadKept(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>;
   /** The counts of one group of a ranked table. */
   ranks(table: string, group: readonly Cell[]): RankReads;
   /** The rows of one group in an order of a table, by the name of its index. */
@@ -85,6 +93,10 @@ export class GenerationReader implements CassandraReader {
   readonly #workers: WorkerRows;
   /** How far the workers were when somebody last looked. */
   #seen: readonly Applied[] | undefined;
+  /** What was read where two looks said the same; forgotten where the store went back. */
+  #kept = new KeptRows(limits.keptRowsMax);
+  /** Whether what one look says is so for the next: where less than a quorum answers, it may be of before. */
+  readonly #mayKeep: boolean;
 
   constructor(connection: CassandraConnection, marker: Marker) {
     this.spec = marker.spec;
@@ -95,12 +107,14 @@ export class GenerationReader implements CassandraReader {
     );
     this.#tables = new Map(tables.map((rows) => [rows.table.name, rows]));
     this.#workers = new WorkerRows(connection, marker);
+    this.#mayKeep = !['one', 'local-one'].includes(connection.place.consistency);
   }
 
   /**
    * What is read lies between two looks at how far the workers are. Rows of a batch are written only after
    * `started` says so: where the second look finds no batch started after the first, none came between. The
-   * first look may be any former one.
+   * first look may be any former one. Rows that were in memory count when the second look says that no batch since has
+   * begun to change their table; else all is read again, once more than `readsMax` and without them if it comes to that.
    */
   async read<T>(
     run: (reads: CassandraReads) => Promise<T>,
@@ -109,14 +123,17 @@ export class GenerationReader implements CassandraReader {
     return this.#guarded(async () => {
       let before = this.#seen ?? (await this.#look());
       for (let attempt = 1; ; attempt += 1) {
-        const reads = new Reads(this.#connection, this.#tables, this.spec.workers);
+        const mayUse = this.#mayKeep && attempt <= readsMax;
+        const kept = new KeptReads(this.#kept, new TableMarks(before), { mayUse });
+        const reads = new Reads(this.#connection, this.#tables, kept, this.spec.workers);
         const value = await run(reads);
         const after = await this.#look();
+        const wereKeptRight = kept.settle(new TableMarks(after));
         const quiet = after.every(({ started, seq }, n) => {
           const first = before[n]?.seq;
           return seq === first && started <= first;
         });
-        if (quiet || attempt >= readsMax) {
+        if (wereKeptRight && (quiet || attempt >= readsMax)) {
           const exact = quiet && reads.exact;
           return { value, checkpoint: this.#lowest(before), exact };
         }
@@ -130,8 +147,16 @@ export class GenerationReader implements CassandraReader {
   }
 
   async #look(): Promise<readonly Applied[]> {
-    this.#seen = await this.#workers.applied();
-    return this.#seen;
+    const earlier = this.#seen;
+    const seen = await this.#workers.applied();
+    // A restore brings back batches of before, and with them marks that were told of what it took away.
+    const wentBack = seen.some(({ seq, started }, n) => {
+      const last = earlier?.[n];
+      return last !== undefined && (seq < last.seq || started < last.started);
+    });
+    if (wentBack) this.#kept = new KeptRows(limits.keptRowsMax);
+    this.#seen = seen;
+    return seen;
   }
 
   #lowest(applied: readonly Applied[]): Checkpoint {
@@ -193,15 +218,18 @@ class Reads implements CassandraReads {
   exact = true;
   readonly #connection: CassandraConnection;
   readonly #tables: ReadonlyMap<string, TableRows>;
+  readonly #kept: KeptReads;
   readonly #workers: number;
 
   constructor(
     connection: CassandraConnection,
     tables: ReadonlyMap<string, TableRows>,
+    kept: KeptReads,
     workers: number,
   ) {
     this.#connection = connection;
     this.#tables = tables;
+    this.#kept = kept;
     this.#workers = workers;
   }
 
@@ -218,6 +246,19 @@ class Reads implements CassandraReads {
     return keys.map(
       ({ table, key }) => found.get(table)?.get(keyBytes(key).toString('latin1'))?.row,
     );
+  }
+
+  async loadKept(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]> {
+    const names = keys.map(({ key }) => keyBytes(key).toString('latin1'));
+    const held = keys.map(({ table }, n) => this.#kept.get(table, names[n] as string));
+    const missing = [...keys.keys()].filter((n) => !held[n]);
+    const loaded = await this.load(missing.map((n) => keys[n] as RowKey));
+    const rows = held.map((one) => one?.row);
+    for (const [at, n] of missing.entries()) {
+      rows[n] = loaded[at];
+      this.#kept.loaded((keys[n] as RowKey).table, names[n] as string, loaded[at]);
+    }
+    return rows;
   }
 
   ranks(table: string, group: readonly Cell[]): RankReads {

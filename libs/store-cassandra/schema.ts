@@ -50,6 +50,8 @@ export const projectionSchema: SchemaPart = {
     { columns: [{ table: 'annals_applied', column: 'started bigint' }] },
     // Whose the keyspace is: written once, by compare-and-set.
     { tables: ['annals_site (id int, site text, PRIMARY KEY ((id)))'] },
+    // Which batch changed each table last, said with `started`: a reader knows by it whether rows that it keeps are right.
+    { columns: [{ table: 'annals_applied', column: 'changed text' }] },
   ],
 };
 

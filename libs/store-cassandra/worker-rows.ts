@@ -1,5 +1,6 @@
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '@annals/event-log';
 import { type ShareProgress, StoreLostError } from '@annals/projection';
+import { type ChangedTables, encodeChanged, type SaidOfBatches } from './changed-tables.ts';
 import type { CassandraConnection, DriverRow } from './connection.ts';
 import { storeError } from './errors.ts';
 import { limits } from './limits.ts';
@@ -37,11 +38,7 @@ export interface WorkerState {
 }
 
 /** Up to where the rows of a worker are written. */
-export interface Applied extends ShareProgress {
-  readonly seq: number;
-  /** The last batch that rows may have been written of: `seq`, or one later. */
-  readonly started: number;
-}
+export interface Applied extends ShareProgress, SaidOfBatches {}
 
 export interface Decision {
   readonly to: Checkpoint;
@@ -173,31 +170,33 @@ export class WorkerRows {
   /** Of all workers, in their order. Throws StoreLostError when one is missing. */
   async applied(): Promise<readonly Applied[]> {
     const rows = await this.#connection.execute(
-      `SELECT worker, seq, checkpoint, tail, started FROM ${this.#connection.keyspace}.annals_applied WHERE instance = ?`,
+      `SELECT worker, seq, checkpoint, tail, started, changed FROM ${this.#connection.keyspace}.annals_applied WHERE instance = ?`,
       [this.#marker.instance],
     );
     if (rows.length !== this.#marker.spec.workers) throw this.lost();
-    return rows.map(({ seq, checkpoint, tail, started }) => ({
+    return rows.map(({ seq, checkpoint, tail, started, changed }) => ({
       seq: Number(seq),
       started: Number(started ?? 0),
+      changed: typeof changed === 'string' ? changed : undefined,
       checkpoint: storedCheckpoint(checkpoint),
       tail: storedTail(tail),
     }));
   }
 
-  /** Says that rows of a batch will be written: before the first of them. */
-  async setStarted(worker: number, seq: number): Promise<void> {
+  /** Says that rows of a batch will be written, and of which tables: before the first of them. */
+  async setStarted(worker: number, changed: ChangedTables): Promise<void> {
+    const seq = BigInt(changed.seq);
     await this.#connection.execute(
-      `UPDATE ${this.#connection.keyspace}.annals_applied USING TIMESTAMP ? SET started = ?
+      `UPDATE ${this.#connection.keyspace}.annals_applied USING TIMESTAMP ? SET started = ?, changed = ?
        WHERE instance = ? AND worker = ?`,
-      [BigInt(seq), BigInt(seq), this.#marker.instance, worker],
+      [seq, seq, encodeChanged(changed), this.#marker.instance, worker],
     );
   }
 
   /** Says that all rows up to a batch are written: after them. */
   async setApplied(
     worker: number,
-    { seq, checkpoint, tail }: Omit<Applied, 'started'>,
+    { seq, checkpoint, tail }: Omit<Applied, 'started' | 'changed'>,
   ): Promise<void> {
     await this.#connection.execute(
       `UPDATE ${this.#connection.keyspace}.annals_applied USING TIMESTAMP ? SET seq = ?, checkpoint = ?, tail = ?

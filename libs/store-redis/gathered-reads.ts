@@ -1,6 +1,6 @@
 import type { Reply } from './connection.ts';
 import { RedisStoreError } from './errors.ts';
-import type { KeptRows } from './kept-rows.ts';
+import { type KeptTables, placeOf } from './kept-tables.ts';
 import { limits } from './limits.ts';
 import type { ShardNames } from './names.ts';
 import { KeyList, ListWriter } from './piece-writer.ts';
@@ -45,12 +45,12 @@ interface Part {
  */
 export class GatheredReads {
   readonly #shards: Shards;
-  readonly #kept: KeptRows;
+  readonly #kept: KeptTables;
   #waiting: Part[] = [];
   /** What each shard said last: it seldom says anything else. */
   readonly #said = new Map<string, { readonly text: string; readonly stamp: ShardStamp }>();
 
-  constructor(shards: Shards, kept: KeptRows) {
+  constructor(shards: Shards, kept: KeptTables) {
     this.#shards = shards;
     this.#kept = kept;
   }
@@ -131,7 +131,8 @@ export class GatheredReads {
         ? held.stamp
         : this.#read(this.#shards.names.indexOf(names), text, tables);
     if (stamp !== held?.stamp) this.#said.set(name, { text, stamp });
-    for (const [table, mark] of stamp.marks) this.#kept.marked(stamp.shard, table, mark);
+    for (const [table, mark] of stamp.marks)
+      this.#kept.rows.marked(placeOf(stamp.shard, table), mark);
     return stamp;
   }
 

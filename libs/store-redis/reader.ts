@@ -1,7 +1,7 @@
 import type { Checkpoint } from '@annals/event-log';
 import type { Cell, GenerationSpec, Row, RowKey } from '@annals/projection';
 import { GatheredReads } from './gathered-reads.ts';
-import { KeptRows } from './kept-rows.ts';
+import { KeptTables } from './kept-tables.ts';
 import { limits } from './limits.ts';
 import type { OrderReads } from './order-reads.ts';
 import { areEqual, lowestOf, type Shards, type WorkerStamp } from './shards.ts';
@@ -45,7 +45,7 @@ export interface RedisReads {
 }
 
 export function redisReader(shards: Shards): RedisReader {
-  const kept = new KeptRows(shards.names.length);
+  const kept = new KeptTables(shards.names.length);
   const gathered = new GatheredReads(shards, kept);
   const checkpointOf = rememberedCheckpoint(shards.spec);
   return {

@@ -2,7 +2,7 @@ import type { Cell, Row, RowKey } from '@annals/projection';
 import type { Borders } from './borders.ts';
 import type { Reply } from './connection.ts';
 import type { GatheredReads, ShardStamp, StampTaker, WritePart } from './gathered-reads.ts';
-import type { KeptRows } from './kept-rows.ts';
+import { type KeptTables, placeOf } from './kept-tables.ts';
 import { limits } from './limits.ts';
 import { rowsBy, type WantedFields } from './load.ts';
 import type { ShardNames } from './names.ts';
@@ -20,7 +20,7 @@ export class StampedReads implements StampTaker {
   readonly shards: Shards;
   readonly stamps: (readonly WorkerStamp[])[] = [];
   readonly #gathered: GatheredReads;
-  readonly #kept: KeptRows;
+  readonly #kept: KeptTables;
   /** Marks of the tables by shard and table; undefined where two answers differed. */
   readonly #marks = new Map<string, string | undefined>();
   /** Marks that were taken to be what they were last, by shard and table, until the shard says so. */
@@ -35,7 +35,7 @@ export class StampedReads implements StampTaker {
   constructor(
     shards: Shards,
     gathered: GatheredReads,
-    kept: KeptRows,
+    kept: KeptTables,
     { assumesMarks }: { readonly assumesMarks: boolean },
   ) {
     this.#assumesMarks = assumesMarks;
@@ -83,34 +83,32 @@ export class StampedReads implements StampTaker {
 
   async loadKept(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]> {
     const rows = new Array<Row | undefined>(keys.length).fill(undefined);
-    const missing: { readonly at: number; readonly key: RowKey; readonly place: KeptPlace }[] = [];
+    const missing: MissingRow[] = [];
     for (const [at, key] of keys.entries()) {
       const { shard, layout, bucket, field } = this.shards.place(key);
       this.#kept.add(layout.number);
-      const place = { shard, table: layout.number, name: `${bucket} ${field}` };
-      const mark = this.#markOf(shard, place.table);
-      const held =
-        mark === undefined ? undefined : this.#kept.get(shard, place.table, mark, place.name);
+      const place = placeOf(shard, layout.number);
+      const name = `${bucket} ${field}`;
+      const mark = this.#markOf(place);
+      const held = mark === undefined ? undefined : this.#kept.rows.get(place, mark, name);
       if (held) rows[at] = held.row;
-      else missing.push({ at, key, place });
+      else missing.push({ at, key, place, name });
     }
     if (missing.length === 0) return rows;
     const loaded = await this.load(missing.map(({ key }) => key));
-    for (const [n, { at, place }] of missing.entries()) {
+    for (const [n, { at, place, name }] of missing.entries()) {
       rows[at] = loaded[n];
-      const { shard, table, name } = place;
-      const mark = this.#marks.get(`${shard} ${table}`);
-      if (mark !== undefined) this.#kept.put(shard, table, mark, name, loaded[n]);
+      const mark = this.#marks.get(place);
+      if (mark !== undefined) this.#kept.rows.put(place, mark, name, loaded[n]);
     }
     return rows;
   }
 
-  #markOf(shard: number, table: number): string | undefined {
-    const name = `${shard} ${table}`;
-    const mark = this.#marks.get(name);
-    if (mark !== undefined || !this.#assumesMarks || this.#marks.has(name)) return mark;
-    const last = this.#kept.markOf(shard, table);
-    if (last !== undefined) this.#assumed.set(name, last);
+  #markOf(place: string): string | undefined {
+    const mark = this.#marks.get(place);
+    if (mark !== undefined || !this.#assumesMarks || this.#marks.has(place)) return mark;
+    const last = this.#kept.rows.markOf(place);
+    if (last !== undefined) this.#assumed.set(place, last);
     return last;
   }
 
@@ -153,12 +151,12 @@ export class StampedReads implements StampTaker {
     this.stamps.push(workers);
     this.#met.add(borders);
     for (const [table, mark] of marks) {
-      const name = `${shard} ${table}`;
-      const assumed = this.#assumed.get(name);
+      const place = placeOf(shard, table);
+      const assumed = this.#assumed.get(place);
       if (assumed !== undefined && assumed !== mark) this.#wasMistaken = true;
-      this.#assumed.delete(name);
-      const isOther = this.#marks.has(name) && this.#marks.get(name) !== mark;
-      this.#marks.set(name, isOther ? undefined : mark);
+      this.#assumed.delete(place);
+      const isOther = this.#marks.has(place) && this.#marks.get(place) !== mark;
+      this.#marks.set(place, isOther ? undefined : mark);
     }
   }
 }
@@ -166,8 +164,10 @@ export class StampedReads implements StampTaker {
 /** No version of borders is called so. */
 const bordersMoving = 'moving';
 
-interface KeptPlace {
-  readonly shard: number;
-  readonly table: number;
+/** A row that is not kept, with where it would be. */
+interface MissingRow {
+  readonly at: number;
+  readonly key: RowKey;
+  readonly place: string;
   readonly name: string;
 }

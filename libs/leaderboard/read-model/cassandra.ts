@@ -50,7 +50,7 @@ export interface LiveCassandraGeneration {
  * The read model where boards outgrow memory: the partitions of the order `standing`, sorted by Cassandra, are
  * scattered by player and gathered for each page, and ranks come from the store's tree of counts: six rows
  * for a rank, whatever the number of players. An answer takes three round trips or four; where batches came between
- * them, it is read again. Names are asked for each time: no look tells whether they have changed (decision 057).
+ * them, it is read again. Names come from memory as long as no batch changes any (decision 058).
  */
 export function cassandraLeaderboardReadModel(live: LiveCassandraGeneration): LeaderboardReadModel {
   return {

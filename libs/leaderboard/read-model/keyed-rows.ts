@@ -17,6 +17,8 @@ import type {
 export interface KeyedReads {
   /** Rows by key, in their order. */
   load(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>;
+  /** The same, from memory where nothing in their table was changed since they were read. */
+  loadKept(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>;
 }
 
 export interface Named {
@@ -33,13 +35,13 @@ export function scoreKey(
   return { table: 'scores', key: [board, period, userId] };
 }
 
-/** Names and pictures of all players of an answer, in one round trip. */
+/** Names and pictures of all players of an answer, in one round trip at most. */
 export async function namesOf(
-  reads: KeyedReads,
+  reads: Pick<KeyedReads, 'loadKept'>,
   rows: readonly { readonly user_id?: Cell }[],
 ): Promise<Named[]> {
   const keys = rows.map(({ user_id }) => ({ table: 'players', key: [user_id as Cell] }));
-  const players = keys.length > 0 ? await reads.load(keys) : [];
+  const players = keys.length > 0 ? await reads.loadKept(keys) : [];
   return rows.map((_, n) => (players[n] as unknown as Named | undefined) ?? unnamed);
 }
 

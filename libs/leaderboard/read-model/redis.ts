@@ -5,7 +5,6 @@ import type { Ties } from '../input.ts';
 import {
   entries,
   history,
-  type KeyedReads,
   namesOf,
   player,
   ranked,
@@ -78,11 +77,6 @@ function orderOf(reads: RedisReads, { board, period }: BoardPeriod): OrderReads 
   return reads.order('scores', 'standing', [board, period]);
 }
 
-/** Names seldom change: those in memory that are still right cost no round trip. */
-function kept(reads: RedisReads): KeyedReads {
-  return { load: (keys) => reads.loadKept(keys) };
-}
-
 /** 1 + the players, or the different scores, that are better than each of these. */
 async function ranksOf(
   order: OrderReads,
@@ -101,7 +95,7 @@ async function top(reads: RedisReads, query: TopQuery): Promise<Top> {
   const [first] = rows;
   if (!first) return { rows: [], players };
   const [names, [firstRank = 1]] = await Promise.all([
-    namesOf(kept(reads), rows),
+    namesOf(reads, rows),
     offset === 0 ? [1] : ranksOf(board, [first.standing as number], ties),
   ]);
   const ranking = { order, ties, firstRank, firstPlace: offset + 1 };
@@ -114,7 +108,7 @@ async function standing(reads: RedisReads, query: StandingQuery): Promise<Standi
   // One row more above tells whether the first that is shown is tied with what is before it.
   const [at, [ownName]] = await Promise.all([
     board.standing(scoreKey(query, userId).key, around === 0 ? 0 : around + 1, around),
-    namesOf(kept(reads), [{ user_id: userId }]),
+    namesOf(reads, [{ user_id: userId }]),
   ]);
   if (at.row === undefined) {
     return { row: undefined, above: [], below: [], players: at.total };
@@ -125,7 +119,7 @@ async function standing(reads: RedisReads, query: StandingQuery): Promise<Standi
   const shown = { first: above[0], before: at.above[hidden - 1], place: at.place - above.length };
   const self = { standing: at.row.standing as number, rank: value.before + 1 };
   const [names, [rank = 1, aboveRank = rank]] = await Promise.all([
-    namesOf(kept(reads), [...above, ...below]),
+    namesOf(reads, [...above, ...below]),
     ranksAround(board, self, shown, ties),
   ]);
   const better = above.filter((row) => row.standing !== self.standing).length;
@@ -185,7 +179,7 @@ async function ranks(reads: RedisReads, query: RanksQuery): Promise<Ranks> {
   const friends = await scoresOf(reads, query, userIds);
   const standings = friends.map((row) => row.standing as number);
   const [names, counted, boardRanks] = await Promise.all([
-    namesOf(kept(reads), friends),
+    namesOf(reads, friends),
     board.counts(ties === 'dense' ? [] : standings),
     ties === 'dense' ? ranksOf(board, standings, ties) : [],
   ]);
