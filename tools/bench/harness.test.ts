@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { alternate, type BenchCase, median, quantile, ratePerSecond, scales } from './harness.ts';
-import { markdownReport, textReport } from './report.ts';
+import { machine, markdownReport, textReport } from './report.ts';
 import { runCases } from './run-cases.ts';
 
 test('median and quantiles are the nearest rank', () => {
@@ -59,8 +59,7 @@ const missed = {
   met: false,
 } as const;
 const at = new Date('2026-11-24T00:00:00Z');
-const row =
-  '| append | 1,235 events/s | raw: 2 events/s | 0.50 | ≥ 0.7 | **no** |  | 2026-11-24 00:00 |';
+const row = `| append | 1,235 events/s | raw: 2 events/s | 0.50 | ≥ 0.7 | **no** |  | 2026-11-24 00:00, ${machine()} |`;
 
 test('the report says what was missed', () => {
   expect(markdownReport([missed], { at, scale: 'full' })).toContain(row);

@@ -13,8 +13,8 @@ const columns = [
 ] as const;
 
 /**
- * The results as a Markdown page: machine, and one table. Rows of `earlier`, an older page, stay where
- * nothing of the same work was measured now; each row says when it was.
+ * The results as a Markdown page with one table. Rows of `earlier`, an older page, stay where nothing of the same work
+ * was measured now; each row says when it was, and on what.
  */
 export function markdownReport(
   comparisons: readonly Comparison[],
@@ -28,9 +28,9 @@ export function markdownReport(
   return [
     '# Measured',
     '',
-    `On ${machine()}. Made by \`npm run bench\` (scale: ${options.scale}).`,
-    'The machine is shared and noisy: a ratio is the median over rounds in which both sides run in turn;',
-    'figures of different rows were measured at different times and say nothing of each other.',
+    `Made by \`npm run bench\` (scale: ${options.scale}).`,
+    'Machines are shared and noisy: a ratio is the median over rounds in which both sides run in turn;',
+    'figures of different rows were measured at different times, on different machines, and say nothing of each other.',
     '',
     line(columns),
     `|${'---|'.repeat(columns.length)}`,
@@ -78,7 +78,7 @@ function cellsOf(c: Comparison, at: Date): readonly string[] {
     c.reach,
     c.met === undefined ? '' : c.met ? 'yes' : '**no**',
     c.remark ?? '',
-    at.toISOString().slice(0, 16).replace('T', ' '),
+    `${at.toISOString().slice(0, 16).replace('T', ' ')}, ${machine()}`,
   ].map(asCell);
 }
 
