@@ -21,17 +21,16 @@ import { BatchWriter, batchOf } from './batch-writer.ts';
 import { BeforeImages } from './before-images.ts';
 import { CassandraSnapshot } from './cassandra-snapshot.ts';
 import { checkKey, keyBytes } from './cells.ts';
-import { type ChangedTables, changedBy, decodeChanged } from './changed-tables.ts';
 import type { CassandraConnection } from './connection.ts';
+import { DecidedBatches } from './decided-batches.ts';
 import { storeError } from './errors.ts';
 import { contentOf, Journals } from './journal.ts';
 import { limits } from './limits.ts';
 import { allTablesOf, type Marker, readMarker, tableNamesOf } from './marker.ts';
 import { makeOrders } from './order-making.ts';
 import { type HeldRows, RankKeeper } from './rank-keeper.ts';
-import { waited } from './schema.ts';
 import { TableRows } from './table-rows.ts';
-import { type Applied, WorkerRows, type WorkerState } from './worker-rows.ts';
+import { WorkerRows, type WorkerState } from './worker-rows.ts';
 
 /**
  * Has every node leave no bytes of cells that were replaced or deleted in these tables (each with its
@@ -58,14 +57,11 @@ export class CassandraGeneration implements GenerationStore {
   readonly #journals: Journals;
   readonly #before: BeforeImages;
   readonly #writer: BatchWriter;
+  readonly #decided: DecidedBatches;
   /** Of each worker. */
   readonly #ranks: readonly RankKeeper[];
   /** The rows of workers as last seen: right until a compare-and-set says otherwise. */
   readonly #seen = new Map<number, WorkerState>();
-  /** The last batch of each worker whose rows are known to be written. */
-  readonly #applied = new Map<number, number>();
-  /** What was said last of the tables that each worker changed. */
-  readonly #changed = new Map<number, ChangedTables>();
   /** One batch of a worker after the other. */
   readonly #turns = new Map<number, Promise<unknown>>();
   readonly #busy = new Set<number>();
@@ -97,6 +93,16 @@ export class CassandraGeneration implements GenerationStore {
       workers: this.spec.workers,
       now: () => this.#clock.now(),
     });
+    this.#decided = new DecidedBatches({
+      ...{
+        spec: this.spec,
+        workers: this.#workers,
+        journals: this.#journals,
+        writer: this.#writer,
+      },
+      tables: [...this.#tables.values()],
+      mustBeDecided: (worker, seq) => this.#mustBeDecided(worker, seq),
+    });
     this.#ranks = this.#workerNumbers().map((worker) => new RankKeeper(this.#tables, worker));
   }
 
@@ -116,7 +122,7 @@ export class CassandraGeneration implements GenerationStore {
         const renewed = { ...state, ...lease };
         this.#seen.set(worker, renewed);
         // Who renews in the midst of a batch of his own will write its rows himself.
-        if (!this.#busy.has(worker)) await this.#settle(worker, renewed);
+        if (!this.#busy.has(worker)) await this.#decided.settle(worker, renewed);
         const { checkpoint, tail, seq: batches } = state;
         return { kind: 'acquired', epoch, checkpoint, tail, batches };
       }
@@ -193,18 +199,18 @@ export class CassandraGeneration implements GenerationStore {
         continue;
       }
       if (verdict) {
-        if (verdict.kind === 'already-applied') await this.#settle(worker, state);
+        if (verdict.kind === 'already-applied') await this.#decided.settle(worker, state);
         if (prepared) await this.#journals.remove(prepared.journal);
         return verdict;
       }
-      await this.#settle(worker, state);
+      await this.#decided.settle(worker, state);
       prepared ??= await this.#prepare(batch);
       const { journal, changes, held } = prepared;
       if (await this.#decide(worker, state, { to, tail, journal })) {
         const decided = { ...state, seq: state.seq + 1, checkpoint: { ...to }, tail, journal };
         this.#seen.set(worker, decided);
         this.#ranks[worker]?.kept(decided.seq);
-        await this.#writeDecided(worker, decided, changes, held);
+        await this.#decided.write(worker, decided, changes, held);
         return { kind: 'applied' };
       }
       state = undefined;
@@ -242,67 +248,6 @@ export class CassandraGeneration implements GenerationStore {
     }
   }
 
-  async #writeDecided(
-    worker: number,
-    state: WorkerState,
-    changes: Batch['changes'],
-    held?: HeldRows,
-  ): Promise<void> {
-    const { seq, checkpoint, tail, journal } = state;
-    await this.#workers.setStarted(worker, await this.#changedBy(worker, state, changes));
-    await this.#writer.write({ worker, seq, changes, heeds: state, held });
-    await this.#workers.setApplied(worker, { seq, checkpoint, tail });
-    this.#applied.set(worker, seq);
-    await this.#journals.remove(journal);
-  }
-
-  async #changedBy(
-    worker: number,
-    state: WorkerState,
-    changes: Batch['changes'],
-  ): Promise<ChangedTables> {
-    if (state.seq > 1 && !this.#changed.has(worker)) await this.#look(worker);
-    const tables = allTablesOf(this.#marker);
-    const changed = changedBy(this.#changed.get(worker), { ...state, changes }, tables);
-    this.#changed.set(worker, changed);
-    return changed;
-  }
-
-  /** Sees to it that the rows of the batch decided last are written. */
-  async #settle(worker: number, state: WorkerState): Promise<void> {
-    if (await this.#isSettled(worker, state.seq)) return;
-    const changes = await this.#journals.read(state.journal);
-    if (changes) return this.#writeDecided(worker, state, changes);
-    // Somebody else finished it meanwhile; else what it changed is known to nobody.
-    if (await this.#isSettled(worker, state.seq)) return;
-    const { projection, generation } = this.spec;
-    throw new StoreLostError(
-      `${projection} g${generation}: the journal of batch ${state.seq} of worker ${worker} is gone`,
-    );
-  }
-
-  async #isSettled(worker: number, seq: number): Promise<boolean> {
-    if ((this.#applied.get(worker) ?? -1) >= seq) return true;
-    const { seq: applied, started } = await this.#look(worker);
-    if (started > seq) await this.#mustBeDecided(worker, started);
-    return applied >= seq;
-  }
-
-  /** How far the rows of a worker are written, and which tables its batches changed. */
-  async #look(worker: number): Promise<Applied> {
-    const applied = (await this.#workers.applied())[worker] as Applied;
-    const said = decodeChanged(applied.changed);
-    this.#applied.set(worker, applied.seq);
-    if (said) this.#changed.set(worker, said);
-    return applied;
-  }
-
-  /** Its own writer may be at it: he is given some time. */
-  async #settlePatiently(worker: number, state: WorkerState): Promise<void> {
-    if (await waited(() => this.#isSettled(worker, state.seq))) return;
-    await this.#settle(worker, state);
-  }
-
   async finishBuilding(): Promise<void> {
     const ordered = [...this.#tables.values()].filter(({ orders }) => orders.length > 0);
     await this.#guarded(async () => {
@@ -316,7 +261,8 @@ export class CassandraGeneration implements GenerationStore {
       );
       this.#seen.clear();
       if (before.every(({ deriving }) => deriving === 'made')) return;
-      for (const worker of workers) await this.#settlePatiently(worker, await this.#read(worker));
+      for (const worker of workers)
+        await this.#decided.settlePatiently(worker, await this.#read(worker));
       for (const table of ordered) await makeOrders(this.#connection, table);
       for (const worker of workers) {
         await this.#workers.setControl(worker, () => ({ deriving: 'made' }));
@@ -361,7 +307,8 @@ export class CassandraGeneration implements GenerationStore {
       return { snapshots: { ...Object.fromEntries(open), [id]: { seq, at, until } } };
     });
     return this.#guarded(async () => {
-      for (const [worker, state] of states.entries()) await this.#settlePatiently(worker, state);
+      for (const [worker, state] of states.entries())
+        await this.#decided.settlePatiently(worker, state);
       const shown = states.map(
         ({ seq, checkpoint, snapshots }) => snapshots[id] ?? { seq, at: checkpoint },
       );
@@ -397,7 +344,7 @@ export class CassandraGeneration implements GenerationStore {
     return this.#guarded(async () => {
       for (const worker of this.#workerNumbers()) {
         const state = await this.#read(worker);
-        await this.#settlePatiently(worker, state);
+        await this.#decided.settlePatiently(worker, state);
         if (state.journal !== null) await this.#workers.forgetJournal(worker, state.seq);
         this.#seen.delete(worker);
       }
@@ -429,9 +376,7 @@ export class CassandraGeneration implements GenerationStore {
   async #read(worker: number): Promise<WorkerState> {
     const state = await this.#workers.read(worker);
     this.#seen.set(worker, state);
-    // The store may have gone back: what was known to be written is asked anew.
-    this.#applied.delete(worker);
-    this.#changed.delete(worker);
+    this.#decided.forget(worker);
     return state;
   }
 
