@@ -16,7 +16,13 @@ import {
   leaderboardRoutes,
   repairCommand,
 } from '@annals/leaderboard-api';
-import { divergedGenerations, type GenerationDirectory, type Projection } from '@annals/projection';
+import {
+  divergedGenerations,
+  type GenerationDirectory,
+  type Projection,
+  type ProjectionState,
+  waitingText,
+} from '@annals/projection';
 import type { Site } from '@annals/projector';
 import {
   answerMsMax,
@@ -77,8 +83,18 @@ export async function openLeaderboard(
     service,
     routes: leaderboardRoutes(service, liveBoards),
     readiness: [
-      readinessOf('leaderboard', reads, repairCommand, clock),
-      ...(archive ? [readinessOf('archive', archive, archiveRepairCommand, clock)] : []),
+      readinessOf('leaderboard', reads, {
+        ...{ repair: repairCommand, clock },
+        state: () => generations.state(leaderboardProjection.name),
+      }),
+      ...(archive
+        ? [
+            readinessOf('archive', archive, {
+              ...{ repair: archiveRepairCommand, clock },
+              state: () => generations.state(leaderboardArchiveProjection.name),
+            }),
+          ]
+        : []),
     ],
     readable: async (msMax) => {
       for (
@@ -167,8 +183,15 @@ function isReplica({ logs, logOf }: Site): boolean {
 function readinessOf(
   name: string,
   reads: LeaderboardReads,
-  repair: string,
-  clock: Clock,
+  {
+    repair,
+    clock,
+    state: generationsOf,
+  }: {
+    readonly repair: string;
+    readonly clock: Clock;
+    readonly state: () => ProjectionState;
+  },
 ): ReadinessCheck {
   const away = 'the store of the read model does not answer';
   return {
@@ -188,7 +211,10 @@ function readinessOf(
         case 'ready':
           return { kind: 'ready' };
         case 'building':
-          return { kind: 'not-ready', detail: 'the read model is filled for the first time' };
+          return {
+            kind: 'not-ready',
+            detail: `the read model is ${waitingText([generationsOf()])}`,
+          };
         case 'away':
           return { kind: 'degraded', detail: away };
         case 'lost':

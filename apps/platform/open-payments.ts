@@ -21,7 +21,7 @@ import {
 } from '@annals/payments/runtime';
 import { Webhooks } from '@annals/payments/webhooks-out';
 import { paymentsRoutes } from '@annals/payments-api';
-import type { GenerationDirectory } from '@annals/projection';
+import { type GenerationDirectory, type ProjectionState, waitingText } from '@annals/projection';
 import {
   type PaymentsReads,
   type PaymentsSettings,
@@ -113,7 +113,9 @@ export async function openPayments(
   const accepted = new AcceptedOrders(log);
   return {
     ...{ routes, reads },
-    readiness: readinessOf(reads),
+    readiness: readinessOf(reads, () =>
+      reads.projections.map(({ name }) => generations.state(name)),
+    ),
     stages: async () =>
       reads.state() === 'ready'
         ? ordersByStage({ log, cipher, read: reads.payments, accepted })
@@ -148,7 +150,10 @@ function cardsOf(
 }
 
 /** A lost read model leaves the writes, so it must not take the process out of its balancer (decision 009). */
-function readinessOf(reads: PaymentsReads): ReadinessCheck {
+function readinessOf(
+  reads: PaymentsReads,
+  states: () => readonly ProjectionState[],
+): ReadinessCheck {
   return {
     name: 'payments',
     check: () => {
@@ -156,7 +161,7 @@ function readinessOf(reads: PaymentsReads): ReadinessCheck {
         case 'ready':
           return { kind: 'ready' };
         case 'building':
-          return { kind: 'not-ready', detail: 'the read models are filled for the first time' };
+          return { kind: 'not-ready', detail: `the read models are ${waitingText(states())}` };
         case 'lost':
           return { kind: 'degraded', detail: 'a read model of payments is lost: annals status' };
       }

@@ -32,6 +32,7 @@ export {
   verdictOf,
 } from './generations/state.ts';
 export { mismatchText, type VersionMismatch } from './generations/version-mismatch.ts';
+export { waitingText } from './generations/waiting-text.ts';
 export { holdMsMax, isHolding } from './holds.ts';
 export { contentIfItStays, type JudgedShare, judgeBatch } from './judge-batch.ts';
 export { KeptRows } from './kept-rows.ts';

@@ -46,6 +46,8 @@ export interface PaymentsReads {
   readonly books: BooksComparison;
   /** What merchants were told. */
   readonly deliveries: DeliveryLog;
+  /** What is read. */
+  readonly projections: readonly Projection[];
   /** `building` while the first generation of one of them is filled. */
   state(): 'ready' | 'building' | 'lost';
   close(): Promise<void>;
@@ -74,6 +76,10 @@ export async function paymentsReads(
   const webhooks = await open(webhooksProjection);
   const all = [ledger, wallets, payments, reconciliation, webhooks];
   return {
+    projections: [
+      ...[ledgerProjection, walletsProjection, paymentsProjection],
+      ...[reconciliationProjection, webhooksProjection],
+    ],
     ledger: readModelOf(ledger, sqliteLedgerReadModel, cassandraLedgerReadModel),
     wallets: readModelOf(wallets, sqliteWalletsReadModel, cassandraWalletsReadModel),
     payments: readModelOf(payments, sqlitePaymentsReadModel, cassandraPaymentsReadModel),

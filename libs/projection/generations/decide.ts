@@ -105,9 +105,14 @@ export function nextGeneration(state: ProjectionState): number {
   return Math.max(0, ...state.generations.keys()) + 1;
 }
 
+/** Whether there is no generation, and none was ever live: the projector makes one by itself. */
+export function hasNone({ generations, promotions }: ProjectionState): boolean {
+  return promotions.length === 0 && [...generations.values()].every(({ dropped }) => dropped);
+}
+
 /** The first generation of a projection is live from the start: there is nothing it could lag behind. */
 export function decideFirst(state: ProjectionState, spec: NewGeneration): Decision {
-  if (state.generations.size > 0) {
+  if (!hasNone(state)) {
     return refused('exists', `${state.projection} has generations already`);
   }
   return events(

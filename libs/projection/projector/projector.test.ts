@@ -39,6 +39,25 @@ describe('a projector', () => {
     await projector.stop();
   });
 
+  test('makes one that is live, too, where all that were made before it were dropped and none was ever live', async () => {
+    const site = new GameSite();
+    await site.score('ann', 3);
+    const operation = site.operation(gameProjection());
+    expect(await site.clock.until(rebuild(operation))).toMatchObject({ kind: 'rebuilt' });
+    const waiting = site.start([gameProjection()]);
+    await site.clock.advance(1_000);
+    // Whoever filled it has yet to say that it is right.
+    expect(waiting.directory.live('game')).toBeUndefined();
+    await waiting.stop();
+    const dropped = await site.clock.until(drop({ ...operation, generation: 1 }));
+    expect(dropped).toMatchObject({ kind: 'dropped' });
+    const projector = site.start([gameProjection()]);
+    await site.clock.advance(1_000);
+    expect(projector.directory.live('game')?.generation).toBe(2);
+    expect((await site.rows(2)).totals).toEqual(['{"player":"ann","points":3,"games":1}']);
+    await projector.stop();
+  });
+
   test('moves its checkpoint on past events it does not follow, at most once a second', async () => {
     const site = new GameSite();
     const projector = site.start([gameProjection()]);

@@ -1,7 +1,7 @@
 import type { Clock, SubjectCipher } from '@annals/core';
 import type { EventLog } from '@annals/event-log';
 import { decideAndAppend, readControl } from '../generations/control-stream.ts';
-import { decideFirst, nextGeneration } from '../generations/decide.ts';
+import { decideFirst, hasNone, nextGeneration } from '../generations/decide.ts';
 import type { GenerationDirectory } from '../generations/directory.ts';
 import { finishBuilding, makeGeneration } from '../generations/make-generation.ts';
 import {
@@ -138,7 +138,7 @@ class ProjectionRun {
     while (!signal.aborted) {
       try {
         const { state } = await readControl(log, name);
-        if (state.generations.size > 0) return;
+        if (!hasNone(state)) return;
         const workers = workersOfFirst?.(this.#projection) ?? 1;
         const { generation, id } = await makeGeneration(maker, nextGeneration(state), workers);
         // Where the log has events, readers wait until the first fill has caught up: see ShareSession.

@@ -61,7 +61,10 @@ async function untilReady(child: ChildProcess, said: () => string): Promise<numb
     const url = `http://127.0.0.1:${port}/readyz`;
     const ready = port > 0 && (await fetch(url).then(isOk, () => false));
     if (ready) return port;
-    if (performance.now() > deadline) throw new Error(`the service is not ready: ${said()}`);
+    if (performance.now() > deadline) {
+      const why = await fetch(url).then((response) => response.text(), String);
+      throw new Error(`the service is not ready: ${why}; ${said()}`);
+    }
     await delay(pollMs);
   }
 }
