@@ -157,7 +157,9 @@ export class FollowedTopic {
   /** Follows the topic from where the replica is, and resolves when it has come to `ends`. */
   async #follow(ends: readonly PartitionEnd[]): Promise<void> {
     const { startFollower, bodies, onReport } = this.#options;
-    const task = { ...withEnds(this.#options.task, ends), isAgain: this.#follower !== undefined };
+    const isAgain = this.#follower !== undefined;
+    const task = { ...withEnds(this.#options.task, ends), isAgain };
+    const told = new Map(ends);
     const events = {
       onJudged: (batches: readonly JudgedBatch[], committed: boolean) =>
         this.#judged(batches, committed ? task.served : []),
@@ -170,6 +172,10 @@ export class FollowedTopic {
     this.#follower = new FollowerClient(task, events, startFollower);
     for (const { partition, found, progress } of await this.#follower.opened()) {
       this.#progress.set(partition, progress);
+      // What became of those records nobody was told, and it is not told again.
+      if (isAgain && progress.nextOffset > (told.get(partition) ?? 0)) {
+        this.#options.onStalled(new Error(`the replica of partition ${partition} was ahead`));
+      }
       if (found !== 'damaged') continue;
       const message = `the replica of partition ${partition} was damaged: it is made anew`;
       onReport({ level: 'warn', message, fields: {} });

@@ -5,9 +5,11 @@ import { openReplica } from '@annals/event-log-sqlite/replica';
 import { expect, onTestFinished, test } from 'vitest';
 import type { KafkaEventLog } from './index.ts';
 import { kafkaEventLogOn } from './kafka-event-log.ts';
+import { PartitionFollower } from './partition-follower.ts';
 import { encodeFormat1 } from './record-format-1.ts';
+import { recordFormats } from './record-formats.ts';
 import { freshFolder } from './testing/fresh-follower.ts';
-import { freshAppendId, unwitnessed } from './testing/sample-records.ts';
+import { freshAppendId, instance, unwitnessed } from './testing/sample-records.ts';
 import { fullDisk, TopicInMemory } from './testing/topic-in-memory.ts';
 
 const any = { expected: 'any' } as const;
@@ -134,6 +136,31 @@ test.each([
   },
   60_000,
 );
+
+test('an append that the replica holds, and whose verdict was never told, is unknown, and not refused later', async () => {
+  const { topic, folder, log } = await openLog();
+  await fill(log, 3);
+  topic.holdsBack = true;
+  const known = topic.records.length;
+  const underWay = log.append('sample-1', [sampleEvent()], any);
+  while (topic.records.length === known) await sleep(1);
+  topic.killThread();
+  // As a thread leaves it that has committed this partition, failed in another one, and never told.
+  const { replica } = openReplica(folder, 0);
+  const followed = { topic: 'cluster/topic', partition: 0, partitions: 1 };
+  const follower = new PartitionFollower({
+    replica,
+    ...followed,
+    formats: recordFormats,
+    instance,
+  });
+  follower.apply(topic.records.slice(follower.feedFrom));
+  replica.close();
+  topic.holdsBack = false;
+  expect(await underWay).toMatchObject({ kind: 'unknown' });
+  await served(log);
+  expect(await eventsIn(log)).toBe(4);
+}, 20_000);
 
 test('a topic that is not what it was ends it for good, and is told once', async () => {
   const { topic, log, failures } = await openLog();
