@@ -94,12 +94,10 @@ export class CassandraGeneration implements GenerationStore {
       now: () => this.#clock.now(),
     });
     this.#decided = new DecidedBatches({
-      ...{
-        spec: this.spec,
-        workers: this.#workers,
-        journals: this.#journals,
-        writer: this.#writer,
-      },
+      spec: this.spec,
+      workers: this.#workers,
+      journals: this.#journals,
+      writer: this.#writer,
       tables: [...this.#tables.values()],
       mustBeDecided: (worker, seq) => this.#mustBeDecided(worker, seq),
     });

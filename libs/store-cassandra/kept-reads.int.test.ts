@@ -239,4 +239,28 @@ await describeOn('cassandra', 'Rows that a reader on Cassandra keeps', (engine) 
     await restore();
     expect(await read()).toMatchObject({ names: ['Ann', undefined, undefined] });
   });
+
+  test('are not those of a store that went back to where their batch was being written', async () => {
+    const { commit, read } = await site();
+    const connection = await keyspace.connection();
+    const applied = `${connection.keyspace}.annals_applied`;
+    await commit(put('players', 'ann', 'Ann'));
+    await commit(put('players', 'ann', 'Anna'));
+    await read();
+    expect((await read()).asked).toBe(0);
+    // The very same batch, with the same mark, and said to be begun only.
+    const rows = await connection.execute(`SELECT * FROM ${applied}`);
+    await connection.schema(`TRUNCATE ${applied}`);
+    for (const { instance, worker, started, changed, checkpoint } of rows) {
+      await connection.execute(
+        `INSERT INTO ${applied} (instance, worker, seq, started, changed, checkpoint) VALUES (?, ?, ?, ?, ?, ?) USING TIMESTAMP 1`,
+        [
+          ...[String(instance), Number(worker), BigInt(Number(started)) - 1n],
+          ...[BigInt(Number(started)), String(changed), String(checkpoint)],
+        ],
+      );
+    }
+    expect((await read(undefined, { readsMax: 1 })).asked).toBeGreaterThan(0);
+    expect((await read(undefined, { readsMax: 1 })).asked).toBeGreaterThan(0);
+  });
 });

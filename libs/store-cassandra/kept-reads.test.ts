@@ -84,6 +84,16 @@ describe('a row from memory', () => {
     expect(new KeptReads(rows, look(3), mayUse).get('players', 'ann')).toBeUndefined();
   });
 
+  test('is none where rows are not to be kept', () => {
+    const rows = new KeptRows(10);
+    const never = { mayUse: true, mayKeep: false };
+    const reads = new KeptReads(rows, look(3), never);
+    reads.loaded('players', 'ann', ann);
+    expect(reads.settle(look(3))).toBe(true);
+    expect(new KeptReads(rows, look(3), mayUse).get('players', 'ann')).toBeUndefined();
+    expect(new KeptReads(kept(), look(3), never).get('players', 'ann')).toBeUndefined();
+  });
+
   test('is not used where nothing can be read again', () => {
     const reads = new KeptReads(kept(), look(3), { mayUse: false });
     expect(reads.get('players', 'ann')).toBeUndefined();

@@ -15,15 +15,24 @@ export class KeptReads {
   readonly #rows: KeptRows;
   readonly #before: TableMarks;
   readonly #mayUse: boolean;
+  readonly #mayKeep: boolean;
   readonly #marks = new Map<string, string | undefined>();
   readonly #used = new Map<string, string>();
   readonly #loaded: LoadedRow[] = [];
 
-  /** `mayUse`: whether the read may be run again, where what was in memory turns out to be of before. */
-  constructor(rows: KeptRows, before: TableMarks, { mayUse }: { readonly mayUse: boolean }) {
+  /**
+   * `mayUse`: whether the read may be run again, where what was in memory turns out to be of before; `mayKeep`: whether rows
+   * are left there at all.
+   */
+  constructor(
+    rows: KeptRows,
+    before: TableMarks,
+    { mayUse, mayKeep = true }: { readonly mayUse: boolean; readonly mayKeep?: boolean },
+  ) {
     this.#rows = rows;
     this.#before = before;
-    this.#mayUse = mayUse;
+    this.#mayUse = mayUse && mayKeep;
+    this.#mayKeep = mayKeep;
   }
 
   /** Undefined where it has to be asked for; a row that is known not to be there has none. */
@@ -35,7 +44,7 @@ export class KeptReads {
   }
 
   loaded(table: string, key: string, row: Row | undefined): void {
-    this.#loaded.push({ table, key, row });
+    if (this.#mayKeep) this.#loaded.push({ table, key, row });
   }
 
   /** Keeps what no batch can have changed since it was read. False where what was in memory may have been changed. */

@@ -123,12 +123,13 @@ export class GenerationReader implements CassandraReader {
     return this.#guarded(async () => {
       let before = this.#seen ?? (await this.#look());
       for (let attempt = 1; ; attempt += 1) {
-        const mayUse = this.#mayKeep && attempt <= readsMax;
-        const kept = new KeptReads(this.#kept, new TableMarks(before), { mayUse });
+        const kept = new KeptReads(this.#kept, new TableMarks(before), {
+          ...{ mayUse: attempt <= readsMax, mayKeep: this.#mayKeep },
+        });
         const reads = new Reads(this.#connection, this.#tables, kept, this.spec.workers);
         const value = await run(reads);
         const after = await this.#look();
-        const wereKeptRight = kept.settle(new TableMarks(after));
+        const wereKeptRight = kept.settle(new TableMarks(after)) && !wentBack(before, after);
         const quiet = after.every(({ started, seq }, n) => {
           const first = before[n]?.seq;
           return seq === first && started <= first;
@@ -150,11 +151,7 @@ export class GenerationReader implements CassandraReader {
     const earlier = this.#seen;
     const seen = await this.#workers.applied();
     // A restore brings back batches of before, and with them marks that were told of what it took away.
-    const wentBack = seen.some(({ seq, started }, n) => {
-      const last = earlier?.[n];
-      return last !== undefined && (seq < last.seq || started < last.started);
-    });
-    if (wentBack) this.#kept = new KeptRows(limits.keptRowsMax);
+    if (earlier && wentBack(earlier, seen)) this.#kept = new KeptRows(limits.keptRowsMax);
     this.#seen = seen;
     return seen;
   }
@@ -205,6 +202,13 @@ export class GenerationReader implements CassandraReader {
       throw marker?.instance === instance ? error : this.#workers.lost(error);
     }
   }
+}
+
+function wentBack(earlier: readonly Applied[], later: readonly Applied[]): boolean {
+  return later.some(({ seq, started }, n) => {
+    const last = earlier[n];
+    return last !== undefined && (seq < last.seq || started < last.started);
+  });
 }
 
 function tableOf(tables: ReadonlyMap<string, TableRows>, name: string): TableRows {
