@@ -20,11 +20,11 @@ export interface LeaderboardReads {
   close(): Promise<void> | void;
 }
 
-/** The first generation is being filled: reads can be answered soon, and nothing needs to be repaired. */
+/** No generation is live: the first one is being filled, or waits for somebody to make it live. */
 export class ReadModelBuildingError extends Error {
   readonly code = 'read-model-building';
   constructor() {
-    super('the read model is filled for the first time');
+    super('no generation of the read model is live yet (/readyz says why)');
     this.name = 'ReadModelBuildingError';
   }
 }

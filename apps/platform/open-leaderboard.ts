@@ -85,13 +85,13 @@ export async function openLeaderboard(
     readiness: [
       readinessOf('leaderboard', reads, {
         ...{ repair: repairCommand, clock },
-        state: () => generations.state(leaderboardProjection.name),
+        generations: () => generations.state(leaderboardProjection.name),
       }),
       ...(archive
         ? [
             readinessOf('archive', archive, {
               ...{ repair: archiveRepairCommand, clock },
-              state: () => generations.state(leaderboardArchiveProjection.name),
+              generations: () => generations.state(leaderboardArchiveProjection.name),
             }),
           ]
         : []),
@@ -186,11 +186,11 @@ function readinessOf(
   {
     repair,
     clock,
-    state: generationsOf,
+    generations,
   }: {
     readonly repair: string;
     readonly clock: Clock;
-    readonly state: () => ProjectionState;
+    readonly generations: () => ProjectionState;
   },
 ): ReadinessCheck {
   const away = 'the store of the read model does not answer';
@@ -213,7 +213,7 @@ function readinessOf(
         case 'building':
           return {
             kind: 'not-ready',
-            detail: `the read model is ${waitingText([generationsOf()])}`,
+            detail: `the read model is ${waitingText([generations()])}`,
           };
         case 'away':
           return { kind: 'degraded', detail: away };

@@ -19,7 +19,10 @@ describe('what a handler throws', () => {
       Object.assign(new Error('x'), { name: 'RedisStoreError', code: 'unreachable' }),
       'the store of the read models (Redis) does not answer',
     ],
-    [new ReadModelBuildingError(), 'the read model is filled for the first time'],
+    [
+      new ReadModelBuildingError(),
+      'no generation of the read model is live yet (/readyz says why)',
+    ],
   ])('is a 503 with Retry-After when it passes by itself: %s', (error, reason) => {
     const problem = translate(error);
     expect(problem).toMatchObject({ code: 'unavailable', status: 503 });

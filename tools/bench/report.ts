@@ -50,7 +50,7 @@ export function textReport(comparisons: readonly Comparison[]): string {
         `${met} ${c.work}${ratio}`,
         `    ${c.ours ? figure(c.ours) : 'not measured'}`,
         ...(peer === '' ? [] : [`    ${peer}`]),
-        ...(c.remark ? [`    ${c.remark}`] : []),
+        ...(c.remark ? [`    ${c.remark.replaceAll(/\s+/g, ' ')}`] : []),
       ].join('\n');
     })
     .join('\n');

@@ -46,18 +46,18 @@ export interface PaymentsReads {
   readonly books: BooksComparison;
   /** What merchants were told. */
   readonly deliveries: DeliveryLog;
-  /** What is read. */
+  /** Those of all these read models. */
   readonly projections: readonly Projection[];
   /** `building` while the first generation of one of them is filled. */
   state(): 'ready' | 'building' | 'lost';
   close(): Promise<void>;
 }
 
-/** The first generation is being filled: reads can be answered soon, and nothing needs to be repaired. */
+/** A first generation is being filled, or waits for somebody to make it live. */
 export class PaymentsBuildingError extends Error {
   readonly code = 'read-model-building';
   constructor() {
-    super('the read models of payments are filled for the first time');
+    super('not all read models of payments are live yet (/readyz says why)');
     this.name = 'PaymentsBuildingError';
   }
 }
@@ -68,7 +68,11 @@ export async function paymentsReads(
   generations: GenerationDirectory,
   options: Pick<LiveOptions, 'answerMsMax'> = {},
 ): Promise<PaymentsReads> {
-  const open = (projection: Projection) => liveOf(site, generations, projection, options);
+  const projections: Projection[] = [];
+  const open = (projection: Projection) => {
+    projections.push(projection);
+    return liveOf(site, generations, projection, options);
+  };
   const ledger = await open(ledgerProjection);
   const wallets = await open(walletsProjection);
   const payments = await open(paymentsProjection);
@@ -76,10 +80,7 @@ export async function paymentsReads(
   const webhooks = await open(webhooksProjection);
   const all = [ledger, wallets, payments, reconciliation, webhooks];
   return {
-    projections: [
-      ...[ledgerProjection, walletsProjection, paymentsProjection],
-      ...[reconciliationProjection, webhooksProjection],
-    ],
+    projections,
     ledger: readModelOf(ledger, sqliteLedgerReadModel, cassandraLedgerReadModel),
     wallets: readModelOf(wallets, sqliteWalletsReadModel, cassandraWalletsReadModel),
     payments: readModelOf(payments, sqlitePaymentsReadModel, cassandraPaymentsReadModel),

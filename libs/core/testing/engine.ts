@@ -53,7 +53,7 @@ const enginesProgram = join(
 /** Others may be starting theirs, on a machine with two cores. */
 const callMsMax = 900_000;
 const callBytesMax = 10_000_000;
-/** How long the engine stays after the last test file that used it. */
+/** How long the engine stays after the last process that used it. */
 const lingerSeconds = { shared: 60, own: 5 } as const;
 const missingExitCode = 5;
 

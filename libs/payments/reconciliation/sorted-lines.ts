@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { reconciliationLimits as limits } from './limits.ts';
 
 /**
- * Sorts any number of lines in little memory: sorted runs in scratch files, then one merge of them. What fits one run
- * touches no disk. Use it with `await using`, which removes the files.
+ * Sorts any number of lines in little memory: sorted runs in scratch files, then one merge of them. Fewer lines than one
+ * run touch no disk. Use it with `await using`, which removes the files.
  */
 export class SortedLines implements AsyncDisposable {
   readonly #parent: string;
@@ -55,8 +55,11 @@ export class SortedLines implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const file of this.#files.splice(0)) await file.close();
-    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+    try {
+      for (const file of this.#files.splice(0)) await file.close();
+    } finally {
+      if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
+    }
   }
 
   async #writeRun(): Promise<void> {

@@ -105,7 +105,7 @@ export function nextGeneration(state: ProjectionState): number {
   return Math.max(0, ...state.generations.keys()) + 1;
 }
 
-/** Whether there is no generation, and none was ever live: the projector makes one by itself. */
+/** Whether there is no generation, and none was ever live: a projector that starts makes one by itself. */
 export function hasNone({ generations, promotions }: ProjectionState): boolean {
   return promotions.length === 0 && [...generations.values()].every(({ dropped }) => dropped);
 }

@@ -18,17 +18,33 @@ const stateWith = (
   promotions,
 });
 
-test('the first generation is filled by itself; one that somebody has filled waits for him', () => {
-  const empty = [emptyState('ledger'), stateWith('wallets', [generation(1, false)])];
-  expect(waitingText(empty)).toBe('filled for the first time');
-  expect(waitingText([...empty, stateWith('ledger', [generation(1)], [1])])).toBe(
-    'filled for the first time',
-  );
-  const filled = [
-    stateWith('ledger', [generation(1), generation(2), { ...generation(3), dropped: true }]),
-    stateWith('wallets', [generation(1)]),
-  ];
-  expect(waitingText([...empty, ...filled])).toBe(
-    'filled and not live (g2 of ledger, g1 of wallets): npx annals promote ledger && npx annals promote wallets',
-  );
+test('the first generation is filled and made live by itself', () => {
+  const live = stateWith('ledger', [generation(1)], [1]);
+  expect(waitingText([emptyState('ledger'), live])).toBe('filled for the first time');
+});
+
+test.each([
+  [
+    'one that somebody has filled waits for him',
+    [generation(1), generation(2), { ...generation(3), dropped: true }],
+    'g2 of ledger is filled: npx annals promote ledger --generation g2',
+  ],
+  [
+    'one that was left half way is gone on with',
+    [generation(1, false)],
+    'g1 of ledger is not whole: npx annals status, npx annals rebuild ledger',
+  ],
+  [
+    'one that ends at a point in time is none to make live',
+    [{ ...generation(1), until: { kind: 'checkpoint', checkpoint: '' } as never }],
+    'g1 of ledger is not whole: npx annals status, npx annals rebuild ledger',
+  ],
+  [
+    'where all were dropped the projector makes one when it starts',
+    [{ ...generation(1), dropped: true }],
+    'all generations of ledger were dropped: start the projector again',
+  ],
+])('%s', (_, generations, text) => {
+  const states = [emptyState('wallets'), stateWith('ledger', generations)];
+  expect(waitingText(states)).toBe(`not live: ${text}`);
 });

@@ -6,7 +6,7 @@ import {
   type LiveCassandraGeneration,
   leaderboardProjection,
 } from '@annals/leaderboard';
-import type { RowChange, RowKey } from '@annals/projection';
+import type { RowChange } from '@annals/projection';
 import {
   type CassandraReads,
   cassandraLiveReader,
@@ -112,7 +112,7 @@ async function fill(url: string, players: number) {
   };
 }
 
-function nameOf({ key: [user_id = null] }: RowKey) {
+function nameOf(user_id: string) {
   return { user_id, name: `The ${user_id}`, picture: null, erased: 0 };
 }
 
@@ -126,6 +126,6 @@ function changesOf(player: number): RowChange[] {
   };
   return [
     { table: 'scores', key: [board, period, user_id], row },
-    { table: 'players', key: [user_id], row: nameOf({ table: 'players', key: [user_id] }) },
+    { table: 'players', key: [user_id], row: nameOf(user_id) },
   ];
 }
