@@ -12,6 +12,7 @@ import {
   paymentsObserver,
   paymentsRisk,
 } from '@annals/payments/reactors';
+import { reconcileNight } from '@annals/payments/reconciliation';
 import type { RiskScreen } from '@annals/payments/risk';
 import { runSchedule, stepsOf } from '@annals/payments/runtime';
 import { WebhookSender, Webhooks, webhookQueue } from '@annals/payments/webhooks-out';
@@ -260,7 +261,7 @@ function startSchedule(
     readonly onTrouble: (part: string, detail: string) => void;
   },
 ): void {
-  const { clock, witness, nights } = world;
+  const { clock, witness } = world;
   const reads = readsOf(world, log, signal);
   const [ledger, wallets] = [reads('ledger'), reads('wallets')];
   const means = { log, cipher, clock };
@@ -270,7 +271,11 @@ function startSchedule(
     psps: providers.flatMap(({ name }) => routing.psp(name) ?? []),
   };
   const steps = stepsOf({
-    ...{ ...means, routing, reserveDays, onTrouble, reconcileNight: nights.of(night) },
+    ...{ ...means, routing, reserveDays, onTrouble },
+    reconcileNight: async (day, ofStep) => {
+      const { kind } = await reconcileNight(night, day, ofStep);
+      return kind === 'refused' ? 'later' : kind;
+    },
     ledger: twinLedger(ledger),
     wallets: twinWallets(wallets, witness),
     read: twinPayments(reads('payments')),

@@ -18,7 +18,6 @@ import {
 import type { Random } from '../random.ts';
 import type { Trace } from '../trace.ts';
 import { openStoreOf, type TwinWeather } from '../weather.ts';
-import { Nights } from './nights.ts';
 import { PacedClock } from './paced-clock.ts';
 import type { Parts } from './parts.ts';
 import type { ProviderWeather } from './provider.ts';
@@ -52,7 +51,6 @@ export interface World {
   readonly databases: { readonly [Name in ProjectionName]: MemoryProjectionDatabase };
   readonly keys: MemorySubjectKeys;
   readonly witness: Witness;
-  readonly nights: Nights;
   weather: Weather;
 }
 
@@ -61,7 +59,7 @@ export function makeWorld(random: Random, parts: Parts, start: number, trace: Tr
   const { storage } = memoryEventLog({ partitions: random.int(1, 3), clock });
   const database = () => new MemoryProjectionDatabase();
   return {
-    ...{ random, parts, clock, trace, storage, nights: new Nights() },
+    ...{ random, parts, clock, trace, storage },
     projectorClock: new PacedClock(clock),
     projections: [
       ...books,
