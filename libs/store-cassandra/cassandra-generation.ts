@@ -98,7 +98,7 @@ export class CassandraGeneration implements GenerationStore {
       workers: this.#workers,
       journals: this.#journals,
       writer: this.#writer,
-      tables: [...this.#tables.values()],
+      tables: allTablesOf(marker),
       mustBeDecided: (worker, seq) => this.#mustBeDecided(worker, seq),
     });
     this.#ranks = this.#workerNumbers().map((worker) => new RankKeeper(this.#tables, worker));

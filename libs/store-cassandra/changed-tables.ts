@@ -73,6 +73,7 @@ export interface SaidOfBatches {
 export class TableMarks {
   readonly #workers: readonly SaidOfBatches[];
   #said: readonly (ChangedTables | undefined)[] | undefined;
+  readonly #marks = new Map<string, string | undefined>();
 
   constructor(workers: readonly SaidOfBatches[]) {
     this.#workers = workers;
@@ -80,6 +81,11 @@ export class TableMarks {
 
   /** As long as this stays the same, no batch that changes the table is begun. Undefined where a worker does not say it. */
   of(table: string): string | undefined {
+    if (!this.#marks.has(table)) this.#marks.set(table, this.#joined(table));
+    return this.#marks.get(table);
+  }
+
+  #joined(table: string): string | undefined {
     const marks: string[] = [];
     for (const said of this.#decoded()) {
       if (!said) return undefined;

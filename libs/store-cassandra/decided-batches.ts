@@ -1,10 +1,9 @@
-import { type Batch, type GenerationSpec, StoreLostError } from '@annals/projection';
+import { type Batch, type GenerationSpec, StoreLostError, type Table } from '@annals/projection';
 import type { BatchWriter } from './batch-writer.ts';
 import { type ChangedTables, changedBy, decodeChanged } from './changed-tables.ts';
 import type { Journals } from './journal.ts';
 import type { HeldRows } from './rank-keeper.ts';
 import { waited } from './schema.ts';
-import type { TableRows } from './table-rows.ts';
 import type { Applied, WorkerRows, WorkerState } from './worker-rows.ts';
 
 /**
@@ -16,7 +15,7 @@ export class DecidedBatches {
   readonly #workers: WorkerRows;
   readonly #journals: Journals;
   readonly #writer: BatchWriter;
-  readonly #tables: readonly TableRows[];
+  readonly #tables: readonly Table[];
   readonly #mustBeDecided: (worker: number, seq: number) => Promise<void>;
   /** The last batch of each worker whose rows are known to be written. */
   readonly #applied = new Map<number, number>();
@@ -28,7 +27,8 @@ export class DecidedBatches {
     readonly workers: WorkerRows;
     readonly journals: Journals;
     readonly writer: BatchWriter;
-    readonly tables: readonly TableRows[];
+    /** Also those that the store keeps ranks in. */
+    readonly tables: readonly Table[];
     /** Throws StoreLostError where the worker's row does not say that this batch was decided. */
     readonly mustBeDecided: (worker: number, seq: number) => Promise<void>;
   }) {
@@ -93,8 +93,8 @@ export class DecidedBatches {
     changes: Batch['changes'],
   ): Promise<ChangedTables> {
     if (state.seq > 1 && !this.#changed.has(worker)) await this.#look(worker);
-    const tables = this.#tables.map(({ table }) => table);
-    const changed = changedBy(this.#changed.get(worker), { ...state, changes }, tables);
+    const known = this.#changed.get(worker);
+    const changed = changedBy(known, { ...state, changes }, this.#tables);
     this.#changed.set(worker, changed);
     return changed;
   }

@@ -16,7 +16,6 @@ export class KeptReads {
   readonly #before: TableMarks;
   readonly #mayUse: boolean;
   readonly #mayKeep: boolean;
-  readonly #marks = new Map<string, string | undefined>();
   readonly #used = new Map<string, string>();
   readonly #loaded: LoadedRow[] = [];
 
@@ -37,7 +36,7 @@ export class KeptReads {
 
   /** Undefined where it has to be asked for; a row that is known not to be there has none. */
   get(table: string, key: string): { readonly row: Row | undefined } | undefined {
-    const mark = this.#mayUse ? this.#markOf(table) : undefined;
+    const mark = this.#mayUse ? this.#before.of(table) : undefined;
     const held = mark === undefined ? undefined : this.#rows.get(table, mark, key);
     if (held && mark !== undefined) this.#used.set(table, mark);
     return held;
@@ -57,7 +56,7 @@ export class KeptReads {
       this.#rows.marked(table, mark ?? unknown);
       // Until a batch is written to its end, a row may be the one of before it, and no mark would ever tell.
       const isWritten = this.#before.isWritten(table) && after.isWritten(table);
-      if (mark !== undefined && mark === this.#markOf(table) && isWritten) {
+      if (mark !== undefined && mark === this.#before.of(table) && isWritten) {
         keepable.set(table, mark);
       }
     }
@@ -66,11 +65,6 @@ export class KeptReads {
       if (mark !== undefined) this.#rows.put(table, mark, key, row);
     }
     return [...this.#used].every(([table, mark]) => after.of(table) === mark);
-  }
-
-  #markOf(table: string): string | undefined {
-    if (!this.#marks.has(table)) this.#marks.set(table, this.#before.of(table));
-    return this.#marks.get(table);
   }
 }
 
